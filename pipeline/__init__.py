@@ -1,0 +1,1 @@
+"""From the organiser's CSV files to a submission that can be trusted."""
