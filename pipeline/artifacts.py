@@ -1,0 +1,255 @@
+"""Where everything lies on disk, and in which format: the only module that knows.
+
+A stage writes into a temporary sibling of its folder; `Workspace.stage_output` swaps the whole in
+once it is complete, so that an output appears whole or not at all. Formats are parquet, NPY, NPZ
+(never pickled), JSON and text: nothing that is loaded can run code.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import BusyError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DONE = "DONE"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of artifacts. Names carry no suffix: the format adds it."""
+
+    path: Path
+
+    def folder(self, name: str) -> "Folder":
+        return Folder(self.path / name)
+
+    def has(self, filename: str) -> bool:
+        return (self.path / filename).exists()
+
+    def names(self, suffix: str) -> list[str]:
+        """Sorted names of the artifacts with this suffix, without it."""
+        return sorted(file.name.removesuffix(suffix) for file in self.path.glob(f"*{suffix}"))
+
+    def write_table(self, name: str, frame: "pd.DataFrame") -> None:
+        frame.to_parquet(self._new(f"{name}.parquet"), index=False, compression="zstd")
+
+    def read_table(self, name: str, columns: list[str] | None = None) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.read_parquet(self.path / f"{name}.parquet", columns=columns)
+
+    def write_array(self, name: str, array: np.ndarray) -> None:
+        np.save(self._new(f"{name}.npy"), array, allow_pickle=False)
+
+    def read_array(self, name: str) -> np.ndarray:
+        """Memory-mapped and read-only: only the pages that are touched are loaded."""
+        return np.load(self.path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
+    def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Several arrays in one NPZ (uncompressed, so that equal arrays are equal bytes)."""
+        with self._new(f"{name}.npz").open("wb") as file:
+            np.savez(file, **dict(arrays), allow_pickle=False)
+
+    def read_arrays(self, name: str) -> dict[str, np.ndarray]:
+        with np.load(self.path / f"{name}.npz", allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def write_json(self, name: str, value: Any) -> None:
+        self.write_text(f"{name}.json", to_json(value))
+
+    def read_json(self, name: str) -> Any:
+        return json.loads(self.read_text(f"{name}.json"))
+
+    def write_text(self, filename: str, text: str) -> None:
+        self._new(filename).write_text(text, encoding="utf-8", newline="\n")
+
+    def read_text(self, filename: str) -> str:
+        return (self.path / filename).read_text(encoding="utf-8")
+
+    def write_bytes(self, filename: str, content: bytes) -> None:
+        self._new(filename).write_bytes(content)
+
+    def _new(self, filename: str) -> Path:
+        self.path.mkdir(parents=True, exist_ok=True)
+        return self.path / filename
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders of one competition under a root: data/raw, data/build and submissions."""
+
+    root: Path
+    competition: str
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "data" / "raw" / self.competition
+
+    @property
+    def build(self) -> Path:
+        return self.root / "data" / "build" / self.competition
+
+    @property
+    def submissions(self) -> Path:
+        return self.root / "submissions" / self.competition
+
+    @property
+    def settings(self) -> Folder:
+        """One JSON file a stage, written only when it changes: make compares their times."""
+        return Folder(self.build / "settings")
+
+    @property
+    def journal(self) -> Path:
+        """Optuna's studies of the competition; it outlives the stage folders."""
+        return self.build / "studies" / "journal.log"
+
+    def stage(self, name: str) -> Folder:
+        return Folder(self.build / name)
+
+    def is_done(self, name: str) -> bool:
+        return self.stage(name).has(DONE)
+
+    def digest(self, name: str) -> str:
+        """What a finished stage was computed from, as one hash."""
+        return str(json.loads(self.stage(name).read_text(DONE))["digest"])
+
+    def partial(self, name: str, digest: str) -> Folder:
+        """Finished pieces of an unfinished stage; a different digest never sees them."""
+        return Folder(self.build / "partial" / name / digest[:16])
+
+    def drop_partial(self, name: str) -> None:
+        shutil.rmtree(self.build / "partial" / name, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def stage_output(self, name: str, record: Mapping[str, Any]) -> Iterator[Folder]:
+        """Hand out a temporary folder and, if nothing fails, swap it in for the stage's folder.
+
+        `record` becomes the DONE file. Its time is the time of the start: whatever was edited while
+        the stage was running is then newer, and make runs the stage again.
+        """
+        final = self.build / name
+        temporary = final.with_name(f".{final.name}.tmp")
+        started = Folder(final.parent)._new(f".{final.name}.started")
+        shutil.rmtree(temporary, ignore_errors=True)
+        started.touch()
+        temporary.mkdir()
+        try:
+            yield Folder(temporary)
+            Folder(temporary).write_text(DONE, to_json(record))
+            stat = started.stat()
+            os.utime(temporary / DONE, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            _sync_tree(temporary)
+            replace_folder(temporary, final)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            started.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self, run: str) -> Iterator[None]:
+        """Let the processes of one run in together (`make -j2`), and no process of another run.
+
+        Each process holds a lock on a file of its own, named after its run. POSIX record locks
+        vanish with the process, however it ends, and worker processes do not inherit them.
+        """
+        folder = Folder(self.build / ".locks")
+        with folder._new("gate").open("w") as gate:
+            fcntl.lockf(gate, fcntl.LOCK_EX)
+            self._refuse_other_runs(folder.path, run)
+            mine = folder.path / f"{run}-{os.getpid()}.lock"
+            held = mine.open("w")
+            fcntl.lockf(held, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            mine.unlink(missing_ok=True)
+            held.close()
+
+    def _refuse_other_runs(self, folder: Path, run: str) -> None:
+        for file in folder.glob("*.lock"):
+            if file.name.rpartition("-")[0] == run:
+                continue
+            with file.open("a") as other:
+                try:
+                    fcntl.lockf(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError as error:
+                    if error.errno not in (errno.EACCES, errno.EAGAIN):
+                        raise
+                    process = file.stem.rpartition("-")[2]
+                    raise BusyError(
+                        f"{self.build}: another run of '{self.competition}' is at work here "
+                        f"(process {process}); one at a time is allowed. "
+                        "Wait until it ends, or stop it with Ctrl-C."
+                    ) from None
+            file.unlink(missing_ok=True)
+
+
+def to_json(value: Any) -> str:
+    """JSON as every artifact has it: sorted keys, two spaces, a newline at the end, no NaN."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace a single file in one step: a reader sees the old content or the new, never a part."""
+    temporary = Folder(path.parent)._new(f".{path.name}.tmp")
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_folder(new: Path, old: Path) -> None:
+    """Put a finished folder in the place of an earlier one."""
+    retired = old.with_name(f".{old.name}.old")
+    shutil.rmtree(retired, ignore_errors=True)
+    if old.exists():
+        old.rename(retired)
+    new.rename(old)
+    _sync(old.parent)
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of a JSON value."""
+    return hashlib.sha256(to_json(value).encode()).hexdigest()
+
+
+def require_stage(workspace: Workspace, name: str) -> Folder:
+    """The folder of an earlier stage, or one sentence about how to make it."""
+    if not workspace.is_done(name):
+        raise DataError(
+            f"{workspace.build / name}: this stage has not run yet. "
+            f"Run `make C={workspace.competition} {name.replace('/', '-')}` first."
+        )
+    return workspace.stage(name)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        _sync(path)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
