@@ -1,0 +1,320 @@
+"""The data contract: what a competition's columns may hold, and what every table must keep to.
+
+Rows are counted as a spreadsheet shows them: the header is row 1, the first data row is row 2.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST_ROW = 2
+MOST_LINES = 20
+MOST_NAMES = 5
+ROWS_EXPLAINED = "rows are counted as in a spreadsheet, the header is row 1"
+
+
+class Column(BaseModel):
+    """What one column may hold: `{ kind = "integer", min = 0, max = 5, missing = false }`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: Literal["number", "integer", "category", "text"]
+    min: float | None = Field(None, strict=True, description="smallest number allowed")
+    max: float | None = Field(None, strict=True, description="greatest number allowed")
+    allowed: tuple[str | int | bool, ...] | None = Field(None, description="the only values")
+    missing: bool = Field(True, strict=True, description="whether values may be missing")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ranged = self.min is not None or self.max is not None
+        if ranged and self.kind not in ("number", "integer"):
+            raise ValueError(f'min and max are for kind "number" or "integer", not "{self.kind}"')
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min is {self.min:g}, which is more than max, {self.max:g}")
+        if self.allowed is not None and not self.allowed:
+            raise ValueError("allowed is empty; name the values, or leave it out")
+        return self
+
+    def __str__(self) -> str:
+        """What is allowed, in words that follow 'allowed are'."""
+        if self.allowed is not None:
+            values = ", ".join(_shown(value) for value in self.allowed)
+        else:
+            values = {"integer": "whole numbers", "number": "numbers"}.get(self.kind, "values")
+            values += self._range()
+        return values if self.missing else f"{values}, none missing"
+
+    def _range(self) -> str:
+        if self.min is not None and self.max is not None:
+            return f" {self.min:g} to {self.max:g}"
+        if self.min is not None:
+            return f" of {self.min:g} or more"
+        return "" if self.max is None else f" of {self.max:g} or less"
+
+    def fits(self, values: "pd.Series") -> "pd.Series":
+        """values (n,), none missing -> (n,) bool: which of them are allowed."""
+        import numpy as np
+        import pandas as pd
+
+        fit = pd.Series(True, index=values.index)
+        if self.allowed is not None:
+            # 1, 1.0, "1" and True, "True" are served for one another, as missing values come and go
+            words = {_word(value) for value in self.allowed}
+            fit &= values.isin([value for value in values.unique() if _word(value) in words])
+        if self.kind in ("number", "integer"):
+            numbers = _numbers(values)
+            fit &= np.isfinite(numbers)
+            fit &= (numbers >= _or(self.min, -np.inf)) & (numbers <= _or(self.max, np.inf))
+        if self.kind == "integer":
+            fit &= numbers == np.floor(numbers)
+        return fit
+
+
+def check(frame: "pd.DataFrame", columns: Mapping[str, Column], where: str) -> None:
+    """Every value is what the contract allows, or one error tells of all that are not.
+
+    where: the table's name or file, for the message.
+    """
+    found = _violations(frame, columns)
+    absent = [name for name in columns if name not in frame]
+    if not found and not absent:
+        return
+    lines = [f"column {name!r}: named by the contract, not in the table" for name in absent]
+    for name, row in _spread(found, MOST_LINES - min(len(lines), MOST_LINES)):
+        value = _shown(frame[name].iloc[row])
+        lines.append(
+            f"column {name!r}, row {row + FIRST_ROW}: found {value}, allowed are {columns[name]}"
+        )
+    broken = _count(len({name for name, _ in found}), "column")
+    counts = [f"{_count(len(found), 'value')} in {broken}"] if found else []
+    counts += [f"{_count(len(absent), 'absent column')}"] if absent else []
+    raise DataError(
+        f"{where}: {' and '.join(counts)} against the data contract ({ROWS_EXPLAINED})."
+        f"{_listed(lines, len(found) + len(absent))}\n"
+        "Correct the file, or widen [load.columns] in the competition's TOML."
+    )
+
+
+def compare(train: "pd.DataFrame", test: "pd.DataFrame", target: str, id: str | None) -> None:
+    """Train and test have the same columns, with numbers in both or text in both.
+
+    The target need not be in test, and the id need not be in both, nor of one type.
+    """
+    free = {target, id}
+    only_train = [name for name in train if name not in test and name not in free]
+    only_test = [name for name in test if name not in train and name not in free]
+    if only_train or only_test:
+        sides = (("train but not in test", only_train), ("test but not in train", only_test))
+        found = "; ".join(f"in {side}: {_names(names)}" for side, names in sides if names)
+        raise DataError(
+            f"train and test must have the same columns but for the target {target!r}; found "
+            f"{found}. Correct the files, or name the columns in [load] drop of the TOML."
+        )
+    lines = [
+        line
+        for name in train
+        if name in test and name not in free
+        for line in _mismatch(str(name), train[name], test[name])
+    ]
+    if lines:
+        raise DataError(
+            f"{_count(len(lines), 'column')} with numbers in one table and text in the other "
+            f"({ROWS_EXPLAINED}).{_listed(lines, len(lines))}\n"
+            "Correct the files: a column must hold numbers in both, or text in both."
+        )
+
+
+def check_ids(frame: "pd.DataFrame", id: str, where: str) -> None:
+    """Every row has an id, and no other row has the same one."""
+    _require(frame, [id], where)
+    ids = frame[id].reset_index(drop=True)
+    missing = ids.index[ids.isna()]
+    if len(missing):
+        raise DataError(
+            f"{where}: column {id!r} has no id in {_rows(missing)} ({ROWS_EXPLAINED}). "
+            "Give every row an id of its own."
+        )
+    twins = ids[ids.duplicated(keep=False)]
+    if len(twins):
+        groups = twins.groupby(twins, sort=False).groups
+        some = "; ".join(
+            f"{_shown(value)} in {_rows(rows)}" for value, rows in list(groups.items())[:MOST_NAMES]
+        )
+        raise DataError(
+            f"{where}: column {id!r} has {_count(len(groups), 'id')} more than once: {some}"
+            f"{'; ...' if len(groups) > MOST_NAMES else ''} ({ROWS_EXPLAINED}). Give every row "
+            "an id of its own."
+        )
+
+
+def check_sample(
+    sample: "pd.DataFrame", test: "pd.DataFrame", id: str, columns: Sequence[str]
+) -> None:
+    """The sample has the id and the columns to predict, and the ids of test, in any order."""
+    _require(sample, [id, *(name for name in columns if name != id)], "sample")
+    check_ids(sample, id, "sample")
+    check_ids(test, id, "test")
+    absent = test[id][~test[id].isin(sample[id])]
+    extra = sample[id][~sample[id].isin(test[id])]
+    if len(absent) or len(extra):
+        sides = (("only in test", absent), ("only in the sample", extra))
+        found = "; ".join(
+            f"{len(ids)} {side}: {_names(ids.tolist())}" for side, ids in sides if len(ids)
+        )
+        raise DataError(
+            f"sample and test must have the same ids in column {id!r}; found {found}. Download "
+            "both again from the same competition, or correct [load] id in the TOML."
+        )
+
+
+def check_target(target: "pd.Series", task: Literal["binary", "multiclass", "regression"]) -> None:
+    """A target that can be learnt: known in every row, two values at least, right for the task."""
+    target = target.reset_index(drop=True)
+    problem, remedy = _target_problem(target, task)
+    if problem:
+        raise DataError(
+            f"train: the target {str(target.name)!r} {problem} ({ROWS_EXPLAINED}). {remedy}"
+        )
+
+
+def _target_problem(target: "pd.Series", task: str) -> tuple[str, str]:
+    """What is wrong with the target and what to do; two empty strings if nothing is."""
+    other = "Correct the file, or name the right column in [load] target of the competition's TOML."
+    missing = target.index[target.isna()]
+    if len(missing):
+        return f"is missing in {_rows(missing)}", f"Fill in or remove these rows. {other}"
+    values = target.unique()
+    if len(values) < 2:
+        return f"has one value only, {_shown(values[0])}; at least two are needed", other
+    if task == "binary" and len(values) > 2:
+        found = _names(values.tolist())
+        other = f'{other[:-1]}, or set [competition] task = "multiclass".'
+        return f"has {len(values)} values, {found}; a binary target has two", other
+    if task == "regression":
+        import numpy as np
+
+        wrong = target.index[~np.isfinite(_numbers(target))]
+        if len(wrong):
+            first = _shown(target.iloc[wrong[0]])
+            return f"must be numbers for regression; found {first} in {_rows(wrong)}", other
+    return "", ""
+
+
+def _violations(frame: "pd.DataFrame", columns: Mapping[str, Column]) -> list[tuple[str, int]]:
+    """(column, position of the row) of every value that pandera refuses, in order."""
+    import pandera.pandas as pa
+
+    schema = pa.DataFrameSchema(
+        {
+            name: pa.Column(checks=pa.Check(column.fits), nullable=column.missing)
+            for name, column in columns.items()
+            if name in frame
+        }
+    )
+    try:
+        schema.validate(frame.reset_index(drop=True), lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        cases = errors.failure_cases
+        return list(zip(cases["column"], cases["index"].astype(int), strict=True))
+    return []
+
+
+def _spread(found: list[tuple[str, int]], most: int) -> list[tuple[str, int]]:
+    """The first few violations of every column rather than all of the first column's."""
+    import pandas as pd
+
+    cases = pd.DataFrame(found, columns=["name", "row"])
+    cases["order"] = pd.factorize(cases["name"])[0]
+    cases = cases.sort_values(["order", "row"])
+    cases["rank"] = cases.groupby("order").cumcount()
+    chosen = cases.sort_values(["rank", "order"]).head(most).sort_values(["order", "row"])
+    return list(zip(chosen["name"], chosen["row"], strict=True))
+
+
+def _mismatch(name: str, train: "pd.Series", test: "pd.Series") -> list[str]:
+    """A line if one holds numbers and the other text; a column with no value is neither."""
+    sides = {"train": train, "test": test}
+    kinds = {side: _kind(values) for side, values in sides.items()}
+    if set(kinds.values()) != {"number", "text"}:
+        return []
+    side = "train" if kinds["train"] == "text" else "test"
+    other = "test" if side == "train" else "train"
+    values = sides[side].reset_index(drop=True).dropna()
+    words = values[_numbers(values).isna()]
+    row = (words if len(words) else values).index[0]
+    return [
+        f"column {name!r}: {side}, row {row + FIRST_ROW}: found {_shown(values[row])}, "
+        f"{other} has numbers"
+    ]
+
+
+def _kind(values: "pd.Series") -> Literal["number", "text", "nothing"]:
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if values.isna().all():
+        return "nothing"
+    return "number" if is_numeric_dtype(values) and not is_bool_dtype(values) else "text"
+
+
+def _numbers(values: "pd.Series") -> "pd.Series":
+    """(n,) -> (n,) float64; NaN where the value is no number."""
+    import pandas as pd
+
+    return pd.to_numeric(values, errors="coerce").astype("float64")
+
+
+def _require(frame: "pd.DataFrame", names: Iterable[str], where: str) -> None:
+    absent = [name for name in names if name not in frame]
+    if absent:
+        raise DataError(
+            f"{where}: no column {_names(absent)}; found {_names(frame.columns, most=30)}. Correct "
+            "the file, or the name in [load] of the competition's TOML."
+        )
+
+
+def _word(value: Any) -> str:
+    """The value as a person writes it: 7 for 7.0, so that text and numbers can be compared."""
+    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+        return str(int(value))
+    return str(value)
+
+
+def _shown(value: Any) -> str:
+    """The value in quotes, cut short, with nothing in it that a terminal obeys."""
+    if isinstance(value, float) and math.isnan(value):
+        return "nothing"
+    word = _word(value)
+    return repr(word if len(word) <= 60 else word[:57] + "...")
+
+
+def _names(values: Iterable[Any], most: int = MOST_LINES) -> str:
+    shown = [_shown(value) for value in values]
+    return ", ".join(shown[:most]) + (f", ... ({len(shown)} in all)" if len(shown) > most else "")
+
+
+def _rows(positions: Iterable[int]) -> str:
+    rows = [str(position + FIRST_ROW) for position in positions]
+    some = ", ".join(rows[:MOST_NAMES])
+    more = f" and {len(rows) - MOST_NAMES} more" if len(rows) > MOST_NAMES else ""
+    return f"row{'s' if len(rows) > 1 else ''} {some}{more}"
+
+
+def _listed(lines: list[str], total: int) -> str:
+    """The lines, indented below the first sentence."""
+    shown = "".join(f"\n  {line}" for line in lines[:MOST_LINES])
+    return shown + (f"\n  ... and {total - MOST_LINES} more" if total > MOST_LINES else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value

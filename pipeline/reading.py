@@ -1,0 +1,575 @@
+"""Foreign bytes -> tables: find the organiser's files and read them, or say in a sentence why not.
+
+A table is a CSV (comma, semicolon or tab; UTF-8, CP949 or UTF-16), a parquet file, either of them
+inside a zip, or a gzipped CSV. Nothing is unpacked to disk. What comes out holds three kinds of
+column: int64, float64 and str.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from lzma import LZMAError
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+    import pandas as pd
+    import pyarrow as pa
+
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".zip")
+MOST_BYTES = 8 * 10**9  # unpacked; more would not fit into a laptop's memory
+BOMB_BYTES, BOMB_RATIO = 10**9, 200  # text packs to a tenth, rarely to a fiftieth
+CHUNK = 1 << 24
+INDEX_NAMES = ("Unnamed: 0", "__index_level_0__")  # what pandas calls an index that it saved
+SIGNATURES = {
+    b"PK": "a zip archive or an Excel workbook",
+    b"\x1f\x8b": "a gzip file",
+    b"PAR1": "a parquet file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"%PDF": "a PDF",
+}
+PUT_THERE = (
+    "Put the organiser's files there as you downloaded them: train.csv, test.csv and "
+    "sample_submission.csv, or the zip that holds them"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table lies: a file, or a member of a zip (or of a zip within a zip)."""
+
+    path: Path
+    members: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Last part of the name, in small letters: it tells the format and the role."""
+        return re.split(r"[/\\]", str(self))[-1].lower()
+
+    def __str__(self) -> str:
+        place = "/".join((str(self.path), *self.members))
+        # a name in a zip comes from outside: nothing in it may command the terminal
+        return "".join(letter if letter.isprintable() else "?" for letter in place)
+
+
+def find_files(folder: Path, names: Mapping[str, str | None] | None = None) -> dict[str, Source]:
+    """Which file is train, test and sample, by their names; `names` settles what names leave open.
+
+    names: role -> file in the folder, or "archive.zip/member". Returns role -> source; "sample" is
+    left out where there is none. Two files with the same bytes count as one.
+    """
+    given = {role: name for role, name in (names or {}).items() if name}
+    found = {role: _named(folder, role, name) for role, name in given.items()}
+    wanted = [role for role in ("train", "test", "sample") if role not in found]
+    candidates = _candidates(folder) if wanted else []
+    for role in wanted:
+        sources = [source for candidate, source in candidates if candidate == role]
+        if sources:
+            found[role] = _only(sources, role)
+        elif role != "sample":
+            there = _some([source for _, source in candidates])
+            raise DataError(
+                f"{folder}: no {role} table; found {there}. {PUT_THERE}, or name the file in the "
+                f'competition\'s TOML: [load] {role} = "...".'
+            )
+    return found
+
+
+def read_table(source: Source | Path) -> "pd.DataFrame":
+    """Bytes -> table with columns of int64, float64 or str; missing is NaN in all three.
+
+    "", a lone space and the words that pandas takes for missing are missing. True and False are
+    text, so that a column has the same type with and without missing values. An index that was
+    saved as an unnamed column is left out.
+    """
+    source = source if isinstance(source, Source) else _sole_table(Source(source))
+    data = _content(source)
+    _refuse_empty(data, source)
+    frame = (_read_parquet if source.name.endswith(".parquet") else _read_csv)(data, source)
+    if frame.empty:
+        raise DataError(
+            f"{source} has a header and no rows. Download or save it again; at least one row of "
+            "data is needed."
+        )
+    return _without_index(frame)
+
+
+def _refuse_empty(content: bytes | str, source: Source) -> None:
+    if not content.strip():
+        raise DataError(f"{source} is empty. Download or save it again.")
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of the file, in hexadecimal."""
+    with _reading(path), open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# -- which file is which ---------------------------------------------------------------------------
+
+
+def _role(name: str) -> str | None:
+    """train*, test*, *sample* or *submission* -> its role."""
+    name = name.lower()
+    for role in ("train", "test"):
+        if name.startswith(role):
+            return role
+    return "sample" if "sample" in name or "submission" in name else None
+
+
+def _candidates(folder: Path) -> list[tuple[str | None, Source]]:
+    """(role, source) of every table in the folder, its sub-folders and their zips, plain first."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder. Make it. {PUT_THERE}.")
+    with _reading(folder):
+        paths = [path for pattern in ("*", "*/*") for path in sorted(folder.glob(pattern))]
+    found: list[tuple[str | None, Source]] = []
+    for path in paths:
+        if not _hidden(str(path.relative_to(folder))) and _is_table(path.name) and path.is_file():
+            found += _tables(Source(path))
+    return sorted(found, key=lambda candidate: len(candidate[1].members))
+
+
+def _tables(source: Source) -> list[tuple[str | None, Source]]:
+    """(role, source) of the table itself, or of each in the zip.
+
+    A zip in the zip is opened if its name has a role. The only table of train.zip is train,
+    whatever its name.
+    """
+    if not source.name.endswith(".zip"):
+        return [(_role(source.name), source)]
+    with _archive(source) as archive:
+        names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+    inner = [Source(source.path, (*source.members, name)) for name in names if not _hidden(name)]
+    tables = [
+        table
+        for member in inner
+        if _is_table(member.name)
+        and (not member.name.endswith(".zip") or (_role(member.name) and not source.members))
+        for table in _tables(member)
+    ]
+    if len(tables) == 1:
+        return [(tables[0][0] or _role(source.name), tables[0][1])]
+    return tables
+
+
+def _only(sources: list[Source], role: str) -> Source:
+    """The first of them, if they all hold the same bytes (a zip beside what was unpacked of it)."""
+    if len(sources) > 1 and len({_content(source) for source in sources}) > 1:
+        raise DataError(
+            f"{len(sources)} files may be the {role} table: {_some(sources)}. Keep "
+            f'one, or say which in the competition\'s TOML: [load] {role} = "..." (a file in the '
+            'folder, or "archive.zip/member").'
+        )
+    return sources[0]
+
+
+def _named(folder: Path, role: str, name: str) -> Source:
+    """The source that the TOML names: "foo.csv", "foo.zip" or "archive.zip/foo.csv"."""
+    first, *members = re.split(r"(?i)(?<=\.zip)/", name)
+    source = Source(folder / first, tuple(members))
+    if not source.path.exists():
+        raise DataError(
+            f'{source.path}: no such file, named by [load] {role} = "{name}". Put it there, or '
+            "correct the name in the competition's TOML."
+        )
+    if members:
+        _content(source)
+    return _sole_table(source)
+
+
+def _sole_table(source: Source) -> Source:
+    """The source, or the only table in it if it is a zip."""
+    tables = [table for _, table in _tables(source)]
+    if len(tables) != 1:
+        raise DataError(
+            f"{source} must hold one table; found {_some(tables)}. Name the one that is meant."
+        )
+    return tables[0]
+
+
+def _some(sources: list[Source], most: int = 12) -> str:
+    """The names, or the first of many."""
+    names = sorted(map(str, sources))
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more if names else "no table"
+
+
+def _is_table(name: str) -> bool:
+    return name.lower().endswith(TABLES)
+
+
+def _hidden(name: str) -> bool:
+    """What a Mac adds to zips, and dotfiles."""
+    return any(part == "__MACOSX" or part.startswith(".") for part in re.split(r"[/\\]", name))
+
+
+# -- bytes -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What the file system refuses becomes a DataError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file. Put it there, or correct the name.") from None
+    except PermissionError:
+        raise DataError(f"{path} may not be read. Give yourself permission to read it.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def _content(source: Source) -> bytes:
+    """The table's own bytes: out of its zips, gunzipped."""
+    data = _stored(source)
+    return _gunzipped(data, source) if source.name.endswith(".gz") else data
+
+
+def _stored(source: Source) -> bytes:
+    """The bytes of the file or member."""
+    if not source.members:
+        with _reading(source.path):
+            return source.path.read_bytes()
+    *outer, member = source.members
+    with _archive(Source(source.path, tuple(outer))) as archive:
+        if member not in archive.namelist():
+            names = [name for name in archive.namelist() if _is_table(name) and not _hidden(name)]
+            held = _some([Source(Path(name)) for name in names])
+            raise DataError(
+                f"{source}: no such member of the zip; found {held}. "
+                "Correct the name in the competition's TOML."
+            )
+        with archive.open(member) as stream:
+            return _drained(stream, source, archive.getinfo(member).compress_size)
+
+
+@contextmanager
+def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
+    """The zip, opened and found harmless; whatever is wrong with it becomes a DataError."""
+    with _reading(source.path), open(source.path, "rb"):
+        pass  # no file or no permission is told apart from a bad archive
+    packed = io.BytesIO(_stored(source)) if source.members else source.path
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            _refuse_harmful(archive, source)
+            yield archive
+    except NotImplementedError as error:
+        raise DataError(
+            f"{source} is packed in a way that cannot be read ({error}). Unpack it, and put the "
+            "files in its place."
+        ) from None
+    except (
+        *(zipfile.BadZipFile, zlib.error, LZMAError, struct.error),
+        *(OSError, EOFError, ValueError, RuntimeError, IndexError, OverflowError),
+    ) as error:
+        raise DataError(
+            f"{source} is not a whole zip archive ({error or 'cut short'}). Download it again, or "
+            "remove it."
+        ) from None
+
+
+def _refuse_harmful(archive: zipfile.ZipFile, source: Source) -> None:
+    """No path that leaves the archive, no password, no bomb."""
+    for info in archive.infolist():
+        name = info.filename.replace("\\", "/")
+        if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):
+            raise DataError(
+                f"{source} holds {info.filename!r}, a path that leads out of the archive. Nothing "
+                "was unpacked. Get the file from the organiser again."
+            )
+        if info.flag_bits & 0x1:
+            raise DataError(
+                f"{source}: {info.filename!r} is locked with a password. Unpack the archive with "
+                "the password, and put the files in its place."
+            )
+    infos = archive.infolist()
+    unpacked, packed = (sum(i.file_size for i in infos), sum(i.compress_size for i in infos))
+    _refuse_bomb(unpacked, packed, source)
+
+
+def _refuse_bomb(unpacked: int, packed: int, source: Source) -> None:
+    """More than 8 GB, or more than 1 GB out of less than a two-hundredth of it."""
+    if unpacked > MOST_BYTES or (unpacked > BOMB_BYTES and unpacked > BOMB_RATIO * packed):
+        raise DataError(
+            f"{source} unpacks to {unpacked / 1e9:.1f} GB or more from {packed / 1e6:.1f} MB; "
+            f"allowed are {MOST_BYTES / 1e9:.0f} GB, and {BOMB_RATIO} times its size above "
+            f"{BOMB_BYTES / 1e9:.0f} GB. Unpack it yourself if you trust it, and put only the "
+            "tables there."
+        )
+
+
+def _drained(stream: IO[bytes] | gzip.GzipFile, source: Source, packed: int) -> bytes:
+    """All that the stream unpacks to, in chunks: the size that an archive declares may be a lie."""
+    chunks, size = [], 0
+    for chunk in iter(partial(stream.read, CHUNK), b""):
+        chunks.append(chunk)
+        size += len(chunk)
+        _refuse_bomb(size, packed, source)
+    return b"".join(chunks)
+
+
+def _gunzipped(data: bytes, source: Source) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            return _drained(stream, source, len(data))
+    except (OSError, EOFError, zlib.error, struct.error) as error:
+        raise DataError(
+            f"{source} is not a whole gzip file ({error or 'cut short'}). Download it again."
+        ) from None
+
+
+# -- CSV -------------------------------------------------------------------------------------------
+
+
+def _read_csv(data: bytes, source: Source) -> "pd.DataFrame":
+    """Text -> table. pandas' C parser is the fastest here, but it fills short rows: check first."""
+    text = _decoded(data, source)
+    _refuse_empty(text, source)
+    text = re.sub(r"\A(?: *[\r\n])+", "", text)
+    separator, names = _header(text, source)
+    _refuse_ragged(text, separator, names, source)
+    try:
+        frame = _parsed(text, separator, names)
+        doubtful = _doubtful(frame)
+        served = _parsed(text, separator, names, words=doubtful) if doubtful else frame
+        for name in doubtful:
+            if _is_text(frame[name], served[name]):
+                frame[name] = served[name]
+    except (ValueError, OverflowError) as error:
+        raise DataError(_parser_message(error, source)) from None
+    unnamed = [name for name in names if name.startswith("Unnamed: ") and frame[name].isna().all()]
+    return frame.drop(columns=unnamed)  # of separators at the end of every line
+
+
+def _parsed(
+    text: str, separator: str, names: list[str], words: list[str] | None = None
+) -> "pd.DataFrame":
+    """The whole table with its types inferred; or the columns named in `words`, as text."""
+    import pandas as pd
+
+    return pd.read_csv(
+        io.BytesIO(text.encode()),
+        sep=separator,
+        header=0,
+        names=names,
+        index_col=False,
+        usecols=words,
+        dtype=str if words else None,
+        na_values=[" "],  # how spreadsheets save an emptied cell
+        low_memory=False,  # one type a column, whatever its length
+    )
+
+
+def _decoded(data: bytes, source: Source) -> str:
+    """UTF-16 by its mark, else UTF-8, else CP949 (Korean Excel)."""
+    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp949"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    kind = next((kind for start, kind in SIGNATURES.items() if data.startswith(start)), "")
+    raise DataError(
+        f"{source} is not a CSV: it is {kind or 'no text in UTF-8, CP949 or UTF-16'}. Save it as "
+        "CSV (UTF-8), or download it again."
+    )
+
+
+def _header(text: str, source: Source) -> tuple[str, list[str]]:
+    """Separator and column names."""
+    line = io.StringIO(text, newline="").readline()
+    if line.lstrip().lower().startswith(("<!doctype", "<html", "<?xml")):
+        raise DataError(
+            f"{source} is a web page, not a CSV; often it is the organiser's log-in page. Log in "
+            "and download the file again."
+        )
+    if line.lstrip().startswith(("{", "[{", "[[")):
+        raise DataError(f"{source} is JSON, not a CSV. Save the table as CSV (UTF-8).")
+    try:
+        heads = {separator: _head(text, separator) for separator in ",;\t"}
+    except csv.Error as error:
+        raise DataError(f"{source} is not a CSV: its header cannot be read ({error}).") from None
+    # the separator that gives the first row as many fields as the header, and the most of them
+    separator = max(heads, key=lambda separator: _evenness(heads[separator]))
+    names = [
+        name if name.strip() else f"Unnamed: {i}" for i, name in enumerate(heads[separator][0])
+    ]
+    _refuse_twins(names, source)
+    return separator, names
+
+
+def _head(text: str, separator: str) -> list[list[str]]:
+    """The header and the first row of data, where there is one."""
+    return list(islice(_records(text, separator), 2))
+
+
+def _records(text: str, separator: str) -> "Reader":
+    csv.field_size_limit(2**31 - 1)  # the default refuses texts of more than 131,072 letters
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+
+
+def _evenness(head: list[list[str]]) -> tuple[bool, int]:
+    fields = len(head[0])
+    return fields > 1 and len(head[-1]) == fields, fields
+
+
+def _refuse_twins(names: list[str], source: Source) -> None:
+    twins = [repr(name) for name, count in Counter(names).items() if count > 1]
+    if twins:
+        raise DataError(
+            f"{source} has two or more columns named {', '.join(twins)}. Give every column a name "
+            "of its own."
+        )
+
+
+def _refuse_ragged(text: str, separator: str, names: list[str], source: Source) -> None:
+    """Every row has as many fields as the header.
+
+    Arrow, which is strict and fast, acquits nearly every file; what it does not acquit is judged,
+    with line numbers, by Python's own parser.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    columns = [str(i) for i in range(len(names))]
+    try:
+        arrow.read_csv(
+            pa.BufferReader(text.encode()),
+            arrow.ReadOptions(use_threads=False, block_size=CHUNK, column_names=columns),
+            arrow.ParseOptions(delimiter=separator, newlines_in_values=True),
+            arrow.ConvertOptions(include_columns=["0"], column_types={"0": pa.binary()}),
+        )
+    except pa.ArrowInvalid:
+        _refuse_first_ragged(text, separator, len(names), source)
+
+
+def _refuse_first_ragged(text: str, separator: str, expected: int, source: Source) -> None:
+    reader = _records(text, separator)
+    line = 1
+    try:
+        for record in reader:
+            blank = not record or (len(record) == 1 and not record[0].strip())
+            if not blank and len(record) != expected:
+                many = reader.line_num > line
+                raise DataError(
+                    f"{source}, line {line}: found {_count(len(record), 'field')}, the header has "
+                    f"{expected} (separator {separator!r}). Correct the line"
+                    + (", where a quote is perhaps never closed" if many else "")
+                    + ", or download the file again."
+                )
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{source}, line {line}: not a CSV ({error}). Correct the line.") from None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _doubtful(frame: "pd.DataFrame") -> list[str]:
+    """Columns whose own words may say more than their parsed values.
+
+    Those that are no numbers and no text (True and False, whole numbers beyond 64 bits), and whole
+    numbers that never repeat: they may be identifiers such as 00042.
+    """
+    return [
+        str(name)
+        for name, column in frame.items()
+        if str(column.dtype) not in ("int64", "float64", "str")
+        or (str(column.dtype) == "int64" and column.is_unique)
+    ]
+
+
+def _is_text(parsed: "pd.Series", served: "pd.Series") -> bool:
+    """Not a number after all, or an identifier of one width that is padded with zeros."""
+    if str(parsed.dtype) != "int64":
+        return True
+    return served.str.len().nunique() == 1 and bool(served.str.fullmatch(r"0\d+").any())
+
+
+def _parser_message(error: Exception, source: Source) -> str:
+    unclosed = re.search(r"EOF inside string starting at row (\d+)", str(error))
+    if unclosed:
+        row = int(unclosed[1]) + 1
+        return f"{source}, row {row}: a quote is opened there and never closed. Correct the row."
+    return f"{source} is not a CSV: {str(error).strip()}. Save it again as CSV (UTF-8)."
+
+
+# -- parquet ---------------------------------------------------------------------------------------
+
+
+def _read_parquet(data: bytes, source: Source) -> "pd.DataFrame":
+    """Parquet -> table, with the same three types as from a CSV."""
+    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(pa.BufferReader(data))
+        groups = (file.metadata.row_group(i) for i in range(file.metadata.num_row_groups))
+        _refuse_bomb(sum(group.total_byte_size for group in groups), len(data), source)
+        table = file.read(use_threads=False)
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        first = (str(error).splitlines() or ["unreadable"])[0]
+        raise DataError(
+            f"{source} is not a whole parquet file ({first}). Download or write it again."
+        ) from None
+    names = [str(name) for name in table.column_names]
+    _refuse_twins(names, source)
+    columns = zip(names, table.columns, strict=True)
+    return pd.DataFrame({name: _plain(column, name, source) for name, column in columns})
+
+
+def _plain(column: "pa.ChunkedArray", name: str, source: Source) -> "pd.Series":
+    """int64, float64 or str; dates become ISO text, True and False the words."""
+    import pyarrow as pa
+    from pyarrow import compute, types
+
+    try:
+        if types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        kind = column.type
+        if types.is_null(kind) or types.is_floating(kind) or types.is_decimal(kind):
+            return column.cast(pa.float64()).to_pandas()
+        if types.is_integer(kind) and not types.is_uint64(kind):
+            return column.cast(pa.int64()).to_pandas()
+        if types.is_uint64(kind):
+            largest = compute.max(column).as_py() or 0
+            return column.cast(pa.int64() if largest < 2**63 else pa.string()).to_pandas()
+        if types.is_boolean(kind):
+            column = compute.if_else(column, "True", "False")
+        return column.cast(pa.string()).to_pandas().astype("str")
+    except pa.ArrowException:
+        raise DataError(
+            f"{source}: column {name!r} is of type {column.type}; allowed are numbers, text, "
+            "dates, and true or false. Leave it out, or write it as one of these."
+        ) from None
+
+
+def _without_index(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Leave out an unnamed column that counts 0, 1, 2, ... or onwards from any number."""
+    for name in INDEX_NAMES:
+        if name in frame and frame.shape[1] > 1 and str(frame[name].dtype) == "int64":
+            numbers = frame[name].to_numpy()
+            if (numbers[1:] - numbers[:-1] == 1).all():
+                frame = frame.drop(columns=name)
+    return frame
