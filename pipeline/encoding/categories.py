@@ -1,0 +1,102 @@
+"""Categories: a code for trees, one column per level for the dense view, one level for the rare."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import Encode
+from pipeline.encoding.columns import Column, positions
+from pipeline.encoding.distribution import Distribution
+from pipeline.encoding.missing import indicator
+
+MOST_ONE_HOT = 64
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels of the training rows in ascending order; the rare ones share a level after the last.
+
+    A level that training never showed counts as rare too, or, where none was rare, as missing: the
+    same as scikit-learn's OneHotEncoder(min_frequency=rare, handle_unknown="infrequent_if_exist").
+    """
+
+    levels: list[Any]
+    rare: bool
+
+    @classmethod
+    def fit(cls, distribution: Distribution, rare: int, most: int | None = None) -> "Levels":
+        """Keep levels of at least `rare` rows; if there are more than `most`, the most common."""
+        common = np.flatnonzero(distribution.counts >= rare)
+        if most is not None and len(common) > most:
+            order = np.argsort(-distribution.counts[common], kind="stable")
+            common = np.sort(common[order[:most]])
+        levels = [_plain(value) for value in distribution.values[common]]
+        return cls(levels, len(common) < len(distribution.values))
+
+    def codes(self, values: np.ndarray) -> np.ndarray:
+        """(m,) -> (m + 1,): 0, 1, ... for the levels, the next one for rare, -1 for missing."""
+        found = positions(values, self.levels)
+        known = np.where((found < 0) & self.rare, len(self.levels), found)
+        return np.append(known, -1)
+
+    def ordinal(self, values: np.ndarray) -> np.ndarray:
+        """(m,) -> (m + 1, 1) float32: the code, NaN for missing."""
+        codes = self.codes(values).astype(np.float32)
+        return np.where(codes < 0, np.float32(np.nan), codes)[:, np.newaxis]
+
+    def one_hot(self, values: np.ndarray) -> np.ndarray:
+        """(m,) -> (m + 1, levels) float32, rare last; a row of zeros for missing."""
+        codes = self.codes(values)
+        table = np.zeros((len(codes), len(self.levels) + self.rare), dtype=np.float32)
+        known = np.flatnonzero(codes >= 0)
+        table[known, codes[known]] = 1
+        return table
+
+    def names(self, name: str) -> list[str]:
+        """Column names of `one_hot`."""
+        return [f"{name}={level}" for level in [*self.levels, *["rare"] * self.rare]]
+
+
+@dataclass(frozen=True)
+class CategoryEncoder:
+    """A category: its code in the tree view; one-hot and a missing indicator in the dense view."""
+
+    ordinal: Levels
+    one_hot: Levels
+    missing: bool
+
+    @classmethod
+    def fit(cls, column: Column, settings: Encode) -> "CategoryEncoder":
+        distribution, rare = column.distribution(), settings.rare
+        return cls(
+            Levels.fit(distribution, rare),
+            Levels.fit(distribution, rare, MOST_ONE_HOT),
+            distribution.missing > 0,
+        )
+
+    def tree(self, column: Column) -> np.ndarray:
+        return self.ordinal.ordinal(column.values)
+
+    def dense(self, column: Column) -> np.ndarray:
+        table = self.one_hot.one_hot(column.values)
+        return np.hstack([table, indicator(len(column.values))]) if self.missing else table
+
+    def tree_names(self, name: str) -> list[str]:
+        return [name]
+
+    def dense_names(self, name: str) -> list[str]:
+        return self.one_hot.names(name) + [f"{name} is missing"] * self.missing
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> "CategoryEncoder":
+        return cls(Levels(**state["ordinal"]), Levels(**state["one_hot"]), state["missing"])
+
+
+def _plain(value: Any) -> str | int:
+    """A level as JSON holds it: texts, and whole numbers without a point."""
+    return value if isinstance(value, str) else int(value)

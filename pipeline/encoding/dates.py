@@ -1,0 +1,36 @@
+"""A date becomes numbers: days since 2000, year, month, day, weekday, hour.
+
+They are functions of the date alone. An origin learned from the training rows would change nothing:
+trees do not mind a shift, and scaling takes the median off.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.encoding.columns import Column, number_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_dates(name: str, series: "pd.Series[Any]") -> dict[str, Column]:
+    """Dates, or texts that are dates -> number columns; what is no date is missing."""
+    import pandas as pd
+
+    if not pd.api.types.is_datetime64_any_dtype(series.dtype):
+        # "mixed": else the first row's format would decide how all others are read
+        series = pd.to_datetime(series, errors="coerce", format="mixed", utc=True)
+    dates = pd.DatetimeIndex(series).tz_localize(None)
+    parts = {
+        "days": (dates - pd.Timestamp("2000-01-01")) / pd.Timedelta(days=1),
+        "year": dates.year,
+        "month": dates.month,
+        "day": dates.day,
+        "weekday": dates.day_of_week,
+        "hour": dates.hour,
+    }
+    return {
+        f"{name} {part}": number_column(np.asarray(numbers, dtype=float), repeats=part != "days")
+        for part, numbers in parts.items()
+    }

@@ -1,0 +1,75 @@
+"""Numbers: as they are in the tree view; scaled, and one-hot where few and whole, in the dense one.
+
+A rating is both an order and a set of choices: the scaled column carries the one, the one-hot
+columns the other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import Encode
+from pipeline.encoding.categories import Levels
+from pipeline.encoding.columns import Column
+from pipeline.encoding.distribution import Distribution
+from pipeline.encoding.missing import Median, indicator
+from pipeline.encoding.scaling import Scaling
+
+
+@dataclass(frozen=True)
+class NumberEncoder:
+    """What the training rows tell about one column of numbers."""
+
+    median: Median
+    scaling: Scaling
+    levels: Levels | None
+    missing: bool
+
+    @classmethod
+    def fit(cls, column: Column, settings: Encode) -> "NumberEncoder":
+        distribution = column.distribution()
+        return cls(
+            Median.fit(distribution),
+            Scaling.fit(distribution, settings.log_skew),
+            Levels.fit(distribution, settings.rare) if _is_rating(distribution, settings) else None,
+            distribution.missing > 0 and not column.repeats,
+        )
+
+    def tree(self, column: Column) -> np.ndarray:
+        """(m + 1, 1) float32, NaN kept."""
+        return column.with_missing().astype(np.float32)[:, np.newaxis]
+
+    def dense(self, column: Column) -> np.ndarray:
+        """(m + 1, 1 + levels + 1) float32 by value: scaled, one-hot, missing."""
+        filled = self.median.fill(column.with_missing())
+        tables = [self.scaling.transform(filled).astype(np.float32)[:, np.newaxis]]
+        if self.levels is not None:
+            tables.append(self.levels.one_hot(column.values))
+        if self.missing:
+            tables.append(indicator(len(column.values)))
+        return np.hstack(tables)
+
+    def tree_names(self, name: str) -> list[str]:
+        return [name]
+
+    def dense_names(self, name: str) -> list[str]:
+        levels = [] if self.levels is None else self.levels.names(name)
+        return [name, *levels, *[f"{name} is missing"] * self.missing]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> "NumberEncoder":
+        levels = None if state["levels"] is None else Levels(**state["levels"])
+        median, scaling = Median(**state["median"]), Scaling(**state["scaling"])
+        return cls(median, scaling, levels, state["missing"])
+
+
+def _is_rating(distribution: Distribution, settings: Encode) -> bool:
+    """Whole numbers, few of them; of two values one is the other's complement."""
+    values = distribution.values
+    few = 2 < len(values) <= settings.one_hot_levels
+    return few and bool(np.all(values == np.floor(values)))

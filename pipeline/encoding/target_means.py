@@ -1,0 +1,148 @@
+"""Target means: what the target was, on average, in the rows of the same category.
+
+A row's own label must not stand in its features, or a model learns to read it there. So the rows
+that the means are fitted on get theirs from other rows (cross-fitting); all other rows get the
+means of all training rows. Smoothing after Micci-Barreca 2001; cross-fitting as in scikit-learn's
+TargetEncoder, but with folds that know no labels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.encoding.columns import Column, positions
+from pipeline.encoding.distribution import Distribution
+from pipeline.encoding.scaling import Scaling
+
+INNER_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class TargetMeans:
+    """(sum of y in the level + s * overall mean) / (rows of the level + s), s the smoothing.
+
+    `means` (levels, outputs); `missing` and `overall` (outputs,). Missing is a level like the
+    others; a level that training never showed gets the overall mean. `scaling` is that of the
+    dense view, one for each output.
+    """
+
+    levels: list[Any]
+    means: list[list[float]]
+    missing: list[float]
+    overall: list[float]
+    scaling: list[Scaling]
+
+    @classmethod
+    def fit(
+        cls, column: Column, targets: np.ndarray, inner: np.ndarray, smoothing: float
+    ) -> tuple["TargetMeans", np.ndarray]:
+        """Column and targets (n, outputs) of the training rows -> what all other rows get, and
+        what these rows get themselves: cross-fitted means (n, outputs) over the folds `inner`."""
+        counts = column.counts().astype(float)
+        sums = _sums(column.codes, targets, len(counts))
+        overall = targets.sum(axis=0) / max(len(targets), 1)
+        means = smoothed(sums, counts, overall, smoothing)
+        crossed = cross_fit(column, targets, inner, smoothing)
+        seen = np.flatnonzero(counts[:-1])
+        fitted = cls(
+            column.values[seen].tolist(),
+            means[seen].tolist(),
+            means[-1].tolist(),
+            overall.tolist(),
+            [Scaling.fit(_distribution(output), log_skew=np.inf) for output in crossed.T],
+        )
+        return fitted, crossed
+
+    def by_value(self, column: Column) -> np.ndarray:
+        """(m + 1, outputs) float64."""
+        found = np.append(positions(column.values, self.levels), len(self.levels))
+        means = np.array([*self.means, self.missing, self.overall])
+        # -1, not found, is the last row: the overall mean
+        return means[found]
+
+    def dense(self, means: np.ndarray) -> np.ndarray:
+        """Means (rows, outputs) as the dense view has them: scaled."""
+        scaled = [
+            scaling.transform(output) for scaling, output in zip(self.scaling, means.T, strict=True)
+        ]
+        return np.stack(scaled, axis=1)
+
+    def names(self, name: str) -> list[str]:
+        """One output: the mean. Several: a mean for each class but class 0, which is the rest."""
+        if len(self.overall) == 1:
+            return [f"{name} target mean"]
+        return [f"{name} target mean {output}" for output in range(1, len(self.overall) + 1)]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> "TargetMeans":
+        scaling = [Scaling(**part) for part in state["scaling"]]
+        return cls(**{**state, "scaling": scaling})
+
+
+def target_columns(y: np.ndarray, classes: int | None) -> np.ndarray:
+    """y (n,) -> (n, outputs): the value; or for each class but the first, whether a row has it."""
+    if classes is None:
+        return np.asarray(y, dtype=float)[:, np.newaxis]
+    return (np.asarray(y)[:, np.newaxis] == np.arange(1, classes)).astype(float)
+
+
+def cross_fit(
+    column: Column, targets: np.ndarray, inner: np.ndarray, smoothing: float
+) -> np.ndarray:
+    """Each row's target means from the rows of the other inner folds, (n, outputs).
+
+    `inner` (n,) are fold numbers 0, 1, ... A row's own label enters none of the sums that it is
+    given, so that its value does not change, to the byte, when that label does.
+    """
+    folds, values = int(inner.max(initial=0)) + 1, len(column.values) + 1
+    cells = column.codes * np.int64(folds) + inner
+    counts = _of_other_folds(np.bincount(cells, minlength=values * folds), folds)
+    rows = _of_other_folds(np.bincount(inner, minlength=folds), folds)
+    result = np.empty(targets.shape)
+    for output, target in enumerate(targets.T):
+        sums = _of_other_folds(np.bincount(cells, target, values * folds), folds)
+        # not the sum of `sums`: it would round in another order if other rows had other levels
+        overall = _of_other_folds(np.bincount(inner, target, folds), folds) / np.maximum(rows, 1)
+        result[:, output] = smoothed(sums, counts, overall[0], smoothing)[column.codes, inner]
+    return result
+
+
+def inner_folds(rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Fold numbers (rows,) drawn without a look at the labels."""
+    return rng.permutation(rows) % INNER_FOLDS
+
+
+def smoothed(
+    sums: np.ndarray, counts: np.ndarray, overall: np.ndarray, smoothing: float
+) -> np.ndarray:
+    """Means of levels drawn towards the overall mean; that mean itself where there are no rows.
+
+    sums (levels, j), counts (levels,) or (levels, j), overall (j,) -> (levels, j)
+    """
+    weight = np.broadcast_to(counts.reshape(len(counts), -1) + smoothing, sums.shape)
+    safe = np.where(weight > 0, weight, 1.0)
+    return np.where(weight > 0, (sums + smoothing * overall) / safe, overall)
+
+
+def _of_other_folds(totals: np.ndarray, folds: int) -> np.ndarray:
+    """Totals (values * folds,) -> for each value and fold the total of the other folds, the same
+    shape as a table (values, folds). Nothing is subtracted: the fold's own rows leave no rounding.
+    """
+    table = totals.reshape(-1, folds).astype(float)
+    others = [np.delete(table, fold, axis=1).sum(axis=1) for fold in range(folds)]
+    return np.stack(others, axis=1)
+
+
+def _sums(codes: np.ndarray, targets: np.ndarray, values: int) -> np.ndarray:
+    columns = [np.bincount(codes, weights=target, minlength=values) for target in targets.T]
+    return np.stack(columns, axis=1)
+
+
+def _distribution(values: np.ndarray) -> Distribution:
+    distinct, counts = np.unique(values, return_counts=True)
+    return Distribution(distinct, counts)

@@ -1,0 +1,130 @@
+"""One file a model: its `VIEW`, its `Settings`, `suggest(trial)` and `build(settings, problem)`.
+
+What `build` returns has four methods: `fit(X, y)`, `predict(X)` -> (n, k), `save(folder, name)`
+and `load(folder, name)`. The file name is the registry: `[models.logistic]` loads logistic.py.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+
+from pipeline.artifacts import Folder
+from pipeline.folds import View
+from pipeline.metrics import Task
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a model must know of the competition.
+
+    `outputs` is k: the number of classes, or 1 for regression. `columns` names the view's columns
+    (d,), `categorical` says which of them hold category codes (only the tree view has any).
+    """
+
+    task: Task
+    outputs: int
+    metric: str
+    columns: tuple[str, ...]
+    categorical: tuple[int, ...] = ()
+
+
+class Model(Protocol):
+    """fit -> predict, save -> load: the same predictions to the byte."""
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "Model":
+        """X (n, d) float32, y (n,) class codes or values; validation rows are never shown."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """X (n, d) -> (n, k) float64: class probabilities, or values."""
+
+    def save(self, folder: Folder, name: str) -> None: ...
+
+    def load(self, folder: Folder, name: str) -> "Model": ...
+
+
+def module(name: str) -> ModuleType:
+    return importlib.import_module(f"pipeline.models.{name}")
+
+
+def build(name: str, settings: Mapping[str, Any], problem: Problem) -> Model:
+    """The unfitted model of this name."""
+    chosen = module(name)
+    model: Model = chosen.build(chosen.Settings.model_validate(dict(settings)), problem)
+    return LogTarget(model) if problem.metric == "rmsle" else model
+
+
+def describe(schema: Mapping[str, Any], view: View, metric: str) -> Problem:
+    """The problem that a view of one fold poses; `schema` is the load stage's."""
+    classes = schema["classes"]
+    return Problem(
+        task=schema["task"],
+        outputs=len(classes) if classes else 1,
+        metric=metric,
+        columns=view.columns,
+        categorical=view.categorical,
+    )
+
+
+class FromScratch:
+    """An estimator of pipeline/from_scratch as a model: same folds, same folders as the others.
+
+    Regression targets are centred and scaled by the rows given to `fit`, so that one set of
+    settings suits every unit.
+    """
+
+    def __init__(self, estimator: Any, problem: Problem) -> None:
+        self.estimator, self.problem = estimator, problem
+        self.centre, self.scale = 0.0, 1.0
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "FromScratch":
+        if self.problem.task == "regression":
+            self.centre, self.scale = float(np.mean(y)), float(np.std(y)) or 1.0
+            y = (y - self.centre) / self.scale
+        self.estimator.fit(X, y)
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        if self.problem.task != "regression":
+            # a class that none of the fitted rows had keeps probability 0
+            probabilities = np.zeros((len(X), self.problem.outputs))
+            probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(X)
+            return probabilities
+        values = np.asarray(self.estimator.predict(X), dtype=float)
+        return values.reshape(-1, 1) * self.scale + self.centre
+
+    def save(self, folder: Folder, name: str) -> None:
+        unit = {"centre": np.array(self.centre), "scale": np.array(self.scale)}
+        state = {f"estimator.{key}": value for key, value in self.estimator.state().items()}
+        folder.write_arrays(name, unit | state)
+
+    def load(self, folder: Folder, name: str) -> "FromScratch":
+        arrays = folder.read_arrays(name)
+        self.centre, self.scale = float(arrays.pop("centre")), float(arrays.pop("scale"))
+        state = {key.removeprefix("estimator."): value for key, value in arrays.items()}
+        self.estimator.set_state(state)
+        return self
+
+
+class LogTarget:
+    """Fits log(1 + y) and answers in the unit of y: least squares there is RMSLE here."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "LogTarget":
+        self.model.fit(X, np.log1p(y))
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return np.expm1(self.model.predict(X))
+
+    def save(self, folder: Folder, name: str) -> None:
+        self.model.save(folder, name)
+
+    def load(self, folder: Folder, name: str) -> "LogTarget":
+        self.model.load(folder, name)
+        return self

@@ -1,0 +1,50 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from pipeline.encoding.columns import read_column
+
+
+def by_row(series) -> dict[str, np.ndarray]:
+    parts = read_column("d", series, "date")
+    return {
+        name.removeprefix("d "): part.with_missing()[part.codes] for name, part in parts.items()
+    }
+
+
+# the first moon landing, a Sunday; a leap day, a Thursday; the day that days are counted from
+TEXTS = ["1969-07-20 20:17", "2024-02-29", "2000-01-01", None]
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Series(pd.to_datetime(pd.Series(TEXTS), format="mixed")),
+        pd.Series(TEXTS),
+        pd.Series(pd.to_datetime(pd.Series(TEXTS), format="mixed")).dt.tz_localize("Asia/Seoul"),
+    ],
+    ids=["datetime", "text", "with time zone"],
+)
+def test_parts_of_known_dates(series):
+    parts = by_row(series)
+    assert_allclose(parts["year"], [1969, 2024, 2000, np.nan])
+    assert_allclose(parts["month"], [7, 2, 1, np.nan])
+    assert_allclose(parts["day"], [20, 29, 1, np.nan])
+    assert_allclose(parts["weekday"], [6, 3, 5, np.nan])
+    assert_allclose(parts["hour"], [20, 0, 0, np.nan])
+    # Julian day numbers 2440423.345, 2460369.5 and 2451544.5 from the almanac
+    assert_allclose(parts["days"], [2440423.345 - 2451544.5, 8825, 0, np.nan], atol=1e-3)
+
+
+def test_how_a_text_is_read_does_not_depend_on_the_texts_before_it():
+    texts = ["13/01/2020", "2020-02-30", "01/02/2020", "2020-01-05"]
+    forward, backward = by_row(pd.Series(texts)), by_row(pd.Series(texts[::-1]))
+    for part in forward:
+        assert_allclose(forward[part], backward[part][::-1])
+    assert np.isnan(forward["days"]).tolist() == [False, True, False, False]
+
+
+def test_the_indicator_belongs_to_one_part_only():
+    parts = read_column("d", pd.Series(TEXTS), "date")
+    assert [name for name, part in parts.items() if not part.repeats] == ["d days"]
