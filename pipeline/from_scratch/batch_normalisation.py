@@ -1,0 +1,52 @@
+"""Every feature of a layer brought to mean 0 and variance 1, batch by batch."""
+
+import numpy as np
+
+from pipeline.from_scratch.layers import Layer
+
+
+class BatchNormalisation(Layer):
+    """y = gamma (x - mean) / √(variance + ε) + beta, the moments taken over the batch's rows.
+
+    In training the batch's own moments are used, and remembered as running averages; at prediction
+    the running ones are, so that a row's output does not depend on its neighbours. Layers after it
+    learn fast whatever the scale of the weights before it. (Ioffe and Szegedy 2015, algorithm 1)
+
+    Shapes: x, y (n, d); gamma, beta, running_mean and running_variance (d,).
+    """
+
+    parameters = ("gamma", "beta")
+
+    def __init__(self, d: int, *, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
+        self.momentum, self.epsilon = momentum, epsilon
+        self.gamma, self.beta = np.ones(d), np.zeros(d)
+        self.dgamma, self.dbeta = np.zeros(d), np.zeros(d)
+        self.running_mean, self.running_variance = np.zeros(d), np.ones(d)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        mean, variance = self.running_mean, self.running_variance
+        if self.training:
+            mean, variance = x.mean(axis=0), x.var(axis=0)
+            self._remember(mean, variance)
+        self.std = np.sqrt(variance + self.epsilon).astype(x.dtype)
+        self.z = (x - mean.astype(x.dtype)) / self.std
+        return self.gamma * self.z + self.beta
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        """The moments depend on every row, so that their gradient comes back to every row.
+
+        dx = gamma / std (dy - mean(dy) - z mean(dy z)) in training, gamma / std dy otherwise.
+        """
+        np.sum(dy, axis=0, out=self.dbeta)
+        np.sum(dy * self.z, axis=0, out=self.dgamma)
+        if not self.training:
+            return dy * (self.gamma / self.std)
+        n = len(dy)
+        return (dy - self.dbeta / n - self.z * (self.dgamma / n)) * (self.gamma / self.std)
+
+    def _remember(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        """running <- momentum running + (1 - momentum) batch."""
+        self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mean
+        self.running_variance = (
+            self.momentum * self.running_variance + (1 - self.momentum) * variance
+        )

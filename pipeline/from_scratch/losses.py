@@ -1,0 +1,99 @@
+"""How wrong a prediction is, as one number: what training makes small.
+
+Labels of a classification are class numbers 0 to k - 1 of shape (n,), or rows of shape (n, k) that
+sum to 1 (one-hot). Every loss but the sum of squared errors is a mean over the n rows of a batch,
+weighted where `sample_weight` (n,) is given, so that it does not depend on the batch's size.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pipeline.from_scratch.activations import floating, log_softmax, softplus
+
+
+def sum_of_squared_errors(prediction: ArrayLike, target: ArrayLike) -> float:
+    """½ Σ (y - t)²."""
+    return float(0.5 * np.sum(_difference(prediction, target) ** 2))
+
+
+def mean_squared_error(
+    prediction: ArrayLike, target: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
+    """1/n Σ (y - t)²: a mean over the rows, and over the outputs where there are several."""
+    squared = _difference(prediction, target) ** 2
+    return _mean(squared.reshape(len(squared), -1).mean(axis=1), sample_weight)
+
+
+def binary_cross_entropy(
+    probability: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
+    """-1/n Σ t log p + (1 - t) log(1 - p), p and t (n,): the mean surprise at what happened."""
+    p, t = _clipped(probability), floating(label)
+    return _mean(-(t * np.log(p) + (1 - t) * np.log1p(-p)), sample_weight)
+
+
+def binary_cross_entropy_from_logits(
+    logit: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
+    """1/n Σ softplus(z) - t z: the same with p = sigmoid(z), exact however large |z| is."""
+    z, t = floating(logit), floating(label)
+    return _mean(softplus(z) - t * z, sample_weight)
+
+
+def cross_entropy(
+    probability: ArrayLike,
+    label: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    smoothing: float = 0.0,
+) -> float:
+    """-1/n Σ_i Σ_k t_ik log p_ik, p (n, k)."""
+    log_p = np.atleast_2d(np.log(_clipped(probability)))
+    return _mean(-np.sum(distribution(label, log_p.shape, smoothing) * log_p, 1), sample_weight)
+
+
+def cross_entropy_from_logits(
+    logits: ArrayLike,
+    label: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    smoothing: float = 0.0,
+) -> float:
+    """The same with p = softmax(z), exact however large |z| is."""
+    log_p = np.atleast_2d(log_softmax(logits))
+    return _mean(-np.sum(distribution(label, log_p.shape, smoothing) * log_p, 1), sample_weight)
+
+
+def distribution(label: ArrayLike, shape: tuple[int, ...], smoothing: float = 0.0) -> np.ndarray:
+    """(1 - ε) one-hot + ε / k: the labels as n distributions over k classes, float64.
+
+    With ε > 0 no logit has to grow for ever to please a label. (Szegedy 2016, section 7)
+    """
+    n, k = shape
+    label = np.asarray(label)
+    if label.size == n * k and label.shape[-1:] == (k,):
+        target = label.reshape(n, k).astype(np.float64)
+    else:
+        target = (label.reshape(n, 1) == np.arange(k)).astype(np.float64)
+        if not target.any(axis=1).all():
+            raise ValueError(f"labels: allowed are class numbers 0 to {k - 1}, found {label}.")
+    return (1 - smoothing) * target + smoothing / k
+
+
+def _difference(prediction: ArrayLike, target: ArrayLike) -> np.ndarray:
+    """y - t, refused where broadcasting would quietly compare every row with every other."""
+    y, t = floating(prediction), floating(target)
+    if y.shape != t.shape:
+        raise ValueError(f"prediction has shape {y.shape}, target {t.shape}: they must be equal.")
+    return np.atleast_1d(y - t)
+
+
+def _clipped(probability: ArrayLike) -> np.ndarray:
+    """p within [ε, 1 - ε]: one certain mistake costs much, but not infinity."""
+    p = floating(probability)
+    epsilon = np.finfo(p.dtype).eps
+    return np.clip(p, epsilon, 1 - epsilon)
+
+
+def _mean(loss: np.ndarray, sample_weight: ArrayLike | None) -> float:
+    """Σ w_i loss_i / Σ w_i."""
+    weights = None if sample_weight is None else floating(sample_weight)
+    return float(np.average(loss, weights=weights))

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from pipeline.from_scratch import layers, losses
+from pipeline.from_scratch.batch_normalisation import BatchNormalisation
+from pipeline.from_scratch.dropout import Dropout
+from pipeline.from_scratch.gradients import numerical_gradient
+
+rng = np.random.default_rng(0)
+LAYERS = [
+    layers.Affine(rng.normal(size=(3, 2)), rng.normal(size=2)),
+    layers.Relu(),
+    layers.Sigmoid(),
+    layers.Tanh(),
+    layers.Selu(),
+    layers.Mish(),
+    layers.Identity(),
+    BatchNormalisation(3),
+]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize("training", [True, False])
+def test_backward_matches_finite_differences(layer, training, rng) -> None:
+    layer.training = training
+    for name in layer.parameters:
+        getattr(layer, name)[...] += rng.normal(size=getattr(layer, name).shape)
+    x = rng.normal(size=(4, 3))
+    dy = rng.normal(size=layer.forward(x).shape)
+    x_before, dy_before = x.copy(), dy.copy()
+
+    layer.forward(x)
+    dx = layer.backward(dy)
+
+    assert_array_equal(x, x_before)
+    assert_array_equal(dy, dy_before)
+    gradients = {name: getattr(layer, "d" + name).copy() for name in layer.parameters}
+    if isinstance(layer, BatchNormalisation):
+        layer.momentum = 1.0  # keep the running moments where they are while we differentiate
+
+    def loss(_: np.ndarray) -> float:
+        return float(np.sum(layer.forward(x) * dy))
+
+    assert_allclose(dx, numerical_gradient(loss, x), rtol=1e-6, atol=1e-9)
+    for name, gradient in gradients.items():
+        expected = numerical_gradient(loss, getattr(layer, name))
+        assert_allclose(gradient, expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("loss", "k", "target", "oracle"),
+    [
+        (layers.SoftmaxWithLoss(), 3, np.array([0, 2, 1, 1]), losses.cross_entropy_from_logits),
+        (
+            layers.SoftmaxWithLoss(smoothing=0.2),
+            3,
+            np.array([0, 2, 1, 1]),
+            lambda z, t, w: losses.cross_entropy_from_logits(z, t, w, smoothing=0.2),
+        ),
+        (
+            layers.SigmoidWithLoss(),
+            1,
+            np.array([0, 1, 1, 0]),
+            lambda z, t, w: losses.binary_cross_entropy_from_logits(z[:, 0], t, w),
+        ),
+        (
+            layers.SquaredErrorLoss(),
+            1,
+            np.array([0.5, -1, 2, 0]),
+            lambda z, t, w: losses.mean_squared_error(z[:, 0], t, w),
+        ),
+    ],
+    ids=["softmax", "smoothed", "sigmoid", "squared"],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_loss_layers(loss, k, target, oracle, weighted, rng) -> None:
+    z = rng.normal(size=(4, k))
+    w = np.array([0.5, 2.0, 1.0, 0.5]) if weighted else None
+    assert loss.forward(z, target, w) == pytest.approx(oracle(z, target, w))
+    error = loss.backward().copy()
+    expected = numerical_gradient(lambda z: loss.forward(z, target, w), z)
+    assert_allclose(error, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_batch_normalisation_brings_any_batch_to_mean_0_variance_1(rng) -> None:
+    layer = BatchNormalisation(5)
+    x = rng.normal(3, 10, size=(1000, 5)) * [1, 100, 1, 1, 0.1]
+    y = layer.forward(x)
+    assert_allclose(y.mean(axis=0), 0, atol=1e-10)
+    assert_allclose(y.var(axis=0), 1, rtol=1e-4)
+    for _ in range(200):
+        layer.forward(x)
+    assert_allclose(layer.running_mean, x.mean(axis=0), rtol=1e-6)
+    layer.training = False
+    assert_allclose(layer.forward(x[:1]), y[:1], rtol=1e-6)
+
+
+def test_dropout_keeps_the_expectation_and_freezes_its_mask(rng) -> None:
+    layer = Dropout(0.3, rng)
+    x = np.ones((2000, 50))
+    y = layer.forward(x)
+    assert np.mean(y == 0) == pytest.approx(0.3, abs=0.01)
+    assert y.mean() == pytest.approx(1, abs=0.01)
+    assert_array_equal(layer.backward(x), y)
+    layer.training = False
+    assert_array_equal(layer.forward(x), x)
+    assert_array_equal(layer.backward(x), x)
+
+
+def test_dropout_gives_the_same_mask_for_the_same_seed() -> None:
+    one, two = (Dropout(0.5, np.random.default_rng(3)).forward(np.ones((9, 9))) for _ in range(2))
+    assert_array_equal(one, two)

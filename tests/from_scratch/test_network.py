@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from pipeline.from_scratch.batch_normalisation import BatchNormalisation
+from pipeline.from_scratch.gradients import numerical_gradient
+from pipeline.from_scratch.initialisation import he
+from pipeline.from_scratch.layers import Affine, Loss, Relu, SoftmaxWithLoss, SquaredErrorLoss, Tanh
+from pipeline.from_scratch.network import Network
+from pipeline.from_scratch.optimizers import SGD, Adam, Momentum
+from pipeline.from_scratch.training import Training
+
+
+def small(rng, loss: Loss, k: int, dtype=np.float64) -> Network:
+    pieces = [Affine(he(rng, 4, 5)), BatchNormalisation(5), Tanh(), Affine(he(rng, 5, k))]
+    return Network(pieces, loss, dtype)
+
+
+def test_gradient_of_the_whole_network(rng) -> None:
+    network = small(rng, SoftmaxWithLoss(smoothing=0.1), 3)
+    x, y, w = rng.normal(size=(6, 4)), rng.integers(3, size=6), rng.uniform(size=6)
+    network.loss_and_gradient(x, y, w)
+    expected = numerical_gradient(
+        lambda _: network.loss.forward(network.forward(x), y, w), network.theta
+    )
+    assert_allclose(network.gradient, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_layers_hold_views_and_weights_come_first(rng) -> None:
+    network = small(rng, SoftmaxWithLoss(), 3, np.float32)
+    first, normalisation, _, last = network.layers
+    assert network.weights == 4 * 5 + 5 * 3
+    assert len(network.theta) == network.weights + 5 + 5 + 5 + 3
+    network.theta[: network.weights] = 7
+    network.theta[network.weights :] = 8
+    assert (first.W == 7).all() and (last.W == 7).all()
+    assert all((p == 8).all() for p in (first.b, last.b, normalisation.gamma, normalisation.beta))
+    assert network.theta.dtype == first.dW.dtype == np.float32
+
+
+def test_float32_is_never_widened_on_the_way(rng) -> None:
+    network = small(rng, SoftmaxWithLoss(smoothing=0.1), 3, np.float32)
+    x, w = rng.normal(size=(6, 4)).astype(np.float32), np.ones(6, np.float32)
+    assert network.forward(x).dtype == np.float32
+    network.loss_and_gradient(x, np.arange(6) % 3, w)
+    assert network.loss.backward().dtype == np.float32
+
+
+def test_prediction_does_not_see_the_other_rows(rng) -> None:
+    network = small(rng, SoftmaxWithLoss(), 3)
+    x = rng.normal(size=(5000, 4))
+    together = network.predict(x)
+    assert together.shape == (5000, 3)
+    assert_allclose(network.predict(x[4500:4501]), together[4500:4501], rtol=1e-9)
+
+
+def same_start(oracle) -> Network:
+    """A network with scikit-learn's weights."""
+    last = len(oracle.coefs_) - 1
+    pieces = []
+    for i, (W, b) in enumerate(zip(oracle.coefs_, oracle.intercepts_, strict=True)):
+        pieces += [Affine(W.copy(), b.copy()), *([Relu()] if i < last else [])]
+    regression = isinstance(oracle, MLPRegressor)
+    return Network(pieces, SquaredErrorLoss() if regression else SoftmaxWithLoss())
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "momentum"])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_scikit_learn_has_the_same_weights_after_the_same_steps(rng, kind, solver) -> None:
+    X, y = rng.normal(size=(90, 6)), rng.integers(3, size=90)
+    settings = {
+        "solver": "adam" if solver == "adam" else "sgd",
+        "momentum": 0.9 if solver == "momentum" else 0.0,
+        "nesterovs_momentum": False,
+        "learning_rate_init": 1e-300,  # the first fit draws the weights and goes nowhere
+    }
+    oracle = kind(
+        hidden_layer_sizes=(8, 5),
+        alpha=0.0,
+        epsilon=1e-14,
+        batch_size=40,
+        shuffle=False,
+        max_iter=1,
+        **settings,
+    )
+    oracle.set_params(warm_start=True, random_state=0).fit(X, y)
+    network = same_start(oracle)
+    oracle.set_params(learning_rate_init=0.01, max_iter=4, n_iter_no_change=99).fit(X, y)
+
+    lr = 0.01 if kind is MLPClassifier or solver == "adam" else 0.005  # its loss is half of ours
+    optimizer = {"adam": Adam(lr, epsilon=1e-14), "sgd": SGD(lr), "momentum": Momentum(lr)}[solver]
+    data = X, y if kind is MLPClassifier else y.astype(float), np.ones(90)
+    Training(lr=lr, epochs=4, batch_size=40).run(network, data, optimizer, rng=None)
+
+    for layer, W, b in zip(network.layers[::2], oracle.coefs_, oracle.intercepts_, strict=True):
+        assert_allclose(layer.W, W, atol=1e-5)
+        assert_allclose(layer.b, b, atol=1e-5)
+
+
+def test_early_stopping_goes_back_to_the_best_weights(rng) -> None:
+    X, y = rng.normal(size=(40, 4)), rng.integers(3, size=40)  # noise: it can only get worse
+    data, aside = (X[:20], y[:20], np.ones(20)), (X[20:], y[20:], np.ones(20))
+    network = small(rng, SoftmaxWithLoss(), 3)
+    network.layers.pop(1)  # its running moments would not go back
+    training = Training(lr=0.05, epochs=500, batch_size=10, patience=5)
+    losses, held_out = training.run(network, data, Adam(), rng, aside)
+    assert len(losses) == len(held_out) < 500
+    assert len(held_out) == np.argmin(held_out) + 1 + 5
+    assert network.loss.forward(network.predict(aside[0]), aside[1]) == min(held_out)
+
+
+def test_a_loss_that_explodes_says_so(rng) -> None:
+    network = small(rng, SquaredErrorLoss(), 1)
+    data = rng.normal(size=(20, 4)), rng.normal(size=20), np.ones(20)
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=r"epoch \d+: lower lr"):
+        Training(lr=1e9, epochs=50, batch_size=5).run(network, data, SGD(), rng)
+
+
+class Listener:
+    """An optimizer that changes nothing and remembers its learning rates."""
+
+    lr = 0.0
+
+    def __init__(self) -> None:
+        self.heard: list[float] = []
+
+    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        self.heard.append(self.lr)
+
+
+def test_an_epoch_without_steps_returns_the_loss_of_all_rows(rng) -> None:
+    network = small(rng, SquaredErrorLoss(), 1)
+    network.layers.pop(1)
+    X, y = rng.normal(size=(23, 4)), rng.normal(size=23)
+    listener = Listener()
+    training = Training(lr=2.0, epochs=2, batch_size=10, schedule=lambda t: t)
+    losses, _ = training.run(network, (X, y, np.ones(23)), listener, rng)
+    assert losses == pytest.approx([network.loss.forward(network.predict(X), y)] * 2)
+    assert listener.heard == pytest.approx([2 * step / 6 for step in range(6)])

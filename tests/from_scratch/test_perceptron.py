@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from pipeline.from_scratch.perceptron import AND, NAND, OR, XOR, Perceptron
+
+CORNERS = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("gate", "truth"),
+    [(AND, [0, 0, 0, 1]), (NAND, [1, 1, 1, 0]), (OR, [0, 1, 1, 1]), (XOR, [0, 1, 1, 0])],
+    ids=lambda x: getattr(x, "__name__", ""),
+)
+def test_truth_tables(gate, truth) -> None:
+    assert_array_equal(gate(CORNERS), truth)
+
+
+def test_mistakes_stay_below_novikoffs_bound(rng) -> None:
+    X = rng.uniform(-1, 1, size=(500, 2))
+    normal, offset = np.array([0.6, 0.8]), 0.1
+    distance = X @ normal + offset
+    X, distance = X[np.abs(distance) > 0.05], distance[np.abs(distance) > 0.05]
+    y = np.where(distance > 0, "yes", "no")
+    model = Perceptron(epochs=1000).fit(X, y)
+
+    plane = np.append(normal, offset)
+    margin = np.abs(distance).min() / np.linalg.norm(plane)
+    longest = np.linalg.norm(np.column_stack([X, np.ones(len(X))]), axis=1).max()
+    assert model.mistakes_[-1] == 0 and (model.predict(X) == y).all()
+    assert 0 < model.mistakes_.sum() <= (longest / margin) ** 2
+
+
+def test_xor_is_never_settled_by_one_unit() -> None:
+    model = Perceptron(epochs=50).fit(CORNERS, XOR(CORNERS))
+    assert len(model.mistakes_) == 50 and (model.mistakes_ > 0).all()
+
+
+def test_three_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 classes"):
+        Perceptron().fit(CORNERS, [0, 1, 2, 0])
