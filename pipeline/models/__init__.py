@@ -70,42 +70,28 @@ def describe(schema: Mapping[str, Any], view: View, metric: str) -> Problem:
 
 
 class FromScratch:
-    """An estimator of pipeline/from_scratch as a model: same folds, same folders as the others.
-
-    Regression targets are centred and scaled by the rows given to `fit`, so that one set of
-    settings suits every unit.
-    """
+    """An estimator of pipeline/from_scratch as a model: same folds, same folders as the others."""
 
     def __init__(self, estimator: Any, problem: Problem) -> None:
         self.estimator, self.problem = estimator, problem
-        self.centre, self.scale = 0.0, 1.0
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> "FromScratch":
-        if self.problem.task == "regression":
-            self.centre, self.scale = float(np.mean(y)), float(np.std(y)) or 1.0
-            y = (y - self.centre) / self.scale
         self.estimator.fit(X, y)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        if self.problem.task != "regression":
-            # a class that none of the fitted rows had keeps probability 0
-            probabilities = np.zeros((len(X), self.problem.outputs))
-            probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(X)
-            return probabilities
-        values = np.asarray(self.estimator.predict(X), dtype=float)
-        return values.reshape(-1, 1) * self.scale + self.centre
+        if self.problem.task == "regression":
+            return np.asarray(self.estimator.predict(X), dtype=float).reshape(-1, 1)
+        # a class that none of the fitted rows had keeps probability 0
+        probabilities = np.zeros((len(X), self.problem.outputs))
+        probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(X)
+        return probabilities
 
     def save(self, folder: Folder, name: str) -> None:
-        unit = {"centre": np.array(self.centre), "scale": np.array(self.scale)}
-        state = {f"estimator.{key}": value for key, value in self.estimator.state().items()}
-        folder.write_arrays(name, unit | state)
+        folder.write_arrays(name, self.estimator.state())
 
     def load(self, folder: Folder, name: str) -> "FromScratch":
-        arrays = folder.read_arrays(name)
-        self.centre, self.scale = float(arrays.pop("centre")), float(arrays.pop("scale"))
-        state = {key.removeprefix("estimator."): value for key, value in arrays.items()}
-        self.estimator.set_state(state)
+        self.estimator.set_state(folder.read_arrays(name))
         return self
 
 

@@ -1,0 +1,35 @@
+"""Logistic regression (softmax for several classes) by gradient descent, from the library.
+
+Brings calibrated probabilities and costs milliseconds. Classes only.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from pipeline.config import ModelSettings
+from pipeline.errors import SettingsError
+from pipeline.from_scratch.logistic_regression import LogisticRegression
+from pipeline.models import FromScratch, Problem
+
+if TYPE_CHECKING:
+    import optuna
+
+VIEW = "dense"
+
+
+class Settings(ModelSettings):
+    l2: float = Field(0.003, ge=0, description="weight decay, in units of the mean loss")
+
+
+def suggest(trial: "optuna.Trial") -> dict[str, Any]:
+    return {"l2": trial.suggest_float("l2", 1e-5, 1.0, log=True)}
+
+
+def build(settings: Settings, problem: Problem) -> FromScratch:
+    if problem.task == "regression":
+        raise SettingsError(
+            "[models.logistic]: the target is a regression one; logistic regression needs classes. "
+            "Remove the table from the competition's TOML; [models.linear] is its counterpart."
+        )
+    return FromScratch(LogisticRegression(l2=settings.l2), problem)

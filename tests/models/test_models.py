@@ -1,0 +1,103 @@
+"""Every model there is: it learns, it is deterministic, and what is saved predicts the same bytes."""
+
+import numpy as np
+import pytest
+
+from pipeline import models
+from pipeline.artifacts import Folder
+from pipeline.config import model_names
+from pipeline.errors import SettingsError
+from pipeline.metrics import METRICS
+from pipeline.models import Problem
+
+SMALL: dict[str, dict[str, object]] = {
+    "lightgbm": {"max_rounds": 60, "learning_rate": 0.1},
+    "neural_net": {"epochs": 30, "n_networks": 2, "hidden": [16], "dropout": 0.0},
+}
+CASES = [
+    (name, task)
+    for name in model_names()
+    for task in ("binary", "multiclass", "regression")
+    if (name, task) != ("logistic", "regression")
+]
+
+
+def sample(task, n=600):
+    """X (n, 6) float32 and a target that a straight line through it tells well."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(n, 6)).astype(np.float32)
+    signal = X[:, 0] - X[:, 1] + 0.3 * rng.normal(size=n)
+    if task == "regression":
+        return X, 1000 + 50 * signal
+    return X, np.digitize(signal, [0.0] if task == "binary" else [-0.7, 0.7])
+
+
+def build(name, task, metric=None):
+    outputs = {"binary": 2, "multiclass": 3, "regression": 1}[task]
+    problem = Problem(task, outputs, metric or "accuracy", tuple("abcdef"))
+    return models.build(name, SMALL.get(name, {}), problem)
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_it_beats_the_constant_answer_on_rows_it_did_not_see(name, task):
+    X, y = sample(task)
+    prediction = build(name, task).fit(X[:400], y[:400]).predict(X[400:])
+    if task == "regression":
+        assert METRICS["r2"].score(y[400:], prediction) > 0.6
+    else:
+        commonest = np.bincount(y[400:]).max() / 200
+        assert METRICS["accuracy"].score(y[400:], prediction) > commonest + 0.15
+        np.testing.assert_allclose(prediction.sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_saved_and_loaded_it_predicts_the_same_bytes(name, task, tmp_path):
+    X, y = sample(task)
+    fitted = build(name, task).fit(X, y)
+    fitted.save(Folder(tmp_path), "r0-f0")
+    loaded = build(name, task).load(Folder(tmp_path), "r0-f0")
+    assert loaded.predict(X).tobytes() == fitted.predict(X).tobytes()
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_the_same_rows_give_the_same_bytes(name, task):
+    X, y = sample(task)
+    one, other = (build(name, task).fit(X, y).predict(X) for _ in range(2))
+    assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("name", [name for name in model_names() if name != "logistic"])
+def test_regression_does_not_depend_on_the_unit_of_the_target(name):
+    X, y = sample("regression")
+    metres = build(name, "regression").fit(X, y).predict(X)
+    millimetres = build(name, "regression").fit(X, 1000 * y).predict(X)
+    np.testing.assert_allclose(millimetres, 1000 * metres, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["linear", "lightgbm"])
+def test_rmsle_is_fitted_on_logarithms(name):
+    X, y = sample("regression")
+    skewed = np.exp(y / 25 - 38)
+    as_logs = build(name, "regression", "rmsle").fit(X, skewed).predict(X)
+    as_values = build(name, "regression", "rmse").fit(X, skewed).predict(X)
+    rmsle = METRICS["rmsle"].score
+    assert rmsle(skewed, as_logs) < 0.7 * rmsle(skewed, as_values)
+
+
+def test_a_class_that_no_fitted_row_has_gets_probability_zero():
+    X, y = sample("binary")
+    problem = Problem("multiclass", 3, "accuracy", tuple("abcdef"))
+    model = models.build("logistic", {}, problem).fit(X, np.where(y == 1, 2, 0))
+    assert (model.predict(X)[:, 1] == 0).all()
+
+
+def test_logistic_regression_refuses_a_value_to_predict():
+    with pytest.raises(SettingsError, match=r"\[models.logistic\].*needs classes"):
+        build("logistic", "regression")
+
+
+def test_early_stopping_rows_are_spread_over_the_classes():
+    X, y = sample("multiclass")
+    held_out = build("lightgbm", "multiclass")._held_out(y)
+    shares = [held_out[y == code].mean() for code in range(3)]
+    np.testing.assert_allclose(shares, 0.15, atol=0.02)
