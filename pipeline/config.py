@@ -167,8 +167,9 @@ class Experiment(Settings):
 
 
 def load_experiment(name: str, preset: str = "default", folder: Path | None = None) -> Experiment:
-    """Read `<name>.toml` of pipeline/competitions (or of `folder`) with a preset laid over it; all presets are checked.
+    """Read `<name>.toml` with a preset laid over it; the other presets are checked too.
 
+    `folder` is pipeline/competitions if it is left out.
     Raises SettingsError naming the file, the table, the key, what was found and what is allowed.
     """
     path = (folder or COMPETITIONS) / f"{name}.toml"

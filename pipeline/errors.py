@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """Says where, what was found, what is allowed, and what to do next; shown without a traceback."""
+    """Says where, what was found, what is allowed and what to do; shown without a traceback."""
 
 
 class DataError(UserError):
