@@ -1,4 +1,4 @@
-"""Every model there is: it learns, it is deterministic, and what is saved predicts the same bytes."""
+"""Every model there is: it learns, it is deterministic, and saved it predicts the same bytes."""
 
 import numpy as np
 import pytest
@@ -97,7 +97,7 @@ def test_logistic_regression_refuses_a_value_to_predict():
 
 
 def test_early_stopping_rows_are_spread_over_the_classes():
-    X, y = sample("multiclass")
+    _, y = sample("multiclass")
     held_out = build("lightgbm", "multiclass")._held_out(y)
     shares = [held_out[y == code].mean() for code in range(3)]
     np.testing.assert_allclose(shares, 0.15, atol=0.02)

@@ -1,0 +1,85 @@
+"""Combine the models by their out-of-fold predictions, judged on rows the weights never saw."""
+
+import numpy as np
+
+from pipeline import blending, metrics
+from pipeline.artifacts import Folder
+from pipeline.config import BlendStage
+from pipeline.folds import folds_of
+from pipeline.progress import Progress
+
+# the simpler one first: a later one must be better by more than noise
+METHODS = ("equal", "greedy", "stack")
+
+
+def run(
+    settings: BlendStage,
+    *,
+    load: Folder,
+    split: Folder,
+    train: Folder,
+    out: Folder,
+    progress: Progress,
+) -> None:
+    """Write oof (n, k), each row blended by weights fitted on the other folds, test (n_test, k),
+    and the weights fitted on all rows."""
+    schema = load.read_json("schema")
+    metric = metrics.get_metric(settings.metric or metrics.DEFAULTS[schema["task"]], schema["task"])
+    y, names = load.read_array("y"), settings.models
+    predictions = np.stack([train.folder(name).read_array("oof").mean(axis=0) for name in names])
+    numbers = split.read_array("folds-0")
+    tried = METHODS if settings.method == "auto" else (settings.method,)
+    judged = {
+        method: cross_fitted(method, settings, metric, y, predictions, numbers) for method in tried
+    }
+    method = choose(metric, y, judged)
+    smooth = metrics.smooth_metric(metric)
+    blend = blending.fit_blend(method, names, y, predictions, smooth, settings)
+    candidates = {name: _score(metric, y, judged[name]) for name in tried}
+    about = {"method": method, "metric": metric.name, "task": schema["task"]}
+    blending.write_blend(out, blend, {**about, "candidates": candidates, **candidates[method]})
+    out.write_array("oof", judged[method])
+    tests = {name: train.folder(name).read_array("test") for name in names}
+    out.write_array("test", blend.combine(tests))
+    score = candidates[method]
+    progress.say(
+        f"{metric.label} {score['score']:.4f} ± {score['standard_error']:.4f}, {method}: "
+        + ", ".join(f"{name} {w:.2f}" for name, w in zip(names, blend.weights, strict=True))
+    )
+
+
+def cross_fitted(
+    method: str,
+    settings: BlendStage,
+    metric: metrics.Metric,
+    y: np.ndarray,
+    predictions: np.ndarray,
+    numbers: np.ndarray,
+) -> np.ndarray:
+    """Blend each fold by weights fitted on the other folds, (n, k)."""
+    smooth = metrics.smooth_metric(metric)
+    blended = np.empty(predictions.shape[1:])
+    for fold in folds_of(0, numbers):
+        blend = blending.fit_blend(
+            method, settings.models, y[fold.train], predictions[:, fold.train], smooth, settings
+        )
+        seen = zip(settings.models, predictions[:, fold.valid], strict=True)
+        blended[fold.valid] = blend.combine(dict(seen))
+    return blended
+
+
+def choose(metric: metrics.Metric, y: np.ndarray, judged: dict[str, np.ndarray]) -> str:
+    """The simplest method, unless another beats it by more than one standard error of the pair."""
+    smooth = metrics.smooth_metric(metric)
+    chosen, *others = judged
+    for method in others:
+        gain = metrics.paired_difference(smooth, y, judged[method], judged[chosen])
+        better = gain.score if smooth.greater_is_better else -gain.score
+        if better > gain.standard_error:
+            chosen = method
+    return chosen
+
+
+def _score(metric: metrics.Metric, y: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+    found = metrics.estimate(metric, y, prediction)
+    return {"score": found.score, "standard_error": found.standard_error}

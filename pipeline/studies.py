@@ -1,0 +1,149 @@
+"""Optuna studies in one append-only journal per competition, which survives a kill at any byte."""
+
+import fcntl
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import BaseJournalFileLock
+from optuna.trial import FrozenTrial, TrialState
+
+from pipeline.config import Tune
+from pipeline.errors import DataError
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+Suggest = Callable[[optuna.Trial], dict[str, Any]]
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+
+
+class _RecordLock(BaseJournalFileLock):
+    """A POSIX record lock: gone with its process, so that a kill leaves nothing to wait for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: io.TextIOWrapper | None = None
+
+    def acquire(self) -> bool:
+        self.file = self.path.open("w")
+        fcntl.lockf(self.file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        if self.file is not None:
+            self.file.close()
+
+
+def open_journal(path: Path) -> JournalStorage:
+    """The journal's storage; a line that a kill cut short is dropped first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _RecordLock(path.with_suffix(".lock"))
+    lock.acquire()
+    with path.open("a+b") as file:
+        file.seek(0)
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)
+    lock.release()
+    return JournalStorage(JournalFileBackend(str(path), lock))
+
+
+def open_study(
+    journal: Path, name: str, settings: Tune, steps: int, baseline: dict[str, Any]
+) -> optuna.Study:
+    """The study of this name, new or as far as it came; less is better.
+
+    `steps` is the number of folds, each of which can end in pruning. `baseline` is kept beside the
+    study for whoever looks at it in the dashboard.
+    """
+    study = optuna.create_study(
+        storage=open_journal(journal),
+        study_name=name,
+        direction="minimize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(
+            n_startup_trials=settings.pruning_warmup, n_warmup_steps=0, interval_steps=1
+        ),
+    )
+    if not study.user_attrs:
+        study.set_user_attr("settings before tuning", baseline)
+        study.set_user_attr("folds", steps)
+    return study
+
+
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that count, complete or pruned; what a kill left half done does not."""
+    return study.get_trials(deepcopy=False, states=FINISHED)
+
+
+def seconds_used(study: optuna.Study) -> float:
+    """Time spent in finished trials, over all interruptions."""
+    durations = [trial.duration for trial in finished(study) if trial.duration]
+    return sum(duration.total_seconds() for duration in durations)
+
+
+def abandon_running(study: optuna.Study) -> None:
+    """Mark what an earlier, killed run left half done as failed; its place is taken again."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+
+def next_trial(
+    study: optuna.Study, settings: Tune, baseline: dict[str, Any], suggest: Suggest
+) -> tuple[optuna.Trial, dict[str, Any]]:
+    """Ask for a trial and its settings; the first one is the baseline itself.
+
+    The sampler is seeded by the number of trials finished before, not by a stream of random
+    numbers: an interrupted search takes the same path as an uninterrupted one.
+    """
+    done = len(finished(study))
+    tpe = optuna.samplers.TPESampler(
+        n_startup_trials=settings.startup_trials,
+        n_ei_candidates=24,
+        multivariate=True,
+        group=False,
+        constant_liar=False,
+        seed=settings.seed * 100_003 + done,
+    )
+    study.sampler = tpe if done else optuna.samplers.PartialFixedSampler(baseline, tpe)
+    trial = study.ask()
+    return trial, suggest(trial)
+
+
+def evaluate_trial(study: optuna.Study, trial: optuna.Trial, losses: Iterator[float]) -> None:
+    """Report the mean loss after each fold, in order, and stop where it is hopeless."""
+    total, mean = 0.0, float("nan")
+    for step, loss in enumerate(losses):
+        total += loss
+        mean = total / (step + 1)
+        trial.report(mean, step)
+        if trial.should_prune():
+            study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+            return
+    study.tell(trial, mean, skip_if_finished=True)
+
+
+def serve_dashboard(journal: Path, port: int) -> None:
+    """optuna-dashboard on 127.0.0.1, live while another terminal tunes."""
+    if not journal.exists():
+        raise DataError(
+            f"{journal}: no study yet. Tune first: `make tune` with `trials` above 0 in a "
+            "[models.NAME] table of the competition's TOML."
+        )
+    from optuna_dashboard import run_server
+
+    logging.getLogger("optuna_dashboard").setLevel(logging.ERROR)
+    print(f"optuna-dashboard: http://127.0.0.1:{port}/  (Ctrl-C ends it)", flush=True)
+    try:
+        run_server(open_journal(journal), host="127.0.0.1", port=port)
+    except OSError as error:
+        raise DataError(
+            f"127.0.0.1:{port}: {error.strerror}; another program listens there. "
+            "Choose another port with `--port`."
+        ) from None

@@ -1,0 +1,127 @@
+"""The search: reproducible, resumable, bounded by trials and by seconds, shared by processes."""
+
+import multiprocessing
+import subprocess
+import sys
+
+import optuna
+import pytest
+
+from pipeline import studies
+from pipeline.artifacts import Folder
+from pipeline.config import TuneStage
+from pipeline.models import logistic
+from pipeline.progress import Progress
+from pipeline.stages import tune
+from tests.stages.encoded import problem, write_encoded
+
+
+def settings(trials=8, **changes):
+    model = logistic.Settings().model_dump(mode="json", exclude={"trials", "seconds"})
+    budget = {"trials": trials, "startup_trials": 3, "seconds": None, **changes}
+    return TuneStage(name="logistic", model=model, **budget)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return write_encoded(tmp_path, *problem())
+
+
+def run(folders, journal, chosen, out):
+    tune.run(
+        chosen,
+        **folders,
+        journal=journal,
+        inputs_digest="digest",
+        out=Folder(out),
+        progress=Progress(live=False),
+    )
+    return Folder(out).read_json("best")
+
+
+def only_study(journal):
+    (summary,) = optuna.get_all_study_summaries(studies.open_journal(journal))
+    return optuna.load_study(study_name=summary.study_name, storage=studies.open_journal(journal))
+
+
+def test_same_seed_and_budget_give_the_same_bytes(folders, tmp_path):
+    for name in ("one", "two"):
+        run(folders, tmp_path / f"{name}.log", settings(), tmp_path / name)
+    for file in ("best.json", "trials.json"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_the_best_is_the_best_of_the_trials_and_no_worse_than_the_toml(folders, tmp_path):
+    best = run(folders, tmp_path / "j.log", settings(), tmp_path / "out")
+    trials = Folder(tmp_path / "out").read_json("trials")
+    values = [trial["value"] for trial in trials if trial["state"] == "complete"]
+    assert best["value"] == min(values) <= trials[0]["value"]
+    assert trials[0]["params"] == {"l2": logistic.Settings().l2}
+
+
+def test_a_search_in_two_parts_takes_the_path_of_one_in_a_single_part(folders, tmp_path):
+    whole = run(folders, tmp_path / "whole.log", settings(8), tmp_path / "whole")
+    run(folders, tmp_path / "parts.log", settings(3), tmp_path / "first")
+    parts = run(folders, tmp_path / "parts.log", settings(8), tmp_path / "second")
+    assert parts["settings"] == whole["settings"]
+    one, other = (Folder(tmp_path / name).read_text("trials.json") for name in ("whole", "second"))
+    assert one == other
+
+
+def test_what_a_kill_leaves_behind_changes_nothing(folders, tmp_path):
+    whole = run(folders, tmp_path / "whole.log", settings(6), tmp_path / "whole")
+    journal = tmp_path / "killed.log"
+    run(folders, journal, settings(4), tmp_path / "first")
+    only_study(journal).ask()  # a trial that nobody will finish
+    with journal.open("ab") as file:
+        file.write(b'{"op_code": 4, "worker_id": "cut sho')  # a line that nobody will finish
+    assert run(folders, journal, settings(6), tmp_path / "second") == whole
+    states = [trial.state.name for trial in only_study(journal).trials]
+    assert states.count("FAIL") == 1
+    assert "RUNNING" not in states
+
+
+def test_seconds_cut_a_search_short_and_the_record_says_so(folders, tmp_path):
+    best = run(folders, tmp_path / "j.log", settings(500, seconds=0.2), tmp_path / "out")
+    assert best["cut_short"]
+    assert 1 <= best["trials"] < 500
+
+
+def test_no_trials_keep_the_settings_of_the_toml(folders, tmp_path):
+    best = run(folders, tmp_path / "j.log", settings(0), tmp_path / "out")
+    assert best["settings"] == settings().model
+    assert not (tmp_path / "j.log").exists()
+
+
+def test_hopeless_trials_are_pruned(folders, tmp_path):
+    best = run(folders, tmp_path / "j.log", settings(25, pruning_warmup=2), tmp_path / "out")
+    assert 0 < best["pruned"] < 25
+
+
+def join(folders, journal):
+    tune.join(
+        settings(12),
+        **folders,
+        journal=journal,
+        inputs_digest="digest",
+        progress=Progress(live=False),
+    )
+
+
+def test_several_processes_share_one_study(folders, tmp_path):
+    journal = tmp_path / "shared.log"
+    context = multiprocessing.get_context("spawn")
+    helpers = [context.Process(target=join, args=(folders, journal)) for _ in range(2)]
+    for helper in helpers:
+        helper.start()
+    for helper in helpers:
+        helper.join(60)
+    assert [helper.exitcode for helper in helpers] == [0, 0]
+    study = only_study(journal)
+    assert 12 <= len(studies.finished(study)) <= 13  # both may be at the last one
+
+
+def test_optuna_is_imported_by_those_who_search_alone():
+    code = "import sys, pipeline.stages.tune; print('optuna' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"

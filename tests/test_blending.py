@@ -1,0 +1,124 @@
+"""Blends against hand-worked examples, and their honesty: no row judges its own weights."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression as Oracle
+
+from pipeline import blending
+from pipeline.artifacts import Folder
+from pipeline.config import BlendStage
+from pipeline.metrics import METRICS
+from pipeline.progress import Progress
+from pipeline.stages import blend as stage
+
+LOG_LOSS, RMSE = METRICS["log_loss"], METRICS["rmse"]
+
+
+def noisy(y, rng, strength):
+    """Probabilities (n, 2) that know the labels as well as `strength` says."""
+    logit = strength * (2 * y - 1) + rng.normal(size=len(y))
+    p = 1 / (1 + np.exp(-logit))
+    return np.column_stack([1 - p, p])
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+def test_greedy_finds_the_pair_whose_errors_cancel(rng):
+    y = rng.normal(size=200)
+    error = rng.normal(size=200)
+    models = np.stack([y + error, y - error, y + 5])[:, :, None]
+    weights = blending.greedy_weights(y, models, RMSE, rounds=10)
+    np.testing.assert_allclose(weights, [0.5, 0.5, 0.0])
+
+
+def test_greedy_with_one_round_takes_the_best_model(rng):
+    y = rng.integers(2, size=300)
+    models = np.stack([noisy(y, rng, s) for s in (0.2, 2.0, 0.5)])
+    np.testing.assert_array_equal(blending.greedy_weights(y, models, LOG_LOSS, 1), [0, 1, 0])
+
+
+def test_stacker_is_logistic_regression_on_the_log_odds(rng):
+    y = rng.integers(2, size=500)
+    models = np.stack([noisy(y, rng, 1.0), noisy(y, rng, 0.5)])
+    odds = np.column_stack([np.log(p[:, 1] / p[:, 0]) for p in models])
+    oracle = Oracle(C=1 / (500 * 0.01), tol=1e-10).fit(odds, y)
+    stacker = blending.fit_stacker(y, models, l2=0.01)
+    expected = oracle.predict_proba(odds)
+    np.testing.assert_allclose(blending.stacker_predict(stacker, models), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["equal", "greedy", "stack"])
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_blend_that_is_written_combines_to_the_same_bytes(method, task, rng, tmp_path):
+    if task == "binary":
+        y = rng.integers(2, size=200)
+        models = np.stack([noisy(y, rng, 1.0), noisy(y, rng, 2.0)])
+    else:
+        y = rng.normal(size=200)
+        models = (y + rng.normal(size=(2, 200)))[:, :, None]
+    metric = LOG_LOSS if task == "binary" else RMSE
+    settings = BlendStage(models=("a", "b"))
+    fitted = blending.fit_blend(method, ("a", "b"), y, models, metric, settings)
+    blending.write_blend(Folder(tmp_path), fitted, {"method": method, "task": task})
+    named = {"a": models[0], "b": models[1]}
+    again = blending.read_blend(Folder(tmp_path)).combine(named)
+    assert again.tobytes() == fitted.combine(named).tobytes()
+
+
+def folders(root, y, models):
+    """What load, split and train would have written, (m, n, 2) out-of-fold predictions given."""
+    load, split, train = (Folder(root / name) for name in ("load", "split", "train"))
+    load.write_json("schema", {"task": "binary", "classes": [0, 1]})
+    load.write_array("y", y)
+    split.write_array("folds-0", (np.arange(len(y)) % 5).astype(np.int16))
+    for name, oof in zip("ab", models, strict=True):
+        train.folder(name).write_array("oof", oof[None])
+        train.folder(name).write_array("test", oof[:10])
+    return {"load": load, "split": split, "train": train}
+
+
+def run(root, y, models, method="auto"):
+    settings = BlendStage(models=("a", "b"), method=method)
+    out = Folder(root / "blend")
+    stage.run(settings, **folders(root, y, models), out=out, progress=Progress(live=False))
+    return out
+
+
+@pytest.mark.parametrize("method", ["greedy", "stack"])
+def test_a_rows_label_has_no_say_in_its_own_blend(method, rng, tmp_path):
+    y = rng.integers(2, size=250)
+    models = np.stack([noisy(y, rng, 1.0), noisy(y, rng, 1.1)])
+    fold = np.arange(250) % 5 == 2
+    before = run(tmp_path / "one", y, models, method).read_array("oof")[fold]
+    turned = np.where(fold, 1 - y, y)
+    after = run(tmp_path / "two", turned, models, method).read_array("oof")[fold]
+    assert before.tobytes() == after.tobytes()
+
+
+def test_equal_weights_win_a_tie(rng, tmp_path):
+    logit = rng.normal(scale=2.0, size=2000)
+    y = (rng.random(2000) < 1 / (1 + np.exp(-logit))).astype(int)
+    p = 1 / (1 + np.exp(-(logit + rng.normal(scale=0.05, size=(2, 2000)))))
+    about = run(tmp_path, y, np.stack([1 - p, p], axis=2)).read_json("blend")
+    assert set(about["candidates"]) == {"equal", "greedy", "stack"}
+    assert about["method"] == "equal"
+    assert about["weights"] == {"a": 0.5, "b": 0.5}
+
+
+def test_a_useless_model_loses_its_weight(rng, tmp_path):
+    y = rng.integers(2, size=1000)
+    useless = np.full((1000, 2), 0.5) + rng.normal(scale=0.3, size=(1000, 1)) * [1, -1]
+    models = np.stack([noisy(y, rng, 2.5), np.clip(useless, 0.02, 0.98)])
+    about = run(tmp_path, y, models).read_json("blend")
+    assert about["method"] != "equal"
+    assert about["weights"]["a"] > 0.8
+
+
+def test_labels_that_mean_nothing_score_chance(rng, tmp_path):
+    y = rng.integers(2, size=3000)
+    models = np.stack([noisy(rng.integers(2, size=3000), rng, 2.0) for _ in range(2)])
+    about = run(tmp_path, y, models).read_json("blend")
+    assert about["score"] == pytest.approx(0.5, abs=3 * about["standard_error"])
