@@ -1,0 +1,320 @@
+"""Start a competition: look at its files and write a TOML that says what was found.
+
+The TOML runs as it is. What it leaves open stands in it as a comment: every default, and the data
+contract with the ranges and categories that the files show.
+"""
+
+import importlib
+import json
+import os
+import re
+import shutil
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import config, reading, schema
+from pipeline.errors import DataError, SettingsError
+from pipeline.metrics import DEFAULTS, METRICS, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pydantic.fields import FieldInfo
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+MOST_CATEGORIES = 20  # more of them are too many to list
+FOLDS = 5
+WIDTH = 96
+BUDGETS: dict[str, dict[str, int]] = {  # of the models that every competition starts with
+    "linear": {},
+    "logistic": {},
+    "neural_net": {},
+    "lightgbm": {"trials": 20, "seconds": 600},
+}
+BEST_BUDGETS = {
+    "linear": {"trials": 10},
+    "logistic": {"trials": 10},
+    "neural_net": {"trials": 20, "seconds": 600},
+    "lightgbm": {"trials": 100, "seconds": 600},
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the files show; `target_found` is a guess where they leave it open."""
+
+    tables: schema.Tables
+    roles: schema.Roles
+    target_found: str
+    drop: tuple[str, ...]
+
+
+def write_competition(name: str, source: Path, folder: Path) -> str:
+    """A commented TOML for the files in `source`; nothing is written to disk.
+
+    Raises SettingsError for a name that is not allowed, or taken in `folder`; DataError for files
+    that cannot be learnt from.
+    """
+    _refuse_name(name, folder)
+    sources = reading.find_files(source)
+    frames = {role: reading.read_table(table) for role, table in sources.items()}
+    found = look(schema.Tables(frames["train"], frames["test"], frames.get("sample")))
+    task = found.roles.task
+    return "\n".join(
+        (
+            _comment(
+                f"{name}: written by looking at its files. `make C={name} all` runs it as it is. "
+                "A line such as '# key = value' is a default: take the '# ' off to change it."
+            ),
+            _competition(name, found),
+            _load(found, {role: _file_name(table) for role, table in sources.items()}),
+            _contract(found),
+            _table("explore", config.Explore),
+            _table("split", config.Split, _splitting(found)),
+            _table("encode", config.Encode),
+            _table("tune", config.Tune),
+            *(_model(model, BUDGETS[model]) for model in _models(task)),
+            _table("blend", config.Blend),
+            _table("evaluate", config.Evaluate),
+            _table("submit", config.Submit),
+            *_presets(task),
+        )
+    )
+
+
+def look(tables: schema.Tables) -> Found:
+    """Who is who in the tables; where the target cannot be told, the last column is guessed."""
+    try:
+        roles = schema.find_roles(tables, config.LoadStage())
+        target_found = roles.found[0]
+    except schema.UnknownTarget:
+        names = schema.column_names(tables.train)
+        missing = [name for name in names if name not in tables.test]
+        roles = schema.find_roles(tables, config.LoadStage(target=(missing or names)[-1]))
+        target_found = f"target {roles.target!r}: a GUESS, the files leave it open"
+    schema.find_form(tables, roles)
+    sides = (schema.column_names(tables.train), schema.column_names(tables.test))
+    kept = {*sides[0]} & {*sides[1]} | {roles.target, roles.id}
+    drop = dict.fromkeys(name for side in sides for name in side if name not in kept)
+    return Found(tables, roles, target_found, tuple(drop))
+
+
+def copy_raw(source: Path, raw: Path) -> None:
+    """Copy the files found in `source`, and no others, into `raw`; what is there stays as it is."""
+    paths = sorted({table.path for table in reading.find_files(source).values()})
+    targets = {path: raw / path.name for path in paths}
+    if len({*targets.values()}) < len(targets):
+        raise DataError(
+            f"{source}: two of the files have one name: {', '.join(map(str, paths))}. "
+            "Rename one of them."
+        )
+    for path, target in targets.items():
+        if target.exists() and reading.checksum(target) != reading.checksum(path):
+            raise DataError(
+                f"{target} is there already, and {path} differs from it. "
+                "Move it away, or choose another name for the competition."
+            )
+    raw.mkdir(parents=True, exist_ok=True)
+    for path, target in targets.items():
+        if not target.exists():
+            _copy(path, target)
+
+
+def _copy(path: Path, target: Path) -> None:
+    """A copy that appears whole or not at all."""
+    temporary = target.with_name(f".{target.name}.tmp")
+    try:
+        shutil.copyfile(path, temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _refuse_name(name: str, folder: Path) -> None:
+    if not NAME.fullmatch(name):
+        raise SettingsError(
+            f"name of the competition: found {name!r}, allowed are small letters, digits and _, "
+            "a letter first, at most 60 in all. Choose another name."
+        )
+    path = folder / f"{name}.toml"
+    if path.exists():
+        raise SettingsError(f"{path} is there already. Choose another name, or move it away.")
+
+
+# -- the tables of the TOML ------------------------------------------------------------------------
+
+
+def _competition(name: str, found: Found) -> str:
+    task = found.roles.task
+    allowed = ", ".join(metric.name for metric in METRICS.values() if task in metric.tasks)
+    return _lines(
+        "[competition]",
+        f"title = {_value(name)}",
+        '# url = "https://..."',
+        _comment(found.roles.found[2]),
+        f"task = {_value(task)}",
+        _comment(f"how the organiser judges, which the files do not tell; allowed are {allowed}"),
+        f"metric = {_value(_metric(found))}",
+    )
+
+
+def _metric(found: Found) -> str:
+    """A sample with probabilities asks for a metric of probabilities."""
+    roles, sample = found.roles, found.tables.sample
+    form, _ = schema.find_form(found.tables, roles)
+    if form.kind == "classes":
+        return "log_loss"
+    if roles.task == "binary" and sample is not None and str(sample[form.target].dtype) != "str":
+        answers = sample[form.target].dropna()
+        words = any(isinstance(label, str) for label in roles.classes or ())
+        if words or (answers != answers.round()).any():
+            return "roc_auc"
+    return DEFAULTS[roles.task]
+
+
+def _load(found: Found, names: Mapping[str, str]) -> str:
+    roles = found.roles
+    id = f"id = {_value(roles.id)}" if roles.id is not None else '# id = "..."'
+    why = "columns that only one of train and test has" if found.drop else "columns not to look at"
+    return _lines(
+        "[load]",
+        _comment(found.target_found),
+        f"target = {_value(roles.target)}",
+        _comment(roles.found[1]),
+        id,
+        _comment(why),
+        f"drop = {_value(found.drop)}",
+        *(f"# {role} = {_value(name)}" for role, name in names.items()),
+    )
+
+
+def _contract(found: Found) -> str:
+    """What the columns hold in train and test, as a contract that these files keep."""
+    others = {found.roles.target, found.roles.id, *found.drop}
+    names = [name for name in schema.column_names(found.tables.train) if name not in others]
+    rules = {name: _rule(name, found.tables) for name in names}
+    return _lines(
+        _comment(
+            "The data contract: what the files hold now. With the '# ' taken off, load refuses "
+            "whatever breaks it. Widen the ranges to what may occur."
+        ),
+        "# [load.columns]",
+        *(f"# {_string(name)} = {_value(rule)}" for name, rule in rules.items() if rule),
+    )
+
+
+def _rule(name: str, tables: schema.Tables) -> dict[str, Any]:
+    """The contract of one column; empty for dates, which have none."""
+    import pandas as pd
+
+    values = pd.concat([tables.train[name], tables.test[name]], ignore_index=True)
+    known = values.dropna()
+    try:
+        kind = schema.describe_column(name, tables.train[name], tables.test[name])["kind"]
+    except DataError:  # words among numbers: load will ask
+        kind = "category"
+    missing = {} if len(known) < len(values) else {"missing": False}
+    if kind == "date":
+        return {}
+    if kind == "number" and str(known.dtype) != "str":
+        return {**_range(known), **missing}
+    levels = sorted(known.astype("str").unique().tolist())
+    listed = {"allowed": levels} if kind == "category" and len(levels) <= MOST_CATEGORIES else {}
+    return {"kind": kind if kind != "number" else "text", **(listed if levels else {}), **missing}
+
+
+def _range(known: "pd.Series") -> dict[str, Any]:
+    """Kind, smallest and greatest of numbers (n,)."""
+    import numpy as np
+
+    if not len(known) or np.isinf(known).any():
+        return {"kind": "number"} if not len(known) else {}
+    low, high = known.min().item(), known.max().item()
+    if (known == known.round()).all():
+        return {"kind": "integer", "min": int(low), "max": int(high)}
+    return {"kind": "number", "min": low, "max": high}
+
+
+def _splitting(found: Found) -> dict[str, Any]:
+    """As many folds as the smallest class allows, five at most."""
+    if found.roles.task == "regression":
+        return {"folds": FOLDS, "repeats": 1}
+    smallest = int(found.tables.train[found.roles.target].value_counts().min())
+    if smallest < 2:
+        return {"scheme": "plain", "folds": FOLDS, "repeats": 1}
+    return {"folds": min(FOLDS, smallest), "repeats": 1}
+
+
+def _models(task: Task) -> list[str]:
+    """Logistic regression knows classes only."""
+    return [model for model in BUDGETS if task != "regression" or model != "logistic"]
+
+
+def _model(name: str, budget: Mapping[str, int]) -> str:
+    settings = importlib.import_module(f"pipeline.models.{name}").Settings
+    return _table(f"models.{name}", settings, budget)
+
+
+def _presets(task: Task) -> Iterator[str]:
+    yield _comment("Presets change a few keys: make C=... PRESET=quick all")
+    yield _lines("[presets.quick.split]", "repeats = 1")
+    yield _lines("[presets.quick.models.lightgbm]", "trials = 0")
+    yield _lines("[presets.best.split]", "repeats = 3")
+    for model in _models(task):
+        budget = BEST_BUDGETS[model].items()
+        yield _lines(f"[presets.best.models.{model}]", *(f"{k} = {v}" for k, v in budget))
+
+
+def _table(
+    heading: str, settings: type[config.Settings], given: Mapping[str, Any] | None = None
+) -> str:
+    """A table with the keys that are given, and all others as comments that show the default."""
+    given, fields = given or {}, settings.model_fields.items()
+    return _lines(
+        f"[{heading}]",
+        *(f"{key} = {_value(value)}" for key, value in given.items()),
+        *(_default(key, field) for key, field in fields if key not in given),
+    )
+
+
+def _default(key: str, field: "FieldInfo") -> str:
+    default = field.get_default(call_default_factory=True)
+    shown = "..." if default is None else _value(default)
+    return f"# {key} = {shown}" + (f"  # {field.description}" if field.description else "")
+
+
+# -- TOML ------------------------------------------------------------------------------------------
+
+
+def _lines(*lines: str) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _comment(text: str) -> str:
+    """Comment lines; what a comment may not hold is written as its code."""
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    wrapped = textwrap.wrap(plain, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(f"# {line}" for line in wrapped)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, Iterable):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    return repr(value)
+
+
+def _string(text: str) -> str:
+    """A basic string: JSON's escapes are TOML's, but for the one control character it leaves."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _file_name(source: reading.Source) -> str:
+    return "/".join((source.path.name, *source.members))

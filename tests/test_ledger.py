@@ -1,0 +1,95 @@
+"""What was submitted stays in the ledger, a line each; scores are filled in and nothing is lost."""
+
+import json
+import math
+
+import pytest
+
+from pipeline.errors import DataError, SettingsError
+from pipeline.ledger import FILENAME, append, read, record_score, scored
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    path = tmp_path / FILENAME
+    for name, score in (("a.csv", 0.9), ("b.csv", 0.8)):
+        append(path, {"file": name, "score": score, "leaderboard": None, "note": "남\u2028자\n"})
+    return path
+
+
+def test_entries_come_back_in_the_order_of_entry(ledger):
+    assert [entry["file"] for entry in read(ledger)] == ["a.csv", "b.csv"]
+    assert read(ledger)[0]["note"] == "남\u2028자\n"
+    assert len(ledger.read_bytes().splitlines()) == 2
+
+
+def test_a_file_is_entered_once(ledger):
+    before = ledger.read_bytes()
+    assert append(ledger, {"file": "a.csv", "score": 0.1}) is False
+    assert ledger.read_bytes() == before
+    assert append(ledger, {"file": "c.csv", "score": 0.1}) is True
+
+
+def test_a_score_changes_its_own_entry_and_no_other(ledger):
+    before = read(ledger)
+    assert record_score(ledger.parent / "b.csv", 0.941)["leaderboard"] == 0.941
+    assert read(ledger) == [before[0], {**before[1], "leaderboard": 0.941}]
+    assert [entry["file"] for entry in scored(read(ledger))] == ["b.csv"]
+
+
+def test_a_score_of_zero_is_a_score(ledger):
+    record_score(ledger.parent / "b.csv", 0.0)
+    assert len(scored(read(ledger))) == 1
+
+
+def test_a_file_that_is_not_there_is_told_with_those_that_are(ledger):
+    with pytest.raises(DataError, match=r"known are: a.csv, b.csv"):
+        record_score(ledger.parent / "z.csv", 0.5)
+    with pytest.raises(DataError, match=r"known are: none"):
+        record_score(ledger.parent / "elsewhere" / "a.csv", 0.5)
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_a_score_must_be_finite(ledger, score):
+    before = ledger.read_bytes()
+    with pytest.raises(SettingsError, match="finite"):
+        record_score(ledger.parent / "a.csv", score)
+    assert ledger.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"file": "c.cs',
+        "[]",
+        '{"name": "c.csv"}',
+        '{"file": 3}',
+        '{"file": "c.csv", "leaderboard": "best"}',
+        '{"file": "c.csv", "score": NaN}',
+        '{"file": "c.csv", "score": true}',
+        "[" * 100_000,
+    ],
+)
+def test_a_broken_line_is_told_by_its_number(ledger, line):
+    broken = ledger.read_text(encoding="utf-8") + "\n" + line + "\n"
+    ledger.write_text(broken, encoding="utf-8")
+    with pytest.raises(DataError, match=r"ledger.jsonl, line 4: "):
+        read(ledger)
+    with pytest.raises(DataError):
+        record_score(ledger.parent / "a.csv", 0.5)
+    assert ledger.read_text(encoding="utf-8") == broken
+
+
+def test_bytes_that_are_no_text_are_told(ledger):
+    ledger.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="not UTF-8"):
+        read(ledger)
+
+
+def test_no_ledger_holds_no_entries(tmp_path):
+    assert read(tmp_path / FILENAME) == []
+
+
+def test_lines_are_plain_json(ledger):
+    lines = ledger.read_text(encoding="utf-8").split("\n")
+    assert [json.loads(line)["file"] for line in lines if line] == ["a.csv", "b.csv"]

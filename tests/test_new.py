@@ -1,0 +1,223 @@
+"""`new` writes a TOML that runs as it is, whatever the files are called and hold."""
+
+import re
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import contract
+from pipeline.artifacts import Folder
+from pipeline.config import load_experiment, stage_snapshots
+from pipeline.errors import DataError, SettingsError
+from pipeline.new import copy_raw, write_competition
+from pipeline.progress import Progress
+from pipeline.stages import load
+
+N = 40
+NUMBERS = np.random.default_rng(0).normal(size=N).round(3)
+
+
+def organiser(folder, target="y", labels=("no", "yes"), test_labels=False, sample=None, **columns):
+    """The organiser's folder: 40 rows of train and of test, with these columns."""
+    table = pd.DataFrame({"id": range(N), "x": NUMBERS, **columns})
+    train = table.assign(**{target: [labels[i % len(labels)] for i in range(N)]})
+    test = train if test_labels else table
+    folder.mkdir(parents=True, exist_ok=True)
+    train.to_csv(folder / "train.csv", index=False)
+    test.to_csv(folder / "test.csv", index=False)
+    if sample:
+        values = {"id": range(N), **dict.fromkeys(sample, 0.5)}
+        pd.DataFrame(values).to_csv(folder / "sample_submission.csv", index=False)
+    return folder
+
+
+def written(folder, source, name="fresh"):
+    """The experiments of the TOML that `new` writes: by preset, and its text."""
+    text = write_competition(name, source, folder)
+    (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    presets = ("default", "quick", "best")
+    return {preset: load_experiment(name, preset, folder) for preset in presets}, text
+
+
+def run_load(experiment, raw, out):
+    stage = load.LoadStage.model_validate(stage_snapshots(experiment)["load"])
+    load.run(stage, raw=raw, competition="fresh", out=Folder(out), progress=Progress())
+    return Folder(out).read_json("schema")
+
+
+def test_the_toml_says_what_the_files_show_and_load_finds_the_same(tmp_path):
+    raw = organiser(tmp_path / "raw", sample=["y"], colour=["red", "green"] * 20)
+    experiments, text = written(tmp_path, raw)
+    default = experiments["default"]
+    assert (default.load.target, default.load.id, default.competition.task) == ("y", "id", "binary")
+    assert set(default.models) == {"linear", "logistic", "neural_net", "lightgbm"}
+    assert experiments["quick"].models["lightgbm"].trials == 0
+    assert experiments["best"].split.repeats > default.split.repeats
+    assert '# "colour" = { kind = "category", allowed = ["green", "red"], missing = false }' in text
+    assert run_load(default, raw, tmp_path / "out")["target"] == "y"
+
+
+def uncommented(text):
+    """The TOML with the '# ' taken off the contract."""
+    start = text.index("# [load.columns]")
+    end = text.index("\n\n", start)
+    return text[:start] + re.sub(r"(?m)^# ", "", text[start:end]) + text[end:]
+
+
+def test_the_contract_is_kept_by_the_files_and_broken_by_others(tmp_path):
+    columns = {
+        "colour": ["red", None] * 20,
+        "count": range(N),
+        "when": ["2020-01-05"] * N,
+        "share": [0.25, np.nan] * 20,
+        "story": [f"passenger {i} said so" for i in range(N)],
+        "level": ["1", "2", "x"] * 13 + ["x"],
+        "nothing": [None] * N,
+    }
+    raw = organiser(tmp_path / "raw", **columns)
+    _, text = written(tmp_path, raw)
+    (tmp_path / "strict.toml").write_text(uncommented(text), encoding="utf-8")
+    strict = load_experiment("strict", folder=tmp_path)
+    assert set(strict.load.columns) == {"x", *columns} - {"when"}
+    kinds = {c["name"]: c["kind"] for c in run_load(strict, raw, tmp_path / "out")["columns"]}
+    assert kinds["when"] == "date"
+    assert (kinds["level"], kinds["story"], kinds["count"]) == ("category", "text", "number")
+    wrong = pd.DataFrame({"count": [N]})
+    with pytest.raises(DataError, match="whole numbers 0 to 39"):
+        contract.check(wrong, {"count": strict.load.columns["count"]}, "wrong")
+
+
+names = st.text(min_size=1, max_size=12).filter(
+    lambda name: name.strip() and "\0" not in name and name.isprintable() and ";" not in name
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(column=names, value=names, target=st.sampled_from(["만족도", 'a "b"', "a\\b", "#", "'"]))
+def test_any_names_survive_the_way_through_the_toml(tmp_path_factory, column, value, target):
+    root = tmp_path_factory.mktemp("new")
+    if column.casefold() in (target, "id", "x", "y"):
+        column += "2"
+    raw = organiser(root / "raw", target, **{column: [f"v{value}", "other"] * 20})
+    experiments, text = written(root, raw)
+    assert experiments["default"].load.target == target
+    rules = tomllib.loads(uncommented(text))["load"]["columns"]
+    assert column in rules
+    if "allowed" in rules[column]:
+        assert set(rules[column]["allowed"]) == {f"v{value}", "other"}
+
+
+@pytest.mark.parametrize("text", ['"', "\\", "\x7f", "\x00\x1f\t", "\u2028", "값", "\\u0041", "#"])
+def test_strings_come_back_as_they_were(text):
+    from pipeline.new import _value
+
+    assert tomllib.loads(f"key = {_value(text)}")["key"] == text
+
+
+@pytest.mark.parametrize("value", [True, -3, 1e-7, 1e16, 0.1, ["a", 2], {"b": [0.5], "c": "d"}])
+def test_values_come_back_as_they_were(value):
+    from pipeline.new import _value
+
+    assert tomllib.loads(f"key = {_value(value)}")["key"] == value
+
+
+def test_a_target_that_cannot_be_told_is_guessed_and_says_so(tmp_path):
+    raw = organiser(tmp_path / "raw", "satisfied", test_labels=True)
+    experiments, text = written(tmp_path, raw)
+    assert experiments["default"].load.target == "satisfied"
+    assert "a GUESS" in text
+    assert run_load(experiments["default"], raw, tmp_path / "out")["task"] == "binary"
+
+
+def test_columns_of_one_table_alone_are_dropped_and_the_run_goes_on(tmp_path):
+    raw = organiser(tmp_path / "raw", sample=["y"])
+    train = pd.read_csv(raw / "train.csv").assign(casual=1, registered=2)
+    train.to_csv(raw / "train.csv", index=False)
+    experiments, _ = written(tmp_path, raw)
+    assert experiments["default"].load.drop == ("casual", "registered")
+    assert len(run_load(experiments["default"], raw, tmp_path / "out")["columns"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "sample", "task", "metric", "models"),
+    [
+        (("no", "yes"), ["y"], "binary", "roc_auc", 4),
+        ((0, 1), None, "binary", "accuracy", 4),
+        (("a", "b", "c"), ["y_a", "y_b", "y_c"], "multiclass", "log_loss", 4),
+        (("a", "b", "c"), None, "multiclass", "accuracy", 4),
+        (tuple(NUMBERS), None, "regression", "rmse", 3),
+    ],
+)
+def test_metric_and_models_suit_the_task(tmp_path, labels, sample, task, metric, models):
+    raw = organiser(tmp_path / "raw", labels=labels, sample=sample)
+    experiment = written(tmp_path, raw)[0]["default"]
+    asked = experiment.competition
+    assert (asked.task, asked.metric, len(experiment.models)) == (task, metric, models)
+
+
+@pytest.mark.parametrize(
+    ("rare", "folds", "scheme"), [(9, 5, "auto"), (3, 3, "auto"), (1, 5, "plain")]
+)
+def test_folds_suit_the_smallest_class(tmp_path, rare, folds, scheme):
+    labels = ("yes",) * rare + ("no",) * (N - rare)
+    experiment = written(tmp_path, organiser(tmp_path / "raw", labels=labels))[0]["default"]
+    assert (experiment.split.folds, experiment.split.scheme) == (folds, scheme)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Titanic", "1st", "a-b", "a b", "../a", "a.toml", "a\n", "a" * 61]
+)
+def test_names_that_make_no_file_name_are_refused(tmp_path, name):
+    with pytest.raises(SettingsError, match="small letters, digits and _"):
+        write_competition(name, tmp_path, tmp_path)
+
+
+def test_a_competition_that_is_there_is_refused(tmp_path):
+    (tmp_path / "fresh.toml").touch()
+    with pytest.raises(SettingsError, match="is there already"):
+        write_competition("fresh", organiser(tmp_path / "raw"), tmp_path)
+
+
+def test_files_that_cannot_be_learnt_from_are_told(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        write_competition("fresh", tmp_path / "nowhere", tmp_path)
+    with pytest.raises(DataError, match="one value only"):
+        write_competition("fresh", organiser(tmp_path / "raw", labels=("yes",)), tmp_path)
+
+
+def test_only_the_files_that_were_found_are_copied(tmp_path):
+    source = organiser(tmp_path / "source", sample=["y"])
+    (source / "notes.txt").write_text("private")
+    (source / "old.csv").write_text("a,b\n1,2\n")
+    raw = tmp_path / "raw"
+    copy_raw(source, raw)
+    copied = {path.name: path.read_bytes() for path in raw.iterdir()}
+    assert set(copied) == {"train.csv", "test.csv", "sample_submission.csv"}
+    assert all((source / name).read_bytes() == content for name, content in copied.items())
+
+
+def test_files_already_there_are_never_replaced(tmp_path):
+    source, raw = organiser(tmp_path / "source"), tmp_path / "raw"
+    copy_raw(source, raw)
+    copy_raw(source, raw)  # the same files: nothing to do
+    copy_raw(raw, raw)
+    (raw / "train.csv").unlink()
+    (raw / "test.csv").write_text("mine")
+    with pytest.raises(DataError, match=r"is there already, and .* differs"):
+        copy_raw(source, raw)
+    assert [(path.name, path.read_text()) for path in raw.iterdir()] == [("test.csv", "mine")]
+
+
+def test_a_copy_that_fails_leaves_no_part_of_a_file(tmp_path, monkeypatch):
+    def fail(source, target):
+        target.write_text("a part")
+        raise OSError("disk full")
+
+    monkeypatch.setattr("shutil.copyfile", fail)
+    with pytest.raises(OSError, match="disk full"):
+        copy_raw(organiser(tmp_path / "source"), tmp_path / "raw")
+    assert list((tmp_path / "raw").iterdir()) == []
