@@ -3,7 +3,10 @@
 Brings interactions and thresholds without being told of them; costs a second a fit.
 """
 
+import importlib
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +45,19 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
     }
 
 
+def native() -> ModuleType:
+    """LightGBM without its wrappers for scikit-learn: these are not used here, and what they import
+    takes more than half of the time that the import takes."""
+    blocked = "sklearn" not in sys.modules
+    if blocked:
+        sys.modules["sklearn"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("lightgbm")
+    finally:
+        if blocked:
+            del sys.modules["sklearn"]
+
+
 class Boosting:
     """Finds the number of trees on a part of the rows, then fits that many on all of them.
 
@@ -71,9 +87,7 @@ class Boosting:
         folder.write_text(f"{name}.txt", self.booster.model_to_string())
 
     def load(self, folder: Folder, name: str) -> "Boosting":
-        import lightgbm
-
-        self.booster = lightgbm.Booster(model_str=folder.read_text(f"{name}.txt"))
+        self.booster = native().Booster(model_str=folder.read_text(f"{name}.txt"))
         return self
 
     def _held_out(self, y: np.ndarray) -> np.ndarray:
@@ -93,8 +107,7 @@ class Boosting:
         valid: tuple[np.ndarray, np.ndarray] | None = None,
         rounds: int | None = None,
     ) -> "lightgbm.Booster":
-        import lightgbm
-
+        lightgbm = native()
         parameters = self._parameters()
         data = lightgbm.Dataset(X, y, params=parameters, free_raw_data=False)
         stopping: list[Callable[..., Any]] = []

@@ -1,0 +1,209 @@
+"""The page of the exploration: its facts, tables and figures in their places."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline import page
+from pipeline.association import Relation
+from pipeline.captions import strongest_pairs
+from pipeline.drift import ColumnDrift
+from pipeline.figures import Plot
+from pipeline.findings import Findings, Tables, duplicates_told, missing_told, told, zeros_told
+from pipeline.profile import Profile, Target
+
+PAIRS_TOLD = 15
+SECTIONS = [
+    ("target", "Target"),
+    ("columns", "Columns"),
+    ("relations", "Columns by target"),
+    ("ratings", "Ratings"),
+    ("correlations", "Correlations"),
+    ("drift", "Drift"),
+    ("adversarial", "Adversarial validation"),
+    ("duplicates", "Duplicates"),
+    ("files", "Files"),
+]
+
+
+def render(findings: Findings, tables: Tables, sample: Tables, plots: Mapping[str, Plot]) -> str:
+    """explore.html."""
+    absent = {"ratings", "correlations"} - set(plots)
+    gallery = [plot for name, plot in plots.items() if name.startswith("column-")]
+    return page.render(
+        "explore.html",
+        simulated=tables.schema["simulated"],
+        sections=[(id, heading) for id, heading in SECTIONS if id not in absent],
+        schema=tables.schema,
+        file_names=[file["name"] for _, file in _files(tables.schema)],
+        facts=_facts(findings, tables),
+        told=told(findings, tables, sample),
+        plots=plots,
+        gallery=gallery,
+        undrawn=sum(relation.varies for relation in findings.relations) - len(gallery),
+        missing_told=missing_told(findings.profiles),
+        zeros_told=zeros_told(findings.profiles, len(tables.train)),
+        duplicates_told=duplicates_told(findings.duplicates, tables),
+        tables={
+            "columns": _columns_table(findings.profiles, tables),
+            "relations": _relations_table(findings.relations, tables.target),
+            "pairs": _pairs_table(findings),
+            "drift": _drift_table(findings.drifts),
+            "files": _files_table(tables.schema),
+        },
+    )
+
+
+def _facts(findings: Findings, tables: Tables) -> list[tuple[str, str, str]]:
+    train, test = len(tables.train), len(tables.test)
+    real = [drift for drift in findings.drifts if not drift.is_noise]
+    cells = sum(item.missing_train + item.missing_test for item in findings.profiles)
+    facts = [
+        ("Rows", page.count(train + test), f"{train:,} train, {test:,} test"),
+        ("Columns", page.count(len(tables.columns)), _kinds(tables.columns)),
+        ("Target", *_target_fact(tables.target)),
+        ("Missing values", page.count(cells), missing_told(findings.profiles)),
+        ("Drift", page.count(len(real)), f"of {page.count(len(findings.drifts), 'column')}"),
+    ]
+    found = findings.adversarial
+    if found is not None:
+        verdict = "train and test look alike" if found.is_noise else "train and test differ"
+        told = f"p = {page.p_value(found.p)}: {verdict}"
+        facts.append(("Adversarial AUC", f"{found.auc:.3f}", told))
+    repeated = findings.duplicates
+    facts.append(
+        (
+            "Repeated rows",
+            page.count(repeated.train + repeated.test),
+            f"{repeated.shared:,} shared by train and test",
+        )
+    )
+    return facts
+
+
+def _kinds(columns: Sequence[tuple[str, str]]) -> str:
+    kinds = [kind for _, kind in columns]
+    plural = {"category": "categories", "text": "texts"}
+    return ", ".join(
+        page.count(kinds.count(kind), kind, plural.get(kind, "")) for kind in dict.fromkeys(kinds)
+    )
+
+
+def _target_fact(target: Target) -> tuple[str, str]:
+    if target.classes is None:
+        return page.number(float(np.median(target.y))), "median"
+    shares = target.counts / target.counts.sum()
+    commonest = int(shares.argmax())
+    return page.percent(shares[commonest]), f"are '{target.classes[commonest]}'"
+
+
+def _columns_table(profiles: Sequence[Profile], tables: Tables) -> page.Table:
+    rows_train, rows_test = len(tables.train), len(tables.test)
+    rows = [
+        [
+            item.column,
+            item.kind,
+            item.distinct,
+            _share(item.missing_train, rows_train),
+            _share(item.missing_test, rows_test),
+            _share(item.zeros_train, rows_train),
+            _share(item.zeros_test, rows_test),
+            item.smallest,
+            item.median,
+            item.greatest,
+            None
+            if item.commonest is None
+            else f"{item.commonest} ({page.percent(item.commonest_share)})",
+        ]
+        for item in profiles
+    ]
+    heads = (
+        "Column",
+        "Kind",
+        "Distinct",
+        "Missing in train",
+        "Missing in test",
+        "Zeros in train",
+        "Zeros in test",
+        "Smallest",
+        "Median",
+        "Greatest",
+        "Commonest",
+    )
+    return page.Table("Columns, as train has them.", heads, rows)
+
+
+def _share(rows: int | None, of: int) -> page.Cell | None:
+    if rows is None:
+        return None
+    tone: page.Tone = "" if rows else "muted"
+    text = f"{rows:,} ({page.percent(rows / of)})" if rows else "0"
+    return page.Cell(text, rows / of, tone)
+
+
+def _relations_table(found: Sequence[Relation], target: Target) -> page.Table:
+    name = "Cramér's V" if target.classes else "Correlation ratio"
+    rows = [
+        [
+            relation.column,
+            page.Cell(f"{relation.strength:.3f}", relation.strength),
+            page.Cell(page.p_value(relation.p), relation.p),
+            page.Cell(page.p_value(relation.p_corrected), relation.p_corrected),
+            page.Cell("noise", "noise", "muted")
+            if relation.is_noise
+            else page.Cell("related", "related", "good"),
+        ]
+        for relation in found
+    ]
+    return page.Table(
+        "Each column alone against the target; p corrected for the number of columns (Holm).",
+        ("Column", name, "p", "Corrected p", "Verdict"),
+        rows,
+    )
+
+
+def _pairs_table(findings: Findings) -> page.Table:
+    pairs = strongest_pairs(findings.correlated, findings.correlations)[:PAIRS_TOLD]
+    return page.Table(
+        f"The {len(pairs)} strongest rank correlations.",
+        ("Column", "And", "Spearman"),
+        [[one, other, page.Cell(page.signed(value, 3), value)] for one, other, value in pairs],
+    )
+
+
+def _drift_table(drifts: Sequence[ColumnDrift]) -> page.Table:
+    tones: dict[str, page.Tone] = {"small drift": "warn", "drift": "bad"}
+    rows = [
+        [
+            drift.column,
+            drift.statistic,
+            page.Cell(f"{drift.value:.3f}", drift.value),
+            page.Cell(page.p_value(drift.p), drift.p),
+            page.Cell(page.p_value(drift.p_corrected), drift.p_corrected),
+            page.Cell(drift.verdict, drift.verdict, tones.get(drift.verdict, "muted")),
+            None if drift.unseen is None else page.Cell(page.percent(drift.unseen), drift.unseen),
+        ]
+        for drift in drifts
+    ]
+    heads = (
+        "Column",
+        "Statistic",
+        "Distance",
+        "p",
+        "Corrected p",
+        "Verdict",
+        "Test rows with new levels",
+    )
+    return page.Table("Train against test, column by column.", heads, rows)
+
+
+def _files_table(schema: dict[str, Any]) -> page.Table:
+    rows = [[role, file["name"], file["rows"], file["sha256"]] for role, file in _files(schema)]
+    return page.Table("The files that were read.", ("Table", "File", "Rows", "SHA-256"), rows)
+
+
+def _files(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Each table's role and file, in the order in which people name them."""
+    files = schema["files"]
+    return [(role, files[role]) for role in ("train", "test", "sample") if files.get(role)]

@@ -1,0 +1,193 @@
+"""Figures that look alike, are equal bytes on every rerun, and can be told apart by everybody.
+
+Colours are Okabe and Ito's (2008), made for colour-blind readers. A page embeds the SVG: its text
+stays text, in the reader's own fonts. The PNG beside it is for slides and messages.
+"""
+
+import base64
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+SKY, VERMILION, YELLOW, GREY = "#56B4E9", "#D55E00", "#F0E442", "#8A8F98"
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, GREY)
+INK, SOFT, LINE = "#1b1f24", "#59636e", "#d5dae1"
+SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
+DPI, PIXELS_PER_INCH = 120, 96
+# for names that the first font has no letters for; only those that are installed are used
+FALLBACK_FONTS = (
+    "Noto Sans CJK KR",
+    "Noto Sans KR",
+    "NanumGothic",
+    "Malgun Gothic",
+    "Apple SD Gothic Neo",
+    "Noto Sans CJK JP",
+    "Arial Unicode MS",
+)
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ufeff\ufffe\uffff]+")
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A finished figure: what it is called, what to conclude from it, and its bytes."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    svg: bytes
+    png: bytes
+    width: int
+    height: int
+
+    @property
+    def uri(self) -> str:
+        return data_uri(self.svg, "image/svg+xml")
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib's settings inside the `with`; outside nothing changes."""
+    import matplotlib
+
+    with matplotlib.rc_context(_settings()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def _settings() -> Any:  # Matplotlib types the keys as a literal of all its names
+    return {
+        "font.family": _fonts(),
+        "font.size": 9,
+        "text.parse_math": False,  # a column may be called "price in $"
+        "text.color": INK,
+        "axes.titlesize": 10,
+        "axes.facecolor": "none",
+        "axes.edgecolor": SOFT,
+        "axes.labelcolor": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.prop_cycle": _cycle(),
+        "grid.color": LINE,
+        "grid.linewidth": 0.6,
+        "xtick.color": SOFT,
+        "ytick.color": SOFT,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "legend.frameon": False,
+        "figure.dpi": PIXELS_PER_INCH,
+        "svg.hashsalt": "pipeline",
+        "svg.fonttype": "none",
+    }
+
+
+def _fonts() -> list[str]:
+    from matplotlib import font_manager
+
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return ["DejaVu Sans", *(font for font in FALLBACK_FONTS if font in installed), "sans-serif"]
+
+
+def _cycle() -> Any:
+    from cycler import cycler
+
+    return cycler(color=PALETTE)
+
+
+def new(width: float = 6.4, height: float = 3.6) -> "tuple[Figure, Axes]":
+    """An empty figure, in inches, with its one pair of axes; the layout makes room for labels."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def to_svg(figure: "Figure") -> bytes:
+    """SVG with a clear background, so that it suits a light and a dark page."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = io.BytesIO()
+    with style():
+        _settle(figure)
+        figure.set_facecolor("none")
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def to_png(figure: "Figure") -> bytes:
+    """PNG on white, without a date or a version in it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    with style():
+        _settle(figure)
+        figure.set_facecolor("white")
+        figure.set_dpi(DPI)
+        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _settle(figure: "Figure") -> None:
+    """Lay the figure out once: `savefig` would do so for every format, at four times the cost."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A drawn figure with its words, before it becomes bytes."""
+
+    figure: "Figure"
+    name: str
+    title: str
+    caption: str
+    alt: str
+
+    def finish(self, *, simulated: bool = False) -> Plot:
+        """Render as SVG and PNG; simulated data is marked inside the figure, for it may travel."""
+        if simulated:
+            self.figure.suptitle("SIMULATED DATA", color=VERMILION, fontsize=8, weight="bold")
+        width, height = self.figure.get_size_inches() * PIXELS_PER_INCH
+        svg, png = to_svg(self.figure), to_png(self.figure)
+        words = (self.name, self.title, self.caption, self.alt)
+        return Plot(*words, svg, png, round(width), round(height))
+
+
+def data_uri(content: bytes, kind: Literal["image/svg+xml", "image/png"]) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def label(value: object, length: int = 28) -> str:
+    """Text that fits into a figure: printable, and cut with an ellipsis in its middle.
+
+    The end is kept because names often differ there ('... in Minutes', '..._17').
+    """
+    text = UNPRINTABLE.sub(" ", str(value)).encode("utf-8", "replace").decode().strip()
+    if len(text) <= length:
+        return text
+    tail = length // 3
+    return f"{text[: length - tail - 1].rstrip()}…{text[len(text) - tail :].lstrip()}"
+
+
+def labels(values: Sequence[object], length: int = 28) -> list[str]:
+    """One text for each value, no two alike: what would be cut to the same text is numbered."""
+    seen: dict[str, int] = {}
+    texts = []
+    for value in values:
+        text = label(value, length)
+        seen[text] = seen.get(text, 0) + 1
+        texts.append(text if seen[text] == 1 else f"{text} ({seen[text]})")
+    return texts

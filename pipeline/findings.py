@@ -1,0 +1,240 @@
+"""What the exploration found: the numbers, and the sentences that they amount to."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import captions, page
+from pipeline.association import Relation
+from pipeline.drift import Adversarial, ColumnDrift
+from pipeline.duplicates import Duplicates
+from pipeline.profile import Profile, Ratings, Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What load has written. `columns` are the features' (name, kind); y is (n,)."""
+
+    train: "pd.DataFrame"
+    test: "pd.DataFrame"
+    y: np.ndarray
+    columns: list[tuple[str, str]]
+    schema: dict[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.columns]
+
+    @property
+    def target(self) -> Target:
+        classes = self.schema["classes"]
+        labels = None if classes is None else tuple(str(label) for label in classes)
+        return Target(self.schema["target"], self.y, labels)
+
+    def drawn(self, rows: int, rng: np.random.Generator) -> "Tables":
+        """At most so many rows of train and of test, in their order."""
+        mine, other = (draw_rows(len(frame), rows, rng) for frame in (self.train, self.test))
+        return Tables(
+            self.train.iloc[mine].reset_index(drop=True),
+            self.test.iloc[other].reset_index(drop=True),
+            self.y[mine],
+            self.columns,
+            self.schema,
+        )
+
+
+def draw_rows(rows: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Numbers of at most so many rows, ascending."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(rng.choice(rows, size=most, replace=False))
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that was found, before it is drawn."""
+
+    profiles: list[Profile]
+    relations: list[Relation]
+    rated: Ratings | None
+    rated_class: int | None
+    correlated: list[str]
+    correlations: np.ndarray
+    drifts: list[ColumnDrift]
+    adversarial: Adversarial | None
+    duplicates: Duplicates
+
+
+def headline(findings: Findings, tables: Tables) -> str:
+    """The findings in one line."""
+    rows = page.count(len(tables.train) + len(tables.test), "row")
+    simulated = ["SIMULATED"] if tables.schema["simulated"] else []
+    parts = [*simulated, rows, _balance(tables.target), missing_told(findings.profiles)]
+    real = [drift for drift in findings.drifts if not drift.is_noise]
+    parts.append(f"drift: {', '.join(d.column for d in real[:3]) if real else 'none'}")
+    if len(real) > 3:
+        parts[-1] += f" and {len(real) - 3} more"
+    if findings.adversarial is not None:
+        found = findings.adversarial
+        parts.append(f"adversarial AUC {found.auc:.3f} (p = {page.p_value(found.p)})")
+    return ", ".join(parts)
+
+
+def _balance(target: Target) -> str:
+    if target.classes is None:
+        low, high = np.quantile(target.y, [0.25, 0.75])
+        return f"target mostly {page.number(float(low))} to {page.number(float(high))}"
+    shares = [f"{share:.2f}" for share in target.counts / target.counts.sum()]
+    shown = "/".join(shares[:5]) + ("/…" if len(shares) > 5 else "")
+    return f"balance {shown}"
+
+
+def missing_told(profiles: Sequence[Profile]) -> str:
+    holding = [item for item in profiles if item.missing_train or item.missing_test]
+    if not holding:
+        return "no missing values"
+    return f"missing values in {page.count(len(holding), 'column')}"
+
+
+def zeros_told(profiles: Sequence[Profile], rows: int) -> str:
+    """Columns that are zero in most of train's `rows`, or nothing."""
+    mostly = [item for item in profiles if item.distinct > 2 and (item.zeros_train or 0) > rows / 2]
+    if not mostly:
+        return ""
+    names = ", ".join(
+        f"'{item.column}' ({page.percent((item.zeros_train or 0) / rows, 0)})"
+        for item in mostly[:5]
+    )
+    more = f" and {len(mostly) - 5} more" if len(mostly) > 5 else ""
+    return f"Zero in more than half of the rows: {names}{more}."
+
+
+def told(findings: Findings, tables: Tables, sample: Tables) -> list[str]:
+    """What to conclude, a sentence each."""
+    sentences = [captions.drift_caption(findings.drifts)] if findings.drifts else []
+    if findings.adversarial is not None:
+        sentences.append(captions.adversarial_caption(findings.adversarial))
+    useful = [relation for relation in findings.relations if not relation.is_noise]
+    if useful:
+        best = ", ".join(f"'{item.column}' ({item.strength:.2f})" for item in useful[:3])
+        sentences.append(
+            f"{len(useful)} of {page.count(len(findings.relations), 'column')} "
+            f"{'is' if len(useful) == 1 else 'are'} related to the target when taken alone, first "
+            f"of all {best}."
+        )
+    constant = [item.column for item in findings.profiles if item.distinct <= 1]
+    if constant:
+        named = ", ".join(f"'{name}'" for name in constant[:5])
+        more = f" and {len(constant) - 5} more" if len(constant) > 5 else ""
+        sentences.append(f"The same in every row of train, so of no use: {named}{more}.")
+    unseen = [drift for drift in findings.drifts if drift.unseen]
+    if unseen:
+        worst = max(unseen, key=lambda drift: drift.unseen or 0.0)
+        sentences.append(
+            f"{page.percent(worst.unseen)} of the test rows have a level of '{worst.column}' that "
+            "train has never shown."
+        )
+    sentences.append(duplicates_told(findings.duplicates, tables))
+    if len(sample.train) < len(tables.train) or len(sample.test) < len(tables.test):
+        sentences.append(
+            f"Tests and figures are of {page.count(len(sample.train), 'row')} of train and "
+            f"{page.count(len(sample.test), 'row')} of test, drawn at random; counts are of all."
+        )
+    return sentences
+
+
+def duplicates_told(found: Duplicates, tables: Tables) -> str:
+    """Equal rows, and what follows from them."""
+    if not (found.train or found.test or found.shared):
+        return "No row is found twice, neither within train and test nor between them."
+    parts = (
+        f"{page.count(found.train, 'row')} of train and {page.count(found.test, 'row')} of test "
+        f"repeat an earlier one; {page.count(found.shared, 'row')} of test "
+        f"({page.percent(found.shared / len(tables.test))}) stand in train as well."
+    )
+    if found.conflicting:
+        parts += (
+            f" {page.count(found.conflicting, 'row')} of train equal another in all features but "
+            "not in the target"
+        )
+        parts += (
+            "."
+            if found.ceiling is None
+            else (
+                f": from these features alone no model can be right on more than "
+                f"{page.percent(found.ceiling, 2)} of train."
+            )
+        )
+    return parts
+
+
+def summarise(findings: Findings, tables: Tables, sample: Tables) -> dict[str, Any]:
+    """All the numbers, as JSON."""
+    return {
+        "simulated": tables.schema["simulated"],
+        "headline": headline(findings, tables),
+        "told": told(findings, tables, sample),
+        "rows": {"train": len(tables.train), "test": len(tables.test)},
+        "drawn": {"train": len(sample.train), "test": len(sample.test)},
+        "target": _target_summary(tables.target, tables.schema["task"]),
+        "columns": [asdict(item) for item in findings.profiles],
+        "relations": [_relation_summary(item) for item in findings.relations],
+        "ratings": _rating_summary(findings, tables.target),
+        "correlations": {
+            "columns": findings.correlated,
+            "spearman": [_numbers(row) for row in findings.correlations],
+        },
+        "drift": [asdict(item) | {"verdict": item.verdict} for item in findings.drifts],
+        "adversarial": None if findings.adversarial is None else asdict(findings.adversarial),
+        "duplicates": asdict(findings.duplicates),
+    }
+
+
+def _rating_summary(findings: Findings, target: Target) -> dict[str, Any] | None:
+    rated, code = findings.rated, findings.rated_class
+    if rated is None:
+        return None
+    return {
+        "class": None if code is None or target.classes is None else target.classes[code],
+        "columns": list(rated.columns),
+        "values": _numbers(rated.values),
+        "means": [_numbers(row) for row in rated.means],
+        "standard_errors": [_numbers(row) for row in rated.errors],
+        "bent": rated.bent,
+    }
+
+
+def _target_summary(target: Target, task: str) -> dict[str, Any]:
+    about: dict[str, Any] = {"name": target.name, "task": task}
+    if target.classes is not None:
+        return about | {"classes": list(target.classes), "rows": target.counts.tolist()}
+    shares = [0.0, 0.25, 0.5, 0.75, 1.0]
+    return about | {
+        "mean": float(target.y.mean()),
+        "standard_deviation": float(target.y.std()),
+        "skewness": target.skewness,
+        "quartiles": _numbers(np.quantile(target.y, shares)),
+    }
+
+
+def _relation_summary(relation: Relation) -> dict[str, Any]:
+    return {
+        "column": relation.column,
+        "strength": relation.strength,
+        "p": relation.p,
+        "p_corrected": relation.p_corrected,
+        "bins": list(relation.labels),
+        "rows": relation.rows.tolist(),
+        "shares": None if relation.shares is None else relation.shares.tolist(),
+        "means": None if relation.means is None else _numbers(relation.means),
+    }
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    """JSON knows no NaN: None stands for it."""
+    return [float(value) if np.isfinite(value) else None for value in values]

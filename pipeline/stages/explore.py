@@ -1,0 +1,191 @@
+"""Look before modelling: the target, every column, drift between train and test, duplicates."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pipeline import charts, exploration
+from pipeline.artifacts import Folder
+from pipeline.association import Relation, relations
+from pipeline.config import Explore
+from pipeline.drift import (
+    Adversarial,
+    adversarial_validation,
+    as_numbers,
+    batches,
+    column_drifts,
+    joint_matrix,
+)
+from pipeline.duplicates import find_duplicates
+from pipeline.figures import Draft, Plot
+from pipeline.findings import Findings, Tables, draw_rows, headline, summarise
+from pipeline.models.lightgbm import native
+from pipeline.parallel import Map, workers
+from pipeline.profile import Ratings, correlations, profiles, rating_columns, ratings
+from pipeline.progress import Progress, Task
+
+DRAWN_COLUMNS = 60
+CORRELATED_COLUMNS = 100
+
+
+def run(settings: Explore, *, load: Folder, out: Folder, progress: Progress) -> None:
+    """Write explore.html, its figures as PNG, and every number in summary.json."""
+    native()  # imported here, so that the workers need not import it each
+    tables = read_tables(load)
+    sample = tables.drawn(settings.max_rows, np.random.default_rng([settings.seed, 1]))
+    drawings = min(len(tables.columns), DRAWN_COLUMNS) + 6
+    steps = batches(settings.permutations) + drawings
+    with workers() as spread, progress.task("looking", steps) as task:
+        findings = explore(settings, tables, sample, spread, task)
+        plots = draw(findings, tables, sample, spread, task)
+    for name, plot in plots.items():
+        out.folder("figures").write_bytes(f"{name}.png", plot.png)
+    out.write_json("summary", summarise(findings, tables, sample))
+    out.write_text("explore.html", exploration.render(findings, tables, sample, plots))
+    progress.say(headline(findings, tables))
+
+
+def read_tables(load: Folder) -> Tables:
+    schema = load.read_json("schema")
+    columns = [(column["name"], column["kind"]) for column in schema["columns"]]
+    names = [name for name, _ in columns]
+    train, test = load.read_table("train", names), load.read_table("test", names)
+    return Tables(train, test, np.array(load.read_array("y")), columns, schema)
+
+
+# --- looking --------------------------------------------------------------------------------------
+
+
+def explore(
+    settings: Explore, tables: Tables, sample: Tables, spread: Map[Any, Any], task: Task
+) -> Findings:
+    """Counts are of all rows; tests and figures are of the rows drawn."""
+    is_regression = tables.schema["task"] == "regression"
+    columns, classes = tables.columns, len(tables.schema["classes"] or ())
+    related = relations(sample.train, sample.y, columns, classes)
+    rated_class = None if is_regression else _rated_class(related, sample.y)
+    names, correlated = _correlations(sample, classes)
+    return Findings(
+        profiles=profiles(tables.train, tables.test, columns),
+        relations=related,
+        rated=_ratings(sample, rated_class),
+        rated_class=rated_class,
+        correlated=names,
+        correlations=correlated,
+        drifts=column_drifts(sample.train, sample.test, columns),
+        adversarial=_adversarial(settings, sample, spread, task),
+        duplicates=find_duplicates(
+            tables.train, tables.test, tables.y, columns, is_regression=is_regression
+        ),
+    )
+
+
+def _rated_class(related: Sequence[Relation], y: np.ndarray) -> int:
+    """The class that the heat map shows: the one that the strongest column tells most of."""
+    return related[0].telling_class if related else int(np.bincount(y).argmax())
+
+
+def _ratings(sample: Tables, code: int | None) -> Ratings | None:
+    names = rating_columns(sample.train, sample.columns)
+    if not names:
+        return None
+    y = sample.y.astype(float) if code is None else (sample.y == code).astype(float)
+    return ratings(sample.train, names, y)
+
+
+def _correlations(sample: Tables, classes: int) -> tuple[list[str], np.ndarray]:
+    """Columns of numbers and dates, and the target where it is a number or one of two classes."""
+    chosen = [(name, kind) for name, kind in sample.columns if kind in ("number", "date")]
+    chosen = chosen[:CORRELATED_COLUMNS]
+    parts = [as_numbers(sample.train[name], kind) for name, kind in chosen]
+    names = [name for name, _ in chosen]
+    if classes <= 2 and parts:
+        parts.append(sample.y.astype(float))
+        names.append(_marked(sample.schema["target"]))
+    if len(parts) < 2:
+        return [], np.empty((0, 0))
+    matrix = np.column_stack(parts)
+    found = correlations(np.where(np.isfinite(matrix), matrix, np.nan))
+    varied = ~np.isnan(found).all(axis=0)
+    kept = [name for name, varies in zip(names, varied, strict=True) if varies]
+    return kept, found[np.ix_(varied, varied)]
+
+
+def _marked(target: str) -> str:
+    return target if target.casefold() == "target" else f"{target} (target)"
+
+
+def _adversarial(
+    settings: Explore, sample: Tables, spread: Map[Any, Any], task: Task
+) -> Adversarial | None:
+    """On at most `max_rows` rows of both together, in the proportion that they have."""
+    total = len(sample.train) + len(sample.test)
+    matrix = joint_matrix(sample.train, sample.test, sample.columns)
+    rows = draw_rows(total, settings.max_rows, np.random.default_rng([settings.seed, 2]))
+    return adversarial_validation(
+        matrix[rows],
+        rows >= len(sample.train),
+        sample.names,
+        permutations=settings.permutations,
+        seed=settings.seed,
+        spread=spread,
+        task=task,
+    )
+
+
+# --- drawing --------------------------------------------------------------------------------------
+
+Job = Callable[[], Draft | None]
+
+
+def draw(
+    findings: Findings, tables: Tables, sample: Tables, spread: Map[Any, Any], task: Task
+) -> dict[str, Plot]:
+    """Every figure by its name."""
+    plots = {}
+    finish = partial(_finish, bool(tables.schema["simulated"]))
+    for plot in spread(finish, _drawings(findings, tables, sample)):
+        task.advance()
+        if plot is not None:
+            plots[plot.name] = plot
+    return plots
+
+
+def _finish(simulated: bool, job: Job) -> Plot | None:
+    draft = job()
+    return None if draft is None else draft.finish(simulated=simulated)
+
+
+def _drawings(findings: Findings, tables: Tables, sample: Tables) -> list[Job]:
+    target = sample.target
+    jobs: list[Job] = [
+        partial(charts.target_plot, tables.target),
+        partial(charts.missing_plot, findings.profiles, len(tables.train), len(tables.test)),
+        partial(charts.drift_plot, findings.drifts),
+    ]
+    varying = [relation for relation in findings.relations if relation.varies]
+    for place, relation in enumerate(varying[:DRAWN_COLUMNS]):
+        values = np.empty(0)
+        if relation.kind != "category":
+            values = as_numbers(sample.train[relation.column], relation.kind)
+        jobs.append(partial(charts.distribution_plot, relation, values, target, place))
+    if findings.rated is not None:
+        jobs.append(partial(charts.rating_plot, findings.rated, target, findings.rated_class))
+    if len(findings.correlated):
+        names, matrix = _most_correlated(findings.correlated, findings.correlations)
+        about = len(findings.correlated), _marked(target.name)
+        jobs.append(partial(charts.correlation_plot, names, matrix, *about))
+    if findings.adversarial is not None:
+        jobs.append(partial(charts.adversarial_plot, findings.adversarial))
+    return jobs
+
+
+def _most_correlated(names: list[str], matrix: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """As many columns as fit into the figure, in their order."""
+    if len(names) <= charts.LARGEST_HEAT_MAP:
+        return names, matrix
+    strength = np.nan_to_num(np.abs(matrix - np.eye(len(names)))).max(axis=1)
+    kept = np.sort(np.argsort(-strength, kind="stable")[: charts.LARGEST_HEAT_MAP])
+    return [names[place] for place in kept], matrix[np.ix_(kept, kept)]

@@ -1,0 +1,206 @@
+"""Drift: distances and p-values against SciPy's; a model must not tell what is not there."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from pipeline import drift
+from pipeline.parallel import workers
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_kolmogorov_smirnov_matches_scipy_on_continuous_data(rng):
+    for shift in (0.0, 0.05, 0.1):
+        one, other = rng.normal(size=2000), rng.normal(shift, size=1500)
+
+        distance, p = drift.kolmogorov_smirnov(one, other)
+        oracle = stats.ks_2samp(one, other, method="asymp")
+
+        assert distance == pytest.approx(oracle.statistic, abs=1e-12)
+        assert p == pytest.approx(oracle.pvalue, abs=0.02)
+
+
+@pytest.mark.parametrize("reach", [0.3, 0.8, 1.3])
+@pytest.mark.parametrize("time", [0.1, 0.5, 0.8])
+def test_a_bridge_at_one_time_is_a_normal_variable(reach, time):
+    """B(t) has variance t (1 - t)."""
+    expected = 2 * stats.norm.sf(reach / np.sqrt(time * (1 - time)))
+
+    assert_allclose(drift.bridge_p(reach, np.array([time])), expected, rtol=2e-3)
+
+
+def test_a_bridge_at_many_times_is_kolmogorov_s_with_siegmund_s_correction():
+    """Watched m times only, the barrier acts as if 0.5826 / √m further out (Siegmund 1985)."""
+    times = np.arange(1, 200) / 200
+
+    expected = stats.kstwobign.sf(1.2 + 0.5826 / np.sqrt(200))
+    assert drift.bridge_p(1.2, times) == pytest.approx(expected, abs=0.001)
+
+
+def test_ties_do_not_make_the_p_value_too_great(rng):
+    """Against shuffling the two samples, which is right whatever the ties."""
+    one, other = rng.integers(1, 6, 400).astype(float), rng.integers(1, 6, 250).astype(float)
+    other[rng.random(250) < 0.2] = 5
+    distance, p = drift.kolmogorov_smirnov(one, other)
+
+    both, as_far = np.concatenate([one, other]), 0
+    for _ in range(2000):
+        shuffled = rng.permutation(both)
+        found = stats.ks_2samp(shuffled[:400], shuffled[400:], method="asymp").statistic
+        as_far += found >= distance - 1e-12
+
+    assert p == pytest.approx(as_far / 2000, abs=0.01)
+    assert stats.ks_2samp(one, other, method="asymp").pvalue > 2 * p
+
+
+def test_values_that_go_missing_are_drift(rng):
+    values = rng.normal(size=500)
+    holes = np.where(rng.random(500) < 0.3, np.nan, rng.normal(size=500))
+
+    distance, p = drift.kolmogorov_smirnov(values, holes)
+
+    assert distance == pytest.approx(np.isnan(holes).mean(), abs=0.06)
+    assert p < 1e-6
+
+
+def test_total_variation_and_chi_square_match_scipy():
+    one, other = np.array([50, 30, 20]), np.array([30, 40, 30])
+
+    distance, p = drift.total_variation(one, other)
+
+    assert distance == pytest.approx(0.2)  # by hand: half of 0.2 + 0.1 + 0.1
+    assert p == pytest.approx(stats.chi2_contingency([one, other], correction=False).pvalue)
+
+
+def test_rare_levels_are_counted_together_and_no_row_is_lost(rng):
+    values = pd.Series([f"level {i}" for i in rng.zipf(1.6, 900)])
+    counts = drift.level_counts(values[:600], values[600:].mask(rng.random(300) < 0.1))
+
+    pooled = drift.pool_rare(counts)
+
+    assert pooled.sum(axis=1).tolist() == [600, 300]
+    assert (pooled.sum(axis=0) / 3 >= 5).all()  # test has a third of the rows
+
+
+def test_holm_by_hand():
+    assert_allclose(drift.holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
+    assert_allclose(drift.holm(np.array([0.9, 0.8])), [1.0, 1.0])
+    assert drift.holm(np.empty(0)).size == 0
+
+
+COLUMNS = [("number", "number"), ("rating", "number"), ("word", "category"), ("prose", "text")]
+
+
+def table(rng, rows, shift=0.0):
+    return pd.DataFrame(
+        {
+            "number": rng.normal(shift, size=rows),
+            "rating": rng.integers(1, 6, rows),
+            "word": pd.Series(rng.choice(["a", "b", "c"], rows), dtype="str"),
+            "prose": pd.Series(["x" * n for n in rng.integers(1, 90, rows)], dtype="str"),
+        }
+    )
+
+
+def test_false_alarms_are_as_rare_as_the_level_says(rng):
+    """Corrected, at most 5 of 100 pairs of equal tables may show any drift."""
+    alarms = sum(
+        any(
+            not found.is_noise
+            for found in drift.column_drifts(table(rng, 300), table(rng, 200), COLUMNS)
+        )
+        for _ in range(100)
+    )
+
+    assert alarms <= 5 + 3 * np.sqrt(100 * 0.05 * 0.95)
+
+
+def test_the_order_of_rows_does_not_matter(rng):
+    train, test = table(rng, 300), table(rng, 200)
+    shuffled = train.sample(frac=1, random_state=1), test.sample(frac=1, random_state=2)
+
+    assert drift.column_drifts(*shuffled, COLUMNS) == drift.column_drifts(train, test, COLUMNS)
+
+
+def test_a_moved_column_is_found_and_the_others_are_noise(rng):
+    found = drift.column_drifts(table(rng, 600), table(rng, 400, shift=0.5), COLUMNS)
+
+    assert [one.column for one in found if not one.is_noise] == ["number"]
+    assert found[0].verdict == "drift"
+
+
+def test_levels_that_train_never_showed_are_counted():
+    train = pd.DataFrame({"word": pd.Series(["a"] * 50 + ["b"] * 50, dtype="str")})
+    test = pd.DataFrame({"word": pd.Series(["a"] * 30 + ["z"] * 10, dtype="str")})
+
+    (found,) = drift.column_drifts(train, test, [("word", "category")])
+
+    assert found.unseen == 0.25
+    assert not found.is_noise
+
+
+def test_levels_that_are_all_rare_are_not_called_noise():
+    train = pd.DataFrame({"word": pd.Series([f"t{i}" for i in range(60)], dtype="str")})
+    test = pd.DataFrame({"word": pd.Series([f"u{i}" for i in range(60)], dtype="str")})
+
+    (found,) = drift.column_drifts(train, test, [("word", "category")])
+
+    assert (found.verdict, found.unseen) == ("not tested", 1.0)
+
+
+def test_dates_are_days_and_text_is_its_length():
+    dates = pd.Series(pd.to_datetime(["1970-01-02 00:00", None, "1970-01-03 12:00"]))
+
+    assert_allclose(drift.as_numbers(dates, "date"), [1.0, np.nan, 2.5])
+    assert_allclose(drift.as_numbers(pd.Series(["ab", None], dtype="str"), "text"), [2.0, np.nan])
+
+
+def validate(train, test, columns=COLUMNS, spread=map, permutations=19):
+    matrix = drift.joint_matrix(train, test, columns)
+    is_test = np.arange(len(matrix)) >= len(train)
+    names = [name for name, _ in columns]
+    return drift.adversarial_validation(
+        matrix, is_test, names, permutations=permutations, seed=0, spread=spread
+    )
+
+
+def test_equal_tables_cannot_be_told_apart(rng):
+    found = validate(table(rng, 400), table(rng, 300))
+
+    assert found.is_noise
+    assert found.auc == pytest.approx(0.5, abs=0.07)
+    assert np.mean(found.shuffled) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_moved_table_is_told_apart_by_the_column_that_moved(rng):
+    found = validate(table(rng, 400), table(rng, 300, shift=1.0))
+
+    # two unit normals one apart: AUC = P(N(1, 2) > 0) = 0.76
+    assert found.auc == pytest.approx(stats.norm.cdf(1 / np.sqrt(2)), abs=0.06)
+    assert found.p == pytest.approx(1 / 20)  # no shuffle does as well: the smallest there is
+    assert found.telling[0][0] == "number"
+
+
+def test_names_that_never_repeat_tell_nothing(rng):
+    """Random names are in train or in test, never in both; that alone is no difference."""
+    names = pd.Series([f"{n:08x}" for n in rng.integers(0, 2**32, 700)], dtype="str")
+    train, test = pd.DataFrame({"name": names[:400]}), pd.DataFrame({"name": names[400:]})
+
+    assert validate(train, test, [("name", "category")]).auc == pytest.approx(0.5, abs=0.07)
+
+
+def test_one_process_and_two_give_the_same_numbers(rng):
+    train, test = table(rng, 200), table(rng, 150)
+
+    with workers(2) as spread:
+        assert validate(train, test, spread=spread) == validate(train, test, spread=map)
+
+
+def test_a_handful_of_rows_is_not_judged(rng):
+    assert validate(table(rng, 400), table(rng, 5)) is None

@@ -1,0 +1,130 @@
+"""Pages: escaped, self-contained, and formatted as people write numbers."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+from jinja2 import UndefinedError
+
+from pipeline import page
+
+HOSTILE = "<script>alert(1)</script>"
+ATTACKS = (HOSTILE, '" onload="alert(1)', "{{ 7 * 7 }}", "</style><img src=x onerror=alert(1)>")
+
+
+class Elements(HTMLParser):
+    """Every tag with its attributes, as a browser sees them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.seen if name == tag]
+
+
+def layout(**context):
+    return page.render("page.html", **{"simulated": False, "sections": [], **context})
+
+
+def table_html(table: page.Table) -> str:
+    environment = page._environment()
+    source = '{% import "parts.html" as parts %}{{ parts.table(table) }}'
+    return environment.from_string(source).render(table=table)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_hostile_string_stays_text(attack):
+    harmless = Elements(layout(sections=[("x", "y")])).seen
+
+    attacked = Elements(layout(sections=[(attack, attack)]))
+
+    assert [tag for tag, _ in attacked.seen] == [tag for tag, _ in harmless]
+    assert attacked.named("a") == [{"href": f"#{attack}"}]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_hostile_table_has_the_tags_of_a_harmless_one(attack):
+    tables = [page.Table(text, [text, "n"], [[text, 1.0], [None, 2]]) for text in ("plain", attack)]
+
+    plain, attacked = (Elements(table_html(table)) for table in tables)
+
+    assert [tag for tag, _ in plain.seen] == [tag for tag, _ in attacked.seen]
+    assert attacked.named("td")[0]["data-value"] == attack
+
+
+def test_the_policy_lets_the_page_s_own_script_run_and_no_other():
+    html = layout()
+
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = Elements(html).named("meta")[2]["content"]
+
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+
+
+def test_a_page_asks_the_network_for_nothing():
+    html = layout(simulated=True, sections=[("a", "b")])
+
+    assert not re.search(r"https?://|//[a-z]|url\(|@import", html.split("<script>")[0])
+    assert not {"link", "iframe", "object"} & {tag for tag, _ in Elements(html).seen}
+
+
+def test_simulated_data_is_marked_in_title_and_text():
+    html = layout(simulated=True)
+
+    assert "<title>SIMULATED" in html
+    assert "SIMULATED DATA" in html
+    assert "SIMULATED" not in layout(simulated=False)
+
+
+def test_a_missing_name_is_an_error():
+    with pytest.raises(UndefinedError):
+        page.render("page.html", sections=[])
+
+
+def test_a_column_with_a_number_in_any_row_is_aligned_as_numbers():
+    table = page.Table("t", ["name", "score"], [["a", None], ["b", 0.5]])
+
+    cells = Elements(table_html(table)).named("td")
+
+    assert ["num" in str(cell["class"]) for cell in cells] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234567, "1,234,567"),
+        (0.5, "0.5"),
+        (0.123456, "0.123"),
+        (78.0, "78"),
+        (129.96, "130"),
+        (-2.5, "−2.5"),
+        (1.5e-7, "1.50e−07"),
+        (float("nan"), "–"),
+        (float("-inf"), "−∞"),
+        (0.0, "0"),
+    ],
+)
+def test_numbers_as_people_write_them(value, text):
+    assert page.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0%"), (1, "100%"), (0.1234, "12.3%"), (1e-9, "< 0.1%"), (1 - 1e-9, "> 99.9%")],
+)
+def test_a_share_reads_as_all_or_nothing_only_if_it_is(share, text):
+    assert page.percent(share) == text
+
+
+def test_counts_and_p_values():
+    assert [page.count(n, "row") for n in (0, 1, 3000)] == ["0 rows", "1 row", "3,000 rows"]
+    assert [page.p_value(p) for p in (1e-9, 0.0123, 0.5)] == ["< 0.001", "0.012", "0.50"]
