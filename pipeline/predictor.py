@@ -1,0 +1,146 @@
+"""Raw rows -> the blend's prediction: own features, each fold's encoder and models, mean, blend.
+
+A fold's models never saw its validation rows, so `predict_fold` on these is an honest prediction.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import models
+from pipeline.artifacts import Folder, Workspace, require_stage, write_atomically
+from pipeline.blending import Blend, read_blend
+from pipeline.config import LoadStage
+from pipeline.encoding.columns import Table, read_table
+from pipeline.encoding.features import add_features
+from pipeline.encoding.views import FoldEncoder
+from pipeline.folds import Fold, read_folds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Predictor:
+    """The saved blend. Encoders and models are read when a fold is first asked for, and kept."""
+
+    def __init__(
+        self, *, load: Folder, split: Folder, encode: Folder, train: Folder, blend: Folder
+    ) -> None:
+        self.load, self.split, self.encode, self.train = load, split, encode, train
+        self.schema: dict[str, Any] = load.read_json("schema")
+        self.metric: str = blend.read_json("blend")["metric"]
+        self.blend: Blend = read_blend(blend)
+        self._encoders: dict[str, FoldEncoder] = {}
+        self._models: dict[tuple[str, str], models.Model] = {}
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the raw columns that a prediction reads."""
+        return [column["name"] for column in self.schema["columns"]]
+
+    @property
+    def members(self) -> list[str]:
+        """Models that the blend cannot do without."""
+        if self.blend.stacker is not None:
+            return list(self.blend.models)
+        return [
+            name for name, w in zip(self.blend.models, self.blend.weights, strict=True) if w > 0
+        ]
+
+    def predict(self, frame: "pd.DataFrame", folds: Sequence[Fold] | None = None) -> np.ndarray:
+        """Rows -> (n, k): each model's mean over these folds, or over all, then blended."""
+        names = [fold.name for fold in (folds or read_folds(self.split))]
+        table = self._table(frame, names[0])
+        totals: dict[str, np.ndarray] = {}
+        for fold in names:
+            for model, prediction in self._fold_predictions(table, fold).items():
+                totals[model] = totals.get(model, 0.0) + prediction / len(names)
+        return self.blend.combine(totals)
+
+    def predict_fold(self, frame: "pd.DataFrame", fold: str) -> np.ndarray:
+        """Rows -> (n, k) by the encoder and the models of one fold alone, named as in "r0-f0"."""
+        return self.blend.combine(self._fold_predictions(self._table(frame, fold), fold))
+
+    def _table(self, frame: "pd.DataFrame", fold: str) -> Table:
+        """The rows as every fold's encoder takes them: all folds read the same columns."""
+        encoder = self._encoder(fold)
+        rows = add_features(encoder.settings.features, frame[self.columns])
+        return read_table(rows, encoder.columns)
+
+    def _fold_predictions(self, table: Table, fold: str) -> dict[str, np.ndarray]:
+        views = self._encoder(fold).transform(table)
+        return {
+            name: self._model(name, fold).predict(views[models.module(name).VIEW])
+            for name in self.members
+        }
+
+    def _encoder(self, fold: str) -> FoldEncoder:
+        if fold not in self._encoders:
+            state = self.encode.folder(fold).read_json("encoder")
+            self._encoders[fold] = FoldEncoder.from_json(state)
+        return self._encoders[fold]
+
+    def _model(self, name: str, fold: str) -> models.Model:
+        if (name, fold) not in self._models:
+            described = self._encoder(fold).describe()[models.module(name).VIEW]
+            classes = self.schema["classes"]
+            problem = models.Problem(
+                self.schema["task"],
+                len(classes) if classes else 1,
+                self.metric,
+                tuple(described["columns"]),
+                tuple(described.get("categorical", ())),
+            )
+            folder = self.train.folder(name)
+            model = models.build(name, folder.read_json("settings"), problem)
+            self._models[name, fold] = model.load(folder.folder("models"), fold)
+        return self._models[name, fold]
+
+
+def labelled(
+    prediction: np.ndarray, schema: Mapping[str, Any], ids: "pd.Series | None" = None
+) -> "pd.DataFrame":
+    """(n, k) -> a table for people: id, predicted label and a probability a class; or values."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {} if ids is None else {str(ids.name): ids.to_numpy()}
+    if schema["task"] == "regression":
+        return pd.DataFrame({**columns, schema["target"]: prediction[:, 0]})
+    labels = np.array(schema["classes"], dtype=object)[prediction.argmax(axis=1)]
+    columns[schema["target"]] = pd.Series(labels).infer_objects()
+    for label, probability in zip(schema["classes"], prediction.T, strict=True):
+        columns[f"probability {label}"] = probability
+    return pd.DataFrame(columns)
+
+
+def predict_file(workspace: Workspace, file: Path, target: Path) -> int:
+    """Predict the rows of a file and write them to `target` as CSV; returns how many there are.
+
+    Raises DataError where `load` would refuse the file as a test table.
+    """
+    stages = {name: require_stage(workspace, name) for name in ("load", "split", "encode", "blend")}
+    predictor = Predictor(**stages, train=workspace.stage("train"))
+    rows, ids = read_rows(stages["load"], file)
+    prediction = predictor.predict(rows)
+    table = labelled(prediction, predictor.schema, ids)
+    write_atomically(target, table.to_csv(index=False, lineterminator="\n"))
+    return len(table)
+
+
+def read_rows(load: Folder, file: Path) -> "tuple[pd.DataFrame, pd.Series | None]":
+    """The features of a file's rows, checked as `load` checks the test table, and their ids."""
+    from pipeline import contract, reading, schema
+
+    described, where = load.read_json("schema"), str(file)
+    frame = reading.read_table(file)
+    id = described["id"] if described["id"] in frame else None
+    needed = {id, *(column["name"] for column in described["columns"])} & set(frame.columns)
+    settings = LoadStage.model_validate(json.loads(load.read_text("DONE"))["settings"])
+    contract.check(frame, {n: c for n, c in settings.columns.items() if n in needed}, where)
+    if id is not None:
+        contract.check_ids(frame, id, where)
+    rows = schema.conform(frame, described["columns"], where)
+    return rows, None if id is None else frame[id]

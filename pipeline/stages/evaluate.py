@@ -1,0 +1,198 @@
+"""Judge every model and the blend on rows that they never saw, and tell it on one page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline import (
+    diagnostics,
+    figures,
+    importance,
+    leaderboard,
+    learning_curve,
+    ledger,
+    metrics,
+    report,
+)
+from pipeline.artifacts import Folder
+from pipeline.config import EvaluateStage
+from pipeline.folds import read_folds
+from pipeline.leaderboard import BLEND, Leaderboard
+from pipeline.parallel import Map, workers
+from pipeline.predictor import Predictor
+from pipeline.progress import Progress
+from pipeline.report import Findings, Results
+
+
+def run(
+    settings: EvaluateStage,
+    *,
+    load: Folder,
+    split: Folder,
+    encode: Folder,
+    tune: Folder,
+    train: Folder,
+    blend: Folder,
+    submissions: Folder,
+    out: Folder,
+    progress: Progress,
+) -> None:
+    """Write leaderboard.json, report.html and figures/, and print the leaderboard.
+
+    Two runs differ in the times that the report shows, and in nothing else.
+    """
+    results = read_results(settings, load, split, train, blend)
+    predictor = Predictor(load=load, split=split, encode=encode, train=train, blend=blend)
+    refits = learning_curve.Refits(load, encode, train, results.metric.name, settings.seed)
+    findings = compute(settings, results, predictor, refits, progress)
+    entries = comparable(ledger.read(submissions.path / ledger.FILENAME), results.metric)
+    stages = {"load": load, "split": split, "encode": encode, "blend": blend}
+    for name in settings.models:
+        stages |= {f"tune {name}": tune.folder(name), f"train {name}": train.folder(name)}
+    plots = draw(results, findings, entries)
+    for plot in plots.values():
+        out.folder("figures").write_bytes(f"{plot.name}.png", plot.png)
+    out.write_json("leaderboard", summary(findings, blend.read_json("blend")))
+    out.write_text("report.html", report.render(settings, results, findings, plots, stages))
+    show(settings, results, findings.board, stages, progress)
+
+
+def read_results(
+    settings: EvaluateStage, load: Folder, split: Folder, train: Folder, blend: Folder
+) -> Results:
+    schema = load.read_json("schema")
+    task = schema["task"]
+    metric = metrics.get_metric(settings.metric or metrics.DEFAULTS[task], task)
+    predictions = {BLEND: np.asarray(blend.read_array("oof"))}
+    for name in settings.models:
+        predictions[name] = train.folder(name).read_array("oof").mean(axis=0)
+    y = np.asarray(load.read_array("y"))
+    return Results(schema, metric, read_folds(split), y, predictions)
+
+
+def comparable(entries: Sequence[dict[str, Any]], metric: metrics.Metric) -> list[dict[str, Any]]:
+    """Submissions with a leaderboard score and a cross-validated one of the same metric."""
+    return [
+        entry
+        for entry in ledger.scored(entries)
+        if entry.get("score") is not None and entry.get("metric") == metric.name
+    ]
+
+
+# -- what takes time -------------------------------------------------------------------------------
+
+
+def compute(
+    settings: EvaluateStage,
+    results: Results,
+    predictor: Predictor,
+    refits: learning_curve.Refits,
+    progress: Progress,
+) -> Findings:
+    """Everything that the page tells, over the cores."""
+    with workers() as parallel_map, progress.task("report", 3) as task:
+        board = rank(settings, results, parallel_map)
+        task.advance("leaderboard")
+        curves = learning_curve.learning_curves(
+            refits, settings.models, results.folds, settings.learning_curve, parallel_map
+        )
+        task.advance("learning curves")
+        importances = importances_of(settings, results, predictor, parallel_map)
+        task.advance("importance")
+    frame = predictor.load.read_table("train", predictor.columns)
+    segments = importance.segments(frame, results.schema["columns"], results.errors())
+    return Findings(board, curves, importances, segments)
+
+
+def rank(settings: EvaluateStage, results: Results, parallel_map: Map) -> Leaderboard:
+    return leaderboard.rank(
+        (results.metric, leaderboard.second_metric(results.metric, results.task)),
+        results.y,
+        results.predictions,
+        results.folds,
+        seed=settings.seed,
+        parallel_map=parallel_map,
+    )
+
+
+def importances_of(
+    settings: EvaluateStage, results: Results, predictor: Predictor, parallel_map: Map
+) -> list[importance.Importance]:
+    """Of every raw column; none where the settings ask for no rows."""
+    rows, repeats = settings.importance_rows, settings.importance_repeats
+    if not rows:
+        return []
+    shuffles = importance.Shuffles(results.metric.name, rows, repeats, settings.seed)
+    return importance.permutation_importance(predictor, results.folds, shuffles, parallel_map)
+
+
+# -- what is written and shown ---------------------------------------------------------------------
+
+
+def draw(
+    results: Results, findings: Findings, entries: Sequence[dict[str, Any]]
+) -> dict[str, figures.Plot]:
+    """All figures by name; `entries` are submissions with a leaderboard score."""
+    drafts = [leaderboard.fold_plot(findings.board), *draw_errors(results)]
+    drafts.append(learning_curve.curve_plot(findings.curves, results.metric))
+    if findings.importances:
+        drafts.append(importance.importance_plot(findings.importances, results.metric))
+    if entries:
+        drafts.append(diagnostics.submissions_plot(entries, results.metric))
+    simulated = results.schema["simulated"]
+    with figures.style():
+        return {draft.name: draft.finish(simulated=simulated) for draft in drafts}
+
+
+def draw_errors(results: Results) -> list[figures.Draft]:
+    """Where the blend errs, in the figures that suit the task."""
+    y, blend, classes = results.y, results.blend, results.classes
+    if results.task == "regression":
+        target = results.schema["target"]
+        return [
+            diagnostics.truth_plot(y, blend, target),
+            diagnostics.residual_plot(y, blend, target),
+        ]
+    return [
+        diagnostics.confusion_plot(y, blend, classes),
+        diagnostics.roc_plot(y, results.predictions, classes),
+        diagnostics.calibration_plot(y, blend, classes),
+    ]
+
+
+def summary(findings: Findings, blend: Mapping[str, Any]) -> dict[str, Any]:
+    """leaderboard.json: what the report says, for programs; `blend` is blend.json."""
+    return {
+        **findings.board.to_json(),
+        "blend": {key: blend[key] for key in ("method", "weights", "candidates")},
+        "learning_curves": [curve.to_json() for curve in findings.curves],
+        "importance": [
+            {"column": item.column, "loss": item.loss.score, "error": item.loss.standard_error}
+            for item in findings.importances
+        ],
+        "segments": [segment.to_json() for segment in findings.segments],
+    }
+
+
+def show(
+    settings: EvaluateStage,
+    results: Results,
+    board: Leaderboard,
+    stages: Mapping[str, Folder],
+    progress: Progress,
+) -> None:
+    """The leaderboard on the terminal."""
+    about = stages["blend"].read_json("blend")
+    candidates = ", ".join(
+        f"{method} {found['score']:,.{board.digits}f}"
+        for method, found in about["candidates"].items()
+    )
+    seconds = {
+        name: stages[f"train {name}"].read_json("timing")["fit_seconds"] for name in settings.models
+    }
+    data = "simulated rows" if results.schema["simulated"] else "rows"
+    title = f"Out-of-fold scores on {len(results.y):,} {data}"
+    caption = f"blend: {about['method']}; candidates: {candidates}"
+    progress.show(leaderboard.table(board, seconds, title=title, caption=caption))
+    progress.say(f"report.html written; `make watch` opens it  ({progress.seconds:.1f} s)")

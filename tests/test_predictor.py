@@ -1,0 +1,204 @@
+"""The saved blend scores rows as the run did, and refuses files as `load` would."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import config, predictor
+from pipeline.artifacts import Workspace
+from pipeline.errors import DataError
+from pipeline.folds import read_folds
+from pipeline.predictor import Predictor, labelled, predict_file
+from pipeline.progress import Progress
+from pipeline.runner import run_stage
+
+STAGES = ("load", "split", "encode", "tune", "train", "blend")
+TOML = """
+[competition]
+title = "{title}"
+{competition}
+[load.columns]
+"size" = {{ kind = "integer", min = 0, max = 5 }}
+[split]
+folds = 3
+repeats = 2
+[models.linear]
+[models.lightgbm]
+max_rounds = 8
+[blend]
+method = "{method}"
+[evaluate]
+learning_curve = [0.5, 1.0]
+importance_rows = 60
+importance_repeats = 2
+"""
+
+
+def survey(task: str, n: int = 210) -> pd.DataFrame:
+    """Rows whose answer depends on `size` and `city`; some values are missing."""
+    rng = np.random.default_rng(4)
+    size, city = rng.integers(0, 6, size=n), rng.choice(["Ulm", "Bern", "Linz"], size=n)
+    weight = rng.normal(size=n)
+    value = size + 2.0 * (city == "Bern") + weight + 0.5 * rng.normal(size=n)
+    answers = {
+        "binary": np.where(value > 3, "yes", "no"),
+        "multiclass": np.digitize(value, [2.5, 4.5]),
+        "regression": value,
+    }
+    return pd.DataFrame(
+        {
+            "id": np.arange(n),
+            "size": size,
+            "city": np.where(rng.random(n) < 0.1, None, city),
+            "weight": np.where(rng.random(n) < 0.1, np.nan, weight),
+            "answer": answers[task],
+        }
+    )
+
+
+def finished(
+    root: Path, rows: pd.DataFrame, *, title: str = "Tiny", method: str = "equal", metric: str = ""
+) -> Workspace:
+    """Every stage up to blend, on files with these rows; the last 30 are the test table."""
+    workspace = Workspace(root, "tiny")
+    workspace.raw.mkdir(parents=True)
+    rows[:-30].to_csv(workspace.raw / "train.csv", index=False)
+    rows[-30:].drop(columns="answer").to_csv(workspace.raw / "test.csv", index=False)
+    competition = f'metric = "{metric}"' if metric else ""
+    toml = TOML.format(title=title, competition=competition, method=method)
+    (root / "tiny.toml").write_text(toml, encoding="utf-8")
+    experiment = config.load_experiment("tiny", folder=root)
+    for name, snapshot in config.stage_snapshots(experiment).items():
+        workspace.settings.write_json(name, snapshot)
+    for stage in STAGES:
+        for model in experiment.models if stage in ("tune", "train") else (None,):
+            run_stage(workspace, stage, model, Progress(live=False))
+    return workspace
+
+
+def predictor_of(workspace: Workspace) -> Predictor:
+    names = ("load", "split", "encode", "train", "blend")
+    return Predictor(**{name: workspace.stage(name) for name in names})
+
+
+CASES = [("binary", "stack"), ("multiclass", "greedy"), ("regression", "equal")]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(case))
+def run(request, tmp_path_factory) -> Workspace:
+    task, method = request.param
+    return finished(tmp_path_factory.mktemp(task), survey(task), method=method)
+
+
+def test_test_rows_get_the_predictions_of_the_run(run):
+    test = run.stage("load").read_table("test")
+    expected = run.stage("blend").read_array("test")
+    np.testing.assert_allclose(predictor_of(run).predict(test), expected, atol=1e-9)
+
+
+def test_a_fold_predicts_its_validation_rows_as_training_did(run):
+    saved, train = predictor_of(run), run.stage("train")
+    fold = read_folds(run.stage("split"))[4]
+    rows = run.stage("load").read_table("train").iloc[fold.valid]
+    oof = {
+        name: train.folder(name).read_array("oof")[fold.repeat, fold.valid]
+        for name in ("lightgbm", "linear")
+    }
+    expected = saved.blend.combine(oof)
+    np.testing.assert_allclose(saved.predict_fold(rows, fold.name), expected, atol=1e-9)
+
+
+def test_a_row_is_predicted_alike_alone_and_among_others(run):
+    saved, test = predictor_of(run), run.stage("load").read_table("test")
+    alone = [saved.predict(test.iloc[[row]])[0] for row in range(3)]
+    # the dense view is float32: a product of another shape may sum in another order
+    np.testing.assert_allclose(alone, saved.predict(test)[:3], rtol=1e-5)
+
+
+def test_fewer_folds_are_a_mean_over_these_alone(run):
+    saved, test = predictor_of(run), run.stage("load").read_table("test")
+    fold = read_folds(run.stage("split"))[1]
+    np.testing.assert_allclose(
+        saved.predict(test, [fold]), saved.predict_fold(test, fold.name), atol=1e-12
+    )
+
+
+def test_a_file_is_scored_like_the_test_table(run, tmp_path):
+    schema = run.stage("load").read_json("schema")
+    written = tmp_path / "scores.csv"
+    assert predict_file(run, run.raw / "test.csv", written) == 30
+    table = pd.read_csv(written)
+    assert list(table["id"]) == list(range(180, 210))
+    expected = run.stage("blend").read_array("test")
+    if schema["task"] == "regression":
+        np.testing.assert_allclose(table["answer"], expected[:, 0], atol=1e-9)
+        return
+    names = [f"probability {label}" for label in schema["classes"]]
+    np.testing.assert_allclose(table[names], expected, atol=1e-9)
+    assert list(table["answer"]) == [schema["classes"][code] for code in expected.argmax(axis=1)]
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory) -> Workspace:
+    return finished(tmp_path_factory.mktemp("binary"), survey("binary"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda rows: rows.drop(columns="city"), "'city'"),
+        (lambda rows: rows.assign(size=9), "allowed are whole numbers 0 to 5"),
+        (lambda rows: rows.assign(weight="heavy"), "'weight'"),
+        (lambda rows: rows.assign(id=1), "more than once"),
+    ],
+    ids=["no column", "against the contract", "text for numbers", "twin ids"],
+)
+def test_a_file_that_load_would_refuse_is_refused(binary, tmp_path, change, told):
+    file = tmp_path / "rows.csv"
+    change(pd.read_csv(binary.raw / "test.csv")).to_csv(file, index=False)
+    with pytest.raises(DataError, match=told):
+        predict_file(binary, file, tmp_path / "scores.csv")
+    assert not (tmp_path / "scores.csv").exists()
+
+
+def test_rows_without_ids_and_with_an_unseen_city_are_scored(binary, tmp_path):
+    file, written = tmp_path / "rows.csv", tmp_path / "scores.csv"
+    rows = pd.read_csv(binary.raw / "test.csv").drop(columns="id").assign(city="Graz")
+    rows.to_csv(file, index=False)
+    assert predict_file(binary, file, written) == 30
+    assert list(pd.read_csv(written)) == ["answer", "probability no", "probability yes"]
+
+
+def test_a_stage_that_has_not_run_is_named(tmp_path):
+    with pytest.raises(DataError, match="has not run yet"):
+        predict_file(Workspace(tmp_path, "tiny"), tmp_path / "rows.csv", tmp_path / "scores.csv")
+
+
+def test_labels_are_the_most_probable_classes():
+    schema = {"task": "multiclass", "target": "kind", "classes": ["a", "b", "c"]}
+    prediction = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]])
+    table = labelled(prediction, schema, pd.Series([7, 9], name="no"))
+    assert list(table) == ["no", "kind", "probability a", "probability b", "probability c"]
+    assert list(table["kind"]) == ["b", "a"]
+    assert list(table["no"]) == [7, 9]
+
+
+def test_models_of_no_weight_are_not_needed(tmp_path, monkeypatch):
+    workspace = finished(tmp_path, survey("binary"), method="greedy")
+    blend = workspace.stage("blend")
+    about = blend.read_json("blend")
+    blend.write_json("blend", about | {"weights": {"lightgbm": 1.0, "linear": 0.0}})
+    monkeypatch.setattr(predictor.models, "build", only_lightgbm(predictor.models.build))
+    test = workspace.stage("load").read_table("test")
+    expected = workspace.stage("train/lightgbm").read_array("test")
+    np.testing.assert_allclose(predictor_of(workspace).predict(test), expected, atol=1e-9)
+
+
+def only_lightgbm(build):
+    def guarded(name, *arguments):
+        assert name == "lightgbm"
+        return build(name, *arguments)
+
+    return guarded
