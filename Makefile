@@ -1,0 +1,157 @@
+# The stage graph: what each stage reads, and the code that it runs. make decides what has to run.
+# Two knobs: C= names the competition (a TOML in pipeline/competitions), PRESET= one of its presets.
+
+C ?= airline
+PRESET ?= default
+PYTHON ?= python3
+VENV ?= .venv
+
+RAW := data/raw/$(C)
+BUILD := data/build/$(C)
+SNAPSHOTS := $(BUILD)/settings
+RUN := $(shell echo $$PPID)
+PIPELINE = $(VENV)/bin/python -m pipeline
+STAGES := load explore split encode tune train blend evaluate submit
+
+.DEFAULT_GOAL := help
+.PHONY: all $(STAGES) help new fetch dashboard watch test check format clean FORCE
+
+all: explore evaluate submit ## everything: from the files in data/raw/$(C) to submissions/$(C)
+
+# --- set-up -------------------------------------------------------------------------------------
+
+# each target installs a whole closure, pinned and hashed
+$(VENV)/installed: requirements.lock
+$(VENV)/installed-test: requirements-test.lock
+$(VENV)/installed $(VENV)/installed-test:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is \
+	not Python 3.11 or newer. Name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "setting up $(VENV) from $< (once, about a minute)"
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# --- settings: the TOML, cut into a snapshot a stage ----------------------------------------------
+
+GOALS := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
+ifneq ($(filter all $(STAGES) tune-% train-% $(BUILD)/%,$(GOALS)),)
+# names, sizes and times of the raw files: a file that is newer, older, gone or added reruns load
+LIST = find -L $(RAW) -type f -exec stat -L
+LISTING := $(shell { $(LIST) -c '%n %s %Y' {} + || $(LIST) -f '%N %z %m' {} +; } 2>/dev/null | sort | cksum)
+ifneq ($(LISTING),$(shell cat $(SNAPSHOTS)/raw 2>/dev/null))
+$(shell mkdir -p $(SNAPSHOTS) && echo '$(LISTING)' >$(SNAPSHOTS)/raw)
+endif
+include $(SNAPSHOTS)/models.mk
+endif
+ifneq ($(PRESET),$(shell cat $(SNAPSHOTS)/preset 2>/dev/null))
+$(SNAPSHOTS)/models.mk: FORCE
+endif
+
+# a snapshot is rewritten only when it changes, so a comment in the TOML reruns nothing
+$(SNAPSHOTS)/models.mk: $(wildcard pipeline/competitions/$(C).toml) pipeline/config.py | $(VENV)/installed
+	@$(PIPELINE) settings $(C) --preset $(PRESET)
+
+# --- the stages ---------------------------------------------------------------------------------
+
+code = $(addprefix pipeline/,$(addsuffix .py,$(1)))
+CORE := $(call code,artifacts metrics runner)
+FEATURES := $(wildcard pipeline/competitions/*.py)
+ENCODING := $(wildcard pipeline/encoding/*.py) $(call code,folds)
+LEARNERS := $(call code,models/__init__ folds parallel)
+SCRATCH := $(wildcard pipeline/from_scratch/*.py)
+BLENDING := $(call code,blending) $(SCRATCH)
+PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
+EXPLORE := $(call code,association captions charts drift duplicates exploration findings profile models/__init__ models/lightgbm folds)
+EVALUATE := $(call code,diagnostics importance leaderboard learning_curve ledger predictor report \
+  reading schema contract)
+
+# $(call stage,name,stages that it reads,code that it imports)
+define stage
+$(1): $(BUILD)/$(1)/DONE
+$(BUILD)/$(1)/DONE: $(SNAPSHOTS)/$(1).json $(2) pipeline/stages/$(1).py $(3) $(CORE) | $(VENV)/installed
+	@$$(PIPELINE) run $(1) $(C) $$(FLAGS)
+endef
+done = $(addprefix $(BUILD)/,$(addsuffix /DONE,$(1)))
+FLAGS = --run $(RUN) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),--plain) $(if $(V),--verbose)
+TUNED = $(call done,$(addprefix tune/,$(MODELS)))
+TRAINED = $(call done,$(addprefix train/,$(MODELS)))
+
+$(eval $(call stage,load,$(SNAPSHOTS)/raw,$(call code,reading contract schema) $(FEATURES)))
+$(eval $(call stage,explore,$(call done,load),$(EXPLORE) $(PAGES)))
+$(eval $(call stage,split,$(call done,load),$(call code,folds)))
+$(eval $(call stage,encode,$(call done,load split),$(ENCODING) $(FEATURES)))
+$(eval $(call stage,blend,$(call done,load split) $(TRAINED),$(BLENDING) $(call code,folds)))
+$(eval $(call stage,evaluate,$(call done,load split encode blend) $(TUNED) $(TRAINED) $(SNAPSHOTS)/scores.json,\
+  $(EVALUATE) $(ENCODING) $(FEATURES) $(LEARNERS) $(BLENDING) $(PAGES)))
+$(eval $(call stage,submit,$(call done,load blend),$(call code,ledger)))
+
+# DONE is written last: a stop just after it must not take it back
+.PRECIOUS: $(call done,$(STAGES)) $(TUNED) $(TRAINED)
+
+tune: $(TUNED)
+train: $(TRAINED)
+tune-%: $(BUILD)/tune/%/DONE ;
+train-%: $(BUILD)/train/%/DONE ;
+
+$(BUILD)/tune/%/DONE: $(SNAPSHOTS)/tune-%.json $(call done,load split encode) pipeline/models/%.py \
+  pipeline/stages/tune.py pipeline/studies.py $(LEARNERS) $(CORE) | $(VENV)/installed
+	@$(PIPELINE) run tune $(C) --model $* $(FLAGS)
+
+$(BUILD)/train/%/DONE: $(SNAPSHOTS)/train-%.json $(BUILD)/tune/%/DONE $(call done,load split encode) \
+  pipeline/models/%.py pipeline/stages/train.py $(LEARNERS) $(CORE) | $(VENV)/installed
+	@$(PIPELINE) run train $(C) --model $* $(FLAGS)
+
+# models that are built from the library depend on all of it
+LEARNT := $(notdir $(basename $(shell grep -l from_scratch pipeline/models/[a-z]*.py)))
+$(call done,$(foreach model,$(LEARNT),tune/$(model) train/$(model))): $(SCRATCH)
+
+# a submission that was deleted comes back
+ifeq ($(wildcard submissions/$(C)/*.csv),)
+$(BUILD)/submit/DONE: FORCE
+endif
+
+# --- people -------------------------------------------------------------------------------------
+
+load: ## read and check the organiser's files, or the simulated survey
+explore: ## figures and a page to look at before modelling
+split: ## fold numbers: every model is compared on the same folds
+encode: ## two numeric views of the columns, fitted inside each fold
+tune: ## search settings with Optuna, as many trials as the TOML says (one model: tune-NAME)
+train: ## fit every model on every fold (one model: train-NAME)
+blend: ## combine the models by their out-of-fold predictions
+evaluate: ## the leaderboard with standard errors, and report.html
+submit: ## the checked submission, in submissions/$(C)
+
+new: | $(VENV)/installed ## start a competition: make new NAME=titanic FROM=~/Downloads/titanic
+	@$(PIPELINE) new "$(NAME)" --from "$(FROM)"
+
+fetch: | $(VENV)/installed ## download the openly licensed airline survey (OpenML 46920)
+	@$(PIPELINE) fetch
+
+dashboard: | $(VENV)/installed ## watch the tuning in a browser, on 127.0.0.1
+	@$(PIPELINE) dashboard $(C)
+
+watch: ## open the report of the last run in a browser
+	@test -e $(BUILD)/evaluate/report.html || { echo "error: there is no report of $(C) yet. Run \
+	'make C=$(C) all' first." >&2; exit 2; }
+	@$(PYTHON) -m webbrowser "file://$(CURDIR)/$(BUILD)/evaluate/report.html"
+
+test: check ## set up, check the code and run all tests
+	@$(VENV)/bin/python -m pytest
+
+check: | $(VENV)/installed-test ## ruff, mypy and the import contracts
+	@$(VENV)/bin/ruff check && $(VENV)/bin/ruff format --check --quiet
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+format: | $(VENV)/installed-test ## lay out the code as `make check` wants it
+	@$(VENV)/bin/ruff check --fix --quiet && $(VENV)/bin/ruff format --quiet
+
+clean: ## delete the artifacts of the competition; raw files and submissions stay
+	@rm -rf $(BUILD)
+
+help: ## this list
+	@echo "make [C=competition] [PRESET=preset] TARGET; competitions: $(basename $(notdir $(wildcard pipeline/competitions/*.toml)))"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+FORCE:

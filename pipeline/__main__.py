@@ -1,0 +1,224 @@
+"""Command line: run one stage, start a new competition, score new rows, open the dashboard."""
+
+import os
+import signal
+import sys
+
+STOPPED = "stopped. The same command goes on where it stopped; nothing finished is lost."
+
+
+def _stop_at_once(signum: int, frame: object) -> None:
+    """Ctrl-C while the imports below are under way: there is nothing to tidy up yet."""
+    print(f"\n{STOPPED}", file=sys.stderr, flush=True)
+    os._exit(130)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _stop_at_once)
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pipeline.parallel import ONE_THREAD
+
+os.environ.update(ONE_THREAD)  # before NumPy is imported
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from pipeline.errors import UserError
+
+app = typer.Typer(
+    help="From the organiser's files to a submission. `make all` runs everything; see `make help`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+CompetitionName = Annotated[str, typer.Argument(help="name of a TOML in pipeline/competitions")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say more")]
+
+
+@app.command()
+def settings(
+    competition: CompetitionName,
+    preset: Annotated[str, typer.Option(help="one of the TOML's presets")] = "default",
+) -> None:
+    """Check a competition's TOML and give each stage its own settings."""
+    from pipeline.artifacts import Workspace
+    from pipeline.runner import write_snapshots
+
+    write_snapshots(Workspace(Path.cwd(), competition), preset)
+
+
+@app.command()
+def run(
+    stage: Annotated[str, typer.Argument(help="load, explore, split, encode, tune, ...")],
+    competition: CompetitionName,
+    model: Annotated[str | None, typer.Option(help="for tune and train: which model")] = None,
+    run_id: Annotated[str, typer.Option("--run", hidden=True)] = "",
+    plain: Annotated[bool, typer.Option(help="no live display")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run one stage with the settings that `settings` has checked."""
+    from pipeline.artifacts import Workspace
+    from pipeline.config import STAGES
+    from pipeline.errors import SettingsError
+    from pipeline.progress import Progress
+    from pipeline.runner import PER_MODEL, run_stage
+
+    if stage not in STAGES:
+        raise SettingsError(f"there is no stage '{stage}'; allowed are {', '.join(STAGES)}.")
+    if (stage in PER_MODEL) != (model is not None):
+        raise SettingsError(
+            f"stage '{stage}' {'needs --model NAME' if model is None else 'takes no --model'}."
+        )
+    workspace = Workspace(Path.cwd(), competition)
+    title = f"{stage} {model}" if model else stage
+    with workspace.locked(run_id or f"pid{os.getpid()}"):
+        progress = Progress(title, live=False if plain else None, verbose=verbose)
+        run_stage(workspace, stage, model, progress)
+
+
+@app.command()
+def join(
+    competition: CompetitionName,
+    model: Annotated[str, typer.Argument(help="the model that another process is tuning")],
+) -> None:
+    """Help `make tune` from another process: trials for the same study, within its budget."""
+    from pipeline.artifacts import Workspace
+    from pipeline.progress import Progress
+    from pipeline.runner import join_tuning
+
+    join_tuning(Workspace(Path.cwd(), competition), model, Progress(f"join {model}"))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="small letters, digits and _")],
+    source: Annotated[Path, typer.Option("--from", help="folder with the organiser's files")],
+) -> None:
+    """Write a commented TOML for a new competition by looking at its files."""
+    from pipeline.artifacts import Workspace, write_atomically
+    from pipeline.config import COMPETITIONS
+    from pipeline.new import copy_raw, write_competition
+
+    raw = Workspace(Path.cwd(), name).raw
+    text = write_competition(name, source, COMPETITIONS)
+    copy_raw(source, raw)
+    write_atomically(COMPETITIONS / f"{name}.toml", text)
+    print(f"wrote {COMPETITIONS / name}.toml, copied the files to {raw}\nnext: make C={name} all")
+
+
+@app.command()
+def predict(
+    competition: CompetitionName,
+    file: Annotated[Path, typer.Argument(help="rows to score: CSV, zip, gz or parquet")],
+    out: Annotated[Path | None, typer.Option(help="default: <FILE>.predictions.csv")] = None,
+) -> None:
+    """Score new rows with the saved blend: the same checks, the same encoders."""
+    from pipeline.artifacts import Workspace
+    from pipeline.predictor import predict_file
+
+    target = out or file.with_name(f"{file.name.partition('.')[0]}.predictions.csv")
+    rows = predict_file(Workspace(Path.cwd(), competition), file, target)
+    print(f"wrote {target}: {rows:,} rows")
+
+
+@app.command()
+def score(
+    file: Annotated[Path, typer.Argument(help="a submission in submissions/<competition>/")],
+    value: Annotated[float, typer.Argument(help="what the leaderboard says")],
+) -> None:
+    """Keep a submission's leaderboard score in the ledger."""
+    from pipeline.artifacts import Workspace, to_json, write_atomically
+    from pipeline.ledger import read, record_score, scored
+
+    entry = record_score(file, value)
+    workspace = Workspace(Path.cwd(), entry["competition"])
+    known = scored(read(file.parent / "ledger.jsonl"))
+    write_atomically(workspace.settings.path / "scores.json", to_json(known))
+    print(
+        f"{file.name}: leaderboard {value}, cross-validation {entry['score']:.4f}. "
+        f"`make C={entry['competition']} evaluate` draws it into the report."
+    )
+
+
+@app.command()
+def fetch(
+    folder: Annotated[Path, typer.Option(help="where to write")] = Path("data/raw/airline"),
+    seed: Annotated[int, typer.Option(help="of the 3,000 / 2,000 split")] = 0,
+) -> None:
+    """Download the open airline survey (OpenML 46920, CC0) and cut a 3,000/2,000 split."""
+    from pipeline.fetch import fetch_airline
+
+    fetch_airline(folder, seed)
+    print(f"wrote train.csv, test.csv and sample_submission.csv to {folder}")
+
+
+@app.command()
+def dashboard(
+    competition: CompetitionName,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+) -> None:
+    """Open optuna-dashboard on the competition's studies, on 127.0.0.1 alone."""
+    from pipeline.artifacts import Workspace
+    from pipeline.studies import serve_dashboard
+
+    serve_dashboard(Workspace(Path.cwd(), competition).journal, port)
+
+
+@contextlib.contextmanager
+def _told_in_one_sentence() -> Iterator[None]:
+    """What a user can mend ends in one sentence and exit code 2; a fault of ours in a traceback."""
+    try:
+        yield
+    except UserError as error:
+        _stop(str(error), 2)
+    except OSError as error:
+        sentence = _disk_trouble(error)
+        if sentence is None:
+            raise
+        _stop(sentence, 2)
+    except (KeyboardInterrupt, Abort):
+        _stop(STOPPED, 130)
+
+
+def _disk_trouble(error: OSError) -> str | None:
+    where = error.filename or "a file"
+    code = error.errno
+    if code in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+        return f"{where}: the disk is full. Free some space and run again: what is done is kept."
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (
+            f"{where}: {os.strerror(code).lower()}; this folder must be readable and writable. "
+            "Change its permissions, or work in another folder."
+        )
+    return None
+
+
+def _stop(sentence: str, code: int) -> None:
+    print(f"error: {sentence}" if code == 2 else f"\n{sentence}", file=sys.stderr, flush=True)
+    raise SystemExit(code)
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with _told_in_one_sentence():
+        try:
+            # typer returns what other programs would exit with: 130 after Ctrl-C
+            code = app(standalone_mode=False)
+            if code == 130:
+                raise KeyboardInterrupt
+            sys.exit(code)
+        except TyperException as error:
+            told = str(error).rstrip(".")
+            if told:
+                _stop(f"{told}. `python -m pipeline --help` shows what there is.", 2)
+            sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

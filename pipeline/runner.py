@@ -1,0 +1,161 @@
+"""One stage: its snapshot of settings and the folders it names -> its own folder, swapped in whole.
+
+A stage's keyword parameters are its wiring: a parameter named after an earlier stage gets that
+stage's folder. The Makefile holds the same edges, because make decides what has to run.
+"""
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline import config
+from pipeline.artifacts import (
+    Folder,
+    Workspace,
+    digest_of,
+    require_stage,
+    to_json,
+    write_atomically,
+)
+from pipeline.errors import SettingsError
+from pipeline.progress import Progress
+
+PER_MODEL = ("tune", "train")
+
+
+def write_snapshots(workspace: Workspace, preset: str) -> None:
+    """Give each stage a JSON file of its own settings, touched only where something changed.
+
+    `models.mk`, which make includes, names the models; its time is the time of this call.
+    """
+    experiment = config.load_experiment(workspace.competition, preset)
+    folder = workspace.settings
+    snapshots = config.stage_snapshots(experiment)
+    for name, snapshot in snapshots.items():
+        _write_if_changed(folder.path / f"{name}.json", to_json(snapshot))
+    for name in folder.names(".json"):
+        if name.startswith(("tune-", "train-")) and name not in snapshots:
+            (folder.path / f"{name}.json").unlink()
+    if not folder.has("scores.json"):
+        write_atomically(folder.path / "scores.json", to_json([]))
+    write_atomically(folder.path / "preset", f"{preset}\n")
+    write_atomically(folder.path / "models.mk", f"MODELS := {' '.join(experiment.models)}\n")
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_atomically(path, text)
+
+
+def run_stage(workspace: Workspace, stage: str, model: str | None, progress: Progress) -> None:
+    """Run one stage and swap its output in; nothing of an earlier output is lost if it fails."""
+    call = _wired(workspace, stage, model)
+    name = f"{stage}/{model}" if model else stage
+    with workspace.stage_output(name, call.record) as out:
+        call.function(call.settings, **call.inputs, out=out, progress=progress)
+    workspace.drop_partial(name)
+
+
+def join_tuning(workspace: Workspace, model: str, progress: Progress) -> None:
+    """Add trials to the study of a search that runs in another process."""
+    call = _wired(workspace, "tune", model, "join")
+    call.function(call.settings, **call.inputs, progress=progress)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A stage's function with everything that its parameters name."""
+
+    function: Callable[..., None]
+    settings: config.Settings
+    inputs: dict[str, Any]
+    record: dict[str, Any]
+
+
+def _wired(workspace: Workspace, stage: str, model: str | None, function: str = "run") -> _Call:
+    run = getattr(importlib.import_module(f"pipeline.stages.{stage}"), function)
+    wanted = inspect.signature(run).parameters
+    snapshot = _snapshot(workspace, stage, model)
+    settings = config.validate(config.STAGES[stage], snapshot, f"settings of {stage}")
+    sources = [name for name in wanted if name in config.STAGES]
+    record = _record(workspace, stage, model, snapshot, sources)
+    name = f"{stage}/{model}" if model else stage
+    inputs: dict[str, Any] = {
+        "raw": workspace.raw,
+        "submissions": Folder(workspace.submissions),
+        "journal": workspace.journal,
+        "competition": workspace.competition,
+        "digest": record["digest"],
+        "inputs_digest": digest_of(record["inputs"]),
+        "partial": workspace.partial(name, digest_of([record["digest"], _code()])),
+        **{source: _folder(workspace, source, model) for source in sources},
+    }
+    chosen = {key: value for key, value in inputs.items() if key in wanted}
+    return _Call(run, settings, chosen, record)
+
+
+def _snapshot(workspace: Workspace, stage: str, model: str | None) -> dict[str, Any]:
+    name = f"{stage}-{model}" if model else stage
+    if not workspace.settings.has(f"{name}.json"):
+        known = workspace.settings.names(".json")
+        models = [item.removeprefix("train-") for item in known if item.startswith("train-")]
+        raise SettingsError(
+            f"competition '{workspace.competition}': found no settings for '{name}'; "
+            f"its TOML has the models {', '.join(models)}. Name one of them, or add its table."
+        )
+    snapshot: dict[str, Any] = workspace.settings.read_json(name)
+    return snapshot
+
+
+def _folder(workspace: Workspace, source: str, model: str | None) -> Folder:
+    """A stage of one model reads that model's folder; a later stage reads all of them."""
+    if source not in PER_MODEL:
+        return require_stage(workspace, source)
+    return require_stage(workspace, f"{source}/{model}") if model else workspace.stage(source)
+
+
+def _record(
+    workspace: Workspace,
+    stage: str,
+    model: str | None,
+    snapshot: dict[str, Any],
+    sources: list[str],
+) -> dict[str, Any]:
+    """What goes into DONE: what the output was computed from, and one hash of it all."""
+    models = [model] if model else snapshot.get("models", [])
+    names = [
+        name
+        for source in sources
+        for name in ([f"{source}/{m}" for m in models] if source in PER_MODEL else [source])
+    ]
+    for name in names:
+        require_stage(workspace, name)
+    record: dict[str, Any] = {
+        "stage": stage,
+        "settings": snapshot,
+        "inputs": {name: workspace.digest(name) for name in names},
+    }
+    if stage == "load":
+        record["inputs"] = _checksums(workspace.raw)
+    return record | {"digest": digest_of(record)}
+
+
+def _checksums(raw: Path) -> dict[str, str]:
+    sums = {}
+    for path in sorted(path for path in raw.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            name = path.relative_to(raw).as_posix()
+            sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sums
+
+
+def _code() -> dict[str, str]:
+    """Pieces of an unfinished stage are of use only to the very code that made them."""
+    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+    versions = {name: version(name) for name in ("numpy", "lightgbm", "optuna")}
+    return {"pipeline": hashlib.sha256(sources).hexdigest(), **versions}

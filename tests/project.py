@@ -1,0 +1,125 @@
+"""A copy of the project in a temporary folder, with a competition that runs in seconds."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+TINY = """
+[competition]
+metric = "accuracy"
+
+[load]
+simulator = "airline_survey"
+simulated_train_rows = 300
+simulated_test_rows = 90
+
+[explore]
+permutations = 9
+
+[split]
+folds = 3
+repeats = 2
+
+[encode]
+features = "airline"
+
+[tune]
+startup_trials = 2
+
+[models.linear]
+[models.logistic]
+[models.neural_net]
+epochs = 4
+n_networks = 1
+hidden = [8]
+[models.lightgbm]
+trials = 4
+max_rounds = 20
+patience = 5
+
+[evaluate]
+learning_curve = [0.5, 1.0]
+importance_rows = 60
+importance_repeats = 1
+
+[presets.quick.split]
+repeats = 1
+[presets.quick.models.lightgbm]
+trials = 0
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    root: Path
+
+    def make(self, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        """`make C=tiny ...` with the Python that runs the tests; output and errors as text."""
+        return subprocess.run(
+            self.command(*arguments), cwd=self.root, capture_output=True, text=True, **options
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["make", "--no-print-directory", f"VENV={self.root}/venv", "C=tiny", *arguments]
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same in the background, in a process group of its own."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.root,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        """`python -m pipeline ...`."""
+        command = [sys.executable, "-m", "pipeline", *arguments]
+        return subprocess.run(command, cwd=self.root, capture_output=True, text=True, **options)
+
+    @property
+    def toml(self) -> Path:
+        return self.root / "pipeline" / "competitions" / "tiny.toml"
+
+    @property
+    def build(self) -> Path:
+        return self.root / "data" / "build" / "tiny"
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "data" / "raw" / "tiny"
+
+    def submission(self) -> Path:
+        """The one submission there is."""
+        (file,) = (self.root / "submissions" / "tiny").glob("*.csv")
+        return file
+
+    def finished(self) -> dict[str, int]:
+        """When each stage's output appeared, by stage."""
+        return {
+            str(done.parent.relative_to(self.build)): done.parent.stat().st_ctime_ns
+            for done in self.build.rglob("DONE")
+        }
+
+
+def copy_project(root: Path, toml: str = TINY) -> Project:
+    """The Makefile and the package, as in a fresh clone whose set-up has been done."""
+    shutil.copy(ROOT / "Makefile", root)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "pipeline", root / "pipeline", ignore=ignored)
+    for name in ("requirements.lock", "requirements-test.lock"):
+        shutil.copy(ROOT / name, root)
+    python = root / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    for name in ("installed", "installed-test"):
+        (root / "venv" / name).touch()
+    project = Project(root)
+    project.toml.write_text(toml)
+    return project

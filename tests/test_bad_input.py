@@ -1,0 +1,251 @@
+"""Bad input ends in one sentence and exit code 2, and what earlier runs made stays as it was."""
+
+import errno
+import hashlib
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import __main__ as command_line
+from pipeline.artifacts import Folder
+from tests.project import Project, copy_project
+
+TOML = """
+[load.columns]
+age = { kind = "integer", min = 0, max = 120 }
+rating = { kind = "integer", min = 0, max = 5 }
+cabin = { kind = "category", allowed = ["eco", "business"] }
+[split]
+folds = 3
+[models.linear]
+"""
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    rng = np.random.default_rng(0)
+
+    def draw(n: int) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "id": np.arange(1, n + 1),
+                "age": rng.integers(5, 90, size=n),
+                "rating": rng.integers(0, 6, size=n),
+                "cabin": rng.choice(["eco", "business"], size=n),
+            }
+        )
+
+    train, test = draw(60), draw(30)
+    train["target"] = rng.integers(2, size=60)
+    return {"train": train, "test": test, "sample_submission": test[["id"]].assign(target=0)}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    """A competition of small CSV files whose load and split have run."""
+    project = copy_project(tmp_path_factory.mktemp("bad"), TOML)
+    write(project.raw, tables())
+    return project
+
+
+@pytest.fixture
+def command(project, monkeypatch, capsys):
+    """Run `python -m pipeline ...` in this process -> (exit code, what it said on stderr)."""
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr("pipeline.config.COMPETITIONS", project.root / "pipeline" / "competitions")
+
+    def run(*arguments: str) -> tuple[object, str]:
+        monkeypatch.setattr("sys.argv", ["pipeline", *arguments])
+        try:
+            command_line.main()
+        except SystemExit as exit:
+            return exit.code or 0, capsys.readouterr().err
+        return 0, capsys.readouterr().err
+
+    project.toml.write_text(TOML)
+    write(project.raw, tables())
+    for stage in ("load", "split"):
+        assert run("settings", "tiny")[0] == 0
+        assert run("run", stage, "tiny") == (0, "")
+    return run
+
+
+def write(raw: Path, frames: dict[str, pd.DataFrame]) -> None:
+    shutil.rmtree(raw, ignore_errors=True)
+    raw.mkdir(parents=True)
+    for name, frame in frames.items():
+        frame.to_csv(raw / f"{name}.csv", index=False)
+
+
+def fingerprint(folder: Path) -> str:
+    """A hash of every file below, by name and content."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def refused(project, run, *arguments: str) -> str:
+    """What is said when these arguments are refused; earlier artifacts must be untouched."""
+    before = fingerprint(project.build / "load") + fingerprint(project.build / "split")
+    code, told = run(*arguments)
+    assert code == 2, told
+    assert told.startswith("error: ")
+    assert "Traceback" not in told
+    after = fingerprint(project.build / "load") + fingerprint(project.build / "split")
+    assert before == after
+    assert not list(project.build.glob(".*.tmp"))
+    return told
+
+
+def changed(project, name, change):
+    frames = tables()
+    frames[name] = change(frames[name])
+    write(project.raw, frames)
+
+
+TABLE_MISTAKES = {
+    "duplicate ids": ("test", lambda t: t.assign(id=[1, 1, *t["id"][2:]]), "id"),
+    "an id missing in the sample": ("sample_submission", lambda t: t[:-1], "30"),
+    "no target": ("train", lambda t: t.drop(columns="target"), "target"),
+    "one class only": ("train", lambda t: t.assign(target=1), "one value only"),
+    "a column that test lacks": ("test", lambda t: t.drop(columns="cabin"), "cabin"),
+    "text where numbers belong": (
+        "train",
+        lambda t: t.assign(age=["old", *t["age"][1:].astype(str)]),
+        "old",
+    ),
+    "a rating out of range": ("train", lambda t: t.assign(rating=[7, *t["rating"][1:]]), "7"),
+    "an unknown category": ("test", lambda t: t.assign(cabin=["first", *t["cabin"][1:]]), "first"),
+    "a missing target": ("train", lambda t: t.assign(target=[None, *t["target"][1:]]), "target"),
+}
+
+
+@pytest.mark.parametrize("mistake", TABLE_MISTAKES)
+def test_a_table_that_is_wrong(project, command, mistake):
+    name, change, named = TABLE_MISTAKES[mistake]
+    changed(project, name, change)
+    assert named in refused(project, command, "run", "load", "tiny")
+
+
+def test_a_missing_file(project, command):
+    (project.raw / "test.csv").unlink()
+    assert "test" in refused(project, command, "run", "load", "tiny")
+
+
+@pytest.mark.parametrize(
+    ("what", "content"),
+    [
+        ("empty", b""),
+        ("not a table", b'{"a": [1, 2],\n "b": {"c": 3, "d": 4, "e": 5}}\n'),
+        ("binary rubbish", bytes(range(256)) * 20),
+    ],
+)
+def test_a_file_that_is_no_csv(project, command, what, content):
+    (project.raw / "train.csv").write_bytes(content)
+    assert "train.csv" in refused(project, command, "run", "load", "tiny")
+
+
+def zipped(raw: Path, member: str = "train.csv") -> bytes:
+    with zipfile.ZipFile(raw / "train.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(member, (raw / "train.csv").read_text())
+    (raw / "train.csv").unlink()
+    return (raw / "train.zip").read_bytes()
+
+
+def test_a_truncated_zip(project, command):
+    content = zipped(project.raw)
+    (project.raw / "train.zip").write_bytes(content[: len(content) // 2])
+    assert "train.zip" in refused(project, command, "run", "load", "tiny")
+
+
+@pytest.mark.parametrize("member", ["../../train.csv", "/etc/train.csv"])
+def test_a_zip_with_a_path_that_escapes(project, command, member):
+    zipped(project.raw, member)
+    assert "train.zip" in refused(project, command, "run", "load", "tiny")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("folds = 3", "fold = 3", "did you mean 'folds'"),
+        ("folds = 3", "folds = '3'", "found '3'"),
+        ("[models.linear]", "[models.linear]\n[competition]\nmetric = 'hits'", "hits"),
+        ("[models.linear]", "[models.gpt]", "gpt"),
+    ],
+)
+def test_a_toml_that_is_wrong(project, command, before, after, named):
+    project.toml.write_text(TOML.replace(before, after))
+    assert named in refused(project, command, "settings", "tiny").lower()
+
+
+def test_more_folds_than_members_of_a_class(project, command):
+    project.toml.write_text(TOML.replace("folds = 3", "folds = 50"))
+    assert command("settings", "tiny")[0] == 0
+    assert "50" in refused(project, command, "run", "split", "tiny")
+
+
+def test_a_metric_of_another_task(project, command):
+    project.toml.write_text(TOML + "[competition]\nmetric = 'rmse'\n")
+    code, _ = command("settings", "tiny")
+    assert code == 0
+    for stage in ("encode",):
+        assert command("run", stage, "tiny")[0] == 0
+    assert command("run", "tune", "tiny", "--model", "linear")[0] == 0
+    told = refused(project, command, "run", "train", "tiny", "--model", "linear")
+    assert "'rmse'" in told
+    assert "accuracy" in told
+
+
+@pytest.mark.parametrize(
+    ("code", "named"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only")]
+)
+def test_a_disk_that_takes_no_more(project, command, monkeypatch, code, named):
+    def fail(self, name, array):
+        raise OSError(code, os.strerror(code), str(self.path / name))
+
+    monkeypatch.setattr(Folder, "write_array", fail)
+    assert named in refused(project, command, "run", "load", "tiny")
+
+
+def test_two_runs_at_once(project, command):
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom pipeline.artifacts import Workspace\n"
+        "with Workspace(Path.cwd(), 'tiny').locked('other'):\n"
+        "    print('held', flush=True)\n    time.sleep(30)\n"
+    )
+    import subprocess
+    import sys
+
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=project.root
+    )
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    try:
+        told = refused(project, command, "run", "load", "tiny")
+    finally:
+        holder.kill()
+        holder.wait()
+    assert f"process {holder.pid}" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("run", "polish", "tiny"), "polish"),
+        (("run", "train", "tiny"), "--model"),
+        (("run", "load", "tiny", "--model", "linear"), "--model"),
+        (("run", "train", "tiny", "--model", "gpt"), "linear"),
+        (("run", "blend", "tiny"), "make C=tiny train-linear"),
+        (("settings", "nowhere"), "nowhere"),
+        (("settings", "tiny", "--preset", "fast"), "fast"),
+        (("frobnicate",), "frobnicate"),
+    ],
+)
+def test_a_command_that_cannot_be_done(project, command, arguments, named):
+    assert named in refused(project, command, *arguments)

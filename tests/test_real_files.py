@@ -1,0 +1,60 @@
+"""The organiser's own files, where PIPELINE_DATA names the folder that holds them."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.project import copy_project
+
+DATA = os.environ.get("PIPELINE_DATA")
+pytestmark = pytest.mark.skipif(
+    DATA is None, reason="PIPELINE_DATA names no folder with airline/, titanic/ and passenger/"
+)
+
+
+def project_with(root, competition):
+    project = copy_project(root)
+    source = Path(str(DATA)) / competition
+    shutil.copytree(source, root / "data" / "raw" / competition)
+    return project, source
+
+
+@pytest.mark.parametrize(
+    ("competition", "sample", "better_than"),
+    [("airline", "sample_submission.csv", 0.9), ("titanic", "gender_submission.csv", 0.76)],
+)
+def test_the_submission_has_the_samples_form_and_the_score_makes_sense(
+    tmp_path, competition, sample, better_than
+):
+    project, source = project_with(tmp_path, competition)
+    done = project.make(f"C={competition}", "PRESET=quick", "evaluate", "submit")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (file,) = (tmp_path / "submissions" / competition).glob("*.csv")
+    asked, written = pd.read_csv(source / sample), pd.read_csv(file)
+    assert list(written.columns) == list(asked.columns)
+    assert written.dtypes.equals(asked.dtypes)
+    assert written.iloc[:, 0].equals(asked.iloc[:, 0])
+    assert set(written.iloc[:, 1]) == {0, 1}
+    score = float(file.stem.split("_")[-2])
+    assert score > better_than
+
+
+def test_a_hundred_thousand_rows_are_loaded_split_and_encoded(tmp_path):
+    project, _ = project_with(tmp_path, "passenger")
+    done = project.make("C=passenger", "encode")
+    assert done.returncode == 0, done.stdout + done.stderr
+    folds = tmp_path / "data" / "build" / "passenger" / "encode"
+    assert len(list(folds.glob("r0-f*"))) == 5
+
+
+def test_scoring_the_training_rows_again_finds_them_familiar(tmp_path):
+    project, source = project_with(tmp_path, "airline")
+    done = project.make("C=airline", "PRESET=quick", "blend")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = project.run("predict", "airline", str(source / "train.csv"), "--out", "seen.csv")
+    assert told.returncode == 0, told.stderr
+    truth, answer = pd.read_csv(source / "train.csv"), pd.read_csv(tmp_path / "seen.csv")
+    assert (answer["target"] == truth["target"]).mean() > 0.95
