@@ -35,11 +35,13 @@ $(VENV)/installed $(VENV)/installed-test:
 
 GOALS := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
 ifneq ($(filter all $(STAGES) tune-% train-% $(BUILD)/%,$(GOALS)),)
+ifneq ($(wildcard pipeline/competitions/$(C).toml),)
 # names, sizes and times of the raw files: a file that is newer, older, gone or added reruns load
 LIST = find -L $(RAW) -type f -exec stat -L
 LISTING := $(shell { $(LIST) -c '%n %s %Y' {} + || $(LIST) -f '%N %z %m' {} +; } 2>/dev/null | sort | cksum)
 ifneq ($(LISTING),$(shell cat $(SNAPSHOTS)/raw 2>/dev/null))
 $(shell mkdir -p $(SNAPSHOTS) && echo '$(LISTING)' >$(SNAPSHOTS)/raw)
+endif
 endif
 include $(SNAPSHOTS)/models.mk
 endif
