@@ -5,51 +5,80 @@ chosen on out-of-fold predictions, by log loss where the metric counts labels.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pipeline.artifacts import Folder
+from pipeline.config import BlendStage
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
-from pipeline.metrics import Metric
+from pipeline.metrics import Metric, smooth_metric
 
 TINY = 1e-6
+COUNT_CLASSES = ("balanced_accuracy", "f1_macro")  # where a class counts, however rare
+# how much such a metric may favour the rarer classes: not at all, up to fully
+FAVOURS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class Blend:
-    """How to combine: a weight a model (m,), or a fitted stacker."""
+    """How to combine: a weight a model (m,), or a fitted stacker; then a weight a class (k,)."""
 
     models: tuple[str, ...]
     weights: np.ndarray
     stacker: LogisticRegression | LinearRegression | None = None
+    class_weights: np.ndarray | None = None
 
     def combine(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
         """{model: (n, k)} -> (n, k); without a stacker, models of weight 0 may be absent."""
         if self.stacker is not None:
             stacked = np.stack([predictions[name] for name in self.models])
-            return stacker_predict(self.stacker, stacked)
-        used = [(name, w) for name, w in zip(self.models, self.weights, strict=True) if w > 0]
-        return np.asarray(sum(w * predictions[name] for name, w in used))
+            combined = stacker_predict(self.stacker, stacked)
+        else:
+            used = [(name, w) for name, w in zip(self.models, self.weights, strict=True) if w > 0]
+            combined = np.asarray(sum(w * predictions[name] for name, w in used))
+        if self.class_weights is None:
+            return combined
+        return reweighted(combined, self.class_weights)
 
 
 def fit_blend(
-    method: str,
-    names: tuple[str, ...],
-    y: np.ndarray,
-    predictions: np.ndarray,
-    metric: Metric,
-    settings: Any,
+    method: str, settings: BlendStage, metric: Metric, y: np.ndarray, predictions: np.ndarray
 ) -> Blend:
     """A blend of this method from out-of-fold predictions (m, n, k)."""
+    names = settings.models
     if method == "stack":
         stacker = fit_stacker(y, predictions, settings.l2)
-        return Blend(names, stacker_shares(stacker, len(names)), stacker)
-    if method == "greedy":
-        return Blend(names, greedy_weights(y, predictions, metric, settings.rounds))
-    return Blend(names, np.full(len(names), 1 / len(names)))
+        blend = Blend(names, stacker_shares(stacker, len(names)), stacker)
+    elif method == "greedy":
+        smooth = smooth_metric(metric)
+        blend = Blend(names, greedy_weights(y, predictions, smooth, settings.rounds))
+    else:
+        blend = Blend(names, np.full(len(names), 1 / len(names)))
+    if metric.name not in COUNT_CLASSES:
+        return blend
+    combined = blend.combine(dict(zip(names, predictions, strict=True)))
+    return replace(blend, class_weights=class_weights(y, combined, metric))
+
+
+def class_weights(y: np.ndarray, prediction: np.ndarray, metric: Metric) -> np.ndarray:
+    """share^-a per class, (k,), with the a in [0, 1] that suits the metric best.
+
+    The likeliest class is the best answer where rows count; where classes count, rarer ones are
+    worth more: a = 1 is the optimum of balanced accuracy (Menon et al. 2013), F1 lies between.
+    """
+    shares = np.bincount(y, minlength=prediction.shape[1]) / len(y)
+    tried = [np.where(shares > 0, shares, 1.0) ** -favour for favour in FAVOURS]
+    losses = [metric.loss(y, reweighted(prediction, weights)) for weights in tried]
+    return tried[int(np.argmin(losses))]
+
+
+def reweighted(prediction: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(n, k) times (k,), each row summing to 1 again."""
+    product = prediction * weights
+    return product / product.sum(axis=1, keepdims=True)
 
 
 def greedy_weights(
@@ -112,7 +141,9 @@ def stacker_shares(stacker: LogisticRegression | LinearRegression, models: int) 
 
 def write_blend(out: Folder, blend: Blend, about: Mapping[str, Any]) -> None:
     weights = dict(zip(blend.models, map(float, blend.weights), strict=True))
-    out.write_json("blend", {**about, "weights": weights, "models": list(blend.models)})
+    classes = None if blend.class_weights is None else blend.class_weights.tolist()
+    told = {"weights": weights, "models": list(blend.models), "class_weights": classes}
+    out.write_json("blend", {**about, **told})
     if blend.stacker is not None:
         out.write_arrays("stacker", blend.stacker.state())
 
@@ -122,7 +153,9 @@ def read_blend(folder: Folder) -> Blend:
     about = folder.read_json("blend")
     names = tuple(about["models"])
     weights = np.array([about["weights"][name] for name in names])
+    classes = None if about["class_weights"] is None else np.array(about["class_weights"])
+    blend = Blend(names, weights, class_weights=classes)
     if not folder.has("stacker.npz"):
-        return Blend(names, weights)
+        return blend
     stacker = LinearRegression() if about["task"] == "regression" else LogisticRegression()
-    return Blend(names, weights, stacker.set_state(folder.read_arrays("stacker")))
+    return replace(blend, stacker=stacker.set_state(folder.read_arrays("stacker")))

@@ -59,9 +59,9 @@ def test_a_blend_that_is_written_combines_to_the_same_bytes(method, task, rng, t
     else:
         y = rng.normal(size=200)
         models = (y + rng.normal(size=(2, 200)))[:, :, None]
-    metric = LOG_LOSS if task == "binary" else RMSE
+    metric = METRICS["f1_macro"] if task == "binary" else RMSE
     settings = BlendStage(models=("a", "b"))
-    fitted = blending.fit_blend(method, ("a", "b"), y, models, metric, settings)
+    fitted = blending.fit_blend(method, settings, metric, y, models)
     blending.write_blend(Folder(tmp_path), fitted, {"method": method, "task": task})
     named = {"a": models[0], "b": models[1]}
     again = blending.read_blend(Folder(tmp_path)).combine(named)
@@ -122,3 +122,21 @@ def test_labels_that_mean_nothing_score_chance(rng, tmp_path):
     models = np.stack([noisy(rng.integers(2, size=3000), rng, 2.0) for _ in range(2)])
     about = run(tmp_path, y, models).read_json("blend")
     assert about["score"] == pytest.approx(0.5, abs=3 * about["standard_error"])
+
+
+@pytest.mark.parametrize(("name", "gain"), [("balanced_accuracy", 0.15), ("f1_macro", 0.02)])
+def test_rare_classes_are_favoured_where_the_metric_counts_classes(name, gain, rng):
+    metric = METRICS[name]
+    logit = rng.normal(loc=-3.5, scale=1.5, size=20_000)
+    p = 1 / (1 + np.exp(-logit))
+    y = (rng.random(20_000) < p).astype(int)
+    models = np.stack([1 - p, p], axis=1)[None]
+    blend = blending.fit_blend("equal", BlendStage(models=("a",)), metric, y, models)
+    assert metric.score(y, blend.combine({"a": models[0]})) > metric.score(y, models[0]) + gain
+
+
+def test_accuracy_takes_the_likeliest_class(rng):
+    y = rng.integers(2, size=100)
+    settings = BlendStage(models=("a",))
+    blend = blending.fit_blend("equal", settings, METRICS["accuracy"], y, noisy(y, rng, 1.0)[None])
+    assert blend.class_weights is None

@@ -33,8 +33,7 @@ def run(
         method: cross_fitted(method, settings, metric, y, predictions, numbers) for method in tried
     }
     method = choose(metric, y, judged)
-    smooth = metrics.smooth_metric(metric)
-    blend = blending.fit_blend(method, names, y, predictions, smooth, settings)
+    blend = blending.fit_blend(method, settings, metric, y, predictions)
     candidates = {name: _score(metric, y, judged[name]) for name in tried}
     about = {"method": method, "metric": metric.name, "task": schema["task"]}
     blending.write_blend(out, blend, {**about, "candidates": candidates, **candidates[method]})
@@ -57,24 +56,24 @@ def cross_fitted(
     numbers: np.ndarray,
 ) -> np.ndarray:
     """Blend each fold by weights fitted on the other folds, (n, k)."""
-    smooth = metrics.smooth_metric(metric)
     blended = np.empty(predictions.shape[1:])
     for fold in folds_of(0, numbers):
-        blend = blending.fit_blend(
-            method, settings.models, y[fold.train], predictions[:, fold.train], smooth, settings
-        )
-        seen = zip(settings.models, predictions[:, fold.valid], strict=True)
-        blended[fold.valid] = blend.combine(dict(seen))
+        seen = predictions[:, fold.train]
+        blend = blending.fit_blend(method, settings, metric, y[fold.train], seen)
+        unseen = zip(settings.models, predictions[:, fold.valid], strict=True)
+        blended[fold.valid] = blend.combine(dict(unseen))
     return blended
 
 
 def choose(metric: metrics.Metric, y: np.ndarray, judged: dict[str, np.ndarray]) -> str:
     """The simplest method, unless another beats it by more than one standard error of the pair."""
-    smooth = metrics.smooth_metric(metric)
+    # weights a class are no probabilities any more, so log loss would judge them wrongly
+    weighted = metric.name in blending.COUNT_CLASSES
+    judge = metric if weighted else metrics.smooth_metric(metric)
     chosen, *others = judged
     for method in others:
-        gain = metrics.paired_difference(smooth, y, judged[method], judged[chosen])
-        better = gain.score if smooth.greater_is_better else -gain.score
+        gain = metrics.paired_difference(judge, y, judged[method], judged[chosen])
+        better = gain.score if judge.greater_is_better else -gain.score
         if better > gain.standard_error:
             chosen = method
     return chosen
