@@ -27,7 +27,7 @@ class Settings(ModelSettings):
     batch_size: int = Field(128, ge=1)
     dropout: float = Field(0.3, ge=0, lt=1)
     weight_decay: float = Field(1.5, ge=0, description="decoupled, as in AdamW")
-    label_smoothing: float = Field(0.05, ge=0, lt=1, description="for classes")
+    label_smoothing: float = Field(0.02, ge=0, lt=1, description="for classes")
     n_networks: int = Field(2, ge=1, description="seeds to average")
 
 
