@@ -56,7 +56,7 @@ $(SNAPSHOTS)/models.mk: $(wildcard pipeline/competitions/$(C).toml) pipeline/con
 # --- the stages ---------------------------------------------------------------------------------
 
 code = $(addprefix pipeline/,$(addsuffix .py,$(1)))
-CORE := $(call code,artifacts metrics runner)
+CORE := $(call code,artifacts metrics runner wording)
 FEATURES := $(wildcard pipeline/competitions/*.py)
 ENCODING := $(wildcard pipeline/encoding/*.py) $(call code,folds)
 LEARNERS := $(call code,models/__init__ folds parallel)

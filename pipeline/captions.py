@@ -1,14 +1,15 @@
 """What to conclude, in sentences that are computed from the numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from pipeline.association import MISSING, Relation
 from pipeline.drift import Adversarial, ColumnDrift
 from pipeline.figures import label
-from pipeline.page import count, number, p_value, percent, signed
+from pipeline.page import number, p_value, percent, signed
 from pipeline.profile import Ratings, Target
+from pipeline.wording import count, some
 
 UNBALANCED = 3.0
 SKEWED = 2.0
@@ -51,6 +52,16 @@ def _value_spread(target: Target) -> str:
             "dominate squared errors."
         )
     return told
+
+
+def missing_caption(shares: Mapping[str, tuple[float, float]], columns: int) -> str:
+    """How many of the columns have missing values; `shares` of train and test, worst first."""
+    worst, (train, test) = next(iter(shares.items()))
+    return (
+        f"{count(len(shares), 'column')} of {columns} {'has' if len(shares) == 1 else 'have'} "
+        f"missing values, most of them '{worst}': {percent(train)} of train and {percent(test)} "
+        "of test."
+    )
 
 
 def relation_caption(relation: Relation, target: Target) -> str:
@@ -164,11 +175,10 @@ def drift_caption(drifts: Sequence[ColumnDrift]) -> str:
             f"differences seen are noise; the smallest p-value, {p_value(smallest.p)} for "
             f"'{smallest.column}', is {p_value(smallest.p_corrected)} once corrected."
         )
-    named = ", ".join(f"'{drift.column}' ({drift.value:.2f})" for drift in real[:5])
-    more = f" and {len(real) - 5} more" if len(real) > 5 else ""
+    named = some([f"'{drift.column}' ({drift.value:.2f})" for drift in real], 5)
     return (
         f"{tested}: {count(len(real), 'column')} {'differs' if len(real) == 1 else 'differ'} "
-        f"between train and test beyond chance: {named}{more}. The rest is noise."
+        f"between train and test beyond chance: {named}. The rest is noise."
     )
 
 

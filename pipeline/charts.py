@@ -11,17 +11,19 @@ from pipeline.captions import (
     adversarial_caption,
     correlation_caption,
     drift_caption,
+    missing_caption,
     rating_caption,
     relation_caption,
     target_caption,
 )
 from pipeline.drift import Adversarial, ColumnDrift
 from pipeline.figures import Draft, label, labels
-from pipeline.page import count, number, percent, signed
+from pipeline.page import number, percent, signed
 from pipeline.profile import Profile, Ratings, Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
 
 CLASSES_SHOWN = 5
 COLUMNS_SHOWN = 30
@@ -76,21 +78,15 @@ def missing_plot(profiles: Sequence[Profile], rows_train: int, rows_test: int) -
     }
     if not shares:
         return None
-    names = sorted(shares, key=lambda name: -max(shares[name]))
-    shown = names[:COLUMNS_SHOWN]
+    shares = {name: shares[name] for name in sorted(shares, key=lambda name: -max(shares[name]))}
+    shown = list(shares)[:COLUMNS_SHOWN]
     with figures.style():
         figure, axes = figures.new(5.2, 1.1 + 0.3 * len(shown))
         _paired_bars(axes, shown, np.array([shares[name] for name in shown]), ("train", "test"))
         axes.set_xlabel("share missing")
         axes.legend(fontsize=8)
-        worst = names[0]
-        caption = (
-            f"{count(len(names), 'column')} of {len(profiles)} "
-            f"{'has' if len(names) == 1 else 'have'} missing values, most of them "
-            f"'{worst}': {percent(shares[worst][0])} of train and {percent(shares[worst][1])} of "
-            f"test."
-        )
-        if len(names) > len(shown):
+        caption = missing_caption(shares, len(profiles))
+        if len(shares) > len(shown):
             caption += f" The {len(shown)} with most are shown."
         return Draft(
             figure,
@@ -274,21 +270,15 @@ def rating_plot(ratings: Ratings, target: Target, class_code: int | None) -> Dra
         figure, axes = figures.new(max(5.2, 2.9 + 0.55 * values), 1.4 + 0.3 * rows)
         axes.grid(visible=False)
         mesh = axes.pcolormesh(ratings.means, cmap=figures.SEQUENTIAL)
-        middle = (np.nanmin(ratings.means) + np.nanmax(ratings.means)) / 2
-        for (row, column), mean in np.ndenumerate(ratings.means):
-            if not np.isnan(mean):
-                text = percent(mean, 0) if target.classes else _short(mean)
-                ink = "white" if mean < middle else "black"
-                axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=ink)
+        _write_means(axes, ratings.means, bool(target.classes))
         axes.set_xticks(np.arange(values) + 0.5, [number(value) for value in ratings.values])
         axes.set_yticks(np.arange(rows) + 0.5, labels(ratings.columns, 34))
         axes.tick_params(length=0)
         axes.invert_yaxis()
         axes.set_xlabel("value of the column")
         what = target.name if class_code is None else f"'{(target.classes or ())[class_code]}'"
-        bar = figure.colorbar(mesh, ax=axes, pad=0.02)
-        bar.set_label(f"{'mean of' if class_code is None else 'share of'} {label(what, 18)}")
-        bar.outline.set_visible(False)
+        measure = "mean of" if class_code is None else "share of"
+        _colour_bar(axes, mesh, f"{measure} {label(what, 18)}")
         caption = rating_caption(ratings, target, what)
         return Draft(
             figure,
@@ -297,6 +287,21 @@ def rating_plot(ratings: Ratings, target: Target, class_code: int | None) -> Dra
             caption=caption,
             alt=f"Heat map of {what} by column and value. {caption}",
         )
+
+
+def _write_means(axes: "Axes", means: np.ndarray, are_shares: bool) -> None:
+    middle = (np.nanmin(means) + np.nanmax(means)) / 2
+    for (row, column), mean in np.ndenumerate(means):
+        if not np.isnan(mean):
+            text = percent(mean, 0) if are_shares else _short(mean)
+            ink = "white" if mean < middle else "black"
+            axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=ink)
+
+
+def _colour_bar(axes: "Axes", mesh: "QuadMesh", text: str, shrink: float = 1.0) -> None:
+    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, shrink=shrink)
+    bar.set_label(text)
+    bar.outline.set_visible(False)
 
 
 def _short(value: float) -> str:
@@ -326,9 +331,7 @@ def correlation_plot(
         axes.tick_params(length=0)
         axes.invert_yaxis()
         axes.set_aspect("equal")
-        bar = figure.colorbar(mesh, ax=axes, pad=0.02, shrink=0.7)
-        bar.set_label("rank correlation")
-        bar.outline.set_visible(False)
+        _colour_bar(axes, mesh, "rank correlation", shrink=0.7)
         caption = correlation_caption(names, matrix, target)
         if columns > size:
             caption += f" Of {columns} columns the {size} most correlated with any other are shown."
@@ -356,16 +359,8 @@ def drift_plot(drifts: Sequence[ColumnDrift]) -> Draft:
     ordered = sorted(drifts, key=lambda drift: (drift.is_noise, -drift.value))[:COLUMNS_SHOWN]
     with figures.style():
         figure, axes = figures.new(5.8, 1.2 + 0.24 * len(ordered))
-        positions = np.arange(len(ordered))
-        for noise, colour, text in (
-            (True, figures.GREY, "noise"),
-            (False, figures.VERMILION, "drift"),
-        ):
-            chosen = [place for place in positions if ordered[place].is_noise == noise]
-            if chosen:
-                values = [ordered[place].value for place in chosen]
-                axes.barh(chosen, values, color=colour, height=0.7, label=text)
-        axes.set_yticks(positions, labels([drift.column for drift in ordered], 34))
+        _bars_by_verdict(axes, ordered)
+        axes.set_yticks(np.arange(len(ordered)), labels([drift.column for drift in ordered], 34))
         axes.invert_yaxis()
         axes.margins(y=0.02)
         axes.set_xlim(0, max(0.1, 1.1 * max(drift.value for drift in ordered)))
@@ -380,6 +375,14 @@ def drift_plot(drifts: Sequence[ColumnDrift]) -> Draft:
             caption=caption,
             alt=f"Bars: distance between train and test by column. {caption}",
         )
+
+
+def _bars_by_verdict(axes: "Axes", drifts: Sequence[ColumnDrift]) -> None:
+    for noise, colour, text in ((True, figures.GREY, "noise"), (False, figures.VERMILION, "drift")):
+        places = [place for place, drift in enumerate(drifts) if drift.is_noise == noise]
+        if places:
+            values = [drifts[place].value for place in places]
+            axes.barh(places, values, color=colour, height=0.7, label=text)
 
 
 def adversarial_plot(found: Adversarial) -> Draft:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.errors import DataError
+from pipeline.wording import count, shortened, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,9 +93,9 @@ def check(frame: "pd.DataFrame", columns: Mapping[str, Column], where: str) -> N
         lines.append(
             f"column {name!r}, row {row + FIRST_ROW}: found {value}, allowed are {columns[name]}"
         )
-    broken = _count(len({name for name, _ in found}), "column")
-    counts = [f"{_count(len(found), 'value')} in {broken}"] if found else []
-    counts += [f"{_count(len(absent), 'absent column')}"] if absent else []
+    broken = count(len({name for name, _ in found}), "column")
+    counts = [f"{count(len(found), 'value')} in {broken}"] if found else []
+    counts += [f"{count(len(absent), 'absent column')}"] if absent else []
     raise DataError(
         f"{where}: {' and '.join(counts)} against the data contract ({ROWS_EXPLAINED})."
         f"{_listed(lines, len(found) + len(absent))}\n"
@@ -125,7 +126,7 @@ def compare(train: "pd.DataFrame", test: "pd.DataFrame", target: str, id: str | 
     ]
     if lines:
         raise DataError(
-            f"{_count(len(lines), 'column')} with numbers in one table and text in the other "
+            f"{count(len(lines), 'column')} with numbers in one table and text in the other "
             f"({ROWS_EXPLAINED}).{_listed(lines, len(lines))}\n"
             "Correct the files: a column must hold numbers in both, or text in both."
         )
@@ -144,11 +145,11 @@ def check_ids(frame: "pd.DataFrame", id: str, where: str) -> None:
     twins = ids[ids.duplicated(keep=False)]
     if len(twins):
         groups = twins.groupby(twins, sort=False).groups
-        some = "; ".join(
+        first = "; ".join(
             f"{_shown(value)} in {_rows(rows)}" for value, rows in list(groups.items())[:MOST_NAMES]
         )
         raise DataError(
-            f"{where}: column {id!r} has {_count(len(groups), 'id')} more than once: {some}"
+            f"{where}: column {id!r} has {count(len(groups), 'id')} more than once: {first}"
             f"{'; ...' if len(groups) > MOST_NAMES else ''} ({ROWS_EXPLAINED}). Give every row "
             "an id of its own."
         )
@@ -295,25 +296,18 @@ def _shown(value: Any) -> str:
 
 
 def _names(values: Iterable[Any], most: int = MOST_LINES) -> str:
-    shown = [_shown(value) for value in values]
-    return ", ".join(shown[:most]) + (f", ... ({len(shown)} in all)" if len(shown) > most else "")
+    return shortened([_shown(value) for value in values], most)
 
 
 def _rows(positions: Iterable[int]) -> str:
     rows = [str(position + FIRST_ROW) for position in positions]
-    some = ", ".join(rows[:MOST_NAMES])
-    more = f" and {len(rows) - MOST_NAMES} more" if len(rows) > MOST_NAMES else ""
-    return f"row{'s' if len(rows) > 1 else ''} {some}{more}"
+    return f"row{'s' if len(rows) > 1 else ''} {some(rows, MOST_NAMES)}"
 
 
 def _listed(lines: list[str], total: int) -> str:
     """The lines, indented below the first sentence."""
     shown = "".join(f"\n  {line}" for line in lines[:MOST_LINES])
     return shown + (f"\n  ... and {total - MOST_LINES} more" if total > MOST_LINES else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _or(value: float | None, otherwise: float) -> float:

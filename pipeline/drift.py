@@ -29,6 +29,19 @@ GRID, SHORTEST_STEP = 400, 1e-3
 FOLDS, REPEATS, ROUNDS = 4, 2, 10
 BATCH = 5
 FEWEST_ROWS = 20
+BOOSTING = {
+    "objective": "binary",
+    "num_leaves": 8,
+    "learning_rate": 0.1,
+    "min_data_in_leaf": 20,
+    "max_bin": 63,
+    "feature_pre_filter": False,
+    "num_threads": 1,
+    "deterministic": True,
+    "force_col_wise": True,
+    "seed": 0,
+    "verbosity": -1,
+}
 
 
 @dataclass(frozen=True)
@@ -342,27 +355,14 @@ def _cross_validate(fit: Fit, is_test: np.ndarray, folds: np.ndarray) -> tuple[f
 def _fitter(matrix: np.ndarray) -> Fit:
     """Binning is the dear part of a small fit, and the same for all: it is done once."""
     lightgbm = native()
-    settings = {
-        "objective": "binary",
-        "num_leaves": 8,
-        "learning_rate": 0.1,
-        "min_data_in_leaf": 20,
-        "max_bin": 63,
-        "feature_pre_filter": False,
-        "num_threads": 1,
-        "deterministic": True,
-        "force_col_wise": True,
-        "seed": 0,
-        "verbosity": -1,
-    }
-    binned = lightgbm.Dataset(matrix, params=settings, free_raw_data=False).construct()
+    binned = lightgbm.Dataset(matrix, params=dict(BOOSTING), free_raw_data=False).construct()
 
     def fit(
         rows: np.ndarray, labels: np.ndarray, held_out: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         part = binned.subset(rows.tolist()).construct()
         part.set_label(labels.astype(float))
-        booster = lightgbm.train(settings, part, num_boost_round=ROUNDS)
+        booster = lightgbm.train(dict(BOOSTING), part, num_boost_round=ROUNDS)
         probability = np.asarray(booster.predict(matrix[held_out], num_threads=1))
         return probability, booster.feature_importance("gain")
 

@@ -12,8 +12,22 @@ from pipeline.drift import ColumnDrift
 from pipeline.figures import Plot
 from pipeline.findings import Findings, Tables, duplicates_told, missing_told, told, zeros_told
 from pipeline.profile import Profile, Target
+from pipeline.wording import count
 
 PAIRS_TOLD = 15
+COLUMN_HEADS = (
+    "Column",
+    "Kind",
+    "Distinct",
+    "Missing in train",
+    "Missing in test",
+    "Zeros in train",
+    "Zeros in test",
+    "Smallest",
+    "Median",
+    "Greatest",
+    "Commonest",
+)
 SECTIONS = [
     ("target", "Target"),
     ("columns", "Columns"),
@@ -60,11 +74,11 @@ def _facts(findings: Findings, tables: Tables) -> list[tuple[str, str, str]]:
     real = [drift for drift in findings.drifts if not drift.is_noise]
     cells = sum(item.missing_train + item.missing_test for item in findings.profiles)
     facts = [
-        ("Rows", page.count(train + test), f"{train:,} train, {test:,} test"),
-        ("Columns", page.count(len(tables.columns)), _kinds(tables.columns)),
+        ("Rows", count(train + test), f"{train:,} train, {test:,} test"),
+        ("Columns", count(len(tables.columns)), _kinds(tables.columns)),
         ("Target", *_target_fact(tables.target)),
-        ("Missing values", page.count(cells), missing_told(findings.profiles)),
-        ("Drift", page.count(len(real)), f"of {page.count(len(findings.drifts), 'column')}"),
+        ("Missing values", count(cells), missing_told(findings.profiles)),
+        ("Drift", count(len(real)), f"of {count(len(findings.drifts), 'column')}"),
     ]
     found = findings.adversarial
     if found is not None:
@@ -75,7 +89,7 @@ def _facts(findings: Findings, tables: Tables) -> list[tuple[str, str, str]]:
     facts.append(
         (
             "Repeated rows",
-            page.count(repeated.train + repeated.test),
+            count(repeated.train + repeated.test),
             f"{repeated.shared:,} shared by train and test",
         )
     )
@@ -86,7 +100,7 @@ def _kinds(columns: Sequence[tuple[str, str]]) -> str:
     kinds = [kind for _, kind in columns]
     plural = {"category": "categories", "text": "texts"}
     return ", ".join(
-        page.count(kinds.count(kind), kind, plural.get(kind, "")) for kind in dict.fromkeys(kinds)
+        count(kinds.count(kind), kind, plural.get(kind, "")) for kind in dict.fromkeys(kinds)
     )
 
 
@@ -118,20 +132,7 @@ def _columns_table(profiles: Sequence[Profile], tables: Tables) -> page.Table:
         ]
         for item in profiles
     ]
-    heads = (
-        "Column",
-        "Kind",
-        "Distinct",
-        "Missing in train",
-        "Missing in test",
-        "Zeros in train",
-        "Zeros in test",
-        "Smallest",
-        "Median",
-        "Greatest",
-        "Commonest",
-    )
-    return page.Table("Columns, as train has them.", heads, rows)
+    return page.Table("Columns, as train has them.", COLUMN_HEADS, rows)
 
 
 def _share(rows: int | None, of: int) -> page.Cell | None:

@@ -11,6 +11,7 @@ from pipeline.association import Relation
 from pipeline.drift import Adversarial, ColumnDrift
 from pipeline.duplicates import Duplicates
 from pipeline.profile import Profile, Ratings, Target
+from pipeline.wording import count, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,13 +73,11 @@ class Findings:
 
 def headline(findings: Findings, tables: Tables) -> str:
     """The findings in one line."""
-    rows = page.count(len(tables.train) + len(tables.test), "row")
+    rows = count(len(tables.train) + len(tables.test), "row")
     simulated = ["SIMULATED"] if tables.schema["simulated"] else []
     parts = [*simulated, rows, _balance(tables.target), missing_told(findings.profiles)]
-    real = [drift for drift in findings.drifts if not drift.is_noise]
-    parts.append(f"drift: {', '.join(d.column for d in real[:3]) if real else 'none'}")
-    if len(real) > 3:
-        parts[-1] += f" and {len(real) - 3} more"
+    real = [drift.column for drift in findings.drifts if not drift.is_noise]
+    parts.append(f"drift: {some(real, 3) or 'none'}")
     if findings.adversarial is not None:
         found = findings.adversarial
         parts.append(f"adversarial AUC {found.auc:.3f} (p = {page.p_value(found.p)})")
@@ -98,7 +97,7 @@ def missing_told(profiles: Sequence[Profile]) -> str:
     holding = [item for item in profiles if item.missing_train or item.missing_test]
     if not holding:
         return "no missing values"
-    return f"missing values in {page.count(len(holding), 'column')}"
+    return f"missing values in {count(len(holding), 'column')}"
 
 
 def zeros_told(profiles: Sequence[Profile], rows: int) -> str:
@@ -106,46 +105,61 @@ def zeros_told(profiles: Sequence[Profile], rows: int) -> str:
     mostly = [item for item in profiles if item.distinct > 2 and (item.zeros_train or 0) > rows / 2]
     if not mostly:
         return ""
-    names = ", ".join(
-        f"'{item.column}' ({page.percent((item.zeros_train or 0) / rows, 0)})"
-        for item in mostly[:5]
-    )
-    more = f" and {len(mostly) - 5} more" if len(mostly) > 5 else ""
-    return f"Zero in more than half of the rows: {names}{more}."
+    shares = [page.percent((item.zeros_train or 0) / rows, 0) for item in mostly]
+    named = [f"'{item.column}' ({share})" for item, share in zip(mostly, shares, strict=True)]
+    return f"Zero in more than half of the rows: {some(named, 5)}."
 
 
 def told(findings: Findings, tables: Tables, sample: Tables) -> list[str]:
     """What to conclude, a sentence each."""
-    sentences = [captions.drift_caption(findings.drifts)] if findings.drifts else []
-    if findings.adversarial is not None:
-        sentences.append(captions.adversarial_caption(findings.adversarial))
-    useful = [relation for relation in findings.relations if not relation.is_noise]
-    if useful:
-        best = ", ".join(f"'{item.column}' ({item.strength:.2f})" for item in useful[:3])
-        sentences.append(
-            f"{len(useful)} of {page.count(len(findings.relations), 'column')} "
-            f"{'is' if len(useful) == 1 else 'are'} related to the target when taken alone, first "
-            f"of all {best}."
-        )
-    constant = [item.column for item in findings.profiles if item.distinct <= 1]
-    if constant:
-        named = ", ".join(f"'{name}'" for name in constant[:5])
-        more = f" and {len(constant) - 5} more" if len(constant) > 5 else ""
-        sentences.append(f"The same in every row of train, so of no use: {named}{more}.")
-    unseen = [drift for drift in findings.drifts if drift.unseen]
-    if unseen:
-        worst = max(unseen, key=lambda drift: drift.unseen or 0.0)
-        sentences.append(
-            f"{page.percent(worst.unseen)} of the test rows have a level of '{worst.column}' that "
-            "train has never shown."
-        )
-    sentences.append(duplicates_told(findings.duplicates, tables))
-    if len(sample.train) < len(tables.train) or len(sample.test) < len(tables.test):
-        sentences.append(
-            f"Tests and figures are of {page.count(len(sample.train), 'row')} of train and "
-            f"{page.count(len(sample.test), 'row')} of test, drawn at random; counts are of all."
-        )
-    return sentences
+    sentences = (
+        captions.drift_caption(findings.drifts) if findings.drifts else "",
+        captions.adversarial_caption(findings.adversarial) if findings.adversarial else "",
+        _related_told(findings.relations),
+        _constant_told(findings.profiles),
+        _unseen_told(findings.drifts),
+        duplicates_told(findings.duplicates, tables),
+        _drawn_told(tables, sample),
+    )
+    return [sentence for sentence in sentences if sentence]
+
+
+def _related_told(relations: Sequence[Relation]) -> str:
+    useful = [relation for relation in relations if not relation.is_noise]
+    if not useful:
+        return ""
+    best = ", ".join(f"'{item.column}' ({item.strength:.2f})" for item in useful[:3])
+    return (
+        f"{len(useful)} of {count(len(relations), 'column')} "
+        f"{'is' if len(useful) == 1 else 'are'} related to the target when taken alone, first "
+        f"of all {best}."
+    )
+
+
+def _constant_told(profiles: Sequence[Profile]) -> str:
+    constant = [f"'{item.column}'" for item in profiles if item.distinct <= 1]
+    if not constant:
+        return ""
+    return f"The same in every row of train, so of no use: {some(constant, 5)}."
+
+
+def _unseen_told(drifts: Sequence[ColumnDrift]) -> str:
+    worst = max(drifts, key=lambda drift: drift.unseen or 0.0, default=None)
+    if worst is None or not worst.unseen:
+        return ""
+    return (
+        f"{page.percent(worst.unseen)} of the test rows have a level of '{worst.column}' that "
+        "train has never shown."
+    )
+
+
+def _drawn_told(tables: Tables, sample: Tables) -> str:
+    if len(sample.train) == len(tables.train) and len(sample.test) == len(tables.test):
+        return ""
+    return (
+        f"Tests and figures are of {count(len(sample.train), 'row')} of train and "
+        f"{count(len(sample.test), 'row')} of test, drawn at random; counts are of all."
+    )
 
 
 def duplicates_told(found: Duplicates, tables: Tables) -> str:
@@ -153,13 +167,13 @@ def duplicates_told(found: Duplicates, tables: Tables) -> str:
     if not (found.train or found.test or found.shared):
         return "No row is found twice, neither within train and test nor between them."
     parts = (
-        f"{page.count(found.train, 'row')} of train and {page.count(found.test, 'row')} of test "
-        f"repeat an earlier one; {page.count(found.shared, 'row')} of test "
+        f"{count(found.train, 'row')} of train and {count(found.test, 'row')} of test "
+        f"repeat an earlier one; {count(found.shared, 'row')} of test "
         f"({page.percent(found.shared / len(tables.test))}) stand in train as well."
     )
     if found.conflicting:
         parts += (
-            f" {page.count(found.conflicting, 'row')} of train equal another in all features but "
+            f" {count(found.conflicting, 'row')} of train equal another in all features but "
             "not in the target"
         )
         parts += (

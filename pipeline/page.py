@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.wording import count
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -105,13 +107,6 @@ def number(value: float | None, digits: int = 3) -> str:
     else:
         text = f"{value:.{digits - 1}e}"
     return text.replace("-", "−")
-
-
-def count(value: int, noun: str = "", plural: str = "") -> str:
-    """'3,000', '1 row', '3,000 rows'."""
-    if not noun:
-        return f"{value:,}"
-    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
 
 
 def percent(share: float | None, decimals: int = 1) -> str:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from pipeline.errors import DataError
+from pipeline.wording import count, some
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -35,6 +36,7 @@ TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".zip")
 MOST_BYTES = 8 * 10**9  # unpacked; more would not fit into a laptop's memory
 BOMB_BYTES, BOMB_RATIO = 10**9, 200  # text packs to a tenth, rarely to a fiftieth
 CHUNK = 1 << 24
+MOST_NAMED = 12  # tables in a message
 INDEX_NAMES = ("Unnamed: 0", "__index_level_0__")  # what pandas calls an index that it saved
 SIGNATURES = {
     b"PK": "a zip archive or an Excel workbook",
@@ -82,7 +84,7 @@ def find_files(folder: Path, names: Mapping[str, str | None] | None = None) -> d
         if sources:
             found[role] = _only(sources, role)
         elif role != "sample":
-            there = _some([source for _, source in candidates])
+            there = _named_tables([source for _, source in candidates])
             raise DataError(
                 f"{folder}: no {role} table; found {there}. {PUT_THERE}, or name the file in the "
                 f'competition\'s TOML: [load] {role} = "...".'
@@ -172,7 +174,7 @@ def _only(sources: list[Source], role: str) -> Source:
     """The first of them, if they all hold the same bytes (a zip beside what was unpacked of it)."""
     if len(sources) > 1 and len({_content(source) for source in sources}) > 1:
         raise DataError(
-            f"{len(sources)} files may be the {role} table: {_some(sources)}. Keep "
+            f"{len(sources)} files may be the {role} table: {_named_tables(sources)}. Keep "
             f'one, or say which in the competition\'s TOML: [load] {role} = "..." (a file in the '
             'folder, or "archive.zip/member").'
         )
@@ -198,16 +200,14 @@ def _sole_table(source: Source) -> Source:
     tables = [table for _, table in _tables(source)]
     if len(tables) != 1:
         raise DataError(
-            f"{source} must hold one table; found {_some(tables)}. Name the one that is meant."
+            f"{source} must hold one table; found {_named_tables(tables)}. "
+            "Name the one that is meant."
         )
     return tables[0]
 
 
-def _some(sources: list[Source], most: int = 12) -> str:
-    """The names, or the first of many."""
-    names = sorted(map(str, sources))
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more if names else "no table"
+def _named_tables(sources: list[Source]) -> str:
+    return some(sorted(map(str, sources)), MOST_NAMED) or "no table"
 
 
 def _is_table(name: str) -> bool:
@@ -250,7 +250,7 @@ def _stored(source: Source) -> bytes:
     with _archive(Source(source.path, tuple(outer))) as archive:
         if member not in archive.namelist():
             names = [name for name in archive.namelist() if _is_table(name) and not _hidden(name)]
-            held = _some([Source(Path(name)) for name in names])
+            held = _named_tables([Source(Path(name)) for name in names])
             raise DataError(
                 f"{source}: no such member of the zip; found {held}. "
                 "Correct the name in the competition's TOML."
@@ -432,7 +432,7 @@ def _evenness(head: list[list[str]]) -> tuple[bool, int]:
 
 
 def _refuse_twins(names: list[str], source: Source) -> None:
-    twins = [repr(name) for name, count in Counter(names).items() if count > 1]
+    twins = [repr(name) for name, times in Counter(names).items() if times > 1]
     if twins:
         raise DataError(
             f"{source} has two or more columns named {', '.join(twins)}. Give every column a name "
@@ -470,7 +470,7 @@ def _refuse_first_ragged(text: str, separator: str, expected: int, source: Sourc
             if not blank and len(record) != expected:
                 many = reader.line_num > line
                 raise DataError(
-                    f"{source}, line {line}: found {_count(len(record), 'field')}, the header has "
+                    f"{source}, line {line}: found {count(len(record), 'field')}, the header has "
                     f"{expected} (separator {separator!r}). Correct the line"
                     + (", where a quote is perhaps never closed" if many else "")
                     + ", or download the file again."
@@ -478,10 +478,6 @@ def _refuse_first_ragged(text: str, separator: str, expected: int, source: Sourc
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{source}, line {line}: not a CSV ({error}). Correct the line.") from None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _doubtful(frame: "pd.DataFrame") -> list[str]:

@@ -23,6 +23,7 @@ from pipeline.leaderboard import (
     with_interval,
 )
 from pipeline.learning_curve import Curve
+from pipeline.wording import count
 
 PACKAGES = ("lightgbm", "matplotlib", "numpy", "optuna", "pandas", "scikit-learn")
 SECTIONS = [
@@ -135,7 +136,7 @@ def facts(results: Results, board: Leaderboard) -> list[tuple[str, str, str]]:
         (
             "Training rows",
             f"{len(results.y):,}",
-            f"{folds}, {page.count(repeats, 'repeat')}; each row judged by models without it",
+            f"{folds}, {count(repeats, 'repeat')}; each row judged by models without it",
         ),
         ("Columns", f"{len(results.schema['columns']):,}", f"to predict: {target}"),
     ]

@@ -15,6 +15,7 @@ from pipeline.config import LoadStage
 from pipeline.contract import FIRST_ROW, Column, check_ids, check_sample, check_target
 from pipeline.errors import DataError, SettingsError
 from pipeline.metrics import Task
+from pipeline.wording import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -481,5 +482,4 @@ def _same_name(one: str, other: str) -> bool:
 
 
 def _names(values: Iterable[Any], most: int = 30) -> str:
-    shown = [repr(value) for value in values]
-    return ", ".join(shown[:most]) + (f", ... ({len(shown)} in all)" if len(shown) > most else "")
+    return shortened([repr(value) for value in values], most)

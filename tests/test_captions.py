@@ -34,6 +34,17 @@ def test_a_skewed_target_is_called_so():
     assert "skewed" in captions.target_caption(Target("t", np.exp(2 * values), None))
 
 
+def test_missing_values_are_counted_and_the_worst_column_is_named():
+    worst, other = ("cabin", (0.77, 0.78)), ("fare", (0.0, 0.002))
+
+    both = captions.missing_caption(dict([worst, other]), 11)
+    one = captions.missing_caption(dict([worst]), 11)
+
+    assert both.startswith("2 columns of 11 have missing values, most of them 'cabin': 77.0% of")
+    assert both.endswith("78.0% of test.")
+    assert one.startswith("1 column of 11 has missing values")
+
+
 def test_a_relation_names_where_the_class_is_rare_and_where_common():
     words = pd.Series(["low"] * 100 + ["high"] * 100, dtype="str")
     y = np.repeat([1, 0, 1, 0], [10, 90, 80, 20])

@@ -61,7 +61,7 @@ def test_the_full_size_is_the_out_of_fold_score_of_training(tmp_path):
     assert curve.points[-1].score >= 0.7
 
 
-def test_a_refit_on_all_rows_repeats_training(tmp_path, monkeypatch):
+def test_a_refit_on_all_rows_repeats_training(tmp_path):
     y, X = problem()
     refits, folds = trained(tmp_path, y, X)
     again = learning_curve._validate(refits, learning_curve._Fit("logistic", folds[0], 160))

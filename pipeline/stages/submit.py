@@ -16,6 +16,7 @@ from pipeline.config import SubmitStage
 from pipeline.errors import DataError, SettingsError
 from pipeline.metrics import DEFAULTS, Metric, get_metric
 from pipeline.progress import Progress
+from pipeline.wording import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -246,10 +247,7 @@ def refuse(reasons: Sequence[str]) -> None:
 
 
 def _names(values: Iterable[Any]) -> str:
-    shown = [str(value) for value in values]
-    return ", ".join(shown[:MOST_SHOWN]) + (
-        f", ... ({len(shown):,} in all)" if len(shown) > MOST_SHOWN else ""
-    )
+    return shortened([str(value) for value in values], MOST_SHOWN)
 
 
 # -- its name, and what is kept of it --------------------------------------------------------------

@@ -1,0 +1,22 @@
+"""Counts and lists inside a sentence: '3,000 rows', "'a', 'b' and 3 more"."""
+
+from collections.abc import Sequence
+
+
+def count(value: int, noun: str = "", plural: str = "") -> str:
+    """'3,000', '1 row', '3,000 rows'."""
+    if not noun:
+        return f"{value:,}"
+    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def some(items: Sequence[str], most: int) -> str:
+    """The first few, and how many are left: 'a, b and 3 more'."""
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def shortened(items: Sequence[str], most: int) -> str:
+    """The first few, and how many there are: 'a, b, ... (5 in all)'."""
+    more = f", ... ({len(items):,} in all)" if len(items) > most else ""
+    return ", ".join(items[:most]) + more

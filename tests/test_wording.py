@@ -1,0 +1,26 @@
+"""Counts and lists, as one would write them by hand."""
+
+import pytest
+
+from pipeline.wording import count, shortened, some
+
+
+def test_counts_agree_with_their_noun():
+    assert [count(n, "row") for n in (0, 1, 3000)] == ["0 rows", "1 row", "3,000 rows"]
+    assert [count(n, "category", "categories") for n in (1, 2)] == ["1 category", "2 categories"]
+    assert count(3000) == "3,000"
+
+
+@pytest.mark.parametrize(
+    ("items", "left", "in_all"),
+    [
+        ([], "", ""),
+        (["a"], "a", "a"),
+        (["a", "b"], "a, b", "a, b"),
+        (["a", "b", "c"], "a, b and 1 more", "a, b, ... (3 in all)"),
+        (["a"] * 2002, "a, a and 2,000 more", "a, a, ... (2,002 in all)"),
+    ],
+)
+def test_a_list_too_long_tells_how_long_it_is(items, left, in_all):
+    assert some(items, 2) == left
+    assert shortened(items, 2) == in_all
