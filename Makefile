@@ -51,12 +51,12 @@ endif
 
 # a snapshot is rewritten only when it changes, so a comment in the TOML reruns nothing
 $(SNAPSHOTS)/models.mk: $(wildcard pipeline/competitions/$(C).toml) pipeline/config.py | $(VENV)/installed
-	@$(PIPELINE) settings $(C) --preset $(PRESET)
+	@$(PIPELINE) settings $(C) --preset $(PRESET) --run $(RUN)
 
 # --- the stages ---------------------------------------------------------------------------------
 
 code = $(addprefix pipeline/,$(addsuffix .py,$(1)))
-CORE := $(call code,artifacts metrics runner wording)
+CORE := $(call code,artifacts metrics runner wording) requirements.lock
 FEATURES := $(wildcard pipeline/competitions/*.py)
 ENCODING := $(wildcard pipeline/encoding/*.py) $(call code,folds)
 LEARNERS := $(call code,models/__init__ folds parallel)

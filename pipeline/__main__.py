@@ -38,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 CompetitionName = Annotated[str, typer.Argument(help="name of a TOML in pipeline/competitions")]
+RunId = Annotated[str, typer.Option("--run", hidden=True)]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say more")]
 
 
@@ -45,12 +46,17 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say more")]
 def settings(
     competition: CompetitionName,
     preset: Annotated[str, typer.Option(help="one of the TOML's presets")] = "default",
+    run_id: RunId = "",
 ) -> None:
     """Check a competition's TOML and give each stage its own settings."""
     from pipeline.artifacts import Workspace
+    from pipeline.config import load_experiment
     from pipeline.runner import write_snapshots
 
-    write_snapshots(Workspace(Path.cwd(), competition), preset)
+    experiment = load_experiment(competition, preset)
+    workspace = Workspace(Path.cwd(), competition)
+    with workspace.locked(run_id or f"pid{os.getpid()}"):
+        write_snapshots(workspace, experiment, preset)
 
 
 @app.command()
@@ -58,7 +64,7 @@ def run(
     stage: Annotated[str, typer.Argument(help="load, explore, split, encode, tune, ...")],
     competition: CompetitionName,
     model: Annotated[str | None, typer.Option(help="for tune and train: which model")] = None,
-    run_id: Annotated[str, typer.Option("--run", hidden=True)] = "",
+    run_id: RunId = "",
     plain: Annotated[bool, typer.Option(help="no live display")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -134,15 +140,17 @@ def score(
 ) -> None:
     """Keep a submission's leaderboard score in the ledger."""
     from pipeline.artifacts import Workspace, to_json, write_atomically
-    from pipeline.ledger import read, record_score, scored
+    from pipeline.ledger import FILENAME, read, record_score, scored
 
-    entry = record_score(file, value)
-    workspace = Workspace(Path.cwd(), entry["competition"])
-    known = scored(read(file.parent / "ledger.jsonl"))
-    write_atomically(workspace.settings.path / "scores.json", to_json(known))
+    competition = file.resolve().parent.name
+    workspace = Workspace(Path.cwd(), competition)
+    with workspace.locked(f"pid{os.getpid()}"):
+        entry = record_score(file, value)
+        known = to_json(scored(read(file.parent / FILENAME)))
+        write_atomically(workspace.settings.path / "scores.json", known)
     print(
-        f"{file.name}: leaderboard {value}, cross-validation {entry['score']:.4f}. "
-        f"`make C={entry['competition']} evaluate` draws it into the report."
+        f"{file.name}: leaderboard {value}, cross-validation {entry.get('score')}. "
+        f"`make C={competition} evaluate` draws it into the report."
     )
 
 

@@ -28,12 +28,11 @@ from pipeline.progress import Progress
 PER_MODEL = ("tune", "train")
 
 
-def write_snapshots(workspace: Workspace, preset: str) -> None:
+def write_snapshots(workspace: Workspace, experiment: config.Experiment, preset: str) -> None:
     """Give each stage a JSON file of its own settings, touched only where something changed.
 
     `models.mk`, which make includes, names the models; its time is the time of this call.
     """
-    experiment = config.load_experiment(workspace.competition, preset)
     folder = workspace.settings
     snapshots = config.stage_snapshots(experiment)
     for name, snapshot in snapshots.items():

@@ -21,7 +21,6 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 Suggest = Callable[[optuna.Trial], dict[str, Any]]
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
 class _RecordLock(BaseJournalFileLock):
@@ -111,7 +110,9 @@ def next_trial(
         constant_liar=False,
         seed=settings.seed * 100_003 + done,
     )
-    study.sampler = tpe if done else optuna.samplers.PartialFixedSampler(baseline, tpe)
+    with warnings.catch_warnings():  # Optuna calls PartialFixedSampler experimental
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.sampler = tpe if done else optuna.samplers.PartialFixedSampler(baseline, tpe)
     trial = study.ask()
     return trial, suggest(trial)
 

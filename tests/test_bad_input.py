@@ -226,12 +226,17 @@ def test_two_runs_at_once(project, command):
     )
     assert holder.stdout is not None
     holder.stdout.readline()
+    settings = fingerprint(project.build / "settings")
     try:
-        told = refused(project, command, "run", "load", "tiny")
+        told = [
+            refused(project, command, "run", "load", "tiny"),
+            refused(project, command, "settings", "tiny", "--preset", "default"),
+        ]
     finally:
         holder.kill()
         holder.wait()
-    assert f"process {holder.pid}" in told
+    assert all(f"process {holder.pid}" in sentence for sentence in told)
+    assert fingerprint(project.build / "settings") == settings
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ with workers(2) as parallel_map:
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
 @pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_their_parent(with_signal):
     parent = subprocess.Popen(

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pipeline.artifacts import Folder
+from pipeline.errors import DataError
 from pipeline.folds import View
 from pipeline.metrics import Task
 
@@ -96,17 +97,23 @@ class FromScratch:
 
 
 class LogTarget:
-    """Fits log(1 + y) and answers in the unit of y: least squares there is RMSLE here."""
+    """Fits log(1 + y) and answers in the unit of y, not below 0: least squares there is RMSLE."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> "LogTarget":
+        if np.min(y) < 0:
+            raise DataError(
+                f"the target goes down to {np.min(y):g}, but RMSLE takes the logarithm of 1 + "
+                "target: values from 0 on are allowed. Correct the file, or choose another "
+                "[competition] metric in the competition's TOML."
+            )
         self.model.fit(X, np.log1p(y))
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        return np.expm1(self.model.predict(X))
+        return np.maximum(np.expm1(self.model.predict(X)), 0.0)
 
     def save(self, folder: Folder, name: str) -> None:
         self.model.save(folder, name)

@@ -87,7 +87,9 @@ def _gather(
         valid = piece.read_array("valid")
         oof[fold.repeat, fold.valid] = valid
         score = metric.score(y[fold.valid], valid)
-        fits.append({"repeat": fold.repeat, "fold": fold.number, "score": score})
+        # ROC AUC of a fold that lacks a class is no number
+        known = score if np.isfinite(score) else None
+        fits.append({"repeat": fold.repeat, "fold": fold.number, "score": known})
         for part, spent in piece.read_json("seconds").items():
             seconds[f"{part}_seconds"] += spent
         shutil.copytree(piece.path / "models", out.path / "models", dirs_exist_ok=True)

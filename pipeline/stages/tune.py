@@ -1,9 +1,11 @@
 """Search a model's settings with Optuna: folds of a trial in parallel, trials one after another."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pipeline import metrics, models
 from pipeline.artifacts import Folder, digest_of
@@ -70,14 +72,22 @@ class _Search:
         task = schema["task"]
         asked = metrics.get_metric(settings.metric or metrics.DEFAULTS[task], task)
         self.settings, self.model = settings, models.module(settings.name)
-        self.metric = metrics.smooth_metric(asked)
         self.folds = [fold for fold in read_folds(split) if fold.repeat == 0]
+        self.metric = judge(asked, load.read_array("y"), self.folds)
         self.loss_of = functools.partial(
             fold_loss, settings.name, load, encode, asked.name, self.metric.name
         )
 
     def losses(self, chosen: dict[str, Any], parallel_map: Map) -> Iterator[float]:
         return parallel_map(functools.partial(self.loss_of, chosen), self.folds)
+
+
+def judge(asked: metrics.Metric, y: np.ndarray, folds: Sequence[Fold]) -> metrics.Metric:
+    """What a trial is judged by: a smooth metric, and one that every fold can compute."""
+    lacking = any(len(np.unique(y[fold.valid])) < len(np.unique(y)) for fold in folds)
+    if asked.name == "roc_auc" and lacking:
+        return metrics.METRICS["log_loss"]
+    return metrics.smooth_metric(asked)
 
 
 def fold_loss(

@@ -6,7 +6,7 @@ import pytest
 from pipeline import models
 from pipeline.artifacts import Folder
 from pipeline.config import model_names
-from pipeline.errors import SettingsError
+from pipeline.errors import DataError, SettingsError
 from pipeline.metrics import METRICS
 from pipeline.models import Problem
 
@@ -82,6 +82,14 @@ def test_rmsle_is_fitted_on_logarithms(name):
     as_values = build(name, "regression", "rmse").fit(X, skewed).predict(X)
     rmsle = METRICS["rmsle"].score
     assert rmsle(skewed, as_logs) < 0.7 * rmsle(skewed, as_values)
+
+
+def test_rmsle_refuses_a_target_below_zero_and_never_answers_one():
+    X, y = sample("regression")
+    with pytest.raises(DataError, match="goes down to -"):
+        build("linear", "regression", "rmsle").fit(X, y - 1000)
+    small = np.where(y > 1040, 1.0, 0.0)
+    assert build("linear", "regression", "rmsle").fit(X, small).predict(X).min() == 0
 
 
 def test_a_class_that_no_fitted_row_has_gets_probability_zero():

@@ -4,12 +4,15 @@ import multiprocessing
 import subprocess
 import sys
 
+import numpy as np
 import optuna
 import pytest
 
 from pipeline import studies
 from pipeline.artifacts import Folder
 from pipeline.config import TuneStage
+from pipeline.folds import folds_of
+from pipeline.metrics import METRICS
 from pipeline.models import logistic
 from pipeline.progress import Progress
 from pipeline.stages import tune
@@ -111,12 +114,12 @@ def join(folders, journal):
 def test_several_processes_share_one_study(folders, tmp_path):
     journal = tmp_path / "shared.log"
     context = multiprocessing.get_context("spawn")
-    helpers = [context.Process(target=join, args=(folders, journal)) for _ in range(2)]
-    for helper in helpers:
-        helper.start()
-    for helper in helpers:
-        helper.join(60)
-    assert [helper.exitcode for helper in helpers] == [0, 0]
+    searches = [context.Process(target=join, args=(folders, journal)) for _ in range(2)]
+    for search in searches:
+        search.start()
+    for search in searches:
+        search.join(60)
+    assert [search.exitcode for search in searches] == [0, 0]
     study = only_study(journal)
     assert 12 <= len(studies.finished(study)) <= 13  # both may be at the last one
 
@@ -125,3 +128,10 @@ def test_optuna_is_imported_by_those_who_search_alone():
     code = "import sys, pipeline.stages.tune; print('optuna' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
+
+
+def test_a_fold_that_lacks_a_class_is_judged_by_log_loss():
+    y = np.array([0, 0, 0, 1, 1, 1])
+    mixed, pure = (folds_of(0, np.array(numbers)) for numbers in ([0, 1] * 3, [0] * 3 + [1] * 3))
+    assert tune.judge(METRICS["roc_auc"], y, mixed).name == "roc_auc"
+    assert tune.judge(METRICS["roc_auc"], y, pure).name == "log_loss"
