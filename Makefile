@@ -56,16 +56,16 @@ $(SNAPSHOTS)/models.mk: $(wildcard pipeline/competitions/$(C).toml) pipeline/con
 # --- the stages ---------------------------------------------------------------------------------
 
 code = $(addprefix pipeline/,$(addsuffix .py,$(1)))
-CORE := $(call code,artifacts metrics runner wording) requirements.lock
+CORE := $(call code,artifacts metrics runner) requirements.lock
 FEATURES := $(wildcard pipeline/competitions/*.py)
 ENCODING := $(wildcard pipeline/encoding/*.py) $(call code,folds)
 LEARNERS := $(call code,models/__init__ folds parallel)
 SCRATCH := $(wildcard pipeline/from_scratch/*.py)
 BLENDING := $(call code,blending) $(SCRATCH)
 PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
-EXPLORE := $(call code,association captions charts drift duplicates exploration findings profile models/__init__ models/lightgbm folds)
+EXPLORE := $(call code,association captions charts drift duplicates exploration findings profile models/__init__ models/lightgbm wording)
 EVALUATE := $(call code,diagnostics importance leaderboard learning_curve ledger predictor report \
-  reading schema contract)
+  segments archives reading schema contract wording)
 
 # $(call stage,name,stages that it reads,code that it imports)
 define stage
@@ -78,14 +78,14 @@ FLAGS = --run $(RUN) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),--plain) $(if 
 TUNED = $(call done,$(addprefix tune/,$(MODELS)))
 TRAINED = $(call done,$(addprefix train/,$(MODELS)))
 
-$(eval $(call stage,load,$(SNAPSHOTS)/raw,$(call code,reading contract schema) $(FEATURES)))
+$(eval $(call stage,load,$(SNAPSHOTS)/raw,$(call code,archives reading contract schema wording) $(FEATURES)))
 $(eval $(call stage,explore,$(call done,load),$(EXPLORE) $(PAGES)))
 $(eval $(call stage,split,$(call done,load),$(call code,folds)))
 $(eval $(call stage,encode,$(call done,load split),$(ENCODING) $(FEATURES)))
 $(eval $(call stage,blend,$(call done,load split) $(TRAINED),$(BLENDING) $(call code,folds)))
 $(eval $(call stage,evaluate,$(call done,load split encode blend) $(TUNED) $(TRAINED) $(SNAPSHOTS)/scores.json,\
   $(EVALUATE) $(ENCODING) $(FEATURES) $(LEARNERS) $(BLENDING) $(PAGES)))
-$(eval $(call stage,submit,$(call done,load blend),$(call code,ledger)))
+$(eval $(call stage,submit,$(call done,load blend),$(call code,ledger submission wording)))
 
 # DONE is written last: a stop just after it must not take it back
 .PRECIOUS: $(call done,$(STAGES)) $(TUNED) $(TRAINED)

@@ -10,7 +10,7 @@ from pipeline.association import Relation
 from pipeline.captions import strongest_pairs
 from pipeline.drift import ColumnDrift
 from pipeline.figures import Plot
-from pipeline.findings import Findings, Tables, duplicates_told, missing_told, told, zeros_told
+from pipeline.findings import Dataset, Findings, duplicates_told, missing_told, told, zeros_told
 from pipeline.profile import Profile, Target
 from pipeline.wording import count
 
@@ -41,42 +41,42 @@ SECTIONS = [
 ]
 
 
-def render(findings: Findings, tables: Tables, sample: Tables, plots: Mapping[str, Plot]) -> str:
+def render(findings: Findings, dataset: Dataset, sample: Dataset, plots: Mapping[str, Plot]) -> str:
     """explore.html."""
     absent = {"ratings", "correlations"} - set(plots)
     gallery = [plot for name, plot in plots.items() if name.startswith("column-")]
     return page.render(
         "explore.html",
-        simulated=tables.schema["simulated"],
+        simulated=dataset.schema["simulated"],
         sections=[(id, heading) for id, heading in SECTIONS if id not in absent],
-        schema=tables.schema,
-        file_names=[file["name"] for _, file in _files(tables.schema)],
-        facts=_facts(findings, tables),
-        told=told(findings, tables, sample),
+        schema=dataset.schema,
+        file_names=[file["name"] for _, file in _files(dataset.schema)],
+        facts=_facts(findings, dataset),
+        told=told(findings, dataset, sample),
         plots=plots,
         gallery=gallery,
         undrawn=sum(relation.varies for relation in findings.relations) - len(gallery),
         missing_told=missing_told(findings.profiles),
-        zeros_told=zeros_told(findings.profiles, len(tables.train)),
-        duplicates_told=duplicates_told(findings.duplicates, tables),
+        zeros_told=zeros_told(findings.profiles, len(dataset.train)),
+        duplicates_told=duplicates_told(findings.duplicates, dataset),
         tables={
-            "columns": _columns_table(findings.profiles, tables),
-            "relations": _relations_table(findings.relations, tables.target),
+            "columns": _columns_table(findings.profiles, dataset),
+            "relations": _relations_table(findings.relations, dataset.target),
             "pairs": _pairs_table(findings),
             "drift": _drift_table(findings.drifts),
-            "files": _files_table(tables.schema),
+            "files": _files_table(dataset.schema),
         },
     )
 
 
-def _facts(findings: Findings, tables: Tables) -> list[tuple[str, str, str]]:
-    train, test = len(tables.train), len(tables.test)
+def _facts(findings: Findings, dataset: Dataset) -> list[tuple[str, str, str]]:
+    train, test = len(dataset.train), len(dataset.test)
     real = [drift for drift in findings.drifts if not drift.is_noise]
     cells = sum(item.missing_train + item.missing_test for item in findings.profiles)
     facts = [
         ("Rows", count(train + test), f"{train:,} train, {test:,} test"),
-        ("Columns", count(len(tables.columns)), _kinds(tables.columns)),
-        ("Target", *_target_fact(tables.target)),
+        ("Columns", count(len(dataset.columns)), _kinds(dataset.columns)),
+        ("Target", *_target_fact(dataset.target)),
         ("Missing values", count(cells), missing_told(findings.profiles)),
         ("Drift", count(len(real)), f"of {count(len(findings.drifts), 'column')}"),
     ]
@@ -112,8 +112,8 @@ def _target_fact(target: Target) -> tuple[str, str]:
     return page.percent(shares[commonest]), f"are '{target.classes[commonest]}'"
 
 
-def _columns_table(profiles: Sequence[Profile], tables: Tables) -> page.Table:
-    rows_train, rows_test = len(tables.train), len(tables.test)
+def _columns_table(profiles: Sequence[Profile], dataset: Dataset) -> page.Table:
+    rows_train, rows_test = len(dataset.train), len(dataset.test)
     rows = [
         [
             item.column,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Tables:
+class Dataset:
     """What load has written. `columns` are the features' (name, kind); y is (n,)."""
 
     train: "pd.DataFrame"
@@ -37,10 +37,10 @@ class Tables:
         labels = None if classes is None else tuple(str(label) for label in classes)
         return Target(self.schema["target"], self.y, labels)
 
-    def drawn(self, rows: int, rng: np.random.Generator) -> "Tables":
+    def drawn(self, rows: int, rng: np.random.Generator) -> "Dataset":
         """At most so many rows of train and of test, in their order."""
         mine, other = (draw_rows(len(frame), rows, rng) for frame in (self.train, self.test))
-        return Tables(
+        return Dataset(
             self.train.iloc[mine].reset_index(drop=True),
             self.test.iloc[other].reset_index(drop=True),
             self.y[mine],
@@ -71,11 +71,11 @@ class Findings:
     duplicates: Duplicates
 
 
-def headline(findings: Findings, tables: Tables) -> str:
+def headline(findings: Findings, dataset: Dataset) -> str:
     """The findings in one line."""
-    rows = count(len(tables.train) + len(tables.test), "row")
-    simulated = ["SIMULATED"] if tables.schema["simulated"] else []
-    parts = [*simulated, rows, _balance(tables.target), missing_told(findings.profiles)]
+    rows = count(len(dataset.train) + len(dataset.test), "row")
+    simulated = ["SIMULATED"] if dataset.schema["simulated"] else []
+    parts = [*simulated, rows, _balance(dataset.target), missing_told(findings.profiles)]
     real = [drift.column for drift in findings.drifts if not drift.is_noise]
     parts.append(f"drift: {some(real, 3) or 'none'}")
     if findings.adversarial is not None:
@@ -110,7 +110,7 @@ def zeros_told(profiles: Sequence[Profile], rows: int) -> str:
     return f"Zero in more than half of the rows: {some(named, 5)}."
 
 
-def told(findings: Findings, tables: Tables, sample: Tables) -> list[str]:
+def told(findings: Findings, dataset: Dataset, sample: Dataset) -> list[str]:
     """What to conclude, a sentence each."""
     sentences = (
         captions.drift_caption(findings.drifts) if findings.drifts else "",
@@ -118,8 +118,8 @@ def told(findings: Findings, tables: Tables, sample: Tables) -> list[str]:
         _related_told(findings.relations),
         _constant_told(findings.profiles),
         _unseen_told(findings.drifts),
-        duplicates_told(findings.duplicates, tables),
-        _drawn_told(tables, sample),
+        duplicates_told(findings.duplicates, dataset),
+        _drawn_told(dataset, sample),
     )
     return [sentence for sentence in sentences if sentence]
 
@@ -153,8 +153,8 @@ def _unseen_told(drifts: Sequence[ColumnDrift]) -> str:
     )
 
 
-def _drawn_told(tables: Tables, sample: Tables) -> str:
-    if len(sample.train) == len(tables.train) and len(sample.test) == len(tables.test):
+def _drawn_told(dataset: Dataset, sample: Dataset) -> str:
+    if len(sample.train) == len(dataset.train) and len(sample.test) == len(dataset.test):
         return ""
     return (
         f"Tests and figures are of {count(len(sample.train), 'row')} of train and "
@@ -162,14 +162,14 @@ def _drawn_told(tables: Tables, sample: Tables) -> str:
     )
 
 
-def duplicates_told(found: Duplicates, tables: Tables) -> str:
+def duplicates_told(found: Duplicates, dataset: Dataset) -> str:
     """Equal rows, and what follows from them."""
     if not (found.train or found.test or found.shared):
         return "No row is found twice, neither within train and test nor between them."
     parts = (
         f"{count(found.train, 'row')} of train and {count(found.test, 'row')} of test "
         f"repeat an earlier one; {count(found.shared, 'row')} of test "
-        f"({page.percent(found.shared / len(tables.test))}) stand in train as well."
+        f"({page.percent(found.shared / len(dataset.test))}) stand in train as well."
     )
     if found.conflicting:
         parts += (
@@ -187,18 +187,18 @@ def duplicates_told(found: Duplicates, tables: Tables) -> str:
     return parts
 
 
-def summarise(findings: Findings, tables: Tables, sample: Tables) -> dict[str, Any]:
+def summarise(findings: Findings, dataset: Dataset, sample: Dataset) -> dict[str, Any]:
     """All the numbers, as JSON."""
     return {
-        "simulated": tables.schema["simulated"],
-        "headline": headline(findings, tables),
-        "told": told(findings, tables, sample),
-        "rows": {"train": len(tables.train), "test": len(tables.test)},
+        "simulated": dataset.schema["simulated"],
+        "headline": headline(findings, dataset),
+        "told": told(findings, dataset, sample),
+        "rows": {"train": len(dataset.train), "test": len(dataset.test)},
         "drawn": {"train": len(sample.train), "test": len(sample.test)},
-        "target": _target_summary(tables.target, tables.schema["task"]),
+        "target": _target_summary(dataset.target, dataset.schema["task"]),
         "columns": [asdict(item) for item in findings.profiles],
         "relations": [_relation_summary(item) for item in findings.relations],
-        "ratings": _rating_summary(findings, tables.target),
+        "ratings": _rating_summary(findings, dataset.target),
         "correlations": {
             "columns": findings.correlated,
             "spearman": [_numbers(row) for row in findings.correlations],

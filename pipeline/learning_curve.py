@@ -113,7 +113,8 @@ def _validate(refits: Refits, fit: _Fit) -> np.ndarray:
     rng = np.random.default_rng([refits.seed, fit.fold.number])
     rows = np.sort(nested_order(len(y), classes, rng)[: fit.rows])
     settings = refits.train.folder(fit.model).read_json("settings")
-    model = models.build(fit.model, settings, models.describe(schema, view, refits.metric))
+    problem = models.describe(schema, view.columns, view.categorical, refits.metric)
+    model = models.build(fit.model, settings, problem)
     model.fit(view.train[rows], y[rows])
     return model.predict(view.valid)
 

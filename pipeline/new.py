@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import config, reading, schema
+from pipeline import archives, config, reading, schema
 from pipeline.errors import DataError, SettingsError
 from pipeline.metrics import DEFAULTS, METRICS, Task
 
@@ -111,7 +111,7 @@ def copy_raw(source: Path, raw: Path) -> None:
             "Rename one of them."
         )
     for path, target in targets.items():
-        if target.exists() and reading.checksum(target) != reading.checksum(path):
+        if target.exists() and archives.checksum(target) != archives.checksum(path):
             raise DataError(
                 f"{target} is there already, and {path} differs from it. "
                 "Move it away, or choose another name for the competition."
@@ -316,5 +316,5 @@ def _string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _file_name(source: reading.Source) -> str:
+def _file_name(source: archives.Source) -> str:
     return "/".join((source.path.name, *source.members))

@@ -86,14 +86,8 @@ class Predictor:
     def _model(self, name: str, fold: str) -> models.Model:
         if (name, fold) not in self._models:
             described = self._encoder(fold).describe()[models.module(name).VIEW]
-            classes = self.schema["classes"]
-            problem = models.Problem(
-                self.schema["task"],
-                len(classes) if classes else 1,
-                self.metric,
-                tuple(described["columns"]),
-                tuple(described.get("categorical", ())),
-            )
+            columns, categorical = described["columns"], described.get("categorical", ())
+            problem = models.describe(self.schema, columns, categorical, self.metric)
             folder = self.train.folder(name)
             model = models.build(name, folder.read_json("settings"), problem)
             self._models[name, fold] = model.load(folder.folder("models"), fold)

@@ -1,30 +1,30 @@
 """Foreign bytes -> tables: find the organiser's files and read them, or say in a sentence why not.
 
 A table is a CSV (comma, semicolon or tab; UTF-8, CP949 or UTF-16), a parquet file, either of them
-inside a zip, or a gzipped CSV. Nothing is unpacked to disk. What comes out holds three kinds of
-column: int64, float64 and str.
+inside a zip, or a gzipped CSV. What comes out holds three kinds of column: int64, float64 and str.
 """
 
 import csv
-import gzip
-import hashlib
 import io
 import re
-import struct
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
 from itertools import islice
-from lzma import LZMAError
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
+from pipeline.archives import (
+    Source,
+    content,
+    is_hidden,
+    is_table,
+    listed,
+    members,
+    readable,
+    refuse_bomb,
+)
 from pipeline.errors import DataError
-from pipeline.wording import count, some
+from pipeline.wording import count
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -32,11 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".zip")
-MOST_BYTES = 8 * 10**9  # unpacked; more would not fit into a laptop's memory
-BOMB_BYTES, BOMB_RATIO = 10**9, 200  # text packs to a tenth, rarely to a fiftieth
-CHUNK = 1 << 24
-MOST_NAMED = 12  # tables in a message
+BLOCK = 1 << 24  # bytes that Arrow parses at once
 INDEX_NAMES = ("Unnamed: 0", "__index_level_0__")  # what pandas calls an index that it saved
 SIGNATURES = {
     b"PK": "a zip archive or an Excel workbook",
@@ -49,24 +45,6 @@ PUT_THERE = (
     "Put the organiser's files there as you downloaded them: train.csv, test.csv and "
     "sample_submission.csv, or the zip that holds them"
 )
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a table lies: a file, or a member of a zip (or of a zip within a zip)."""
-
-    path: Path
-    members: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Last part of the name, in small letters: it tells the format and the role."""
-        return re.split(r"[/\\]", str(self))[-1].lower()
-
-    def __str__(self) -> str:
-        place = "/".join((str(self.path), *self.members))
-        # a name in a zip comes from outside: nothing in it may command the terminal
-        return "".join(letter if letter.isprintable() else "?" for letter in place)
 
 
 def find_files(folder: Path, names: Mapping[str, str | None] | None = None) -> dict[str, Source]:
@@ -84,7 +62,7 @@ def find_files(folder: Path, names: Mapping[str, str | None] | None = None) -> d
         if sources:
             found[role] = _only(sources, role)
         elif role != "sample":
-            there = _named_tables([source for _, source in candidates])
+            there = listed([source for _, source in candidates])
             raise DataError(
                 f"{folder}: no {role} table; found {there}. {PUT_THERE}, or name the file in the "
                 f'competition\'s TOML: [load] {role} = "...".'
@@ -100,7 +78,7 @@ def read_table(source: Source | Path) -> "pd.DataFrame":
     saved as an unnamed column is left out.
     """
     source = source if isinstance(source, Source) else _sole_table(Source(source))
-    data = _content(source)
+    data = content(source)
     _refuse_empty(data, source)
     frame = (_read_parquet if source.name.endswith(".parquet") else _read_csv)(data, source)
     if frame.empty:
@@ -111,15 +89,9 @@ def read_table(source: Source | Path) -> "pd.DataFrame":
     return _without_index(frame)
 
 
-def _refuse_empty(content: bytes | str, source: Source) -> None:
-    if not content.strip():
+def _refuse_empty(data: bytes | str, source: Source) -> None:
+    if not data.strip():
         raise DataError(f"{source} is empty. Download or save it again.")
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of the file, in hexadecimal."""
-    with _reading(path), open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # -- which file is which ---------------------------------------------------------------------------
@@ -138,11 +110,11 @@ def _candidates(folder: Path) -> list[tuple[str | None, Source]]:
     """(role, source) of every table in the folder, its sub-folders and their zips, plain first."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder. Make it. {PUT_THERE}.")
-    with _reading(folder):
+    with readable(folder):
         paths = [path for pattern in ("*", "*/*") for path in sorted(folder.glob(pattern))]
     found: list[tuple[str | None, Source]] = []
     for path in paths:
-        if not _hidden(str(path.relative_to(folder))) and _is_table(path.name) and path.is_file():
+        if not is_hidden(str(path.relative_to(folder))) and is_table(path.name) and path.is_file():
             found += _tables(Source(path))
     return sorted(found, key=lambda candidate: len(candidate[1].members))
 
@@ -155,13 +127,10 @@ def _tables(source: Source) -> list[tuple[str | None, Source]]:
     """
     if not source.name.endswith(".zip"):
         return [(_role(source.name), source)]
-    with _archive(source) as archive:
-        names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-    inner = [Source(source.path, (*source.members, name)) for name in names if not _hidden(name)]
     tables = [
         table
-        for member in inner
-        if _is_table(member.name)
+        for member in members(source)
+        if is_table(member.name)
         and (not member.name.endswith(".zip") or (_role(member.name) and not source.members))
         for table in _tables(member)
     ]
@@ -172,9 +141,9 @@ def _tables(source: Source) -> list[tuple[str | None, Source]]:
 
 def _only(sources: list[Source], role: str) -> Source:
     """The first of them, if they all hold the same bytes (a zip beside what was unpacked of it)."""
-    if len(sources) > 1 and len({_content(source) for source in sources}) > 1:
+    if len(sources) > 1 and len({content(source) for source in sources}) > 1:
         raise DataError(
-            f"{len(sources)} files may be the {role} table: {_named_tables(sources)}. Keep "
+            f"{len(sources)} files may be the {role} table: {listed(sources)}. Keep "
             f'one, or say which in the competition\'s TOML: [load] {role} = "..." (a file in the '
             'folder, or "archive.zip/member").'
         )
@@ -183,15 +152,15 @@ def _only(sources: list[Source], role: str) -> Source:
 
 def _named(folder: Path, role: str, name: str) -> Source:
     """The source that the TOML names: "foo.csv", "foo.zip" or "archive.zip/foo.csv"."""
-    first, *members = re.split(r"(?i)(?<=\.zip)/", name)
-    source = Source(folder / first, tuple(members))
+    first, *inner = re.split(r"(?i)(?<=\.zip)/", name)
+    source = Source(folder / first, tuple(inner))
     if not source.path.exists():
         raise DataError(
             f'{source.path}: no such file, named by [load] {role} = "{name}". Put it there, or '
             "correct the name in the competition's TOML."
         )
-    if members:
-        _content(source)
+    if inner:
+        content(source)
     return _sole_table(source)
 
 
@@ -200,138 +169,9 @@ def _sole_table(source: Source) -> Source:
     tables = [table for _, table in _tables(source)]
     if len(tables) != 1:
         raise DataError(
-            f"{source} must hold one table; found {_named_tables(tables)}. "
-            "Name the one that is meant."
+            f"{source} must hold one table; found {listed(tables)}. Name the one that is meant."
         )
     return tables[0]
-
-
-def _named_tables(sources: list[Source]) -> str:
-    return some(sorted(map(str, sources)), MOST_NAMED) or "no table"
-
-
-def _is_table(name: str) -> bool:
-    return name.lower().endswith(TABLES)
-
-
-def _hidden(name: str) -> bool:
-    """What a Mac adds to zips, and dotfiles."""
-    return any(part == "__MACOSX" or part.startswith(".") for part in re.split(r"[/\\]", name))
-
-
-# -- bytes -----------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """What the file system refuses becomes a DataError."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file. Put it there, or correct the name.") from None
-    except PermissionError:
-        raise DataError(f"{path} may not be read. Give yourself permission to read it.") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
-
-
-def _content(source: Source) -> bytes:
-    """The table's own bytes: out of its zips, gunzipped."""
-    data = _stored(source)
-    return _gunzipped(data, source) if source.name.endswith(".gz") else data
-
-
-def _stored(source: Source) -> bytes:
-    """The bytes of the file or member."""
-    if not source.members:
-        with _reading(source.path):
-            return source.path.read_bytes()
-    *outer, member = source.members
-    with _archive(Source(source.path, tuple(outer))) as archive:
-        if member not in archive.namelist():
-            names = [name for name in archive.namelist() if _is_table(name) and not _hidden(name)]
-            held = _named_tables([Source(Path(name)) for name in names])
-            raise DataError(
-                f"{source}: no such member of the zip; found {held}. "
-                "Correct the name in the competition's TOML."
-            )
-        with archive.open(member) as stream:
-            return _drained(stream, source, archive.getinfo(member).compress_size)
-
-
-@contextmanager
-def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
-    """The zip, opened and found harmless; whatever is wrong with it becomes a DataError."""
-    with _reading(source.path), open(source.path, "rb"):
-        pass  # no file or no permission is told apart from a bad archive
-    packed = io.BytesIO(_stored(source)) if source.members else source.path
-    try:
-        with zipfile.ZipFile(packed) as archive:
-            _refuse_harmful(archive, source)
-            yield archive
-    except NotImplementedError as error:
-        raise DataError(
-            f"{source} is packed in a way that cannot be read ({error}). Unpack it, and put the "
-            "files in its place."
-        ) from None
-    except (
-        *(zipfile.BadZipFile, zlib.error, LZMAError, struct.error),
-        *(OSError, EOFError, ValueError, RuntimeError, IndexError, OverflowError),
-    ) as error:
-        raise DataError(
-            f"{source} is not a whole zip archive ({error or 'cut short'}). Download it again, or "
-            "remove it."
-        ) from None
-
-
-def _refuse_harmful(archive: zipfile.ZipFile, source: Source) -> None:
-    """No path that leaves the archive, no password, no bomb."""
-    for info in archive.infolist():
-        name = info.filename.replace("\\", "/")
-        if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):
-            raise DataError(
-                f"{source} holds {info.filename!r}, a path that leads out of the archive. Nothing "
-                "was unpacked. Get the file from the organiser again."
-            )
-        if info.flag_bits & 0x1:
-            raise DataError(
-                f"{source}: {info.filename!r} is locked with a password. Unpack the archive with "
-                "the password, and put the files in its place."
-            )
-    infos = archive.infolist()
-    unpacked, packed = (sum(i.file_size for i in infos), sum(i.compress_size for i in infos))
-    _refuse_bomb(unpacked, packed, source)
-
-
-def _refuse_bomb(unpacked: int, packed: int, source: Source) -> None:
-    """More than 8 GB, or more than 1 GB out of less than a two-hundredth of it."""
-    if unpacked > MOST_BYTES or (unpacked > BOMB_BYTES and unpacked > BOMB_RATIO * packed):
-        raise DataError(
-            f"{source} unpacks to {unpacked / 1e9:.1f} GB or more from {packed / 1e6:.1f} MB; "
-            f"allowed are {MOST_BYTES / 1e9:.0f} GB, and {BOMB_RATIO} times its size above "
-            f"{BOMB_BYTES / 1e9:.0f} GB. Unpack it yourself if you trust it, and put only the "
-            "tables there."
-        )
-
-
-def _drained(stream: IO[bytes] | gzip.GzipFile, source: Source, packed: int) -> bytes:
-    """All that the stream unpacks to, in chunks: the size that an archive declares may be a lie."""
-    chunks, size = [], 0
-    for chunk in iter(partial(stream.read, CHUNK), b""):
-        chunks.append(chunk)
-        size += len(chunk)
-        _refuse_bomb(size, packed, source)
-    return b"".join(chunks)
-
-
-def _gunzipped(data: bytes, source: Source) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            return _drained(stream, source, len(data))
-    except (OSError, EOFError, zlib.error, struct.error) as error:
-        raise DataError(
-            f"{source} is not a whole gzip file ({error or 'cut short'}). Download it again."
-        ) from None
 
 
 # -- CSV -------------------------------------------------------------------------------------------
@@ -453,7 +293,7 @@ def _refuse_ragged(text: str, separator: str, names: list[str], source: Source) 
     try:
         arrow.read_csv(
             pa.BufferReader(text.encode()),
-            arrow.ReadOptions(use_threads=False, block_size=CHUNK, column_names=columns),
+            arrow.ReadOptions(use_threads=False, block_size=BLOCK, column_names=columns),
             arrow.ParseOptions(delimiter=separator, newlines_in_values=True),
             arrow.ConvertOptions(include_columns=["0"], column_types={"0": pa.binary()}),
         )
@@ -521,7 +361,7 @@ def _read_parquet(data: bytes, source: Source) -> "pd.DataFrame":
     try:
         file = parquet.ParquetFile(pa.BufferReader(data))
         groups = (file.metadata.row_group(i) for i in range(file.metadata.num_row_groups))
-        _refuse_bomb(sum(group.total_byte_size for group in groups), len(data), source)
+        refuse_bomb(sum(group.total_byte_size for group in groups), len(data), source)
         table = file.read(use_threads=False)
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:

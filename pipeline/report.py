@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import figures, importance, metrics, page
+from pipeline import figures, metrics, page, segments
 from pipeline.artifacts import Folder
 from pipeline.config import EvaluateStage
 from pipeline.folds import Fold
+from pipeline.importance import Importance
 from pipeline.leaderboard import (
     BLEND,
     Entry,
@@ -72,19 +73,19 @@ class Results:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Evaluation:
     """What was computed of the results."""
 
     board: Leaderboard
     curves: list[Curve]
-    importances: list[importance.Importance]
-    segments: list[importance.Segment]
+    importances: list[Importance]
+    segments: list[segments.Segment]
 
 
 def render(
     settings: EvaluateStage,
     results: Results,
-    findings: Findings,
+    evaluation: Evaluation,
     plots: Mapping[str, figures.Plot],
     stages: Mapping[str, Folder],
 ) -> str:
@@ -96,12 +97,12 @@ def render(
         url=settings.url,
         simulated=schema["simulated"],
         sections=SECTIONS,
-        conclusion=findings.board.conclusion(),
-        judged=_judged(findings.board, schema["target"]),
-        facts=facts(results, findings.board),
-        tables=_tables(settings, results, findings, stages),
+        conclusion=evaluation.board.conclusion(),
+        judged=_judged(evaluation.board, schema["target"]),
+        facts=facts(results, evaluation.board),
+        tables=_tables(settings, results, evaluation, stages),
         plots=plots,
-        segments_told=importance.segments_conclusion(findings.segments),
+        segments_told=segments.conclusion(evaluation.segments),
         found=schema["found"],
         records=dict(_records(stages)),
     )
@@ -174,15 +175,15 @@ def _records(stages: Mapping[str, Folder]) -> Iterator[tuple[str, str]]:
 
 
 def _tables(
-    settings: EvaluateStage, results: Results, findings: Findings, stages: Mapping[str, Folder]
+    settings: EvaluateStage, results: Results, evaluation: Evaluation, stages: Mapping[str, Folder]
 ) -> dict[str, page.Table]:
     schema, about = results.schema, stages["blend"].read_json("blend")
     timings = {name: stages[f"train {name}"].read_json("timing") for name in settings.models}
     return {
-        "leaderboard": leaderboard_table(findings.board, about["weights"], timings),
-        "candidates": candidates_table(findings.board, about),
-        "segments": importance.segments_table(
-            findings.segments, schema["target"], results.task != "regression"
+        "leaderboard": leaderboard_table(evaluation.board, about["weights"], timings),
+        "candidates": candidates_table(evaluation.board, about),
+        "segments": segments.table(
+            evaluation.segments, schema["target"], results.task != "regression"
         ),
         "models": models_table(settings, stages),
         "files": files_table(schema),

@@ -1,21 +1,12 @@
-"""Permutation importance and segments against theory, and no row judged by models that saw it."""
-
-import math
+"""Permutation importance against theory, and no row judged by models that saw it."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
 
 from pipeline.artifacts import Folder
 from pipeline.folds import folds_of
-from pipeline.importance import (
-    Shuffles,
-    permutation_importance,
-    segments,
-    segments_conclusion,
-    wilson,
-)
+from pipeline.importance import Shuffles, permutation_importance
 
 
 class Line:
@@ -67,61 +58,3 @@ def test_the_same_seed_gives_the_same_importances(line):
     assert permutation_importance(line, FOLDS, shuffles, map) == permutation_importance(
         line, FOLDS, shuffles, map
     )
-
-
-@pytest.mark.parametrize(("successes", "n"), [(0, 30), (1, 30), (17, 40), (2, 5000), (30, 30)])
-def test_the_wilson_interval_is_scipys(successes, n):
-    oracle = binomtest(successes, n).proportion_ci(method="wilson")
-    low, high = wilson(successes, n)
-    assert (low, high) == (
-        pytest.approx(oracle.low, abs=1e-6),
-        pytest.approx(oracle.high, abs=1e-6),
-    )
-
-
-def survey(rng, n=3000, columns=20):
-    names = [f"q{i}" for i in range(columns)]
-    frame = pd.DataFrame({name: rng.integers(0, 6, size=n) for name in names})
-    return frame, [{"name": name, "kind": "number"} for name in names]
-
-
-def test_a_group_with_more_errors_is_found_and_stands_out():
-    rng = np.random.default_rng(0)
-    frame, columns = survey(rng)
-    bad = frame["q3"] == 4
-    errors = (rng.random(len(frame)) < np.where(bad, 0.3, 0.05)).astype(float)
-    found = segments(frame, columns, errors)
-    assert (found[0].column, found[0].value, found[0].rows) == ("q3", "4", bad.sum())
-    assert found[0].low < 0.3 < found[0].high
-    assert [segment.column for segment in found if segment.stands_out] == ["q3"]
-    assert "q3 = 4" in segments_conclusion(found)
-
-
-def test_of_many_groups_without_a_difference_one_stands_out_in_a_run_of_twenty():
-    rng = np.random.default_rng(1)
-    runs, alarms = 60, 0
-    for _ in range(runs):
-        frame, columns = survey(rng, 1000, 10)
-        errors = (rng.random(1000) < 0.2).astype(float)
-        alarms += any(segment.stands_out for segment in segments(frame, columns, errors))
-    # Bonferroni, and only the worse side counts: at most one in twenty
-    assert alarms / runs < 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
-
-
-def test_missing_values_are_a_group_and_small_groups_are_none():
-    frame = pd.DataFrame({"city": ["A"] * 50 + ["B"] * 29 + [None] * 40})
-    errors = np.arange(119) % 2 * 1.0
-    found = segments(frame, [{"name": "city", "kind": "category"}], errors)
-    assert {(segment.value, segment.rows) for segment in found} == {("A", 50), ("missing", 40)}
-
-
-def test_an_interval_of_absolute_errors_is_that_of_their_mean():
-    rng = np.random.default_rng(2)
-    frame = pd.DataFrame({"size": np.arange(400) % 2 * 1.0})
-    errors = rng.exponential(size=400)
-    (segment,) = [
-        s for s in segments(frame, [{"name": "size", "kind": "number"}], errors) if s.value == "1"
-    ]
-    own = errors[1::2]
-    half = 1.959964 * own.std(ddof=1) / np.sqrt(200)
-    assert (segment.low, segment.high) == pytest.approx((own.mean() - half, own.mean() + half))

@@ -5,7 +5,7 @@ and `load(folder, name)`. The file name is the registry: `[models.logistic]` loa
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
@@ -14,7 +14,6 @@ import numpy as np
 
 from pipeline.artifacts import Folder
 from pipeline.errors import DataError
-from pipeline.folds import View
 from pipeline.metrics import Task
 
 
@@ -58,15 +57,17 @@ def build(name: str, settings: Mapping[str, Any], problem: Problem) -> Model:
     return LogTarget(model) if problem.metric == "rmsle" else model
 
 
-def describe(schema: Mapping[str, Any], view: View, metric: str) -> Problem:
+def describe(
+    schema: Mapping[str, Any], columns: Sequence[str], categorical: Sequence[int], metric: str
+) -> Problem:
     """The problem that a view of one fold poses; `schema` is the load stage's."""
     classes = schema["classes"]
     return Problem(
         task=schema["task"],
         outputs=len(classes) if classes else 1,
         metric=metric,
-        columns=view.columns,
-        categorical=view.categorical,
+        columns=tuple(columns),
+        categorical=tuple(categorical),
     )
 
 

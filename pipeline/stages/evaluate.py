@@ -14,6 +14,7 @@ from pipeline import (
     ledger,
     metrics,
     report,
+    segments,
 )
 from pipeline.artifacts import Folder
 from pipeline.config import EvaluateStage
@@ -22,7 +23,7 @@ from pipeline.leaderboard import BLEND, Leaderboard
 from pipeline.parallel import Map, workers
 from pipeline.predictor import Predictor
 from pipeline.progress import Progress
-from pipeline.report import Findings, Results
+from pipeline.report import Evaluation, Results
 
 
 def run(
@@ -45,17 +46,17 @@ def run(
     results = read_results(settings, load, split, train, blend)
     predictor = Predictor(load=load, split=split, encode=encode, train=train, blend=blend)
     refits = learning_curve.Refits(load, encode, train, results.metric.name, settings.seed)
-    findings = compute(settings, results, predictor, refits, progress)
+    evaluation = compute(settings, results, predictor, refits, progress)
     entries = comparable(ledger.read(submissions.path / ledger.FILENAME), results.metric)
     stages = {"load": load, "split": split, "encode": encode, "blend": blend}
     for name in settings.models:
         stages |= {f"tune {name}": tune.folder(name), f"train {name}": train.folder(name)}
-    plots = draw(results, findings, entries)
+    plots = draw(results, evaluation, entries)
     for plot in plots.values():
         out.folder("figures").write_bytes(f"{plot.name}.png", plot.png)
-    out.write_json("leaderboard", summary(findings, blend.read_json("blend")))
-    out.write_text("report.html", report.render(settings, results, findings, plots, stages))
-    show(settings, results, findings.board, stages, progress)
+    out.write_json("leaderboard", summary(evaluation, blend.read_json("blend")))
+    out.write_text("report.html", report.render(settings, results, evaluation, plots, stages))
+    show(settings, results, evaluation.board, stages, progress)
 
 
 def read_results(
@@ -89,7 +90,7 @@ def compute(
     predictor: Predictor,
     refits: learning_curve.Refits,
     progress: Progress,
-) -> Findings:
+) -> Evaluation:
     """Everything that the page tells, over the cores."""
     with workers() as parallel_map, progress.task("report", 3) as task:
         board = rank(settings, results, parallel_map)
@@ -101,8 +102,8 @@ def compute(
         importances = importances_of(settings, results, predictor, parallel_map)
         task.advance("importance")
     frame = predictor.load.read_table("train", predictor.columns)
-    segments = importance.segments(frame, results.schema["columns"], results.errors())
-    return Findings(board, curves, importances, segments)
+    groups = segments.find_segments(frame, results.schema["columns"], results.errors())
+    return Evaluation(board, curves, importances, groups)
 
 
 def rank(settings: EvaluateStage, results: Results, parallel_map: Map) -> Leaderboard:
@@ -131,13 +132,13 @@ def importances_of(
 
 
 def draw(
-    results: Results, findings: Findings, entries: Sequence[dict[str, Any]]
+    results: Results, evaluation: Evaluation, entries: Sequence[dict[str, Any]]
 ) -> dict[str, figures.Plot]:
     """All figures by name; `entries` are submissions with a leaderboard score."""
-    drafts = [leaderboard.fold_plot(findings.board), *draw_errors(results)]
-    drafts.append(learning_curve.curve_plot(findings.curves, results.metric))
-    if findings.importances:
-        drafts.append(importance.importance_plot(findings.importances, results.metric))
+    drafts = [leaderboard.fold_plot(evaluation.board), *draw_errors(results)]
+    drafts.append(learning_curve.curve_plot(evaluation.curves, results.metric))
+    if evaluation.importances:
+        drafts.append(importance.importance_plot(evaluation.importances, results.metric))
     if entries:
         drafts.append(diagnostics.submissions_plot(entries, results.metric))
     simulated = results.schema["simulated"]
@@ -161,17 +162,17 @@ def draw_errors(results: Results) -> list[figures.Draft]:
     ]
 
 
-def summary(findings: Findings, blend: Mapping[str, Any]) -> dict[str, Any]:
+def summary(evaluation: Evaluation, blend: Mapping[str, Any]) -> dict[str, Any]:
     """leaderboard.json: what the report says, for programs; `blend` is blend.json."""
     return {
-        **findings.board.to_json(),
+        **evaluation.board.to_json(),
         "blend": {key: blend[key] for key in ("method", "weights", "candidates")},
-        "learning_curves": [curve.to_json() for curve in findings.curves],
+        "learning_curves": [curve.to_json() for curve in evaluation.curves],
         "importance": [
             {"column": item.column, "loss": item.loss.score, "error": item.loss.standard_error}
-            for item in findings.importances
+            for item in evaluation.importances
         ],
-        "segments": [segment.to_json() for segment in findings.segments],
+        "segments": [segment.to_json() for segment in evaluation.segments],
     }
 
 

@@ -20,7 +20,7 @@ from pipeline.drift import (
 )
 from pipeline.duplicates import find_duplicates
 from pipeline.figures import Draft, Plot
-from pipeline.findings import Findings, Tables, draw_rows, headline, summarise
+from pipeline.findings import Dataset, Findings, draw_rows, headline, summarise
 from pipeline.models.lightgbm import native
 from pipeline.parallel import Map, workers
 from pipeline.profile import Ratings, correlations, profiles, rating_columns, ratings
@@ -33,42 +33,42 @@ CORRELATED_COLUMNS = 100
 def run(settings: Explore, *, load: Folder, out: Folder, progress: Progress) -> None:
     """Write explore.html, its figures as PNG, and every number in summary.json."""
     native()  # imported here, so that the workers need not import it each
-    tables = read_tables(load)
-    sample = tables.drawn(settings.max_rows, np.random.default_rng([settings.seed, 1]))
-    drawings = min(len(tables.columns), DRAWN_COLUMNS) + 6
+    dataset = read_dataset(load)
+    sample = dataset.drawn(settings.max_rows, np.random.default_rng([settings.seed, 1]))
+    drawings = min(len(dataset.columns), DRAWN_COLUMNS) + 6
     steps = batches(settings.permutations) + drawings
     with workers() as spread, progress.task("looking", steps) as task:
-        findings = explore(settings, tables, sample, spread, task)
-        plots = draw(findings, tables, sample, spread, task)
+        findings = explore(settings, dataset, sample, spread, task)
+        plots = draw(findings, dataset, sample, spread, task)
     for name, plot in plots.items():
         out.folder("figures").write_bytes(f"{name}.png", plot.png)
-    out.write_json("summary", summarise(findings, tables, sample))
-    out.write_text("explore.html", exploration.render(findings, tables, sample, plots))
-    progress.say(headline(findings, tables))
+    out.write_json("summary", summarise(findings, dataset, sample))
+    out.write_text("explore.html", exploration.render(findings, dataset, sample, plots))
+    progress.say(headline(findings, dataset))
 
 
-def read_tables(load: Folder) -> Tables:
+def read_dataset(load: Folder) -> Dataset:
     schema = load.read_json("schema")
     columns = [(column["name"], column["kind"]) for column in schema["columns"]]
     names = [name for name, _ in columns]
     train, test = load.read_table("train", names), load.read_table("test", names)
-    return Tables(train, test, np.array(load.read_array("y")), columns, schema)
+    return Dataset(train, test, np.array(load.read_array("y")), columns, schema)
 
 
 # --- looking --------------------------------------------------------------------------------------
 
 
 def explore(
-    settings: Explore, tables: Tables, sample: Tables, spread: Map[Any, Any], task: Task
+    settings: Explore, dataset: Dataset, sample: Dataset, spread: Map[Any, Any], task: Task
 ) -> Findings:
     """Counts are of all rows; tests and figures are of the rows drawn."""
-    is_regression = tables.schema["task"] == "regression"
-    columns, classes = tables.columns, len(tables.schema["classes"] or ())
+    is_regression = dataset.schema["task"] == "regression"
+    columns, classes = dataset.columns, len(dataset.schema["classes"] or ())
     related = relations(sample.train, sample.y, columns, classes)
     rated_class = None if is_regression else _rated_class(related, sample.y)
     names, correlated = _correlations(sample, classes)
     return Findings(
-        profiles=profiles(tables.train, tables.test, columns),
+        profiles=profiles(dataset.train, dataset.test, columns),
         relations=related,
         rated=_ratings(sample, rated_class),
         rated_class=rated_class,
@@ -77,7 +77,7 @@ def explore(
         drifts=column_drifts(sample.train, sample.test, columns),
         adversarial=_adversarial(settings, sample, spread, task),
         duplicates=find_duplicates(
-            tables.train, tables.test, tables.y, columns, is_regression=is_regression
+            dataset.train, dataset.test, dataset.y, columns, is_regression=is_regression
         ),
     )
 
@@ -87,7 +87,7 @@ def _rated_class(related: Sequence[Relation], y: np.ndarray) -> int:
     return related[0].telling_class if related else int(np.bincount(y).argmax())
 
 
-def _ratings(sample: Tables, code: int | None) -> Ratings | None:
+def _ratings(sample: Dataset, code: int | None) -> Ratings | None:
     names = rating_columns(sample.train, sample.columns)
     if not names:
         return None
@@ -95,7 +95,7 @@ def _ratings(sample: Tables, code: int | None) -> Ratings | None:
     return ratings(sample.train, names, y)
 
 
-def _correlations(sample: Tables, classes: int) -> tuple[list[str], np.ndarray]:
+def _correlations(sample: Dataset, classes: int) -> tuple[list[str], np.ndarray]:
     """Columns of numbers and dates, and the target where it is a number or one of two classes."""
     chosen = [(name, kind) for name, kind in sample.columns if kind in ("number", "date")]
     chosen = chosen[:CORRELATED_COLUMNS]
@@ -118,7 +118,7 @@ def _marked(target: str) -> str:
 
 
 def _adversarial(
-    settings: Explore, sample: Tables, spread: Map[Any, Any], task: Task
+    settings: Explore, sample: Dataset, spread: Map[Any, Any], task: Task
 ) -> Adversarial | None:
     """On at most `max_rows` rows of both together, in the proportion that they have."""
     total = len(sample.train) + len(sample.test)
@@ -141,12 +141,12 @@ Job = Callable[[], Draft | None]
 
 
 def draw(
-    findings: Findings, tables: Tables, sample: Tables, spread: Map[Any, Any], task: Task
+    findings: Findings, dataset: Dataset, sample: Dataset, spread: Map[Any, Any], task: Task
 ) -> dict[str, Plot]:
     """Every figure by its name."""
     plots = {}
-    finish = partial(_finish, bool(tables.schema["simulated"]))
-    for plot in spread(finish, _drawings(findings, tables, sample)):
+    finish = partial(_finish, bool(dataset.schema["simulated"]))
+    for plot in spread(finish, _drawings(findings, dataset, sample)):
         task.advance()
         if plot is not None:
             plots[plot.name] = plot
@@ -158,11 +158,11 @@ def _finish(simulated: bool, job: Job) -> Plot | None:
     return None if draft is None else draft.finish(simulated=simulated)
 
 
-def _drawings(findings: Findings, tables: Tables, sample: Tables) -> list[Job]:
+def _drawings(findings: Findings, dataset: Dataset, sample: Dataset) -> list[Job]:
     target = sample.target
     jobs: list[Job] = [
-        partial(charts.target_plot, tables.target),
-        partial(charts.missing_plot, findings.profiles, len(tables.train), len(tables.test)),
+        partial(charts.target_plot, dataset.target),
+        partial(charts.missing_plot, findings.profiles, len(dataset.train), len(dataset.test)),
         partial(charts.drift_plot, findings.drifts),
     ]
     varying = [relation for relation in findings.relations if relation.varies]

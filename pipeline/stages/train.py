@@ -60,7 +60,8 @@ def fit_fold(
     What it writes into `partial` appears whole or not at all.
     """
     view = read_view(encode, fold, models.module(name).VIEW)
-    problem = models.describe(load.read_json("schema"), view, metric)
+    schema = load.read_json("schema")
+    problem = models.describe(schema, view.columns, view.categorical, metric)
     started = time.perf_counter()
     model = models.build(name, chosen, problem)
     model.fit(view.train, load.read_array("y")[fold.train])

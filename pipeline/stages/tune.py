@@ -102,7 +102,9 @@ def fold_loss(
     """Fit on a fold's training rows; the loss on its validation rows."""
     view = read_view(encode, fold, models.module(name).VIEW)
     y = load.read_array("y")
-    model = models.build(name, chosen, models.describe(load.read_json("schema"), view, metric))
+    schema = load.read_json("schema")
+    problem = models.describe(schema, view.columns, view.categorical, metric)
+    model = models.build(name, chosen, problem)
     model.fit(view.train, y[fold.train])
     return metrics.METRICS[judge].loss(y[fold.valid], model.predict(view.valid))
 

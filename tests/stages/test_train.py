@@ -47,7 +47,8 @@ def test_test_predictions_are_the_mean_over_the_saved_models(tmp_path):
     parts = []
     for fold in read_folds(folders["split"]):
         view = train.read_view(folders["encode"], fold, "dense")
-        model = models.build("logistic", {}, models.describe(schema, view, "accuracy"))
+        posed = models.describe(schema, view.columns, view.categorical, "accuracy")
+        model = models.build("logistic", {}, posed)
         parts.append(model.load(out.folder("models"), fold.name).predict(view.test))
     assert out.read_array("test").tobytes() == np.mean(parts, axis=0).tobytes()
 

@@ -1,0 +1,188 @@
+"""A table's bytes: out of a file, a zip or a zip within it, and gunzipped; nothing that does harm.
+
+Nothing is unpacked to disk. A path that leads out of its archive, a password or a bomb is refused.
+"""
+
+import gzip
+import hashlib
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from lzma import LZMAError
+from pathlib import Path
+from typing import IO
+
+from pipeline.errors import DataError
+from pipeline.wording import some
+
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".zip")
+MOST_BYTES = 8 * 10**9  # unpacked; more would not fit into a laptop's memory
+BOMB_BYTES, BOMB_RATIO = 10**9, 200  # text packs to a tenth, rarely to a fiftieth
+CHUNK = 1 << 24
+MOST_NAMED = 12  # tables in a message
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table lies: a file, or a member of a zip (or of a zip within a zip)."""
+
+    path: Path
+    members: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Last part of the name, in small letters: it tells the format and the role."""
+        return re.split(r"[/\\]", str(self))[-1].lower()
+
+    def __str__(self) -> str:
+        place = "/".join((str(self.path), *self.members))
+        # a name in a zip comes from outside: nothing in it may command the terminal
+        return "".join(letter if letter.isprintable() else "?" for letter in place)
+
+
+def content(source: Source) -> bytes:
+    """The table's own bytes: out of its zips, gunzipped."""
+    data = _stored(source)
+    return _gunzipped(data, source) if source.name.endswith(".gz") else data
+
+
+def members(source: Source) -> list[Source]:
+    """What lies in the zip, by name, without folders and hidden files."""
+    with _archive(source) as archive:
+        names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+    return [Source(source.path, (*source.members, name)) for name in names if not is_hidden(name)]
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of the file, in hexadecimal."""
+    with readable(path), open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What the file system refuses becomes a DataError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file. Put it there, or correct the name.") from None
+    except PermissionError:
+        raise DataError(f"{path} may not be read. Give yourself permission to read it.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def listed(sources: Sequence[Source]) -> str:
+    """The tables by name, for a message."""
+    return some(sorted(map(str, sources)), MOST_NAMED) or "no table"
+
+
+def is_table(name: str) -> bool:
+    return name.lower().endswith(TABLES)
+
+
+def is_hidden(name: str) -> bool:
+    """What a Mac adds to zips, and dotfiles."""
+    return any(part == "__MACOSX" or part.startswith(".") for part in re.split(r"[/\\]", name))
+
+
+# -- zip and gzip ----------------------------------------------------------------------------------
+
+
+def _stored(source: Source) -> bytes:
+    """The bytes of the file or member."""
+    if not source.members:
+        with readable(source.path):
+            return source.path.read_bytes()
+    *outer, member = source.members
+    with _archive(Source(source.path, tuple(outer))) as archive:
+        if member not in archive.namelist():
+            names = [name for name in archive.namelist() if is_table(name) and not is_hidden(name)]
+            held = listed([Source(Path(name)) for name in names])
+            raise DataError(
+                f"{source}: no such member of the zip; found {held}. "
+                "Correct the name in the competition's TOML."
+            )
+        with archive.open(member) as stream:
+            return _drained(stream, source, archive.getinfo(member).compress_size)
+
+
+@contextmanager
+def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
+    """The zip, opened and found harmless; whatever is wrong with it becomes a DataError."""
+    with readable(source.path), open(source.path, "rb"):
+        pass  # no file or no permission is told apart from a bad archive
+    packed = io.BytesIO(_stored(source)) if source.members else source.path
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            _refuse_harmful(archive, source)
+            yield archive
+    except NotImplementedError as error:
+        raise DataError(
+            f"{source} is packed in a way that cannot be read ({error}). Unpack it, and put the "
+            "files in its place."
+        ) from None
+    except (
+        *(zipfile.BadZipFile, zlib.error, LZMAError, struct.error),
+        *(OSError, EOFError, ValueError, RuntimeError, IndexError, OverflowError),
+    ) as error:
+        raise DataError(
+            f"{source} is not a whole zip archive ({error or 'cut short'}). Download it again, or "
+            "remove it."
+        ) from None
+
+
+def _refuse_harmful(archive: zipfile.ZipFile, source: Source) -> None:
+    """No path that leaves the archive, no password, no bomb."""
+    for info in archive.infolist():
+        name = info.filename.replace("\\", "/")
+        if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):
+            raise DataError(
+                f"{source} holds {info.filename!r}, a path that leads out of the archive. Nothing "
+                "was unpacked. Get the file from the organiser again."
+            )
+        if info.flag_bits & 0x1:
+            raise DataError(
+                f"{source}: {info.filename!r} is locked with a password. Unpack the archive with "
+                "the password, and put the files in its place."
+            )
+    infos = archive.infolist()
+    unpacked, packed = (sum(i.file_size for i in infos), sum(i.compress_size for i in infos))
+    refuse_bomb(unpacked, packed, source)
+
+
+def refuse_bomb(unpacked: int, packed: int, source: Source) -> None:
+    """More than 8 GB, or more than 1 GB out of less than a two-hundredth of it."""
+    if unpacked > MOST_BYTES or (unpacked > BOMB_BYTES and unpacked > BOMB_RATIO * packed):
+        raise DataError(
+            f"{source} unpacks to {unpacked / 1e9:.1f} GB or more from {packed / 1e6:.1f} MB; "
+            f"allowed are {MOST_BYTES / 1e9:.0f} GB, and {BOMB_RATIO} times its size above "
+            f"{BOMB_BYTES / 1e9:.0f} GB. Unpack it yourself if you trust it, and put only the "
+            "tables there."
+        )
+
+
+def _drained(stream: IO[bytes] | gzip.GzipFile, source: Source, packed: int) -> bytes:
+    """All that the stream unpacks to, in chunks: the size that an archive declares may be a lie."""
+    chunks, size = [], 0
+    for chunk in iter(partial(stream.read, CHUNK), b""):
+        chunks.append(chunk)
+        size += len(chunk)
+        refuse_bomb(size, packed, source)
+    return b"".join(chunks)
+
+
+def _gunzipped(data: bytes, source: Source) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            return _drained(stream, source, len(data))
+    except (OSError, EOFError, zlib.error, struct.error) as error:
+        raise DataError(
+            f"{source} is not a whole gzip file ({error or 'cut short'}). Download it again."
+        ) from None

@@ -1,0 +1,74 @@
+"""The bytes that were packed come out, or one clear sentence and nothing that does harm."""
+
+import gzip
+import hashlib
+import struct
+
+import pytest
+
+from pipeline import archives
+from pipeline.archives import Source, checksum, content, members
+from tests.test_reading import TABLE, archived, message
+
+
+@pytest.fixture
+def write(tmp_path):
+    """write(name, content, *members) -> the source in a fresh folder."""
+
+    def write(name: str, data: bytes, *inner: str) -> Source:
+        (tmp_path / name).write_bytes(data)
+        return Source(tmp_path / name, inner)
+
+    return write
+
+
+def test_bytes_come_out_as_they_were_packed(write):
+    packed = archived({"t.csv.gz": gzip.compress(TABLE)})
+    assert content(write("t.zip", packed, "t.csv.gz")) == TABLE
+    nested = archived({"t.zip": packed})
+    assert content(write("all.zip", nested, "t.zip", "t.csv.gz")) == TABLE
+
+
+def test_members_are_sorted_and_leave_out_folders_and_hidden_files(write):
+    names = ("b.csv", "a/", "a/c.txt", "__MACOSX/b.csv", ".hidden/b.csv", "a/.b.csv")
+    found = members(write("t.zip", archived(dict.fromkeys(names, b""))))
+    assert [source.members for source in found] == [("a/c.txt",), ("b.csv",)]
+
+
+def test_a_locked_zip_is_refused(write):
+    data = bytearray(archived({"t.csv": TABLE}))
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1  # bit 0 of the flags: encrypted (APPNOTE 4.4.4)
+
+    assert "locked with a password" in message(content, write("t.zip", bytes(data), "t.csv"))
+
+
+@pytest.mark.parametrize("wrap", ["zip", "csv.gz"])
+def test_a_bomb_is_refused(write, monkeypatch, wrap):
+    table = b"a,b\n" + b"1,2\n" * 10**6
+    if wrap == "zip":
+        source = write("t.zip", archived({"t.csv": table}), "t.csv")
+    else:
+        source = write("t.csv.gz", gzip.compress(table))
+    assert content(source) == table  # 4 MB may shrink as much as they like
+
+    monkeypatch.setattr(archives, "BOMB_BYTES", 10**6)
+    assert "unpacks to" in message(content, source)
+
+    monkeypatch.setattr(archives, "BOMB_RATIO", 10**6)
+    monkeypatch.setattr(archives, "MOST_BYTES", 10**6)
+    assert "unpacks to" in message(content, source)
+
+
+def test_a_zip_that_lies_about_its_size_is_not_unpacked_beyond_it(write):
+    data = bytearray(archived({"t.csv": TABLE * 1000}))
+    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        struct.pack_into("<L", data, data.index(signature) + offset, 100)  # uncompressed size
+
+    text = message(content, write("t.zip", bytes(data), "t.csv"))
+    assert "not a whole zip archive" in text
+
+
+def test_checksum_is_sha256(write, tmp_path):
+    assert checksum(write("t.csv", TABLE).path) == hashlib.sha256(TABLE).hexdigest()
+    assert "no such file" in message(checksum, tmp_path / "none.csv")
