@@ -6,6 +6,7 @@ inside a zip, or a gzipped CSV. What comes out holds three kinds of column: int6
 
 import csv
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -236,12 +237,12 @@ def _decoded(data: bytes, source: Source) -> str:
 def _header(text: str, source: Source) -> tuple[str, list[str]]:
     """Separator and column names."""
     line = io.StringIO(text, newline="").readline()
-    if line.lstrip().lower().startswith(("<!doctype", "<html", "<?xml")):
+    if re.match(r"\s*<(!doctype|html|\?xml)[\s>]", line, re.IGNORECASE):
         raise DataError(
             f"{source} is a web page, not a CSV; often it is the organiser's log-in page. Log in "
             "and download the file again."
         )
-    if line.lstrip().startswith(("{", "[{", "[[")):
+    if _is_json(text):
         raise DataError(f"{source} is JSON, not a CSV. Save the table as CSV (UTF-8).")
     try:
         heads = {separator: _head(text, separator) for separator in ",;\t"}
@@ -254,6 +255,17 @@ def _header(text: str, source: Source) -> tuple[str, list[str]]:
     ]
     _refuse_twins(names, source)
     return separator, names
+
+
+def _is_json(text: str) -> bool:
+    """A mapping, or a list of mappings or lists; a header may well begin with a brace."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return False
+    return bool(value) and (isinstance(value, dict) or isinstance(value[0], dict | list))
 
 
 def _head(text: str, separator: str) -> list[list[str]]:

@@ -1,8 +1,13 @@
 """What many tests need: one small finished run, made once."""
 
 import pytest
+from hypothesis import settings
 
 from tests.project import Project, copy_project
+
+# the same examples every time: a test that fails, fails for everybody
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
