@@ -40,7 +40,7 @@ ifneq ($(wildcard pipeline/competitions/$(C).toml),)
 LIST = find -L $(RAW) -type f -exec stat -L
 LISTING := $(shell { $(LIST) -c '%n %s %Y' {} + || $(LIST) -f '%N %z %m' {} +; } 2>/dev/null | sort | cksum)
 ifneq ($(LISTING),$(shell cat $(SNAPSHOTS)/raw 2>/dev/null))
-$(shell mkdir -p $(SNAPSHOTS) && echo '$(LISTING)' >$(SNAPSHOTS)/raw)
+$(shell { mkdir -p $(SNAPSHOTS) && echo '$(LISTING)' >$(SNAPSHOTS)/raw; } 2>/dev/null)
 endif
 endif
 include $(SNAPSHOTS)/models.mk
@@ -130,13 +130,14 @@ new: | $(VENV)/installed ## start a competition: make new NAME=titanic FROM=~/Do
 fetch: | $(VENV)/installed ## download the openly licensed airline survey (OpenML 46920)
 	@$(PIPELINE) fetch
 
-dashboard: | $(VENV)/installed ## watch the tuning in a browser, on 127.0.0.1
-	@$(PIPELINE) dashboard $(C)
+dashboard: | $(VENV)/installed ## watch the tuning in a browser, on 127.0.0.1 (PORT=8080)
+	@$(PIPELINE) dashboard $(C) $(if $(PORT),--port $(PORT))
 
 watch: ## open the report of the last run in a browser
 	@test -e $(BUILD)/evaluate/report.html || { echo "error: there is no report of $(C) yet. Run \
 	'make C=$(C) all' first." >&2; exit 2; }
-	@$(PYTHON) -m webbrowser "file://$(CURDIR)/$(BUILD)/evaluate/report.html"
+	@echo "$(BUILD)/evaluate/report.html"
+	@$(PYTHON) -m webbrowser "file://$(CURDIR)/$(BUILD)/evaluate/report.html" >/dev/null
 
 test: check ## set up, check the code and run all tests
 	@$(VENV)/bin/python -m pytest

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,43 +45,79 @@ class Folder:
         return sorted(file.name.removesuffix(suffix) for file in self.path.glob(f"*{suffix}"))
 
     def write_table(self, name: str, frame: "pd.DataFrame") -> None:
-        frame.to_parquet(self._new(f"{name}.parquet"), index=False, compression="zstd")
+        with self._writing(f"{name}.parquet") as path:
+            frame.to_parquet(path, index=False, compression="zstd")
 
     def read_table(self, name: str, columns: list[str] | None = None) -> "pd.DataFrame":
         import pandas as pd
 
-        return pd.read_parquet(self.path / f"{name}.parquet", columns=columns)
+        with self._reading(f"{name}.parquet") as path:
+            return pd.read_parquet(path, columns=columns)
 
     def write_array(self, name: str, array: np.ndarray) -> None:
-        np.save(self._new(f"{name}.npy"), array, allow_pickle=False)
+        with self._writing(f"{name}.npy") as path:
+            np.save(path, array, allow_pickle=False)
 
     def read_array(self, name: str) -> np.ndarray:
         """Memory-mapped and read-only: only the pages that are touched are loaded."""
-        return np.load(self.path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        with self._reading(f"{name}.npy") as path:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
 
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Several arrays in one NPZ (uncompressed, so that equal arrays are equal bytes)."""
-        with self._new(f"{name}.npz").open("wb") as file:
+        with self._writing(f"{name}.npz") as path, path.open("wb") as file:
             np.savez(file, **dict(arrays), allow_pickle=False)
 
     def read_arrays(self, name: str) -> dict[str, np.ndarray]:
-        with np.load(self.path / f"{name}.npz", allow_pickle=False) as arrays:
+        with (
+            self._reading(f"{name}.npz") as path,
+            np.load(path, allow_pickle=False) as arrays,
+        ):
             return dict(arrays)
 
     def write_json(self, name: str, value: Any) -> None:
         self.write_text(f"{name}.json", to_json(value))
 
     def read_json(self, name: str) -> Any:
-        return json.loads(self.read_text(f"{name}.json"))
+        with self._reading(f"{name}.json") as path:
+            return json.loads(path.read_text(encoding="utf-8"))
 
     def write_text(self, filename: str, text: str) -> None:
-        self._new(filename).write_text(text, encoding="utf-8", newline="\n")
+        with self._writing(filename) as path:
+            path.write_text(text, encoding="utf-8", newline="\n")
 
     def read_text(self, filename: str) -> str:
-        return (self.path / filename).read_text(encoding="utf-8")
+        with self._reading(filename) as path:
+            return path.read_text(encoding="utf-8")
 
     def write_bytes(self, filename: str, content: bytes) -> None:
-        self._new(filename).write_bytes(content)
+        with self._writing(filename) as path:
+            path.write_bytes(content)
+
+    @contextlib.contextmanager
+    def _writing(self, filename: str) -> Iterator[Path]:
+        """Hand out the path; an OSError then names it, and NumPy's short write is a full disk."""
+        path = self._new(filename)
+        try:
+            yield path
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            code = error.errno or errno.ENOSPC
+            raise OSError(code, os.strerror(code), str(path)) from error
+
+    @contextlib.contextmanager
+    def _reading(self, filename: str) -> Iterator[Path]:
+        """Hand out the path of a file that an earlier stage wrote whole."""
+        path = self.path / filename
+        try:
+            yield path
+        except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile):
+            state = "damaged" if path.exists() else "missing"
+            raise DataError(
+                f"{path}: this artifact of an earlier stage is {state}. "
+                f"Delete {self.path} and run make again."
+            ) from None
 
     def _new(self, filename: str) -> Path:
         self.path.mkdir(parents=True, exist_ok=True)

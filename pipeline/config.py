@@ -23,7 +23,7 @@ from pydantic import (
 
 from pipeline.contract import Column
 from pipeline.errors import SettingsError
-from pipeline.metrics import METRICS
+from pipeline.metrics import METRICS, get_metric
 
 COMPETITIONS = Path(__file__).parent / "competitions"
 MODELS = Path(__file__).parent / "models"
@@ -230,6 +230,9 @@ def _experiment(table: dict[str, Any], where: str) -> Experiment:
             f"allowed names are {', '.join(model_names())}."
         )
     experiment = validate(Experiment, {**table, "models": {}}, where)
+    asked = experiment.competition
+    if asked.task and asked.metric:
+        get_metric(asked.metric, asked.task, f"{where}: [competition] metric")
     checked = {model: _model_settings(model, models[model], where) for model in sorted(models)}
     return experiment.model_copy(update={"models": checked})
 

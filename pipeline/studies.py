@@ -3,6 +3,7 @@
 import fcntl
 import io
 import logging
+import socket
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,17 +55,16 @@ def open_journal(path: Path) -> JournalStorage:
 
 
 def open_study(
-    journal: Path, name: str, settings: Tune, steps: int, baseline: dict[str, Any]
+    journal: Path, name: str, settings: Tune, baseline: dict[str, Any], *, greater_is_better: bool
 ) -> optuna.Study:
-    """The study of this name, new or as far as it came; less is better.
+    """The study of this name, new or as far as it came.
 
-    `steps` is the number of folds, each of which can end in pruning. `baseline` is kept beside the
-    study for whoever looks at it in the dashboard.
+    `baseline` is kept beside the study for whoever looks at it in the dashboard.
     """
     study = optuna.create_study(
         storage=open_journal(journal),
         study_name=name,
-        direction="minimize",
+        direction="maximize" if greater_is_better else "minimize",
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(
             n_startup_trials=settings.pruning_warmup, n_warmup_steps=0, interval_steps=1
@@ -72,7 +72,6 @@ def open_study(
     )
     if not study.user_attrs:
         study.set_user_attr("settings before tuning", baseline)
-        study.set_user_attr("folds", steps)
     return study
 
 
@@ -117,17 +116,21 @@ def next_trial(
     return trial, suggest(trial)
 
 
-def evaluate_trial(study: optuna.Study, trial: optuna.Trial, losses: Iterator[float]) -> None:
-    """Report the mean loss after each fold, in order, and stop where it is hopeless."""
+def evaluate_trial(study: optuna.Study, trial: optuna.Trial, scores: Iterator[float]) -> float:
+    """Report the mean score after each fold, in order, and stop where it is hopeless.
+
+    Returns the mean over the folds that were judged.
+    """
     total, mean = 0.0, float("nan")
-    for step, loss in enumerate(losses):
-        total += loss
+    for step, score in enumerate(scores):
+        total += score
         mean = total / (step + 1)
         trial.report(mean, step)
         if trial.should_prune():
             study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
-            return
+            return mean
     study.tell(trial, mean, skip_if_finished=True)
+    return mean
 
 
 def serve_dashboard(journal: Path, port: int) -> None:
@@ -140,11 +143,14 @@ def serve_dashboard(journal: Path, port: int) -> None:
     from optuna_dashboard import run_server
 
     logging.getLogger("optuna_dashboard").setLevel(logging.ERROR)
-    print(f"optuna-dashboard: http://127.0.0.1:{port}/  (Ctrl-C ends it)", flush=True)
     try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+        print(f"optuna-dashboard: http://127.0.0.1:{port}/  (Ctrl-C ends it)", flush=True)
         run_server(open_journal(journal), host="127.0.0.1", port=port)
     except OSError as error:
         raise DataError(
             f"127.0.0.1:{port}: {error.strerror}; another program listens there. "
-            "Choose another port with `--port`."
+            "Choose another one: make dashboard PORT=8081."
         ) from None

@@ -1,5 +1,6 @@
 """An output appears whole or not at all, and one run at a time works on a competition."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -7,10 +8,11 @@ import signal
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.artifacts import Folder, Workspace, replace_folder, to_json, write_atomically
-from pipeline.errors import BusyError
+from pipeline.errors import BusyError, DataError
 
 
 @pytest.fixture
@@ -119,3 +121,42 @@ def test_digest_is_that_of_done(workspace):
         pass
     done = workspace.build / "train" / "linear" / "DONE"
     assert workspace.digest("train/linear") == json.loads(done.read_text())["digest"] == "abc"
+
+
+@pytest.mark.parametrize(
+    ("write", "read", "filename"),
+    [
+        (lambda f: f.write_array("x", np.arange(9)), lambda f: f.read_array("x"), "x.npy"),
+        (
+            lambda f: f.write_arrays("x", {"a": np.arange(9)}),
+            lambda f: f.read_arrays("x"),
+            "x.npz",
+        ),
+        (lambda f: f.write_json("x", [1, 2]), lambda f: f.read_json("x"), "x.json"),
+        (
+            lambda f: f.write_table("x", pd.DataFrame({"a": [1, 2]})),
+            lambda f: f.read_table("x"),
+            "x.parquet",
+        ),
+    ],
+)
+def test_a_damaged_or_missing_artifact_is_told_in_one_sentence(tmp_path, write, read, filename):
+    folder, path = Folder(tmp_path), tmp_path / filename
+    write(folder)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=f"{filename}: this artifact .* is damaged"):
+        read(folder)
+    path.unlink()
+    with pytest.raises(DataError, match=f"{filename}: this artifact .* is missing"):
+        read(folder)
+
+
+def test_a_short_write_of_numpy_is_a_full_disk_at_a_named_file(tmp_path, monkeypatch):
+    def short(*arguments, **options):
+        raise OSError("40641 requested and 32736 written")
+
+    monkeypatch.setattr(np, "save", short)
+    with pytest.raises(OSError, match="No space left") as caught:
+        Folder(tmp_path).write_array("x", np.arange(9))
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.filename == str(tmp_path / "x.npy")

@@ -108,6 +108,18 @@ def test_equal_weights_win_a_tie(rng, tmp_path):
     assert about["weights"] == {"a": 0.5, "b": 0.5}
 
 
+def test_a_method_that_is_worse_by_the_asked_metric_is_not_kept(rng):
+    y = rng.integers(2, size=4000)
+    timid = np.where(y == 1, 0.501, 0.499)  # right every time, and sure of nothing
+    wrong = rng.random(4000) < 0.02
+    bold = np.where(wrong, 1 - y, y) * 0.9 + 0.05
+    judged = {name: np.column_stack([1 - p, p]) for name, p in (("equal", timid), ("greedy", bold))}
+    kept, contests = stage.choose(METRICS["accuracy"], y, judged)
+    assert kept == "equal"
+    assert contests["greedy"]["gain"] > 2 * contests["greedy"]["standard_error"]
+    assert stage.choose(LOG_LOSS, y, judged)[0] == "greedy"
+
+
 def test_a_useless_model_loses_its_weight(rng, tmp_path):
     y = rng.integers(2, size=1000)
     useless = np.full((1000, 2), 0.5) + rng.normal(scale=0.3, size=(1000, 1)) * [1, -1]

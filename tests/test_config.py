@@ -25,6 +25,10 @@ MODEL = "[models.linear]\n"
         ("[blend]\nl2 = nan\n" + MODEL, r"\[blend\] l2: found nan"),
         ("split = 3\n" + MODEL, r"\[split\]: found 3, but it should be a table"),
         ("[competition]\nmetric = 'auc'\n" + MODEL, r"metric: found 'auc'.*accuracy.*roc_auc"),
+        (
+            "[competition]\ntask = 'binary'\nmetric = 'rmse'\n" + MODEL,
+            r"metric: found 'rmse', but the target is a binary one",
+        ),
         ("[models.gpt]\n", r"no model 'gpt'; allowed are .*lightgbm, linear, logistic"),
         ("[models.linear]\nl3 = 1\n", r"\[models.linear\] l3: .*allowed are trials.*l2"),
         ("[models.linear]\nl2 = -1\n", r"\[models.linear\] l2: found -1"),

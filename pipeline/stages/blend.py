@@ -1,5 +1,7 @@
 """Combine the models by their out-of-fold predictions, judged on rows the weights never saw."""
 
+from typing import Any
+
 import numpy as np
 
 from pipeline import blending, metrics
@@ -10,6 +12,11 @@ from pipeline.progress import Progress
 
 # the simpler one first: a later one must be better by more than noise
 METHODS = ("equal", "greedy", "stack")
+RULE = (
+    "The simplest way is kept (equal weights, then greedy selection, then the stacker), unless "
+    "a later one is better in {judge} by more than two standard errors of the paired difference "
+    "and not worse in {metric}."
+)
 
 
 def run(
@@ -32,10 +39,16 @@ def run(
     judged = {
         method: cross_fitted(method, settings, metric, y, predictions, numbers) for method in tried
     }
-    method = choose(metric, y, judged)
+    method, contests = choose(metric, y, judged)
     blend = blending.fit_blend(method, settings, metric, y, predictions)
     candidates = {name: _score(metric, y, judged[name]) for name in tried}
-    about = {"method": method, "metric": metric.name, "task": schema["task"]}
+    about: dict[str, Any] = {
+        "method": method,
+        "metric": metric.name,
+        "task": schema["task"],
+        "judged": contests,
+    }
+    about["rule"] = RULE.format(judge=judge_of(metric).label, metric=metric.label)
     blending.write_blend(out, blend, {**about, "candidates": candidates, **candidates[method]})
     out.write_array("oof", judged[method])
     tests = {name: train.folder(name).read_array("test") for name in names}
@@ -65,18 +78,32 @@ def cross_fitted(
     return blended
 
 
-def choose(metric: metrics.Metric, y: np.ndarray, judged: dict[str, np.ndarray]) -> str:
-    """The simplest method, unless another beats it by more than one standard error of the pair."""
-    # weights a class are no probabilities any more, so log loss would judge them wrongly
-    weighted = metric.name in blending.COUNT_CLASSES
-    judge = metric if weighted else metrics.smooth_metric(metric)
-    chosen, *others = judged
+def choose(
+    metric: metrics.Metric, y: np.ndarray, judged: dict[str, np.ndarray]
+) -> tuple[str, dict[str, Any]]:
+    """The method that RULE keeps, and how each contest with the one kept before it went."""
+    judge = judge_of(metric)
+    kept, *others = judged
+    contests: dict[str, Any] = {}
     for method in others:
-        gain = metrics.paired_difference(judge, y, judged[method], judged[chosen])
-        better = gain.score if judge.greater_is_better else -gain.score
-        if better > gain.standard_error:
-            chosen = method
-    return chosen
+        pair = metrics.paired_difference(judge, y, judged[method], judged[kept])
+        gain = pair.score if judge.greater_is_better else -pair.score
+        clear = gain > 2 * pair.standard_error
+        wins = clear and metric.loss(y, judged[method]) <= metric.loss(y, judged[kept])
+        verdict = "better" if wins else "not clearly better"
+        contests[method] = {
+            "against": kept,
+            "gain": gain,
+            "standard_error": pair.standard_error,
+            "verdict": verdict,
+        }
+        kept = method if wins else kept
+    return kept, contests
+
+
+def judge_of(metric: metrics.Metric) -> metrics.Metric:
+    """What contests are decided by: weights a class are no probabilities for log loss to judge."""
+    return metric if metric.name in blending.COUNT_CLASSES else metrics.smooth_metric(metric)
 
 
 def _score(metric: metrics.Metric, y: np.ndarray, prediction: np.ndarray) -> dict[str, float]:

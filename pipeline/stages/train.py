@@ -43,6 +43,8 @@ def run(
             task.advance()
     out.write_json("settings", chosen)
     score = _gather(load.read_array("y"), folds, metric, partial, out)
+    for fit_found in out.read_json("fits"):
+        progress.detail("repeat {repeat}, fold {fold}: {score}".format(**fit_found))
     progress.say(f"{metric.label} {score:.4f}, {len(folds)} fits  ({progress.seconds:.1f} s)")
 
 

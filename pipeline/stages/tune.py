@@ -45,8 +45,12 @@ def run(
     studies.abandon_running(study)
     _spend_budget(study, search, progress)
     _write_best(settings, study, out)
-    best = f"{search.metric.label} {study.best_value:.4f}"
-    progress.say(f"{best} after {len(studies.finished(study))} trials  ({progress.seconds:.1f} s)")
+    trials = studies.finished(study)
+    found = "none beat the TOML" if study.best_trial.number == trials[0].number else "improved"
+    progress.say(
+        f"{search.metric.label} {study.best_value:.4f} (mean of folds) after {len(trials)} trials, "
+        f"{found}  ({progress.seconds:.1f} s)"
+    )
 
 
 def join(
@@ -61,7 +65,10 @@ def join(
 ) -> None:
     """Help a search that runs in another process: the same study, until its budget is spent."""
     search = _Search(settings, load, split, encode)
-    _spend_budget(_open(search, journal, inputs_digest), search, progress)
+    added = 0
+    if settings.trials:
+        added = _spend_budget(_open(search, journal, inputs_digest), search, progress)
+    progress.say(f"added {added} trials to a budget of {settings.trials}")
 
 
 class _Search:
@@ -74,12 +81,12 @@ class _Search:
         self.settings, self.model = settings, models.module(settings.name)
         self.folds = [fold for fold in read_folds(split) if fold.repeat == 0]
         self.metric = judge(asked, load.read_array("y"), self.folds)
-        self.loss_of = functools.partial(
-            fold_loss, settings.name, load, encode, asked.name, self.metric.name
+        self.score_of = functools.partial(
+            fold_score, settings.name, load, encode, asked.name, self.metric.name
         )
 
-    def losses(self, chosen: dict[str, Any], parallel_map: Map) -> Iterator[float]:
-        return parallel_map(functools.partial(self.loss_of, chosen), self.folds)
+    def scores(self, chosen: dict[str, Any], parallel_map: Map) -> Iterator[float]:
+        return parallel_map(functools.partial(self.score_of, chosen), self.folds)
 
 
 def judge(asked: metrics.Metric, y: np.ndarray, folds: Sequence[Fold]) -> metrics.Metric:
@@ -90,7 +97,7 @@ def judge(asked: metrics.Metric, y: np.ndarray, folds: Sequence[Fold]) -> metric
     return metrics.smooth_metric(asked)
 
 
-def fold_loss(
+def fold_score(
     name: str,
     load: Folder,
     encode: Folder,
@@ -99,14 +106,14 @@ def fold_loss(
     chosen: dict[str, Any],
     fold: Fold,
 ) -> float:
-    """Fit on a fold's training rows; the loss on its validation rows."""
+    """Fit on a fold's training rows; the score on its validation rows."""
     view = read_view(encode, fold, models.module(name).VIEW)
     y = load.read_array("y")
     schema = load.read_json("schema")
     problem = models.describe(schema, view.columns, view.categorical, metric)
     model = models.build(name, chosen, problem)
     model.fit(view.train, y[fold.train])
-    return metrics.METRICS[judge].loss(y[fold.valid], model.predict(view.valid))
+    return metrics.METRICS[judge].score(y[fold.valid], model.predict(view.valid))
 
 
 def _open(search: _Search, journal: Path, inputs_digest: str) -> "optuna.Study":
@@ -116,14 +123,23 @@ def _open(search: _Search, journal: Path, inputs_digest: str) -> "optuna.Study":
     settings = search.settings
     identity = settings.model_dump(mode="json", exclude={"trials", "seconds"})
     name = f"{settings.name} {digest_of([identity, inputs_digest])[:8]}"
-    return studies.open_study(journal, name, settings, len(search.folds), dict(settings.model))
+    return studies.open_study(
+        journal,
+        name,
+        settings,
+        dict(settings.model),
+        greater_is_better=search.metric.greater_is_better,
+    )
 
 
-def _spend_budget(study: "optuna.Study", search: _Search, progress: Progress) -> None:
-    """Trials until their number or the seconds are used up, those of earlier runs counted in."""
+def _spend_budget(study: "optuna.Study", search: _Search, progress: Progress) -> int:
+    """Trials until their number or the seconds are used up, those of earlier runs counted in.
+
+    Returns how many this process added.
+    """
     from pipeline import studies
 
-    settings = search.settings
+    settings, label, added = search.settings, search.metric.label, 0
     with workers() as parallel_map, progress.task("trials", settings.trials) as task:
         for _ in studies.finished(study):
             task.advance()
@@ -131,9 +147,12 @@ def _spend_budget(study: "optuna.Study", search: _Search, progress: Progress) ->
             trial, chosen = studies.next_trial(
                 study, settings, settings.model, search.model.suggest
             )
-            losses = search.losses({**settings.model, **chosen}, parallel_map)
-            studies.evaluate_trial(study, trial, losses)
-            task.advance(f"best {search.metric.label} {study.best_value:.4f}")
+            scores = search.scores({**settings.model, **chosen}, parallel_map)
+            value = studies.evaluate_trial(study, trial, scores)
+            added += 1
+            task.advance(f"best {label} {study.best_value:.4f}")
+            progress.detail(f"trial {trial.number}: {label} {value:.4f}  {chosen}")
+    return added
 
 
 def _is_spent(study: "optuna.Study", settings: TuneStage) -> bool:

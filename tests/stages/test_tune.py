@@ -71,6 +71,14 @@ def test_a_search_in_two_parts_takes_the_path_of_one_in_a_single_part(folders, t
     assert one == other
 
 
+def test_a_metric_to_maximise_is_maximised_and_told_with_its_own_sign(folders, tmp_path):
+    chosen = settings(8, metric="roc_auc")
+    best = run(folders, tmp_path / "j.log", chosen, tmp_path / "out")
+    trials = Folder(tmp_path / "out").read_json("trials")
+    values = [trial["value"] for trial in trials if trial["state"] == "complete"]
+    assert 0.5 < best["value"] == max(values) <= 1
+
+
 def test_what_a_kill_leaves_behind_changes_nothing(folders, tmp_path):
     whole = run(folders, tmp_path / "whole.log", settings(6), tmp_path / "whole")
     journal = tmp_path / "killed.log"
