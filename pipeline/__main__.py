@@ -30,11 +30,13 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from pipeline.errors import UserError
+from pipeline.wording import count
 
 app = typer.Typer(
     help="From the organiser's files to a submission. `make all` runs everything; see `make help`.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # with it, --help lists itself as an option of type <bool>
     pretty_exceptions_enable=False,
 )
 CompetitionName = Annotated[str, typer.Argument(help="name of a TOML in pipeline/competitions")]
@@ -44,15 +46,18 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say more")]
 
 @app.command()
 def settings(
-    competition: CompetitionName,
+    competition: CompetitionName = "",
     preset: Annotated[str, typer.Option(help="one of the TOML's presets")] = "default",
     run_id: RunId = "",
 ) -> None:
-    """Check a competition's TOML and give each stage its own settings."""
+    """Check a TOML and give each stage its own settings."""
     from pipeline.artifacts import Workspace
     from pipeline.config import load_experiment
+    from pipeline.errors import SettingsError
     from pipeline.runner import write_snapshots
 
+    if not competition:  # `make C= all`
+        raise SettingsError("no competition is named. Say which, as in `make C=airline all`.")
     experiment = load_experiment(competition, preset)
     workspace = Workspace(Path.cwd(), competition)
     with workspace.locked(run_id or f"pid{os.getpid()}"):
@@ -93,7 +98,10 @@ def join(
     competition: CompetitionName,
     model: Annotated[str, typer.Argument(help="the model that another process is tuning")],
 ) -> None:
-    """Help `make tune` from another process: trials for the same study, within its budget."""
+    """Help `make tune` from another process.
+
+    Its trials go to the same study, within its budget.
+    """
     from pipeline.artifacts import Workspace
     from pipeline.progress import Progress
     from pipeline.runner import join_tuning
@@ -104,52 +112,69 @@ def join(
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="small letters, digits and _")],
-    source: Annotated[Path, typer.Option("--from", help="folder with the organiser's files")],
+    source: Annotated[str, typer.Option("--from", help="folder with the organiser's files")],
 ) -> None:
-    """Write a commented TOML for a new competition by looking at its files."""
+    """Write the TOML of a new competition from its files."""
     from pipeline.artifacts import Workspace, write_atomically
     from pipeline.config import COMPETITIONS
-    from pipeline.new import copy_raw, write_competition
+    from pipeline.new import copy_raw, refuse_nothing, write_competition
 
-    raw = Workspace(Path.cwd(), name).raw
-    text = write_competition(name, source, COMPETITIONS)
-    copy_raw(source, raw)
-    write_atomically(COMPETITIONS / f"{name}.toml", text)
-    print(f"wrote {COMPETITIONS / name}.toml, copied the files to {raw}\nnext: make C={name} all")
+    refuse_nothing(name, source)
+    folder, raw = Path(source).expanduser(), Workspace(Path.cwd(), name).raw
+    draft = write_competition(name, folder, COMPETITIONS)
+    copy_raw(folder, raw)
+    write_atomically(COMPETITIONS / f"{name}.toml", draft.text)
+    print(*draft.told, sep="\n")
+    print(f"wrote {_from_here(draft.path)}, copied the files to {_from_here(raw)}")
+    print(f"next: make C={name} all")
 
 
 @app.command()
 def predict(
     competition: CompetitionName,
-    file: Annotated[Path, typer.Argument(help="rows to score: CSV, zip, gz or parquet")],
-    out: Annotated[Path | None, typer.Option(help="default: <FILE>.predictions.csv")] = None,
+    file: Annotated[
+        Path, typer.Argument(help="rows to score: CSV, zip, gz, parquet, or archive.zip/member")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="default: submissions/<competition>/predictions/<FILE>.predictions.csv"),
+    ] = None,
 ) -> None:
-    """Score new rows with the saved blend: the same checks, the same encoders."""
+    """Score new rows with the saved blend.
+
+    The checks and the encoders are those of the run.
+    """
     from pipeline.artifacts import Workspace
+    from pipeline.config import COMPETITIONS, read_toml
     from pipeline.predictor import predict_file
 
-    target = out or file.with_name(f"{file.name.partition('.')[0]}.predictions.csv")
-    rows = predict_file(Workspace(Path.cwd(), competition), file, target)
-    print(f"wrote {target}: {rows:,} rows")
+    read_toml(COMPETITIONS / f"{competition}.toml")  # a name that is not there is told
+    scored = predict_file(Workspace(Path.cwd(), competition), file, out)
+    print(f"wrote {_from_here(scored.target)}: {count(scored.rows, 'row')}")
+    for note in scored.notes:
+        print(f"note: {note}")
 
 
-@app.command()
+# a score may be negative: -1 is a value, not an option
+@app.command(context_settings={"ignore_unknown_options": True})
 def score(
-    file: Annotated[Path, typer.Argument(help="a submission in submissions/<competition>/")],
-    value: Annotated[float, typer.Argument(help="what the leaderboard says")],
+    file: Annotated[Path, typer.Argument(help="a submission: its path, or its bare name")],
+    value: Annotated[str, typer.Argument(help="what the leaderboard says")],
 ) -> None:
     """Keep a submission's leaderboard score in the ledger."""
     from pipeline.artifacts import Workspace, to_json, write_atomically
-    from pipeline.ledger import FILENAME, read, record_score, scored
+    from pipeline.ledger import FILENAME, find, parse_score, read, record_score, scored
 
-    competition = file.resolve().parent.name
+    number = parse_score(value)
+    path = find(file, Workspace(Path.cwd(), "").submissions)
+    competition = path.resolve().parent.name
     workspace = Workspace(Path.cwd(), competition)
     with workspace.locked(f"pid{os.getpid()}"):
-        entry = record_score(file, value)
-        known = to_json(scored(read(file.parent / FILENAME)))
+        entry = record_score(path, number)
+        known = to_json(scored(read(path.parent / FILENAME)))
         write_atomically(workspace.settings.path / "scores.json", known)
     print(
-        f"{file.name}: leaderboard {value}, cross-validation {entry.get('score')}. "
+        f"{path.name}: leaderboard {number}, cross-validation {entry.get('score')}. "
         f"`make C={competition} evaluate` draws it into the report."
     )
 
@@ -159,7 +184,10 @@ def fetch(
     folder: Annotated[Path, typer.Option(help="where to write")] = Path("data/raw/airline"),
     seed: Annotated[int, typer.Option(help="of the 3,000 / 2,000 split")] = 0,
 ) -> None:
-    """Download the open airline survey (OpenML 46920, CC0) and cut a 3,000/2,000 split."""
+    """Download the open airline survey (OpenML 46920).
+
+    It is under CC0, and is split into 3,000 rows for train and 2,000 for test.
+    """
     from pipeline.fetch import fetch_airline
 
     fetch_airline(folder, seed)
@@ -171,11 +199,17 @@ def dashboard(
     competition: CompetitionName,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
 ) -> None:
-    """Open optuna-dashboard on the competition's studies, on 127.0.0.1 alone."""
+    """Open optuna-dashboard on 127.0.0.1 alone."""
     from pipeline.artifacts import Workspace
     from pipeline.studies import serve_dashboard
 
     serve_dashboard(Workspace(Path.cwd(), competition).journal, port)
+
+
+def _from_here(path: Path) -> Path:
+    """As one would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 @contextlib.contextmanager

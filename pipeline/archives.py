@@ -105,10 +105,7 @@ def _stored(source: Source) -> bytes:
         if member not in archive.namelist():
             names = [name for name in archive.namelist() if is_table(name) and not is_hidden(name)]
             held = listed([Source(Path(name)) for name in names])
-            raise DataError(
-                f"{source}: no such member of the zip; found {held}. "
-                "Correct the name in the competition's TOML."
-            )
+            raise DataError(f"{source}: no such member of the zip; found {held}. Correct the name.")
         with archive.open(member) as stream:
             return _drained(stream, source, archive.getinfo(member).compress_size)
 

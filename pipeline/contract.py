@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FIRST_ROW = 2
 MOST_LINES = 20
 MOST_NAMES = 5
+REMEDY = "Correct the file, or widen [load.columns] in the competition's TOML"
 ROWS_EXPLAINED = "rows are counted as in a spreadsheet, the header is row 1"
 
 
@@ -78,10 +79,12 @@ class Column(BaseModel):
         return fit
 
 
-def check(frame: "pd.DataFrame", columns: Mapping[str, Column], where: str) -> None:
+def check(
+    frame: "pd.DataFrame", columns: Mapping[str, Column], where: str, remedy: str = REMEDY
+) -> None:
     """Every value is what the contract allows, or one error tells of all that are not.
 
-    where: the table's name or file, for the message.
+    where: the table's name or file, for the message; remedy: what to do, without its full stop.
     """
     found = _violations(frame, columns)
     absent = [name for name in columns if name not in frame]
@@ -99,7 +102,7 @@ def check(frame: "pd.DataFrame", columns: Mapping[str, Column], where: str) -> N
     raise DataError(
         f"{where}: {' and '.join(counts)} against the data contract ({ROWS_EXPLAINED})."
         f"{_listed(lines, len(found) + len(absent))}\n"
-        "Correct the file, or widen [load.columns] in the competition's TOML."
+        f"{remedy}."
     )
 
 
@@ -187,10 +190,11 @@ def check_target(target: "pd.Series", task: Literal["binary", "multiclass", "reg
 
 def _target_problem(target: "pd.Series", task: str) -> tuple[str, str]:
     """What is wrong with the target and what to do; two empty strings if nothing is."""
-    other = "Correct the file, or name the right column in [load] target of the competition's TOML."
+    name_it = "or name the right column in [load] target of the competition's TOML."
+    other = f"Correct the file, {name_it}"
     missing = target.index[target.isna()]
     if len(missing):
-        return f"is missing in {_rows(missing)}", f"Fill in or remove these rows. {other}"
+        return f"is missing in {_rows(missing)}", f"Fill in or remove these rows, {name_it}"
     values = target.unique()
     if len(values) < 2:
         return f"has one value only, {_shown(values[0])}; at least two are needed", other

@@ -12,8 +12,11 @@ from typing import Any
 
 from pipeline.artifacts import write_atomically
 from pipeline.errors import DataError, SettingsError
+from pipeline.metrics import METRICS
+from pipeline.wording import some
 
 FILENAME = "ledger.jsonl"
+MOST_NAMED = 12  # in a message
 NUMBERS = ("score", "standard_error", "leaderboard")
 
 
@@ -39,24 +42,80 @@ def append(path: Path, entry: Mapping[str, Any]) -> bool:
     return True
 
 
-def record_score(path: Path, score: float) -> dict[str, Any]:
-    """Fill in what the leaderboard said of submissions/<c>/<file>; returns the changed entry."""
+def find(file: Path, submissions: Path) -> Path:
+    """The submission meant by a path, or by a bare name that a ledger in `submissions`/*/ knows.
+
+    Raises DataError where no ledger knows it.
+    """
+    if len(file.parts) > 1 or (file.parent / FILENAME).exists():
+        ledgers = [file.parent / FILENAME]
+    else:
+        ledgers = sorted(submissions.glob(f"*/{FILENAME}"))
+    known = [ledger.with_name(entry["file"]) for ledger in ledgers for entry in read(ledger)]
+    for path in known:
+        if path.name == file.name:
+            return path
+    where = some([str(ledger) for ledger in ledgers], MOST_NAMED) or f"{submissions}/*/{FILENAME}"
+    names = some([path.name for path in known], MOST_NAMED) or "none"
+    raise DataError(
+        f"{file}: {where} has no submission of this name; known are: {names}. "
+        "Give the path that `submit` printed."
+    )
+
+
+def parse_score(text: str) -> float:
+    """What a person types -> the score. Raises SettingsError naming what is no finite number."""
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
     if not math.isfinite(score):
         raise SettingsError(
-            f"score: found {score}, allowed are finite numbers. "
+            f"score: found {text!r}, allowed are finite numbers such as 0.941. "
             "Give the number that the leaderboard shows."
         )
+    return score
+
+
+def record_score(path: Path, score: float) -> dict[str, Any]:
+    """Fill in what the leaderboard said of submissions/<c>/<file>; returns the changed entry."""
+    path = find(path, path.parent.parent)
     ledger = path.parent / FILENAME
     entries = read(ledger)
-    changed = [{**e, "leaderboard": float(score)} for e in entries if e["file"] == path.name]
-    if not changed:
-        known = ", ".join(str(entry["file"]) for entry in entries) or "none"
+    entry = next(entry for entry in reversed(entries) if entry["file"] == path.name)
+    if entry.get("simulated"):
         raise DataError(
-            f"{path}: {ledger} has no submission of this name; known are: {known}. "
-            "Give the path that `submit` printed."
+            f"{path}: this answers SIMULATED data, so no leaderboard has judged it. "
+            "Give the score of a submission made from the organiser's files."
         )
-    _write(ledger, [changed[-1] if entry["file"] == path.name else entry for entry in entries])
-    return changed[-1]
+    _refuse_impossible(score, str(entry.get("metric")))
+    changed = {**entry, "leaderboard": float(score)}
+    _write(ledger, [changed if entry["file"] == path.name else entry for entry in entries])
+    return changed
+
+
+def _refuse_impossible(score: float, metric: str) -> None:
+    """A metric that is not known allows every finite number."""
+    parse_score(str(score))
+    low, high = bounds(metric)
+    if low <= score <= high:
+        return
+    allowed = f"{low:g} to {high:g}" if math.isfinite(low + high) else ""
+    allowed = allowed or (f"{low:g} or more" if math.isfinite(low) else f"{high:g} or less")
+    meant = f"; did you mean {score / 100:.10g}?" if high == 1 and 1 < score <= 100 else "."
+    raise SettingsError(
+        f"score: found {score:.10g}, allowed are {allowed} for {metric}{meant} If the competition "
+        "is judged otherwise, correct [competition] metric in its TOML."
+    )
+
+
+def bounds(metric: str) -> tuple[float, float]:
+    """The smallest and the greatest score that a metric can give."""
+    if metric == "r2":
+        return -math.inf, 1.0
+    if metric not in METRICS:
+        return -math.inf, math.inf
+    return 0.0, 1.0 if METRICS[metric].greater_is_better else math.inf
 
 
 def scored(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

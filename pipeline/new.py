@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pydantic.fields import FieldInfo
 
+RESERVED = ("all",)  # `make C=all all` reads like a slip
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 MOST_CATEGORIES = 20  # more of them are too many to list
 FOLDS = 5
@@ -48,10 +49,20 @@ class Found:
     tables: schema.Tables
     roles: schema.Roles
     target_found: str
+    guessed: bool
     drop: tuple[str, ...]
 
 
-def write_competition(name: str, source: Path, folder: Path) -> str:
+@dataclass(frozen=True)
+class Draft:
+    """A competition's TOML, where it belongs, and a line on each thing that was found."""
+
+    path: Path
+    text: str
+    told: tuple[str, ...]
+
+
+def write_competition(name: str, source: Path, folder: Path) -> Draft:
     """A commented TOML for the files in `source`; nothing is written to disk.
 
     Raises SettingsError for a name that is not allowed, or taken in `folder`; DataError for files
@@ -61,15 +72,23 @@ def write_competition(name: str, source: Path, folder: Path) -> str:
     sources = reading.find_files(source)
     frames = {role: reading.read_table(table) for role, table in sources.items()}
     found = look(schema.Tables(frames["train"], frames["test"], frames.get("sample")))
+    path = folder / f"{name}.toml"
+    names = {role: _file_name(table) for role, table in sources.items()}
+    return Draft(path, _toml(name, found, names), _told(found, path))
+
+
+def _toml(name: str, found: Found, files: Mapping[str, str]) -> str:
     task = found.roles.task
     return "\n".join(
         (
+            _comment(f"{name}: written by looking at its files. It runs as it is:"),
+            f"#     make C={name} all",
             _comment(
-                f"{name}: written by looking at its files. `make C={name} all` runs it as it is. "
                 "A line such as '# key = value' is a default: take the '# ' off to change it."
             ),
+            "",
             _competition(name, found),
-            _load(found, {role: _file_name(table) for role, table in sources.items()}),
+            _load(found, files),
             _contract(found),
             _table("explore", config.Explore),
             _table("split", config.Split, _splitting(found)),
@@ -84,21 +103,35 @@ def write_competition(name: str, source: Path, folder: Path) -> str:
     )
 
 
+def _told(found: Found, path: Path) -> tuple[str, ...]:
+    """What was found, a line each, and which of it the organiser's page must confirm."""
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    metric, why = _metric(found)
+    target = f"; check [load] target in {shown}" if found.guessed else ""
+    return (
+        found.target_found + target,
+        found.roles.found[1],
+        found.roles.found[2],
+        f"metric {metric}: GUESSED, {why}; check [competition] metric in {shown}",
+    )
+
+
 def look(tables: schema.Tables) -> Found:
     """Who is who in the tables; where the target cannot be told, the last column is guessed."""
     try:
         roles = schema.find_roles(tables, config.LoadStage())
-        target_found = roles.found[0]
+        target_found, guessed = roles.found[0], False
     except schema.UnknownTarget:
         names = schema.column_names(tables.train)
         missing = [name for name in names if name not in tables.test]
         roles = schema.find_roles(tables, config.LoadStage(target=(missing or names)[-1]))
-        target_found = f"target {roles.target!r}: a GUESS, the files leave it open"
+        target_found = f"target {roles.target!r}: GUESSED, the files leave it open"
+        guessed = True
     schema.find_form(tables, roles)
     sides = (schema.column_names(tables.train), schema.column_names(tables.test))
     kept = {*sides[0]} & {*sides[1]} | {roles.target, roles.id}
     drop = dict.fromkeys(name for side in sides for name in side if name not in kept)
-    return Found(tables, roles, target_found, tuple(drop))
+    return Found(tables, roles, target_found, guessed, tuple(drop))
 
 
 def copy_raw(source: Path, raw: Path) -> None:
@@ -132,11 +165,28 @@ def _copy(path: Path, target: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def refuse_nothing(name: str, source: str) -> None:
+    """Without a name and a folder there is nothing to start."""
+    if not (name and source):
+        absent = " and ".join(
+            what for what, given in (("name", name), ("folder", source)) if not given
+        )
+        raise SettingsError(
+            f"a new competition needs a name and the folder of its files; found no {absent}. "
+            "Say `make new NAME=titanic FROM=~/Downloads/titanic`."
+        )
+
+
 def _refuse_name(name: str, folder: Path) -> None:
     if not NAME.fullmatch(name):
         raise SettingsError(
             f"name of the competition: found {name!r}, allowed are small letters, digits and _, "
             "a letter first, at most 60 in all. Choose another name."
+        )
+    if name in RESERVED or (folder / f"{name}.py").exists():
+        used = "make" if name in RESERVED else folder / f"{name}.py"
+        raise SettingsError(
+            f"name of the competition: found {name!r}, which {used} has taken. Choose another name."
         )
     path = folder / f"{name}.toml"
     if path.exists():
@@ -149,29 +199,30 @@ def _refuse_name(name: str, folder: Path) -> None:
 def _competition(name: str, found: Found) -> str:
     task = found.roles.task
     allowed = ", ".join(metric.name for metric in METRICS.values() if task in metric.tasks)
+    metric, why = _metric(found)
     return _lines(
         "[competition]",
         f"title = {_value(name)}",
         '# url = "https://..."',
         _comment(found.roles.found[2]),
         f"task = {_value(task)}",
-        _comment(f"how the organiser judges, which the files do not tell; allowed are {allowed}"),
-        f"metric = {_value(_metric(found))}",
+        _comment(f"GUESSED: {why}. The organiser's page tells; allowed are {allowed}"),
+        f"metric = {_value(metric)}",
     )
 
 
-def _metric(found: Found) -> str:
-    """A sample with probabilities asks for a metric of probabilities."""
+def _metric(found: Found) -> tuple[str, str]:
+    """The metric and why: no file names it, but a sample may ask for probabilities."""
     roles, sample = found.roles, found.tables.sample
     form, _ = schema.find_form(found.tables, roles)
     if form.kind == "classes":
-        return "log_loss"
+        return "log_loss", "the sample asks for a probability of each class"
     if roles.task == "binary" and sample is not None and str(sample[form.target].dtype) != "str":
         answers = sample[form.target].dropna()
         words = any(isinstance(label, str) for label in roles.classes or ())
         if words or (answers != answers.round()).any():
-            return "roc_auc"
-    return DEFAULTS[roles.task]
+            return "roc_auc", "the sample asks for probabilities"
+    return DEFAULTS[roles.task], f"the default of a {roles.task} task"
 
 
 def _load(found: Found, names: Mapping[str, str]) -> str:
@@ -195,18 +246,21 @@ def _contract(found: Found) -> str:
     others = {found.roles.target, found.roles.id, *found.drop}
     names = [name for name in schema.column_names(found.tables.train) if name not in others]
     rules = {name: _rule(name, found.tables) for name in names}
+    free = [name for name, rule in rules.items() if not rule]
+    without = f"Not in it, being dates or holding infinite numbers: {_names(free)}" if free else ""
     return _lines(
         _comment(
             "The data contract: what the files hold now. With the '# ' taken off, load refuses "
             "whatever breaks it. Widen the ranges to what may occur."
         ),
+        *([_comment(without)] if without else []),
         "# [load.columns]",
         *(f"# {_string(name)} = {_value(rule)}" for name, rule in rules.items() if rule),
     )
 
 
 def _rule(name: str, tables: schema.Tables) -> dict[str, Any]:
-    """The contract of one column; empty for dates, which have none."""
+    """The contract of one column; empty for dates and infinite numbers, which have none."""
     import pandas as pd
 
     values = pd.concat([tables.train[name], tables.test[name]], ignore_index=True)
@@ -219,7 +273,8 @@ def _rule(name: str, tables: schema.Tables) -> dict[str, Any]:
     if kind == "date":
         return {}
     if kind == "number" and str(known.dtype) != "str":
-        return {**_range(known), **missing}
+        held = _range(known)
+        return {**held, **missing} if held else {}
     levels = sorted(known.astype("str").unique().tolist())
     listed = {"allowed": levels} if kind == "category" and len(levels) <= MOST_CATEGORIES else {}
     return {"kind": kind if kind != "number" else "text", **(listed if levels else {}), **missing}
@@ -314,6 +369,10 @@ def _value(value: Any) -> str:
 def _string(text: str) -> str:
     """A basic string: JSON's escapes are TOML's, but for the one control character it leaves."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(map(_string, names))
 
 
 def _file_name(source: archives.Source) -> str:

@@ -3,24 +3,31 @@
 A fold's models never saw its validation rows, so `predict_fold` on these is an honest prediction.
 """
 
+import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import models
-from pipeline.artifacts import Folder, Workspace, require_stage, write_atomically
+from pipeline import archives, models
+from pipeline.artifacts import Folder, Workspace, write_atomically
 from pipeline.blending import Blend, read_blend
 from pipeline.config import LoadStage
 from pipeline.encoding.columns import Table, read_table
 from pipeline.encoding.features import add_features
 from pipeline.encoding.views import FoldEncoder
+from pipeline.errors import DataError, SettingsError
 from pipeline.folds import Fold, read_folds
+from pipeline.wording import count, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MOST_UNSEEN = 3  # values a column, and columns, that a note names
+LONGEST = 60  # letters of a value
 
 
 class Predictor:
@@ -110,18 +117,75 @@ def labelled(
     return pd.DataFrame(columns)
 
 
-def predict_file(workspace: Workspace, file: Path, target: Path) -> int:
-    """Predict the rows of a file and write them to `target` as CSV; returns how many there are.
+@dataclass(frozen=True)
+class Scored:
+    """How many rows were predicted, where they are, and a sentence on whatever is odd."""
 
-    Raises DataError where `load` would refuse the file as a test table.
+    target: Path
+    rows: int
+    notes: tuple[str, ...]
+
+
+def predictions_path(workspace: Workspace, file: Path, out: Path | None = None) -> Path:
+    """Where the predictions of a file go: `out`, or submissions/<c>/predictions by default.
+
+    Raises SettingsError where writing there would harm what the user has.
     """
-    stages = {name: require_stage(workspace, name) for name in ("load", "split", "encode", "blend")}
+    default = (
+        workspace.submissions / "predictions" / f"{file.name.partition('.')[0]}.predictions.csv"
+    )
+    target = out or default
+    raw = workspace.raw.parent
+    if target.exists() and file.exists() and target.samefile(file):
+        problem = "this is the file to predict, which would be overwritten"
+    elif target.resolve().is_relative_to(raw.resolve()):
+        problem = f"{raw} is for the organiser's files alone, and `make` reads what lies there"
+    elif target.is_dir():
+        problem = "this is a folder, and allowed is a file"
+    else:
+        return target
+    raise SettingsError(f"--out {target}: {problem}. Name another file, or leave --out away.")
+
+
+def predict_file(workspace: Workspace, file: Path, out: Path | None = None) -> Scored:
+    """Predict the rows of a file and write them as CSV to where `predictions_path` says.
+
+    Raises DataError where `load` would refuse the file as a test table; SettingsError where a file
+    that holds no predictions would be overwritten.
+    """
+    stages = {name: _finished(workspace, name) for name in ("load", "split", "encode", "blend")}
     predictor = Predictor(**stages, train=workspace.stage("train"))
+    target = predictions_path(workspace, file, out)
+    if out is not None:
+        _refuse_foreign(target, predictor.schema)
     rows, ids = read_rows(stages["load"], file)
     prediction = predictor.predict(rows)
     table = labelled(prediction, predictor.schema, ids)
     write_atomically(target, table.to_csv(index=False, lineterminator="\n"))
-    return len(table)
+    return Scored(target, len(table), tuple(_notes(stages["load"], rows, str(file))))
+
+
+def _finished(workspace: Workspace, name: str) -> Folder:
+    if not workspace.is_done(name):
+        raise DataError(
+            f"{workspace.build}: stage '{name}' has not run yet, so there is nothing to predict "
+            f"with. Run `make C={workspace.competition} all` first."
+        )
+    return workspace.stage(name)
+
+
+def _refuse_foreign(target: Path, schema: Mapping[str, Any]) -> None:
+    """An existing file is replaced only if its header is that of our predictions."""
+    if not target.exists():
+        return
+    ours = list(labelled(np.empty((0, max(1, len(schema["classes"] or ())))), schema))
+    with archives.readable(target), target.open(encoding="utf-8", errors="replace") as file:
+        header = next(csv.reader(file), [])
+    if header not in (ours, [schema["id"], *ours]):
+        raise SettingsError(
+            f"--out {target}: this file is there already and holds no predictions of "
+            f"{schema['target']!r}, so it is not overwritten. Move it away, or name another file."
+        )
 
 
 def read_rows(load: Folder, file: Path) -> "tuple[pd.DataFrame, pd.Series | None]":
@@ -129,12 +193,38 @@ def read_rows(load: Folder, file: Path) -> "tuple[pd.DataFrame, pd.Series | None
     from pipeline import contract, reading, schema
 
     described, where = load.read_json("schema"), str(file)
-    frame = reading.read_table(file)
+    frame = reading.read_table(reading.locate(file))
     id = described["id"] if described["id"] in frame else None
     needed = {id, *(column["name"] for column in described["columns"])} & set(frame.columns)
     settings = LoadStage.model_validate(json.loads(load.read_text("DONE"))["settings"])
-    contract.check(frame, {n: c for n, c in settings.columns.items() if n in needed}, where)
+    rules = {name: rule for name, rule in settings.columns.items() if name in needed}
+    again = f", which counts once `make C={described['competition']} all` has run again"
+    contract.check(frame, rules, where, f"{contract.REMEDY}{again}")
     if id is not None:
         contract.check_ids(frame, id, where)
     rows = schema.conform(frame, described["columns"], where)
     return rows, None if id is None else frame[id]
+
+
+def _notes(load: Folder, rows: "pd.DataFrame", where: str) -> Iterator[str]:
+    """What is odd about the rows and yet allowed."""
+    from pipeline import schema
+
+    columns = load.read_json("schema")["columns"]
+    words = [column["name"] for column in columns if column["kind"] == "category"]
+    unseen = schema.unseen_values(load.read_table("train", words), rows[words])
+    if unseen:
+        yield _unseen_told(unseen)
+    yield from schema.infinite_numbers({where: rows})
+
+
+def _unseen_told(unseen: Mapping[str, Sequence[str]]) -> str:
+    """2 values in 1 column were never seen in training ('city': 'Graz', 'Wels')."""
+    total = sum(map(len, unseen.values()))
+    listed = [
+        f"{name!r}: {shortened([repr(word[:LONGEST]) for word in words], MOST_UNSEEN)}"
+        for name, words in unseen.items()
+    ]
+    found = f"{count(total, 'value')} in {count(len(unseen), 'column')}"
+    verb = "was" if total == 1 else "were"
+    return f"{found} {verb} never seen in training ({shortened(listed, MOST_UNSEEN)})"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+IN_ZIP = re.compile(r"(?i)(?<=\.zip)/")  # where the name of a member begins
 BLOCK = 1 << 24  # bytes that Arrow parses at once
 INDEX_NAMES = ("Unnamed: 0", "__index_level_0__")  # what pandas calls an index that it saved
 SIGNATURES = {
@@ -88,6 +89,17 @@ def read_table(source: Source | Path) -> "pd.DataFrame":
             "data is needed."
         )
     return _without_index(frame)
+
+
+def locate(path: Path) -> Source:
+    """The table at this path, which may lead into a zip: "archive.zip/test.csv"."""
+    archive = next(
+        (p for p in path.parents if p.name.lower().endswith(".zip") and p.is_file()), None
+    )
+    if archive is None:
+        return _sole_table(Source(path))
+    inner = IN_ZIP.split(path.relative_to(archive).as_posix())
+    return _sole_table(Source(archive, tuple(inner)))
 
 
 def _refuse_empty(data: bytes | str, source: Source) -> None:
@@ -153,7 +165,7 @@ def _only(sources: list[Source], role: str) -> Source:
 
 def _named(folder: Path, role: str, name: str) -> Source:
     """The source that the TOML names: "foo.csv", "foo.zip" or "archive.zip/foo.csv"."""
-    first, *inner = re.split(r"(?i)(?<=\.zip)/", name)
+    first, *inner = IN_ZIP.split(name)
     source = Source(folder / first, tuple(inner))
     if not source.path.exists():
         raise DataError(

@@ -7,7 +7,7 @@ them.
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,7 @@ from pipeline.config import LoadStage
 from pipeline.contract import FIRST_ROW, Column, check_ids, check_sample, check_target
 from pipeline.errors import DataError, SettingsError
 from pipeline.metrics import Task
-from pipeline.wording import shortened
+from pipeline.wording import count, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,18 @@ ID_NAME = re.compile(
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
 DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y")
 TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f")
+
+LETTERS = {
+    "%Y": "YYYY",
+    "%m": "MM",
+    "%d": "DD",
+    "%H": "HH",
+    "%M": "MM",
+    "%S": "SS",
+    "%f": "ffffff",
+}
+THOUSANDS = r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?"  # 87,974
+MOSTLY = 0.5  # share of a column's values
 
 
 class UnknownTarget(DataError):
@@ -418,12 +430,19 @@ def _typed(values: "pd.Series", column: Mapping[str, str], where: str) -> "pd.Se
     typed = _dates(values, column["format"]) if kind == "date" else _numbers(values)
     lost = (values.notna() & typed.isna()).to_numpy().nonzero()[0]
     if len(lost):
-        example = f" written as {column['format']}" if kind == "date" else ""
+        example = f" written as {_shape(column['format'])}" if kind == "date" else ""
         raise DataError(
             f"{where}, row {lost[0] + FIRST_ROW}: column {column['name']!r} holds "
             f"{values.iloc[lost[0]]!r}, allowed are {kind}s{example}. Correct the file."
         )
     return typed
+
+
+def _shape(pattern: str) -> str:
+    """A date's format as people write it: YYYY-MM-DD."""
+    for code, letters in LETTERS.items():
+        pattern = pattern.replace(code, letters)
+    return pattern
 
 
 def _as_words(values: "pd.Series") -> "pd.Series":
@@ -448,6 +467,57 @@ def _numbers(values: "pd.Series") -> "pd.Series":
     import pandas as pd
 
     return pd.to_numeric(values, errors="coerce")
+
+
+# -- what is odd, and yet allowed ------------------------------------------------------------------
+
+
+def infinite_numbers(tables: Mapping[str, "pd.DataFrame"]) -> list[str]:
+    """A sentence a table that holds infinite numbers; `tables` by name."""
+    return [found for name, table in tables.items() for found in _infinite(name, table)]
+
+
+def _infinite(where: str, table: "pd.DataFrame") -> Iterator[str]:
+    import numpy as np
+
+    floats = table.select_dtypes("float64")
+    counts = np.isinf(floats).sum()
+    columns = [str(name) for name in counts.index[counts > 0]]
+    if columns:
+        yield (
+            f"{where}: {count(int(counts.sum()), 'infinite number')} in "
+            f"{count(len(columns), 'column')} ({_names(columns, 5)}), counted as missing"
+        )
+
+
+def numbers_with_commas(
+    table: "pd.DataFrame", columns: Iterable[Mapping[str, str]]
+) -> Iterator[str]:
+    """A hint for each column of words that are mostly numbers such as 87,974."""
+    for column in columns:
+        name = column["name"]
+        if column["kind"] not in ("category", "text") or str(table[name].dtype) != "str":
+            continue
+        known = table[name].dropna()
+        written = known.str.fullmatch(THOUSANDS).astype(bool)
+        if not written.any() or (written | _numbers(known).notna()).mean() <= MOSTLY:
+            continue
+        yield (
+            f"column {name!r} is read as {column['kind']}, yet holds numbers with commas, such as "
+            f"{known[written].iloc[0]!r}: take the commas out of train and test to learn from them "
+            "as numbers"
+        )
+
+
+def unseen_values(train: "pd.DataFrame", rows: "pd.DataFrame") -> dict[str, list[str]]:
+    """Column of words -> the values that train never had, missing ones left out."""
+    unseen = {}
+    for name in column_names(rows):
+        values = rows[name].dropna()
+        new = values[~values.isin(train[name].unique())].unique().tolist()
+        if new:
+            unseen[name] = [str(value) for value in new]
+    return unseen
 
 
 # -- words -----------------------------------------------------------------------------------------

@@ -298,7 +298,12 @@ def test_a_target_that_can_be_learnt_passes(target, task):
 @pytest.mark.parametrize(
     ("target", "task", "says"),
     [
-        (pd.Series([0, np.nan, 1, np.nan]), "binary", "is missing in rows 3, 5"),
+        (
+            pd.Series([0, np.nan, 1, np.nan]),
+            "binary",
+            "is missing in rows 3, 5 (rows are counted as in a spreadsheet, the header is row 1). "
+            "Fill in or remove these rows, or name the right column in [load] target",
+        ),
         (pd.Series([0.5, np.nan]), "regression", "is missing in row 3"),
         (pd.Series([1, 1]), "binary", "has one value only, '1'"),
         (pd.Series([1, 2, 3]), "binary", "has 3 values, '1', '2', '3'; a binary target has two"),

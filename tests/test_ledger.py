@@ -2,11 +2,12 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
 from pipeline.errors import DataError, SettingsError
-from pipeline.ledger import FILENAME, append, read, record_score, scored
+from pipeline.ledger import FILENAME, append, find, parse_score, read, record_score, scored
 
 
 @pytest.fixture
@@ -78,6 +79,59 @@ def test_a_broken_line_is_told_by_its_number(ledger, line):
     with pytest.raises(DataError):
         record_score(ledger.parent / "a.csv", 0.5)
     assert ledger.read_text(encoding="utf-8") == broken
+
+
+def test_simulated_data_has_no_leaderboard(ledger):
+    append(ledger, {"file": "s.csv", "simulated": True, "leaderboard": None})
+    before = ledger.read_bytes()
+    with pytest.raises(DataError, match="SIMULATED"):
+        record_score(ledger.parent / "s.csv", 0.5)
+    assert ledger.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("metric", "score", "told"),
+    [
+        ("accuracy", 94.1, r"found 94.1, allowed are 0 to 1 for accuracy; did you mean 0.941\?"),
+        ("roc_auc", -0.1, r"found -0.1, allowed are 0 to 1 for roc_auc\."),
+        ("f1_macro", 941.0, r"found 941, allowed are 0 to 1 for f1_macro\."),
+        ("balanced_accuracy", 1.1, "allowed are 0 to 1"),
+        ("log_loss", -0.2, "allowed are 0 or more"),
+        ("rmse", -1.0, "allowed are 0 or more"),
+        ("r2", 1.5, "allowed are 1 or less"),
+    ],
+)
+def test_a_score_that_the_metric_cannot_give_is_refused(ledger, metric, score, told):
+    append(ledger, {"file": "m.csv", "metric": metric, "leaderboard": None})
+    before = ledger.read_bytes()
+    with pytest.raises(SettingsError, match=told):
+        record_score(ledger.parent / "m.csv", score)
+    assert ledger.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("metric", "score"),
+    [("accuracy", 1.0), ("accuracy", 0.0), ("rmse", 5e6), ("r2", -1.0), ("log_loss", 1.3)],
+)
+def test_a_score_that_the_metric_can_give_is_kept(ledger, metric, score):
+    append(ledger, {"file": "m.csv", "metric": metric, "leaderboard": None})
+    assert record_score(ledger.parent / "m.csv", score)["leaderboard"] == score
+
+
+def test_a_bare_name_is_looked_up_in_every_competition(tmp_path):
+    for competition in ("one", "two"):
+        append(tmp_path / competition / FILENAME, {"file": f"{competition}.csv"})
+    assert find(Path("two.csv"), tmp_path) == tmp_path / "two" / "two.csv"
+    with pytest.raises(DataError, match=r"known are: one.csv, two.csv"):
+        find(Path("three.csv"), tmp_path)
+    with pytest.raises(DataError, match="known are: none"):
+        find(Path("three.csv"), tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["abc", "", "0,941", "nan", "-inf", "94%"])
+def test_what_is_no_score_is_named(text):
+    with pytest.raises(SettingsError, match=f"found {text!r}"):
+        parse_score(text)
 
 
 def test_bytes_that_are_no_text_are_told(ledger):

@@ -13,7 +13,7 @@ from pipeline import contract
 from pipeline.artifacts import Folder
 from pipeline.config import load_experiment, stage_snapshots
 from pipeline.errors import DataError, SettingsError
-from pipeline.new import copy_raw, write_competition
+from pipeline.new import copy_raw, refuse_nothing, write_competition
 from pipeline.progress import Progress
 from pipeline.stages import load
 
@@ -37,7 +37,7 @@ def organiser(folder, target="y", labels=("no", "yes"), test_labels=False, sampl
 
 def written(folder, source, name="fresh"):
     """The experiments of the TOML that `new` writes: by preset, and its text."""
-    text = write_competition(name, source, folder)
+    text = write_competition(name, source, folder).text
     (folder / f"{name}.toml").write_text(text, encoding="utf-8")
     presets = ("default", "quick", "best")
     return {preset: load_experiment(name, preset, folder) for preset in presets}, text
@@ -129,8 +129,43 @@ def test_a_target_that_cannot_be_told_is_guessed_and_says_so(tmp_path):
     raw = organiser(tmp_path / "raw", "satisfied", test_labels=True)
     experiments, text = written(tmp_path, raw)
     assert experiments["default"].load.target == "satisfied"
-    assert "a GUESS" in text
+    assert "GUESSED" in text
     assert run_load(experiments["default"], raw, tmp_path / "out")["task"] == "binary"
+
+
+def told(folder, source):
+    return write_competition("fresh", source, folder).told
+
+
+def test_what_was_found_is_told_and_the_metric_is_a_guess(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert told(tmp_path, organiser(tmp_path / "raw", sample=["y"], labels=(0, 1, 2))) == (
+        "target 'y': the column that the sample asks for",
+        "id 'id': the sample names its rows by it",
+        "task multiclass: the target has 3 values, all whole numbers",
+        "metric accuracy: GUESSED, the default of a multiclass task; "
+        "check [competition] metric in fresh.toml",
+    )
+
+
+def test_a_guessed_target_is_told_with_the_place_to_check(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = told(tmp_path, organiser(tmp_path / "raw", "satisfied", test_labels=True))[0]
+    assert first.startswith("target 'satisfied': GUESSED")
+    assert first.endswith("check [load] target in fresh.toml")
+
+
+def test_examples_in_comments_are_not_broken_over_lines(tmp_path):
+    name = "n" * 60
+    lines = written(tmp_path, organiser(tmp_path / "raw"), name)[1].splitlines()
+    assert f"#     make C={name} all" in lines
+    assert sum("'# key = value'" in line for line in lines) == 1
+
+
+def test_columns_that_the_contract_leaves_out_are_named(tmp_path):
+    raw = organiser(tmp_path / "raw", when=["2020-01-05"] * N, far=[np.inf, 1.5] * 20)
+    line = '# Not in it, being dates or holding infinite numbers: "when", "far"'
+    assert line in written(tmp_path, raw)[1].splitlines()
 
 
 def test_columns_of_one_table_alone_are_dropped_and_the_run_goes_on(tmp_path):
@@ -169,11 +204,27 @@ def test_folds_suit_the_smallest_class(tmp_path, rare, folds, scheme):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Titanic", "1st", "a-b", "a b", "../a", "a.toml", "a\n", "a" * 61]
+    "name", ["Titanic", "1st", "a-b", "a b", "../a", "a.toml", "a\n", "a" * 61]
 )
 def test_names_that_make_no_file_name_are_refused(tmp_path, name):
     with pytest.raises(SettingsError, match="small letters, digits and _"):
         write_competition(name, tmp_path, tmp_path)
+
+
+def test_names_that_are_taken_are_refused(tmp_path):
+    (tmp_path / "survey.py").touch()
+    for name in ("all", "survey"):
+        with pytest.raises(SettingsError, match=f"found '{name}', which .* has taken"):
+            write_competition(name, organiser(tmp_path / "raw"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "absent"),
+    [("", "", "name and folder"), ("", "there", "name"), ("fresh", "", "folder")],
+)
+def test_nothing_given_is_answered_with_how_to_say_it(name, source, absent):
+    with pytest.raises(SettingsError, match=f"found no {absent}. Say `make new NAME=.* FROM="):
+        refuse_nothing(name, source)
 
 
 def test_a_competition_that_is_there_is_refused(tmp_path):

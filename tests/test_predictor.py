@@ -1,5 +1,7 @@
 """The saved blend scores rows as the run did, and refuses files as `load` would."""
 
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from pipeline import config, predictor
 from pipeline.artifacts import Workspace
-from pipeline.errors import DataError
+from pipeline.errors import DataError, SettingsError
 from pipeline.folds import read_folds
 from pipeline.predictor import Predictor, labelled, predict_file
 from pipeline.progress import Progress
@@ -128,7 +130,7 @@ def test_fewer_folds_are_a_mean_over_these_alone(run):
 def test_a_file_is_scored_like_the_test_table(run, tmp_path):
     schema = run.stage("load").read_json("schema")
     written = tmp_path / "scores.csv"
-    assert predict_file(run, run.raw / "test.csv", written) == 30
+    assert predict_file(run, run.raw / "test.csv", written).rows == 30
     table = pd.read_csv(written)
     assert list(table["id"]) == list(range(180, 210))
     expected = run.stage("blend").read_array("test")
@@ -167,12 +169,87 @@ def test_rows_without_ids_and_with_an_unseen_city_are_scored(binary, tmp_path):
     file, written = tmp_path / "rows.csv", tmp_path / "scores.csv"
     rows = pd.read_csv(binary.raw / "test.csv").drop(columns="id").assign(city="Graz")
     rows.to_csv(file, index=False)
-    assert predict_file(binary, file, written) == 30
+    scored = predict_file(binary, file, written)
+    assert scored.rows == 30
+    assert scored.notes == ("1 value in 1 column was never seen in training ('city': 'Graz')",)
     assert list(pd.read_csv(written)) == ["answer", "probability no", "probability yes"]
 
 
+def test_test_rows_of_the_run_leave_nothing_to_note(binary, tmp_path):
+    assert predict_file(binary, binary.raw / "test.csv", tmp_path / "scores.csv").notes == ()
+
+
+def test_infinite_numbers_are_noted(binary, tmp_path):
+    file = tmp_path / "rows.csv"
+    pd.read_csv(binary.raw / "test.csv").assign(weight=np.inf).to_csv(file, index=False)
+    (note,) = predict_file(binary, file, tmp_path / "scores.csv").notes
+    assert note == f"{file}: 30 infinite numbers in 1 column ('weight'), counted as missing"
+
+
+def test_predictions_never_lie_among_the_organisers_files(binary, tmp_path):
+    file, before = binary.raw / "test.csv", sorted(binary.raw.iterdir())
+    target = predict_file(binary, file).target
+    assert target == binary.submissions / "predictions" / "test.predictions.csv"
+    for out in (binary.raw / "new.csv", binary.raw.parent / "other" / "new.csv"):
+        with pytest.raises(SettingsError, match="organiser's files alone"):
+            predict_file(binary, file, out)
+    assert sorted(binary.raw.iterdir()) == before
+
+
+def test_the_file_to_predict_is_never_overwritten(binary, tmp_path):
+    file = tmp_path / "rows.csv"
+    shutil.copy(binary.raw / "test.csv", file)
+    content = file.read_bytes()
+    for out in (file, tmp_path / "." / "rows.csv"):
+        with pytest.raises(SettingsError, match="would be overwritten"):
+            predict_file(binary, file, out)
+    assert file.read_bytes() == content
+
+
+def test_only_earlier_predictions_are_replaced(binary, tmp_path):
+    file, out = binary.raw / "test.csv", tmp_path / "scores.csv"
+    predict_file(binary, file, out)
+    first = out.read_bytes()
+    predict_file(binary, file, out)
+    assert out.read_bytes() == first
+    out.write_bytes(b"\xffmy,notes\n")
+    with pytest.raises(SettingsError, match="not overwritten"):
+        predict_file(binary, file, out)
+    assert out.read_bytes() == b"\xffmy,notes\n"
+    with pytest.raises(SettingsError, match="this is a folder"):
+        predict_file(binary, file, tmp_path)
+
+
+@pytest.mark.parametrize("inner", [False, True], ids=["zip", "zip in a zip"])
+def test_a_member_of_a_zip_is_scored_like_the_file(binary, tmp_path, inner):
+    archive, plain = tmp_path / "data.zip", tmp_path / "plain.csv"
+    rows = (binary.raw / "test.csv").read_bytes()
+    pack(archive, {"new/test.csv": rows, "old.csv": b"a\n1\n"})
+    member = archive / "new" / "test.csv"
+    if inner:
+        outer = tmp_path / "outer.zip"
+        pack(outer, {"data.zip": archive.read_bytes()})
+        member = outer / "data.zip" / "new" / "test.csv"
+    predict_file(binary, binary.raw / "test.csv", plain)
+    target = predict_file(binary, member, tmp_path / "scores.csv").target
+    assert target.read_bytes() == plain.read_bytes()
+
+
+def pack(path: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def test_a_rule_that_is_widened_counts_after_another_run(binary, tmp_path):
+    file = tmp_path / "rows.csv"
+    pd.read_csv(binary.raw / "test.csv").assign(size=9).to_csv(file, index=False)
+    with pytest.raises(DataError, match="counts once `make C=tiny all` has run again"):
+        predict_file(binary, file, tmp_path / "scores.csv")
+
+
 def test_a_stage_that_has_not_run_is_named(tmp_path):
-    with pytest.raises(DataError, match="has not run yet"):
+    with pytest.raises(DataError, match=r"has not run yet.*make C=tiny all"):
         predict_file(Workspace(tmp_path, "tiny"), tmp_path / "rows.csv", tmp_path / "scores.csv")
 
 

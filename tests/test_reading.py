@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError
-from pipeline.reading import find_files, read_table
+from pipeline.reading import find_files, locate, read_table
 
 TABLE = b"id,name,size\n1,Kim,1.5\n2,,2\n3,Lee,\n"
 # the list under na_values of read_csv in the pandas manual, and ""
@@ -426,3 +426,16 @@ def test_a_zip_that_holds_itself_ends(write, tmp_path):
 def test_importing_costs_neither_pandas_nor_pyarrow():
     code = "import sys, pipeline.reading; sys.exit(bool({'pandas', 'pyarrow'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_path_may_lead_into_a_zip_and_a_folder_may_be_called_like_one(tmp_path):
+    path, folder = tmp_path / "data.ZIP", tmp_path / "folder.zip"
+    path.write_bytes(archived({"in/a.csv": b"x\n1\n", "b.csv": b"x\n2\n"}))
+    folder.mkdir()
+    (folder / "c.csv").write_bytes(b"x\n3\n")
+    places = (path / "in" / "a.csv", path / "b.csv", folder / "c.csv")
+    assert [read_table(locate(place))["x"].tolist() for place in places] == [[1], [2], [3]]
+    with pytest.raises(DataError, match=r"no such member of the zip; found b\.csv, in/a\.csv"):
+        read_table(locate(path / "c.csv"))
+    with pytest.raises(DataError, match="Name the one that is meant"):
+        locate(path)

@@ -17,6 +17,9 @@ from pipeline.schema import (
     find_form,
     find_roles,
     find_task,
+    infinite_numbers,
+    numbers_with_commas,
+    unseen_values,
 )
 
 N = 40
@@ -238,13 +241,48 @@ def test_which_is_the_day_may_be_told_by_the_other_table():
     ("column", "value", "told"),
     [
         ({"name": "c", "kind": "number"}, "x", "row 3: column 'c' holds 'x', allowed are numbers"),
-        ({"name": "c", "kind": "date", "format": "%Y-%m-%d"}, "31.1.2020", "written as %Y-%m-%d"),
+        ({"name": "c", "kind": "date", "format": "%Y-%m-%d"}, "31.1.2020", "written as YYYY-MM-DD"),
     ],
 )
 def test_new_rows_must_have_the_types_of_the_training_rows(column, value, told):
     with pytest.raises(DataError, match=told):
         conform(table(c=["2020", value] if column["kind"] == "number" else ["2020-01-01", value]),
                 [column], "new.csv")  # fmt: skip
+
+
+def test_a_minute_is_not_taken_for_a_month():
+    column = {"name": "c", "kind": "date", "format": "%d.%m.%Y %H:%M:%S"}
+    with pytest.raises(DataError, match=r"written as DD\.MM\.YYYY HH:MM:SS\. "):
+        conform(table(c=["2020"]), [column], "new.csv")
+
+
+def test_infinite_numbers_are_counted_over_columns():
+    frame = table(a=[np.inf, -np.inf, 1.0], b=[0.5, np.nan, np.inf], c=[1, 2, 3])
+    (told,) = infinite_numbers({"train": frame, "test": frame[["c"]]})
+    assert told == "train: 3 infinite numbers in 2 columns ('a', 'b'), counted as missing"
+
+
+@pytest.mark.parametrize(
+    ("values", "hint"),
+    [
+        (["87,974", "1,200.50", "-3,000,000", "950"], True),
+        (["87,974", "1,200", "free"], True),
+        (["87,974", "free", "gone"], False),
+        (["1,2", "3,4", "5,6"], False),
+        (["950", "87", "1.5"], False),
+    ],
+)
+def test_numbers_with_thousands_separators_are_pointed_at(values, hint):
+    kinds = [{"name": "price", "kind": "category"}]
+    told = list(numbers_with_commas(table(price=values), kinds))
+    assert len(told) == hint
+    assert all("'price'" in line and "'87,974'" in line for line in told)
+
+
+def test_values_never_seen_are_told_once_and_missing_ones_not_at_all():
+    train = table(city=["Ulm", "Linz", "Bern"], flag=["True", "False", "True"])
+    rows = table(city=["Graz", "Graz", None, "Ulm"], flag=["1", "0", "1", "0"])
+    assert unseen_values(train, rows) == {"city": ["Graz"], "flag": ["1", "0"]}
 
 
 def test_new_rows_must_have_every_column_and_keep_the_order():

@@ -35,11 +35,15 @@ def run(
     tables, answers_found = _without_answers(tables, roles.target)
     _check(tables, settings, roles)
     columns = _features(tables, settings, roles)
-    found = [*roles.found, form_found, *answers_found, _counted(columns)]
+    typed = {
+        side: _typed(table, columns, side)
+        for side, table in (("train", tables.train), ("test", tables.test))
+    }
+    found = [*roles.found, form_found, *answers_found, _counted(columns), *_odd(typed, columns)]
     for sentence in found:
         progress.say(sentence)
-    out.write_table("train", _typed(tables.train, columns, "train"))
-    out.write_table("test", _typed(tables.test, columns, "test"))
+    for side, table in typed.items():
+        out.write_table(side, table)
     out.write_table("sample", _sample(tables, roles, form))
     out.write_array("y", _answers(tables.train[roles.target], roles))
     origin = {"competition": competition, "simulated": simulated is not None, "files": files}
@@ -162,10 +166,25 @@ def _features(
 
 def _counted(columns: Sequence[Mapping[str, str]]) -> str:
     counts = Counter(column["kind"] for column in columns)
-    prose = [column["name"] for column in columns if column["kind"] in ("text", "date")]
-    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+    named = {
+        kind: [column["name"] for column in columns if column["kind"] == kind]
+        for kind in ("text", "date")
+        if kind in counts
+    }
+    listed = [
+        f"{count} {kind}" + (f" ({', '.join(named[kind])})" if kind in named else "")
+        for kind, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
     noun = "feature" if len(columns) == 1 else "features"
-    return f"{len(columns)} {noun}: {kinds}" + (f" ({', '.join(prose)})" if prose else "")
+    return f"{len(columns)} {noun}: {', '.join(listed)}"
+
+
+def _odd(typed: Mapping[str, "pd.DataFrame"], columns: Sequence[Mapping[str, str]]) -> list[str]:
+    """What a person would want to know of the features, though nothing is refused."""
+    names = [column["name"] for column in columns]
+    features = {side: table[names] for side, table in typed.items()}
+    commas = schema.numbers_with_commas(features["train"], columns)
+    return [*schema.infinite_numbers(features), *commas]
 
 
 # -- what is written -------------------------------------------------------------------------------

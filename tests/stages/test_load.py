@@ -64,6 +64,24 @@ def test_later_stages_read_what_the_files_hold(tmp_path, capsys):
     assert all(sentence in told for sentence in schema["found"])
 
 
+def test_kinds_are_counted_with_the_names_of_those_to_look_at(tmp_path, capsys):
+    days = "".join(f"{i},2020-01-{i % 28 + 1:02},{i},{i + 0.5},{i % 2}\n" for i in range(40))
+    train = f"id,탑승일,a,b,y\n{days}"
+    test = "id,탑승일,a,b\n" + "".join(f"{i},2020-02-01,{i},0.5\n" for i in range(50, 60))
+    load(organiser(tmp_path / "raw", train=train, test=test, sample=None), tmp_path / "out")
+    assert "3 features: 2 number, 1 date (탑승일)\n" in capsys.readouterr().out
+
+
+def test_infinite_numbers_and_commas_are_noted_and_nothing_is_refused(tmp_path, capsys):
+    rows = [f'{i},{"inf" if i < 3 else i / 2},"{i},000",{i % 2}\n' for i in range(1, 41)]
+    train = "id,x,price,y\n" + "".join(rows)
+    test = "id,x,price\n" + "".join(f'{i},0.5,"9,000"\n' for i in range(50, 60))
+    load(organiser(tmp_path / "raw", train=train, test=test, sample=None), tmp_path / "out")
+    told = capsys.readouterr().out
+    assert "train: 2 infinite numbers in 1 column ('x'), counted as missing" in told
+    assert "column 'price' is read as" in told
+
+
 def test_the_same_files_give_the_same_bytes(tmp_path):
     raw = organiser(tmp_path / "raw")
     one, other = (load(raw, tmp_path / name).path for name in ("one", "other"))
