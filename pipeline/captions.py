@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.association import MISSING, Relation
 from pipeline.drift import Adversarial, ColumnDrift
 from pipeline.figures import label
-from pipeline.page import number, p_value, percent, signed
+from pipeline.page import alike, number, p_value, percent, signed
 from pipeline.profile import Ratings, Target
 from pipeline.wording import count, some
 
@@ -30,20 +30,32 @@ def _class_balance(target: Target) -> str:
     told = (
         f"The {len(shares)} classes are {balance}: {percent(shares[most])} of the rows are "
         f"'{target.classes[most]}', {percent(shares[least])} are '{target.classes[least]}'. "
-        f"Always answering '{target.classes[most]}' is an accuracy of {shares[most]:.3f}: "
-        "a model has to beat that."
+        f"Without a look at the columns: always answering '{target.classes[most]}' is an accuracy "
+        f"of {shares[most]:.3f} and a balanced accuracy of {1 / len(shares):.3f}, always answering "
+        f"the shares is a log loss of {_entropy(shares):.3f} and a ROC AUC of 0.500. A model has "
+        "to beat that of the competition's metric."
     )
     if balance == "unbalanced":
         told += " Accuracy alone says little here; look at each class."
     return told
 
 
+def _entropy(shares: np.ndarray) -> float:
+    """-Σ p ln p."""
+    known = shares[shares > 0]
+    return float(-(known * np.log(known)).sum())
+
+
 def _value_spread(target: Target) -> str:
-    low, middle, high = np.quantile(target.y, [0.25, 0.5, 0.75])
+    middle = float(np.median(target.y))
+    low, high = np.quantile(target.y, [0.25, 0.75])
+    spreads = float(target.y.std()), float(np.abs(target.y - middle).mean())
+    shown = alike([float(low), float(high), middle, float(target.y.mean()), *spreads])
     told = (
-        f"Half of the values lie between {number(low)} and {number(high)}, the median is "
-        f"{number(middle)}. Always answering the mean, {number(target.y.mean())}, is an RMSE of "
-        f"{number(target.y.std())}: a model has to beat that."
+        f"Half of the values lie between {shown[0]} and {shown[1]}, the median is {shown[2]}. "
+        f"Without a look at the columns: always answering the mean, {shown[3]}, is an RMSE of "
+        f"{shown[4]} and an R² of 0, always answering the median an MAE of {shown[5]}. A model has "
+        "to beat that of the competition's metric."
     )
     skewness = target.skewness
     if abs(skewness) > SKEWED:

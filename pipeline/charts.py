@@ -84,7 +84,7 @@ def missing_plot(profiles: Sequence[Profile], rows_train: int, rows_test: int) -
         figure, axes = figures.new(5.2, 1.1 + 0.3 * len(shown))
         _paired_bars(axes, shown, np.array([shares[name] for name in shown]), ("train", "test"))
         axes.set_xlabel("share missing")
-        axes.legend(fontsize=8)
+        _legend_above(axes)
         caption = missing_caption(shares, len(profiles))
         if len(shares) > len(shown):
             caption += f" The {len(shown)} with most are shown."
@@ -155,13 +155,13 @@ def _named(relation: Relation) -> str:
     return f"length of {relation.column}" if relation.kind == "text" else relation.column
 
 
-def _legend_above(axes: "Axes", title: str) -> None:
+def _legend_above(axes: "Axes", title: str = "") -> None:
     """Outside the axes, where it hides nothing."""
     handles, texts = axes.get_legend_handles_labels()
     axes.figure.legend(
         handles,
         texts,
-        title=label(title, 30),
+        title=label(title, 30) or None,
         loc="outside upper center",
         ncols=2 if max(map(len, texts)) > 8 else len(texts),
         fontsize=8,
@@ -283,7 +283,7 @@ def rating_plot(ratings: Ratings, target: Target, class_code: int | None) -> Dra
         return Draft(
             figure,
             name="ratings",
-            title="Ratings and the target",
+            title=f"{ratings.heading} and the target",
             caption=caption,
             alt=f"Heat map of {what} by column and value. {caption}",
         )
@@ -393,7 +393,7 @@ def adversarial_plot(found: Adversarial) -> Draft:
         axes.axvline(found.auc, color=figures.VERMILION, linewidth=2.5, label="true labels")
         axes.set_xlabel("AUC of telling test from train")
         axes.set_ylabel("shuffles")
-        axes.legend()
+        _legend_above(axes)
         caption = adversarial_caption(found)
         return Draft(
             figure,

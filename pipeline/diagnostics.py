@@ -83,6 +83,7 @@ def roc_plot(
 
     `predictions` by name hold the blend and every model.
     """
+    colours = figures.colours(predictions if len(classes) == 2 else classes)
     if len(classes) == 2:
         lines = [(name, y == 1, scores[:, 1]) for name, scores in predictions.items()]
     else:
@@ -91,7 +92,8 @@ def roc_plot(
     with figures.style():
         figure, axes = figures.new(3.7, 3.5)
         for name, positive, score in lines[:DRAWN_CLASSES]:
-            axes.plot(*roc_curve(positive, score), linewidth=1.3, label=name)
+            curve = roc_curve(positive, score)
+            axes.plot(*curve, color=colours[name], linewidth=1.3, label=name)
         axes.plot([0, 1], [0, 1], color=figures.GREY, linestyle="--", linewidth=1)
         axes.set_xlabel("share of negatives called positive")
         axes.set_ylabel("share of positives called positive")

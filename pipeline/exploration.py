@@ -9,7 +9,7 @@ from pipeline import page
 from pipeline.association import Relation
 from pipeline.captions import strongest_pairs
 from pipeline.drift import ColumnDrift
-from pipeline.figures import Plot
+from pipeline.figures import Plot, label
 from pipeline.findings import Dataset, Findings, duplicates_told, missing_told, told, zeros_told
 from pipeline.profile import Profile, Target
 from pipeline.wording import count
@@ -19,11 +19,11 @@ COLUMN_HEADS = (
     "Column",
     "Kind",
     "Distinct",
-    "Missing in train",
-    "Missing in test",
-    "Zeros in train",
-    "Zeros in test",
-    "Smallest",
+    "Missing, train",
+    "Missing, test",
+    "Zeros, train",
+    "Zeros, test",
+    "Least",
     "Median",
     "Greatest",
     "Commonest",
@@ -32,7 +32,7 @@ SECTIONS = [
     ("target", "Target"),
     ("columns", "Columns"),
     ("relations", "Columns by target"),
-    ("ratings", "Ratings"),
+    ("ratings", ""),  # its heading follows from the columns
     ("correlations", "Correlations"),
     ("drift", "Drift"),
     ("adversarial", "Adversarial validation"),
@@ -43,12 +43,15 @@ SECTIONS = [
 
 def render(findings: Findings, dataset: Dataset, sample: Dataset, plots: Mapping[str, Plot]) -> str:
     """explore.html."""
+    rated_heading = "" if findings.rated is None else findings.rated.heading
     absent = {"ratings", "correlations"} - set(plots)
     gallery = [plot for name, plot in plots.items() if name.startswith("column-")]
     return page.render(
         "explore.html",
         simulated=dataset.schema["simulated"],
-        sections=[(id, heading) for id, heading in SECTIONS if id not in absent],
+        name=str(dataset.schema.get("competition") or dataset.schema["target"]),
+        rated_heading=rated_heading,
+        sections=[(id, head or rated_heading) for id, head in SECTIONS if id not in absent],
         schema=dataset.schema,
         file_names=[file["name"] for _, file in _files(dataset.schema)],
         facts=_facts(findings, dataset),
@@ -128,19 +131,19 @@ def _columns_table(profiles: Sequence[Profile], dataset: Dataset) -> page.Table:
             item.greatest,
             None
             if item.commonest is None
-            else f"{item.commonest} ({page.percent(item.commonest_share)})",
+            else f"{label(item.commonest, 18)} ({page.percent(item.commonest_share)})",
         ]
         for item in profiles
     ]
-    return page.Table("Columns, as train has them.", COLUMN_HEADS, rows)
+    told = "Columns, as train has them; missing values and zeros as shares of train's, test's rows."
+    return page.Table(told, COLUMN_HEADS, rows)
 
 
 def _share(rows: int | None, of: int) -> page.Cell | None:
     if rows is None:
         return None
     tone: page.Tone = "" if rows else "muted"
-    text = f"{rows:,} ({page.percent(rows / of)})" if rows else "0"
-    return page.Cell(text, rows / of, tone)
+    return page.Cell(page.percent(rows / of) if rows else "0", rows / of, tone)
 
 
 def _relations_table(found: Sequence[Relation], target: Target) -> page.Table:

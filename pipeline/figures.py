@@ -7,9 +7,10 @@ stays text, in the reader's own fonts. The PNG beside it is for slides and messa
 import base64
 import contextlib
 import io
+import itertools
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -164,6 +165,11 @@ class Draft:
         svg, png = to_svg(self.figure), to_png(self.figure)
         words = (self.name, self.title, self.caption, self.alt)
         return Plot(*words, svg, png, round(width), round(height))
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour a name, so that a model looks the same in every figure of a page."""
+    return dict(zip(names, itertools.cycle(PALETTE), strict=False))
 
 
 def data_uri(content: bytes, kind: Literal["image/svg+xml", "image/png"]) -> str:

@@ -87,10 +87,18 @@ def headline(findings: Findings, dataset: Dataset) -> str:
 def _balance(target: Target) -> str:
     if target.classes is None:
         low, high = np.quantile(target.y, [0.25, 0.75])
-        return f"target mostly {page.number(float(low))} to {page.number(float(high))}"
-    shares = [f"{share:.2f}" for share in target.counts / target.counts.sum()]
-    shown = "/".join(shares[:5]) + ("/…" if len(shares) > 5 else "")
-    return f"balance {shown}"
+        return "target mostly {} to {}".format(*page.alike((float(low), float(high))))
+    shares = [f"{tenths / 10:.1f}%" for tenths in tenths_of_percent(target.counts)]
+    return f"balance {' / '.join([*shares[:5], *['…'] * (len(shares) > 5)])}"
+
+
+def tenths_of_percent(counts: np.ndarray) -> list[int]:
+    """Shares in tenths of a percent that add up to 1000: the largest remainders are rounded up."""
+    exact = 1000 * counts / counts.sum()
+    whole = np.floor(exact).astype(int)
+    up = np.argsort(whole - exact, kind="stable")[: 1000 - whole.sum()]
+    whole[up] += 1
+    return [int(share) for share in whole]
 
 
 def missing_told(profiles: Sequence[Profile]) -> str:

@@ -7,6 +7,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +18,12 @@ from pipeline.metrics import METRICS, Estimate, Metric
 from pipeline.parallel import Map
 from pipeline.predictor import Predictor
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SHOWN = 20  # columns in the figure
+SHUFFLED = 30  # columns at most: each costs as many predictions as any other
+LEVELS, TENTHS = 12, 10  # a column's bins, where its relation to the target is taken
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,16 @@ class Importance:
 def permutation_importance(
     predictor: Predictor, folds: Sequence[Fold], shuffles: Shuffles, parallel_map: Map
 ) -> list[Importance]:
-    """Every raw column, the most important first.
+    """The raw columns, the most important first; of many the SHUFFLED most related to the target.
 
     The standard error is taken over folds x repeats. Columns that say nearly the same stand in for
     each other, so that each of them looks less important than both are.
     """
     first = [fold for fold in folds if fold.repeat == 0]
     share = math.ceil(shuffles.rows / len(first))
-    losses = list(parallel_map(functools.partial(_fold_losses, predictor, shuffles, share), first))
+    columns = shuffled_columns(predictor)
+    work = functools.partial(_fold_losses, predictor, columns, shuffles, share)
+    losses = list(parallel_map(work, first))
     draws = np.concatenate(losses, axis=1)
     draws = draws[:, ~np.isnan(draws).any(axis=0)]
     if draws.shape[1] == 0:
@@ -57,13 +65,48 @@ def permutation_importance(
     found = [
         Importance(column, Estimate(float(mean), float(error)))
         for column, mean, error in zip(
-            predictor.columns, draws.mean(axis=1), spread / np.sqrt(draws.shape[1]), strict=True
+            columns, draws.mean(axis=1), spread / np.sqrt(draws.shape[1]), strict=True
         )
     ]
     return sorted(found, key=lambda importance: -importance.loss.score)
 
 
-def _fold_losses(predictor: Predictor, shuffles: Shuffles, share: int, fold: Fold) -> np.ndarray:
+def shuffled_columns(predictor: Predictor) -> list[str]:
+    """All columns, or the SHUFFLED that alone say most about the target, in their order."""
+    columns = list(predictor.columns)
+    if len(columns) <= SHUFFLED:
+        return columns
+    frame, y = predictor.load.read_table("train", columns), predictor.load.read_array("y")
+    classes = len(predictor.schema["classes"] or ())
+    aims = np.eye(classes)[y] if classes else np.asarray(y)[:, np.newaxis]
+    strengths = [explained(frame[column], aims) for column in columns]
+    return [columns[place] for place in np.sort(np.argsort(strengths)[::-1][:SHUFFLED])]
+
+
+def explained(values: "pd.Series", aims: np.ndarray) -> float:
+    """Share of the variance of `aims` (n, k) between a column's levels or tenths, corrected.
+
+    ε² = 1 - (1 - η²)(n - 1) / (n - bins) (Kelley 1935): 0 on average where there is no relation.
+    """
+    import pandas as pd
+
+    is_binned = not pd.api.types.is_string_dtype(values) and values.nunique() > LEVELS
+    binned = pd.qcut(values.rank(), TENTHS, duplicates="drop") if is_binned else values
+    codes = pd.factorize(binned, use_na_sentinel=False)[0]
+    rows = np.bincount(codes)
+    if len(rows) == 1:
+        return -math.inf  # to shuffle it changes nothing
+    if len(rows) == len(codes):
+        return 0.0
+    centred = aims - aims.mean(axis=0)
+    sums = np.stack([np.bincount(codes, weights=aim) for aim in centred.T])
+    eta2 = float((sums**2 / rows).sum() / (centred**2).sum())
+    return 1 - (1 - eta2) * (len(codes) - 1) / (len(codes) - len(rows))
+
+
+def _fold_losses(
+    predictor: Predictor, columns: Sequence[str], shuffles: Shuffles, share: int, fold: Fold
+) -> np.ndarray:
     """Rise of the loss in one fold, (columns, repeats); NaN where the metric has no value."""
     import pandas as pd
 
@@ -73,8 +116,8 @@ def _fold_losses(predictor: Predictor, shuffles: Shuffles, share: int, fold: Fol
     frame = predictor.load.read_table("train", predictor.columns).iloc[rows]
     base = metric.loss(y, predictor.predict_fold(frame, fold.name))
     copies = pd.concat([frame] * shuffles.repeats, ignore_index=True)
-    rise = np.empty((len(predictor.columns), shuffles.repeats))
-    for place, column in enumerate(predictor.columns):
+    rise = np.empty((len(columns), shuffles.repeats))
+    for place, column in enumerate(columns):
         orders = [rng.permutation(len(rows)) for _ in range(shuffles.repeats)]
         shuffled = frame[column].array.take(np.concatenate(orders))
         predictions = predictor.predict_fold(copies.assign(**{column: shuffled}), fold.name)
@@ -83,8 +126,8 @@ def _fold_losses(predictor: Predictor, shuffles: Shuffles, share: int, fold: Fol
     return rise
 
 
-def importance_plot(found: Sequence[Importance], metric: Metric) -> figures.Draft:
-    """The leading columns as bars with 95% intervals."""
+def importance_plot(found: Sequence[Importance], metric: Metric, columns: int) -> figures.Draft:
+    """The leading columns as bars with 95% intervals; `columns`: how many there are in all."""
     shown, label = found[:SHOWN], in_sentence(metric)
     change = "lost" if metric.greater_is_better else "added"
     with figures.style():
@@ -104,9 +147,16 @@ def importance_plot(found: Sequence[Importance], metric: Metric) -> figures.Draf
             figure,
             name="importance",
             title="What the blend leans on",
-            caption=_importance_caption(found, label),
+            caption=f"{_importance_caption(found, label)}{_left_out(len(found), columns)}",
             alt=f"Permutation importance of {len(shown)} columns with 95% intervals.",
         )
+
+
+def _left_out(shuffled: int, columns: int) -> str:
+    if shuffled == columns:
+        return ""
+    chosen = f"the {shuffled} that alone say most about the target"
+    return f" Of {columns:,} columns {chosen} were shuffled."
 
 
 def _importance_caption(found: Sequence[Importance], label: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BLEND = "blend"  # the entry that is no model
 NORMAL_95 = 1.959964  # half-width of a 95% interval, in standard errors
 SHOWN = 12  # entries in the printed table; the report has them all
-Verdict = Literal["best", "not distinguishable", "worse"]
+Verdict = Literal["best", "the same", "not distinguishable", "worse"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Entry:
     """One model, or the blend.
 
     `folds` are the scores on the rows of each fold of each repeat (None where a fold has no score);
-    `to_best` is the paired difference to the best entry, None for the best itself.
+    `to_best` is the paired difference to the best entry, None for the best itself; `same_as` names
+    the best entry where this one makes the very same predictions.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Entry:
     second: Estimate
     folds: tuple[float | None, ...]
     to_best: Estimate | None
+    same_as: str | None = None
 
     @property
     def called(self) -> str:
@@ -57,8 +59,15 @@ class Entry:
     def verdict(self) -> Verdict:
         if self.to_best is None:
             return "best"
+        if self.same_as is not None:
+            return "the same"
         low, high = interval(self.to_best)
         return "not distinguishable" if low <= 0 <= high else "worse"
+
+    @property
+    def told(self) -> str:
+        """The verdict, with the name of what it is the same as."""
+        return f"the same as {self.same_as}" if self.verdict == "the same" else self.verdict
 
     @property
     def _known(self) -> list[float]:
@@ -99,15 +108,19 @@ class Leaderboard:
         """Who leads, and who cannot be told from it."""
         best = self.best
         score = f"{in_sentence(self.metric)} {with_error(best.estimate)} (standard error)"
-        lead = f"Best is {best.called} with {score}"
-        tied = [
-            entry.called for entry in self.entries[1:] if entry.verdict == "not distinguishable"
-        ]
+        same, tied = self._called("the same"), self._called("not distinguishable")
+        alike = f" ({_listed(same)} predict{'s' * (len(same) == 1)} the same)" if same else ""
+        lead = f"Best is {best.called}{alike} with {score}"
+        if len(self.entries) == 1 + len(same) and same:
+            return f"{lead}."
         if len(self.entries) == 1:
             return f"{lead}; there is nothing else to compare it with."
         if not tied:
             return f"{lead}, ahead of every other by more than noise."
         return f"{lead}; not distinguishable from it on these rows: {_listed(tied)}."
+
+    def _called(self, verdict: Verdict) -> list[str]:
+        return [entry.called for entry in self.entries if entry.verdict == verdict]
 
 
 def second_metric(metric: Metric, task: Task) -> Metric:
@@ -150,7 +163,14 @@ def rank(
         for order, name in enumerate(names)
     ]
     entries = [
-        Entry(name, first, other, _fold_scores(metric, y, predictions[name], folds), to_best)
+        Entry(
+            name,
+            first,
+            other,
+            _fold_scores(metric, y, predictions[name], folds),
+            to_best,
+            names[0] if to_best and _are_same(predictions[name], best) else None,
+        )
         for name, (first, other, to_best) in zip(names, parallel_map(_judge, contests), strict=True)
     ]
     return Leaderboard(metric, second, tuple(entries), len(y))
@@ -164,6 +184,11 @@ def _judge(contest: _Contest) -> tuple[Estimate, Estimate, Estimate | None]:
         estimate(second, y, prediction, seed),
         None if best is None else paired_difference(first, y, prediction, best, seed),
     )
+
+
+def _are_same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Equal but for the rounding of a weighted mean, as a blend of one model is to that model."""
+    return bool(np.allclose(one, other, rtol=1e-9, atol=1e-12))
 
 
 def _fold_scores(
@@ -193,9 +218,14 @@ def with_error(value: Estimate, digits: int | None = None) -> str:
 
 
 def with_interval(value: Estimate, digits: int | None = None) -> str:
-    """`-0.0051 to +0.0025`: a difference's 95% interval."""
+    """`-0.0051 to +0.0025`: a difference's 95% interval.
+
+    One that leaves out zero gets as many decimals as keep its ends from reading as zero, up to 10.
+    """
     digits = decimals(value.standard_error) if digits is None else digits
     low, high = interval(value)
+    while low * high > 0 and digits < 10 and 0.0 in (round(low, digits), round(high, digits)):
+        digits += 1
     return f"{low:+,.{digits}f} to {high:+,.{digits}f}"
 
 
@@ -231,7 +261,7 @@ def table(
 
 def _score_texts(entry: Entry, leaderboard: Leaderboard) -> tuple[str, str, str, str]:
     """Name, score, difference to the best (in words where there is none) and second score."""
-    against: str = entry.verdict
+    against = entry.told
     if entry.to_best is not None and entry.verdict == "worse":
         against = with_interval(entry.to_best, leaderboard.digits)
     second = f"{entry.second.score:,.{leaderboard.second_digits}f}"
@@ -267,14 +297,15 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def fold_plot(leaderboard: Leaderboard) -> figures.Draft:
-    """Scores of every fold as dots, and the score over all rows with its 95% interval."""
+def fold_plot(leaderboard: Leaderboard, colours: Mapping[str, str]) -> figures.Draft:
+    """Scores of every fold as dots in the entry's colour, and that of all rows as a diamond with
+    its 95% interval."""
     with figures.style():
         entries = leaderboard.entries[:SHOWN]
         figure, axes = figures.new(5.2, 0.9 + 0.32 * len(entries))
         for place, entry in enumerate(entries):
             scores = [score for score in entry.folds if score is not None]
-            axes.plot(scores, [place] * len(scores), "o", color=figures.SKY, alpha=0.75)
+            axes.plot(scores, [place] * len(scores), "o", color=colours[entry.name], alpha=0.75)
             half = NORMAL_95 * entry.estimate.standard_error
             axes.errorbar(entry.estimate.score, place, xerr=half, fmt="D", color=figures.INK, ms=5)
         axes.set_yticks(range(len(entries)), figures.labels([entry.name for entry in entries]))

@@ -6,7 +6,7 @@ training rows: the curve shows what the model gains from rows, not what the enco
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,8 +170,10 @@ def _sign(metric: Metric) -> int:
     return 1 if metric.greater_is_better else -1
 
 
-def curve_plot(curves: Sequence[Curve], metric: Metric) -> figures.Draft:
-    """Score against training rows, a line a model, with 95% intervals."""
+def curve_plot(
+    curves: Sequence[Curve], metric: Metric, colours: Mapping[str, str]
+) -> figures.Draft:
+    """Score against training rows, a line a model in its colour, with 95% intervals."""
     with figures.style():
         figure, axes = figures.new(5.2, 3.6)
         for place, curve in enumerate(curves):
@@ -179,9 +181,8 @@ def curve_plot(curves: Sequence[Curve], metric: Metric) -> figures.Draft:
             rows = np.array(curve.rows) * (1 + 0.02 * (place - (len(curves) - 1) / 2))
             scores = [point.score for point in curve.points]
             halves = [NORMAL_95 * point.standard_error for point in curve.points]
-            axes.errorbar(
-                rows, scores, yerr=halves, fmt="o-", ms=4, elinewidth=0.8, label=curve.model
-            )
+            style: dict[str, Any] = {"color": colours[curve.model], "label": curve.model}
+            axes.errorbar(rows, scores, yerr=halves, fmt="o-", ms=4, elinewidth=0.8, **style)
         axes.set_xscale("log")
         sizes = curves[0].rows
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])

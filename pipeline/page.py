@@ -109,6 +109,21 @@ def number(value: float | None, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def alike(values: Sequence[float], digits: int = 3) -> list[str]:
+    """Numbers that stand side by side, with as many decimals as show `digits` digits of the
+    greatest: '45.0', '43.4'."""
+    greatest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if not 1e-4 <= greatest < 1e15:
+        return [number(value, digits) for value in values]
+    decimals = max(digits - 1 - math.floor(math.log10(greatest)), 0)
+    if all(value == int(value) for value in values if math.isfinite(value)):
+        decimals = 0
+    return [
+        f"{value:,.{decimals}f}".replace("-", "−") if math.isfinite(value) else number(value)
+        for value in values
+    ]
+
+
 def percent(share: float | None, decimals: int = 1) -> str:
     """0.1234 -> '12.3%'; a share that is not zero never reads as zero, nor one that is not all as
     all."""

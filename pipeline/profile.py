@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 RATING_LEVELS = 12
 GREATEST_RATING = 20
 FEWEST_RATED = 20
+MOST_RATINGS = 30  # more columns are not called ratings
 FEWEST_PAIRS = 10
 
 
@@ -103,26 +104,36 @@ def rating_columns(frame: "pd.DataFrame", columns: Sequence[tuple[str, str]]) ->
     for name, kind in columns:
         if kind != "number":
             continue
-        values = as_numbers(frame[name], kind)
-        known = np.unique(values[~np.isnan(values)])
-        whole = bool(np.all(known == np.round(known)))
-        if (
-            whole
-            and 3 <= len(known) <= RATING_LEVELS
-            and 0 <= known[0] <= known[-1] <= GREATEST_RATING
-        ):
+        known = _scale(as_numbers(frame[name], kind))
+        if 3 <= len(known) <= RATING_LEVELS:
             names.append(name)
     return names
 
 
+def _scale(values: np.ndarray) -> np.ndarray:
+    """The different values, ascending; none unless all are whole numbers from 0 to 20."""
+    known = np.unique(values[~np.isnan(values)])
+    fits = (known == np.round(known)) & (known >= 0) & (known <= GREATEST_RATING)
+    return known if fits.all() else known[:0]
+
+
 @dataclass(frozen=True)
 class Ratings:
-    """Target mean by column and value: means, errors (columns, values), NaN where rows are few."""
+    """Target mean by column and value: means, errors (columns, values), NaN where rows are few.
+
+    `scales`: how many columns of the table hold whole numbers from 0 to 20, with few values or all.
+    """
 
     columns: tuple[str, ...]
     values: np.ndarray
     means: np.ndarray
     errors: np.ndarray
+    scales: int
+
+    @property
+    def heading(self) -> str:
+        """So many columns are hardly answers to questions: pixels or counts, more likely."""
+        return "Ratings" if self.scales <= MOST_RATINGS else "Whole-number columns"
 
     @property
     def bent(self) -> list[str]:
@@ -154,7 +165,9 @@ def ratings(frame: "pd.DataFrame", names: Sequence[str], y: np.ndarray) -> Ratin
         return None
     kept = tuple(name for name, full in zip(columns, filled, strict=True) if full)
     seen = ~np.isnan(means[filled]).all(axis=0)
-    return Ratings(kept, values[seen], means[filled][:, seen], errors[filled][:, seen])
+    numbers = frame.select_dtypes("number")
+    scales = sum(len(_scale(as_numbers(numbers[name], "number"))) > 2 for name in numbers)
+    return Ratings(kept, values[seen], means[filled][:, seen], errors[filled][:, seen], scales)
 
 
 def correlations(matrix: np.ndarray) -> np.ndarray:

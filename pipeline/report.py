@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -88,8 +88,12 @@ def render(
     evaluation: Evaluation,
     plots: Mapping[str, figures.Plot],
     stages: Mapping[str, Folder],
+    submitted: str | None,
 ) -> str:
-    """The page; `stages` are the folders that it was computed from, by name (`train linear`)."""
+    """The page; `stages` are the folders that it was computed from, by name (`train linear`).
+
+    `submitted` is the file name of the ledger's latest entry, None where there is none.
+    """
     schema = results.schema
     return page.render(
         "report.html",
@@ -98,6 +102,8 @@ def render(
         simulated=schema["simulated"],
         sections=SECTIONS,
         conclusion=evaluation.board.conclusion(),
+        submission=submission_told(str(schema.get("competition") or ""), submitted),
+        rule=stages["blend"].read_json("blend").get("rule"),
         judged=_judged(evaluation.board, schema["target"]),
         facts=facts(results, evaluation.board),
         tables=_tables(settings, results, evaluation, stages),
@@ -106,6 +112,13 @@ def render(
         found=schema["found"],
         records=dict(_records(stages)),
     )
+
+
+def submission_told(competition: str, submitted: str | None) -> str:
+    """Where the file to upload lies."""
+    place = f"submissions/{competition}/" if competition else "submissions/"
+    told = f"The file to upload is written to {place} by the stage submit, after this report"
+    return f"{told}; the latest one in the ledger is {submitted}." if submitted else f"{told}."
 
 
 def _judged(board: Leaderboard, target: str) -> str:
@@ -214,7 +227,7 @@ def leaderboard_table(
 
 def _score_cells(entry: Entry, board: Leaderboard) -> list[Any]:
     digits = board.digits
-    tones: dict[str, page.Tone] = {"best": "good", "not distinguishable": "warn", "worse": ""}
+    tones: dict[str, page.Tone] = {"best": "good", "worse": ""}
     against = page.Cell("–", 0.0)
     if entry.to_best is not None:
         against = page.Cell(with_interval(entry.to_best, digits), entry.to_best.score)
@@ -223,7 +236,7 @@ def _score_cells(entry: Entry, board: Leaderboard) -> list[Any]:
         entry.name,
         page.Cell(with_error(entry.estimate, digits), entry.estimate.score),
         against,
-        page.Cell(entry.verdict, entry.verdict, tones[entry.verdict]),
+        page.Cell(entry.told, entry.told, tones.get(entry.verdict, "warn")),
         page.Cell(with_error(entry.second, board.second_digits), entry.second.score),
         page.Cell(folds, entry.fold_mean),
     ]
@@ -234,14 +247,20 @@ def _cell(value: float | None, form: str, unit: str = "") -> page.Cell:
 
 
 def candidates_table(board: Leaderboard, about: Mapping[str, Any]) -> page.Table:
-    """The ways to blend that were tried; `about` is the blend stage's blend.json."""
+    """The ways to blend that were tried; `about` is the blend stage's blend.json.
+
+    Its `judged`, where there is one, says how each later way did against the one kept before it.
+    """
+    contests = about.get("judged") or {}
+    heads = ("Gain ± standard error", "Judged") if contests else ()
     return page.Table(
         "Ways to blend, each judged on rows that its weights were not fitted on.",
-        ("Method", f"{board.metric.label} ± standard error", "Verdict"),
+        ("Method", f"{board.metric.label} ± standard error", *heads, "Verdict"),
         [
             [
                 method,
                 page.Cell(with_error(metrics.Estimate(**found), board.digits), found["score"]),
+                *(_contest_cells(contests.get(method)) if contests else ()),
                 page.Cell("chosen", "chosen", "good") if method == about["method"] else None,
             ]
             for method, found in about["candidates"].items()
@@ -249,15 +268,35 @@ def candidates_table(board: Leaderboard, about: Mapping[str, Any]) -> page.Table
     )
 
 
+def _contest_cells(contest: Mapping[str, Any] | None) -> list[Any]:
+    """How much better than the simpler way that was kept before, and what follows."""
+    if contest is None:
+        return [None, None]
+    gain = metrics.Estimate(contest["gain"], contest["standard_error"])
+    against = f" than {contest['against']}" if "against" in contest else ""
+    return [page.Cell(with_error(gain), gain.score), f"{contest['verdict']}{against}"]
+
+
 def models_table(settings: EvaluateStage, stages: Mapping[str, Folder]) -> page.Table:
     rows = []
     for name in settings.models:
         best = stages[f"tune {name}"].read_json("best")
         chosen = stages[f"train {name}"].read_json("settings")
-        told = f"{best['trials']} trials" if best["trials"] else "as in the TOML"
+        told = found_by(best, stages[f"tune {name}"].read_json("trials"))
         listed = ", ".join(f"{key} {_short(value)}" for key, value in sorted(chosen.items()))
         rows.append([name, told, listed])
     return page.Table("Settings of the models.", ("Model", "Found by", "Settings"), rows)
+
+
+def found_by(best: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str:
+    """Where a model's settings come from: best.json and trials.json of its search."""
+    if not best["trials"]:
+        return "as in the TOML"
+    complete = [trial for trial in trials if trial["state"] == "complete"]
+    # the first trial is the TOML's own settings
+    if complete and min(complete, key=lambda trial: trial["value"])["number"] == 0:
+        return f"as in the TOML: none of {count(best['trials'], 'trial')} beat it"
+    return count(best["trials"], "trial")
 
 
 def _short(value: Any) -> str:

@@ -114,8 +114,14 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
 
 
 def conclusion(found: Sequence[Segment]) -> str:
+    if not found:
+        return (
+            f"There is no group of at least {SEGMENT_ROWS} rows to look at: no column has a value "
+            f"that so many rows share and that as many others lack."
+        )
     clear = [segment for segment in found if segment.stands_out]
-    looked = f"{len(found)} groups of at least {SEGMENT_ROWS} rows were looked at"
+    were = "group of at least {} rows was" if len(found) == 1 else "groups of at least {} rows were"
+    looked = f"{len(found)} {were.format(SEGMENT_ROWS)} looked at"
     if not clear:
         return f"{looked}; none has an error above the rest's beyond what so many looks explain."
     worst = clear[0]
@@ -128,26 +134,24 @@ def conclusion(found: Sequence[Segment]) -> str:
 
 def table(found: Sequence[Segment], target: str, is_share: bool) -> page.Table:
     """The groups with the highest error; `is_share`: errors are shares of rows, not values."""
-
-    def shown(error: float) -> str:
-        return page.percent(error) if is_share else page.number(error)
-
     error = "Error rate" if is_share else f"Mean absolute error in units of {target}"
     return page.Table(
         f"Groups of rows with the highest error of the blend. {error}, with its 95% interval, "
         "and that of all other rows.",
         ("Group", "Rows", "Error", "95% interval", "Other rows", "Verdict"),
-        [
-            [
-                f"{segment.column} = {segment.value}",
-                segment.rows,
-                page.Cell(shown(segment.error), segment.error),
-                page.Cell(f"{shown(segment.low)} to {shown(segment.high)}", segment.low),
-                page.Cell(shown(segment.rest), segment.rest),
-                page.Cell("stands out", "stands out", "warn")
-                if segment.stands_out
-                else "within noise",
-            ]
-            for segment in found[:SHOWN]
-        ],
+        [_row(segment, is_share) for segment in found[:SHOWN]],
     )
+
+
+def _row(segment: Segment, is_share: bool) -> list[Any]:
+    values = (segment.error, segment.low, segment.high, segment.rest)
+    shown = [page.percent(value) for value in values] if is_share else page.alike(values)
+    error, low, high, rest = shown
+    return [
+        f"{segment.column} = {segment.value}",
+        segment.rows,
+        page.Cell(error, segment.error),
+        page.Cell(f"{low} to {high}", segment.low),
+        page.Cell(rest, segment.rest),
+        page.Cell("stands out", "stands out", "warn") if segment.stands_out else "within noise",
+    ]

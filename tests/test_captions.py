@@ -23,7 +23,9 @@ def test_the_base_rate_is_the_score_to_beat():
     rare = captions.target_caption(Target("t", np.repeat([0, 1], [95, 5]), ("no", "yes")))
 
     assert "roughly balanced: 60.0% of the rows are 'no'" in balanced
-    assert "accuracy of 0.600" in balanced
+    assert "accuracy of 0.600 and a balanced accuracy of 0.500" in balanced
+    # scikit-learn's log_loss of the constant answer 0.6, 0.4
+    assert "log loss of 0.673" in balanced
     assert "are unbalanced" in rare and "look at each class" in rare
 
 
@@ -32,6 +34,16 @@ def test_a_skewed_target_is_called_so():
 
     assert "skewed" not in captions.target_caption(Target("t", values, None))
     assert "skewed" in captions.target_caption(Target("t", np.exp(2 * values), None))
+
+
+def test_a_constant_answer_is_judged_by_rmse_and_mae_and_their_decimals_are_alike():
+    values = np.repeat([38.0, 45.0, 48.7, 60.0], [30, 30, 30, 30])
+
+    told = captions.target_caption(Target("t", values, None))
+
+    assert "lie between 43.2 and 51.5, the median is 46.9" in told
+    assert f"RMSE of {values.std():.1f}" in told
+    assert f"MAE of {np.abs(values - 46.85).mean():.1f}" in told
 
 
 def test_missing_values_are_counted_and_the_worst_column_is_named():

@@ -6,7 +6,15 @@ import pytest
 
 from pipeline.artifacts import Folder
 from pipeline.folds import folds_of
-from pipeline.importance import Shuffles, permutation_importance
+from pipeline.importance import (
+    SHUFFLED,
+    Shuffles,
+    explained,
+    importance_plot,
+    permutation_importance,
+    shuffled_columns,
+)
+from pipeline.metrics import METRICS
 
 
 class Line:
@@ -58,3 +66,41 @@ def test_the_same_seed_gives_the_same_importances(line):
     assert permutation_importance(line, FOLDS, shuffles, map) == permutation_importance(
         line, FOLDS, shuffles, map
     )
+
+
+def test_of_many_columns_those_most_related_to_the_target_are_shuffled(tmp_path):
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({f"c{place}": rng.integers(0, 17, 400) for place in range(50)})
+    y = np.digitize(sum(frame[f"c{place}"] for place in (7, 23, 41)), [20, 28])
+    frame["word"] = pd.Series(np.array(["a", "b", None])[y], dtype="str")
+    frame["name"] = [f"name {n}" for n in rng.integers(0, 10**9, 400)]
+    frame["none"] = np.nan
+    load = Folder(tmp_path)
+    load.write_table("train", frame)
+    load.write_array("y", y)
+    stub = Line(load)
+    stub.columns, stub.schema = tuple(frame), {"classes": ["a", "b", "c"]}
+
+    chosen = shuffled_columns(stub)
+
+    assert len(chosen) == SHUFFLED
+    assert chosen == [column for column in frame if column in chosen]
+    assert {"c7", "c23", "c41", "word"} < set(chosen)
+    assert "none" not in chosen
+
+
+def test_a_column_explains_as_much_variance_as_anova_says():
+    rng = np.random.default_rng(6)
+    levels, y = np.repeat([0, 1, 2], 100), rng.normal(size=300)
+    y += levels
+    groups = y.reshape(3, 100)
+    within = groups.var(axis=1, ddof=1).mean()  # the mean square within; ε² = 1 - it / Var(y)
+    found = explained(pd.Series(levels), y[:, np.newaxis])
+    assert found == pytest.approx(1 - within / y.var(ddof=1))
+
+
+def test_the_figure_says_how_many_columns_were_shuffled(line):
+    found = permutation_importance(line, FOLDS, Shuffles("rmse", 60, 1, 0), map)
+    told = importance_plot(found, METRICS["rmse"], 64).caption
+    assert "Of 64 columns the 3 that alone say most" in told
+    assert "Of" not in importance_plot(found, METRICS["rmse"], 3).caption.partition("sho")[2]

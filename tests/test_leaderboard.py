@@ -85,7 +85,18 @@ def test_less_error_ranks_first_and_the_first_of_equals_leads():
     off = {name: (y + shift)[:, None] for name, shift in (("a", 0.3), ("c", 0.1), ("b", 0.1))}
     found = board(y, off, (RMSE, R2))
     assert [entry.name for entry in found.entries] == ["c", "b", "a"]
-    assert found.entries[1].verdict == "not distinguishable"
+    assert found.entries[1].told == "the same as c"
+    assert found.conclusion().startswith("Best is c (b predicts the same) with RMSE")
+
+
+def test_a_blend_of_one_model_is_the_same_as_it_and_no_more(y):
+    rng = np.random.default_rng(0)
+    one = rng.dirichlet(np.ones(2), size=200)
+    # of the same accuracy, row by row, but not the same
+    bolder = np.where(one > 0.5, 0.9, 0.1)
+    found = board(y, {"one": one, "blend": one * (1 - 1e-15), "bolder": bolder})
+    told = {entry.name: entry.told for entry in found.entries}
+    assert told == {"one": "best", "blend": "the same as one", "bolder": "not distinguishable"}
 
 
 def test_a_fold_without_a_score_is_left_out(y):
@@ -113,6 +124,18 @@ def test_an_interval_is_1_96_standard_errors_to_either_side():
     assert decimals(0.01) == 3
 
 
+@pytest.mark.parametrize(
+    ("difference", "shown"),
+    [
+        (Estimate(0.003, 0.0015), "+0.0001 to +0.0059"),  # leaves out zero, so never +0.000
+        (Estimate(-0.003, 0.0015), "-0.0059 to -0.0001"),
+        (Estimate(0.0005, 0.0015), "-0.002 to +0.003"),
+    ],
+)
+def test_an_interval_that_leaves_out_zero_does_not_read_as_zero(difference, shown):
+    assert with_interval(difference, 3) == shown
+
+
 def test_the_printed_table_fits_a_small_terminal(y):
     rng = np.random.default_rng(0)
     names = ["blend", *(f"model_{i}" for i in range(40))]
@@ -130,5 +153,8 @@ def test_the_printed_table_fits_a_small_terminal(y):
 
 def test_figures_are_the_same_bytes_every_time(y):
     found = board(y, {"one": labels(y, np.arange(200) < 20), "other": labels(y, y == 2)})
-    one, other = (leaderboard.fold_plot(found).finish() for _ in range(2))
+    one, other = (
+        leaderboard.fold_plot(found, {"one": "#111111", "other": "#222222"}).finish()
+        for _ in range(2)
+    )
     assert (one.svg, one.png) == (other.svg, other.png)

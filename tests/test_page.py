@@ -127,3 +127,17 @@ def test_a_share_reads_as_all_or_nothing_only_if_it_is(share, text):
 
 def test_p_values_are_told_as_far_as_they_mean_something():
     assert [page.p_value(p) for p in (1e-9, 0.0123, 0.5)] == ["< 0.001", "0.012", "0.50"]
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ((45, 43.4, 38.0), ["45.0", "43.4", "38.0"]),
+        ((1200, 35.55, -2), ["1,200", "36", "−2"]),
+        ((0.0123, 0, float("nan")), ["0.0123", "0.0000", "–"]),
+        ((1, 2, 3), ["1", "2", "3"]),
+        ((0, 0), ["0", "0"]),
+    ],
+)
+def test_numbers_side_by_side_have_the_same_decimals(values, texts):
+    assert page.alike(values) == texts

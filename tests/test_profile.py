@@ -96,3 +96,13 @@ def test_too_few_rows_are_no_mean():
     frame = pd.DataFrame({"x": [1] * 5 + [2] * 5})
 
     assert profile.ratings(frame, ["x"], np.ones(10)) is None
+
+
+@pytest.mark.parametrize(("columns", "heading"), [(14, "Ratings"), (64, "Whole-number columns")])
+def test_pixels_are_not_called_ratings(rng, columns, heading):
+    frame = pd.DataFrame(rng.integers(0, 17, (400, columns)), columns=map(str, range(columns)))
+    frame[["a", "b"]] = rng.integers(0, 3, (400, 2))
+    rated = profile.rating_columns(frame, [(name, "number") for name in frame])
+
+    assert rated == ["a", "b"]
+    assert profile.ratings(frame, rated, np.ones(400)).heading == heading

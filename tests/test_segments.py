@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from pipeline.segments import conclusion, find_segments, wilson
+from pipeline.segments import conclusion, find_segments, table, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 30), (1, 30), (17, 40), (2, 5000), (30, 30)])
@@ -68,3 +68,18 @@ def test_an_interval_of_absolute_errors_is_that_of_their_mean():
     own = errors[1::2]
     half = 1.959964 * own.std(ddof=1) / np.sqrt(200)
     assert (segment.low, segment.high) == pytest.approx((own.mean() - half, own.mean() + half))
+
+
+def test_without_any_group_nothing_is_said_of_their_errors():
+    frame = pd.DataFrame({"size": np.arange(200.0)})
+    found = find_segments(frame, [{"name": "size", "kind": "number"}], np.zeros(200))
+    assert found == []
+    assert conclusion(found).startswith("There is no group of at least 30 rows")
+
+
+def test_the_errors_of_a_row_have_one_number_of_decimals():
+    errors = np.where(np.arange(400) % 2, 45.0, 43.4)
+    frame = pd.DataFrame({"size": np.arange(400) % 2 * 1.0})
+    found = find_segments(frame, [{"name": "size", "kind": "number"}], errors)
+    (_, _, error, interval, rest, _), _ = table(found, "price", False).rows
+    assert (error.text, interval.text, rest.text) == ("45.0", "45.0 to 45.0", "43.4")

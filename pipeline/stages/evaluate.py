@@ -25,6 +25,8 @@ from pipeline.predictor import Predictor
 from pipeline.progress import Progress
 from pipeline.report import Evaluation, Results
 
+DEFAULT = "airline"  # the Makefile's C
+
 
 def run(
     settings: EvaluateStage,
@@ -47,15 +49,17 @@ def run(
     predictor = Predictor(load=load, split=split, encode=encode, train=train, blend=blend)
     refits = learning_curve.Refits(load, encode, train, results.metric.name, settings.seed)
     evaluation = compute(settings, results, predictor, refits, progress)
-    entries = comparable(ledger.read(submissions.path / ledger.FILENAME), results.metric)
+    submitted = ledger.read(submissions.path / ledger.FILENAME)
     stages = {"load": load, "split": split, "encode": encode, "blend": blend}
     for name in settings.models:
         stages |= {f"tune {name}": tune.folder(name), f"train {name}": train.folder(name)}
-    plots = draw(results, evaluation, entries)
+    plots = draw(results, evaluation, comparable(submitted, results.metric))
     for plot in plots.values():
         out.folder("figures").write_bytes(f"{plot.name}.png", plot.png)
     out.write_json("leaderboard", summary(evaluation, blend.read_json("blend")))
-    out.write_text("report.html", report.render(settings, results, evaluation, plots, stages))
+    latest = submitted[-1]["file"] if submitted else None
+    page = report.render(settings, results, evaluation, plots, stages, latest)
+    out.write_text("report.html", page)
     show(settings, results, evaluation.board, stages, progress)
 
 
@@ -120,7 +124,7 @@ def rank(settings: EvaluateStage, results: Results, parallel_map: Map) -> Leader
 def importances_of(
     settings: EvaluateStage, results: Results, predictor: Predictor, parallel_map: Map
 ) -> list[importance.Importance]:
-    """Of every raw column; none where the settings ask for no rows."""
+    """Of the raw columns; none where the settings ask for no rows."""
     rows, repeats = settings.importance_rows, settings.importance_repeats
     if not rows:
         return []
@@ -135,10 +139,13 @@ def draw(
     results: Results, evaluation: Evaluation, entries: Sequence[dict[str, Any]]
 ) -> dict[str, figures.Plot]:
     """All figures by name; `entries` are submissions with a leaderboard score."""
-    drafts = [leaderboard.fold_plot(evaluation.board), *draw_errors(results)]
-    drafts.append(learning_curve.curve_plot(evaluation.curves, results.metric))
+    colours = figures.colours(results.predictions)
+    drafts = [leaderboard.fold_plot(evaluation.board, colours), *draw_errors(results)]
+    drafts.append(learning_curve.curve_plot(evaluation.curves, results.metric, colours))
     if evaluation.importances:
-        drafts.append(importance.importance_plot(evaluation.importances, results.metric))
+        columns = len(results.schema["columns"])
+        found = evaluation.importances
+        drafts.append(importance.importance_plot(found, results.metric, columns))
     if entries:
         drafts.append(diagnostics.submissions_plot(entries, results.metric))
     simulated = results.schema["simulated"]
@@ -196,4 +203,10 @@ def show(
     title = f"Out-of-fold scores on {len(results.y):,} {data}"
     caption = f"blend: {about['method']}; candidates: {candidates}"
     progress.show(leaderboard.table(board, seconds, title=title, caption=caption))
-    progress.say(f"report.html written; `make watch` opens it  ({progress.seconds:.1f} s)")
+    watch = watch_command(results.schema.get("competition"))
+    progress.say(f"report.html written; `{watch}` opens it  ({progress.seconds:.1f} s)")
+
+
+def watch_command(competition: str | None) -> str:
+    """As one would type it: make's own competition needs no C=."""
+    return "make watch" if competition in (None, DEFAULT) else f"make C={competition} watch"

@@ -3,9 +3,14 @@
 import re
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
-from pipeline import ledger
+from pipeline import diagnostics, figures, leaderboard, learning_curve, ledger, report
+from pipeline.folds import folds_of
+from pipeline.learning_curve import Curve
+from pipeline.metrics import METRICS, Estimate
+from pipeline.page import cell as page_cell
 from pipeline.progress import Progress
 from pipeline.runner import run_stage
 from pipeline.stages import evaluate
@@ -116,3 +121,81 @@ def test_what_is_printed_fits_a_screen(run, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert 5 <= len(lines) <= 20
     assert any("blend: equal; candidates: equal" in line for line in lines)
+    assert "`make C=tiny watch`" in lines[-1]
+    assert evaluate.watch_command("airline") == "make watch"
+
+
+@binary
+def test_the_report_names_the_submissions_folder_and_the_latest_file(run):
+    (run.submissions / ledger.FILENAME).unlink(missing_ok=True)
+    run_stage(run, "evaluate", None, Progress(live=False))
+    page = run.stage("evaluate").read_text("report.html")
+    assert "submissions/tiny/" in page
+    assert "the latest one in the ledger" not in page
+    for name in ("old.csv", "<new>.csv"):
+        ledger.append(run.submissions / ledger.FILENAME, {"file": name, "leaderboard": None})
+    run_stage(run, "evaluate", None, Progress(live=False))
+    page = run.stage("evaluate").read_text("report.html")
+    assert "the latest one in the ledger is &lt;new&gt;.csv." in page
+
+
+def test_a_model_has_one_colour_in_every_figure():
+    rng = np.random.default_rng(0)
+    y, names = np.arange(200) % 2, ["blend", "one", "two"]
+    predictions = {name: rng.dirichlet(np.ones(2), size=200) for name in names}
+    metrics = METRICS["accuracy"], METRICS["log_loss"]
+    folds = folds_of(0, np.arange(200) % 4)
+    board = leaderboard.rank(metrics, y, predictions, folds, seed=0, parallel_map=map)
+    curves = [Curve(name, (10, 20), (Estimate(0.5, 0.1),) * 2, None) for name in names[:0:-1]]
+    colours = figures.colours(names)
+
+    roc = diagnostics.roc_plot(y, predictions, ["no", "yes"]).figure.axes[0]
+    fold = leaderboard.fold_plot(board, colours).figure.axes[0]
+    curve = learning_curve.curve_plot(curves, metrics[0], colours).figure.axes[0]
+
+    drawn = {line.get_label(): line.get_color() for line in roc.lines if line.get_label() in names}
+    dots = [line.get_color() for line in fold.lines if len(line.get_xdata()) == 4]
+    labelled = zip(*curve.get_legend_handles_labels(), strict=True)
+    assert len(set(drawn.values())) == 3
+    assert dict(zip([entry.name for entry in board.entries], dots, strict=True)) == drawn
+    assert {text: bars[0].get_color() for bars, text in labelled}.items() < drawn.items()
+
+
+TRIALS = [{"number": n, "state": "complete", "value": v} for n, v in enumerate((0.4, 0.5, 0.6))]
+
+
+@pytest.mark.parametrize(
+    ("trials", "told"),
+    [
+        ([], "as in the TOML"),
+        (TRIALS, "as in the TOML: none of 3 trials beat it"),
+        ([*TRIALS, {"number": 3, "state": "pruned", "value": 0.1}], "none of 4 trials beat it"),
+        ([*TRIALS, {"number": 3, "state": "complete", "value": 0.39}], "4 trials"),
+    ],
+)
+def test_settings_that_no_trial_beat_are_the_tomls(trials, told):
+    found = report.found_by({"trials": len(trials)}, trials)
+    assert found.endswith(told)
+    assert ("TOML" in found) == ("TOML" in told or "beat" in told)
+
+
+def test_how_the_ways_to_blend_were_judged_is_told_where_it_is_known():
+    board = leaderboard.rank(
+        (METRICS["rmse"], METRICS["r2"]),
+        np.arange(30.0),
+        {"blend": np.ones((30, 1))},
+        folds_of(0, np.arange(30) % 3),
+        seed=0,
+        parallel_map=map,
+    )
+    scores = {"score": 3.0, "standard_error": 0.5}
+    about = {"method": "equal", "candidates": {"equal": scores, "stack": scores}}
+    judged = {"stack": {"gain": 0.12, "standard_error": 0.05, "verdict": "not clearly better"}}
+    old, new = (
+        report.candidates_table(board, each) for each in (about, about | {"judged": judged})
+    )
+    assert len(old.columns) == 3
+    assert [page_cell(value).text for value in new.rows[1][2:4]] == [
+        "0.120 ± 0.050",
+        "not clearly better",
+    ]

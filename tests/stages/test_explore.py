@@ -115,6 +115,14 @@ def test_the_same_files_give_the_same_bytes(tmp_path, binary):
     assert contents(again) == contents(binary)
 
 
+def test_the_page_names_the_competition(tmp_path):
+    load = competition(tmp_path / "load", competition="tiny")
+
+    html = run(load, tmp_path / "explore").read_text("explore.html")
+
+    assert "<h1>tiny: exploration</h1>" in html
+
+
 def test_a_hostile_name_is_text_everywhere(binary):
     html = binary.read_text("explore.html")
 
