@@ -63,9 +63,9 @@ LEARNERS := $(call code,models/__init__ folds parallel)
 SCRATCH := $(wildcard pipeline/from_scratch/*.py)
 BLENDING := $(call code,blending) $(SCRATCH)
 PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
-EXPLORE := $(call code,association captions charts drift duplicates exploration findings profile models/__init__ models/lightgbm wording)
-EVALUATE := $(call code,diagnostics importance leaderboard learning_curve ledger predictor report \
-  segments archives reading schema contract wording)
+EXPLORE := $(wildcard pipeline/exploration/*.py) $(call code,models/__init__ models/lightgbm wording)
+EVALUATE := $(wildcard pipeline/evaluation/*.py) $(call code,ledger predictor archives reading schema \
+  contract wording)
 
 # $(call stage,name,stages that it reads,code that it imports)
 define stage

@@ -5,25 +5,23 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import (
+from pipeline import figures, ledger, metrics
+from pipeline.artifacts import Folder
+from pipeline.config import EvaluateStage
+from pipeline.evaluation import (
     diagnostics,
-    figures,
     importance,
     leaderboard,
     learning_curve,
-    ledger,
-    metrics,
     report,
     segments,
 )
-from pipeline.artifacts import Folder
-from pipeline.config import EvaluateStage
+from pipeline.evaluation.leaderboard import BLEND, Leaderboard
+from pipeline.evaluation.report import Evaluation, Results
 from pipeline.folds import read_folds
-from pipeline.leaderboard import BLEND, Leaderboard
 from pipeline.parallel import Map, workers
 from pipeline.predictor import Predictor
 from pipeline.progress import Progress
-from pipeline.report import Evaluation, Results
 
 DEFAULT = "airline"  # the Makefile's C
 

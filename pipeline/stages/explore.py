@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import charts, exploration
 from pipeline.artifacts import Folder
-from pipeline.association import Relation, relations
 from pipeline.config import Explore
-from pipeline.drift import (
+from pipeline.exploration import charts, document
+from pipeline.exploration.association import Relation, relations
+from pipeline.exploration.drift import (
     Adversarial,
     adversarial_validation,
     as_numbers,
@@ -18,12 +18,12 @@ from pipeline.drift import (
     column_drifts,
     joint_matrix,
 )
-from pipeline.duplicates import find_duplicates
+from pipeline.exploration.duplicates import find_duplicates
+from pipeline.exploration.findings import Dataset, Findings, draw_rows, headline, summarise
+from pipeline.exploration.profile import Ratings, correlations, profiles, rating_columns, ratings
 from pipeline.figures import Draft, Plot
-from pipeline.findings import Dataset, Findings, draw_rows, headline, summarise
 from pipeline.models.lightgbm import native
 from pipeline.parallel import Map, workers
-from pipeline.profile import Ratings, correlations, profiles, rating_columns, ratings
 from pipeline.progress import Progress, Task
 
 DRAWN_COLUMNS = 60
@@ -43,7 +43,7 @@ def run(settings: Explore, *, load: Folder, out: Folder, progress: Progress) -> 
     for name, plot in plots.items():
         out.folder("figures").write_bytes(f"{name}.png", plot.png)
     out.write_json("summary", summarise(findings, dataset, sample))
-    out.write_text("explore.html", exploration.render(findings, dataset, sample, plots))
+    out.write_text("explore.html", document.render(findings, dataset, sample, plots))
     progress.say(headline(findings, dataset))
 
 

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from pipeline import diagnostics, figures, leaderboard, learning_curve, ledger, report
+from pipeline import figures, ledger
+from pipeline.evaluation import diagnostics, leaderboard, learning_curve, report
+from pipeline.evaluation.learning_curve import Curve
 from pipeline.folds import folds_of
-from pipeline.learning_curve import Curve
 from pipeline.metrics import METRICS, Estimate
 from pipeline.page import cell as page_cell
 from pipeline.progress import Progress

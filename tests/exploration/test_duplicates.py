@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.duplicates import find_duplicates, fingerprints
+from pipeline.exploration.duplicates import find_duplicates, fingerprints
 
 COLUMNS = [("x", "number"), ("word", "category")]
 

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.artifacts import Folder
-from pipeline.folds import folds_of
-from pipeline.importance import (
+from pipeline.evaluation.importance import (
     SHUFFLED,
     Shuffles,
     explained,
@@ -14,6 +13,7 @@ from pipeline.importance import (
     permutation_importance,
     shuffled_columns,
 )
+from pipeline.folds import folds_of
 from pipeline.metrics import METRICS
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import charts
-from pipeline.findings import tenths_of_percent
-from pipeline.profile import profiles
+from pipeline.exploration import charts
+from pipeline.exploration.findings import tenths_of_percent
+from pipeline.exploration.profile import profiles
 
 
 @pytest.mark.parametrize("columns", [1, 5])

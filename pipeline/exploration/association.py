@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.drift import SIGNIFICANT, as_numbers, chi_square, chi_square_p, holm
+from pipeline.exploration.drift import SIGNIFICANT, as_numbers, chi_square, chi_square_p, holm
 from pipeline.page import number
 from pipeline.wording import count
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import captions
-from pipeline.association import relations
-from pipeline.drift import Adversarial, ColumnDrift
-from pipeline.profile import Target, ratings
+from pipeline.exploration import captions
+from pipeline.exploration.association import relations
+from pipeline.exploration.drift import Adversarial, ColumnDrift
+from pipeline.exploration.profile import Target, ratings
 
 
 def adversarial(auc: float, p: float) -> Adversarial:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import captions, page
-from pipeline.association import Relation
-from pipeline.drift import Adversarial, ColumnDrift
-from pipeline.duplicates import Duplicates
-from pipeline.profile import Profile, Ratings, Target
+from pipeline import page
+from pipeline.exploration import captions
+from pipeline.exploration.association import Relation
+from pipeline.exploration.drift import Adversarial, ColumnDrift
+from pipeline.exploration.duplicates import Duplicates
+from pipeline.exploration.profile import Profile, Ratings, Target
 from pipeline.wording import count, some
 
 if TYPE_CHECKING:

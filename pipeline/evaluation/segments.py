@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import page
-from pipeline.leaderboard import NORMAL_95
+from pipeline.evaluation.leaderboard import NORMAL_95
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipeline.association import MISSING, Relation
-from pipeline.drift import Adversarial, ColumnDrift
+from pipeline.exploration.association import MISSING, Relation
+from pipeline.exploration.drift import Adversarial, ColumnDrift
+from pipeline.exploration.profile import Ratings, Target
 from pipeline.figures import label
 from pipeline.page import alike, number, p_value, percent, signed
-from pipeline.profile import Ratings, Target
 from pipeline.wording import count, some
 
 UNBALANCED = 3.0

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.association import middle_ranks
-from pipeline.drift import as_numbers
+from pipeline.exploration.association import middle_ranks
+from pipeline.exploration.drift import as_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

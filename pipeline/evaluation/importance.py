@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline import figures
+from pipeline.evaluation.leaderboard import NORMAL_95, in_sentence
 from pipeline.folds import Fold
-from pipeline.leaderboard import NORMAL_95, in_sentence
 from pipeline.metrics import METRICS, Estimate, Metric
 from pipeline.parallel import Map
 from pipeline.predictor import Predictor

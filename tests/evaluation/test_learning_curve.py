@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline import learning_curve
 from pipeline.artifacts import Folder
 from pipeline.config import TrainStage
+from pipeline.evaluation import learning_curve
+from pipeline.evaluation.learning_curve import Curve, Refits, conclusion, nested_order, refit_sizes
 from pipeline.folds import read_folds
-from pipeline.learning_curve import Curve, Refits, conclusion, nested_order, refit_sizes
 from pipeline.metrics import METRICS, Estimate, estimate
 from pipeline.progress import Progress
 from pipeline.stages import train

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, confusion_matrix, r2_score, roc_auc_score
 
-from pipeline import diagnostics
+from pipeline.evaluation import diagnostics
 from pipeline.metrics import METRICS
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.leaderboard import BLEND, NORMAL_95, decimals, with_error
+from pipeline.evaluation.leaderboard import BLEND, NORMAL_95, decimals, with_error
+from pipeline.evaluation.segments import SEGMENT_ROWS, wilson
 from pipeline.metrics import METRICS, Metric, estimate
-from pipeline.segments import SEGMENT_ROWS, wilson
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

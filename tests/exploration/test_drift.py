@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from pipeline import drift
+from pipeline.exploration import drift
 from pipeline.parallel import workers
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from pipeline.segments import conclusion, find_segments, table, wilson
+from pipeline.evaluation.segments import conclusion, find_segments, table, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 30), (1, 30), (17, 40), (2, 5000), (30, 30)])

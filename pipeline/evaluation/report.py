@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import figures, metrics, page, segments
+from pipeline import figures, metrics, page
 from pipeline.artifacts import Folder
 from pipeline.config import EvaluateStage
-from pipeline.folds import Fold
-from pipeline.importance import Importance
-from pipeline.leaderboard import (
+from pipeline.evaluation import segments
+from pipeline.evaluation.importance import Importance
+from pipeline.evaluation.leaderboard import (
     BLEND,
     Entry,
     Leaderboard,
@@ -23,7 +23,8 @@ from pipeline.leaderboard import (
     with_error,
     with_interval,
 )
-from pipeline.learning_curve import Curve
+from pipeline.evaluation.learning_curve import Curve
+from pipeline.folds import Fold
 from pipeline.wording import count
 
 PACKAGES = ("lightgbm", "matplotlib", "numpy", "optuna", "pandas", "scikit-learn")

@@ -14,8 +14,8 @@ import numpy as np
 
 from pipeline import figures, models
 from pipeline.artifacts import Folder
+from pipeline.evaluation.leaderboard import NORMAL_95, in_sentence, interval, with_interval
 from pipeline.folds import Fold, read_view
-from pipeline.leaderboard import NORMAL_95, in_sentence, interval, with_interval
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.parallel import Map
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from pipeline import leaderboard
+from pipeline.evaluation import leaderboard
+from pipeline.evaluation.leaderboard import decimals, rank, with_error, with_interval
 from pipeline.folds import folds_of
-from pipeline.leaderboard import decimals, rank, with_error, with_interval
 from pipeline.metrics import METRICS, Estimate
 
 ACCURACY, LOG_LOSS, RMSE, R2 = (METRICS[n] for n in ("accuracy", "log_loss", "rmse", "r2"))

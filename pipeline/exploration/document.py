@@ -6,12 +6,19 @@ from typing import Any
 import numpy as np
 
 from pipeline import page
-from pipeline.association import Relation
-from pipeline.captions import strongest_pairs
-from pipeline.drift import ColumnDrift
+from pipeline.exploration.association import Relation
+from pipeline.exploration.captions import strongest_pairs
+from pipeline.exploration.drift import ColumnDrift
+from pipeline.exploration.findings import (
+    Dataset,
+    Findings,
+    duplicates_told,
+    missing_told,
+    told,
+    zeros_told,
+)
+from pipeline.exploration.profile import Profile, Target
 from pipeline.figures import Plot, label
-from pipeline.findings import Dataset, Findings, duplicates_told, missing_told, told, zeros_told
-from pipeline.profile import Profile, Target
 from pipeline.wording import count
 
 PAIRS_TOLD = 15

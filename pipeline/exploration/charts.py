@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import figures
-from pipeline.association import Relation
-from pipeline.captions import (
+from pipeline.exploration.association import Relation
+from pipeline.exploration.captions import (
     adversarial_caption,
     correlation_caption,
     drift_caption,
@@ -16,10 +16,10 @@ from pipeline.captions import (
     relation_caption,
     target_caption,
 )
-from pipeline.drift import Adversarial, ColumnDrift
+from pipeline.exploration.drift import Adversarial, ColumnDrift
+from pipeline.exploration.profile import Profile, Ratings, Target
 from pipeline.figures import Draft, label, labels
 from pipeline.page import number, percent, signed
-from pipeline.profile import Profile, Ratings, Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

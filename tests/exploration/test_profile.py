@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from pipeline import profile
+from pipeline.exploration import profile
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.drift import as_numbers
+from pipeline.exploration.drift import as_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from pipeline import association as a
+from pipeline.exploration import association as a
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""How good the models are, where they err and why: the pieces of the evaluate stage."""
