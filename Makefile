@@ -20,7 +20,7 @@ all: explore evaluate submit ## everything: from the files in data/raw/$(C) to s
 
 # --- set-up -------------------------------------------------------------------------------------
 
-# each target installs a whole closure, pinned and hashed
+# each installs a whole closure, pinned and hashed; the test tools come on top of the main job
 $(VENV)/installed: requirements.lock
 $(VENV)/installed-test: requirements-test.lock
 $(VENV)/installed $(VENV)/installed-test:
@@ -29,7 +29,7 @@ $(VENV)/installed $(VENV)/installed-test:
 	@echo "setting up $(VENV) from $< (once, about a minute)"
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
+	@touch $@ $(if $(findstring test,$@),$(VENV)/installed)
 
 # --- settings: the TOML, cut into a snapshot a stage ----------------------------------------------
 
