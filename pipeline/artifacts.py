@@ -96,15 +96,10 @@ class Folder:
 
     @contextlib.contextmanager
     def _writing(self, filename: str) -> Iterator[Path]:
-        """Hand out the path; an OSError then names it, and NumPy's short write is a full disk."""
+        """Hand out the path to write to."""
         path = self._new(filename)
-        try:
+        with _naming(path):
             yield path
-        except OSError as error:
-            if error.filename is not None:
-                raise
-            code = error.errno or errno.ENOSPC
-            raise OSError(code, os.strerror(code), str(path)) from error
 
     @contextlib.contextmanager
     def _reading(self, filename: str) -> Iterator[Path]:
@@ -243,7 +238,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     temporary = Folder(path.parent)._new(f".{path.name}.tmp")
     data = content.encode() if isinstance(content, str) else content
     try:
-        with temporary.open("wb") as file:
+        with _naming(path), temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -268,14 +263,26 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(to_json(value).encode()).hexdigest()
 
 
-def require_stage(workspace: Workspace, name: str) -> Folder:
-    """The folder of an earlier stage, or one sentence about how to make it."""
+def require_stage(workspace: Workspace, name: str, goal: str | None = None) -> Folder:
+    """The folder of an earlier stage, or one sentence about the goal of make that makes it."""
     if not workspace.is_done(name):
         raise DataError(
             f"{workspace.build / name}: this stage has not run yet. "
-            f"Run `make C={workspace.competition} {name.replace('/', '-')}` first."
+            f"Run `make C={workspace.competition} {goal or name.replace('/', '-')}` first."
         )
     return workspace.stage(name)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an OSError that names no file name this one; NumPy's short write is a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        code = error.errno or errno.ENOSPC
+        raise OSError(code, os.strerror(code), str(path)) from error
 
 
 def _sync_tree(folder: Path) -> None:
@@ -287,6 +294,7 @@ def _sync_tree(folder: Path) -> None:
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with _naming(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

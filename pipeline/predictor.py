@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import archives, models
-from pipeline.artifacts import Folder, Workspace, write_atomically
+from pipeline.artifacts import Folder, Workspace, require_stage, write_atomically
 from pipeline.blending import Blend, read_blend
 from pipeline.config import LoadStage
 from pipeline.encoding.columns import Table, read_table
 from pipeline.encoding.features import add_features
 from pipeline.encoding.views import FoldEncoder
-from pipeline.errors import DataError, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.folds import Fold, read_folds
 from pipeline.wording import count, shortened
 
@@ -153,7 +153,8 @@ def predict_file(workspace: Workspace, file: Path, out: Path | None = None) -> S
     Raises DataError where `load` would refuse the file as a test table; SettingsError where a file
     that holds no predictions would be overwritten.
     """
-    stages = {name: _finished(workspace, name) for name in ("load", "split", "encode", "blend")}
+    needed = ("load", "split", "encode", "blend")
+    stages = {name: require_stage(workspace, name, goal="all") for name in needed}
     predictor = Predictor(**stages, train=workspace.stage("train"))
     target = predictions_path(workspace, file, out)
     if out is not None:
@@ -163,15 +164,6 @@ def predict_file(workspace: Workspace, file: Path, out: Path | None = None) -> S
     table = labelled(prediction, predictor.schema, ids)
     write_atomically(target, table.to_csv(index=False, lineterminator="\n"))
     return Scored(target, len(table), tuple(_notes(stages["load"], rows, str(file))))
-
-
-def _finished(workspace: Workspace, name: str) -> Folder:
-    if not workspace.is_done(name):
-        raise DataError(
-            f"{workspace.build}: stage '{name}' has not run yet, so there is nothing to predict "
-            f"with. Run `make C={workspace.competition} all` first."
-        )
-    return workspace.stage(name)
 
 
 def _refuse_foreign(target: Path, schema: Mapping[str, Any]) -> None:

@@ -151,6 +151,17 @@ def test_a_damaged_or_missing_artifact_is_told_in_one_sentence(tmp_path, write, 
         read(folder)
 
 
+def test_a_disk_that_is_full_while_one_file_is_replaced_is_named(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_atomically(tmp_path / "ledger.jsonl", "new")
+    assert caught.value.filename == str(tmp_path / "ledger.jsonl")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_short_write_of_numpy_is_a_full_disk_at_a_named_file(tmp_path, monkeypatch):
     def short(*arguments, **options):
         raise OSError("40641 requested and 32736 written")
