@@ -160,8 +160,9 @@ METRICS = {
 DEFAULTS: dict[Task, str] = {"binary": "accuracy", "multiclass": "accuracy", "regression": "rmse"}
 
 
-def get_metric(name: str, task: Task, where: str = "[competition] metric") -> Metric:
-    """The metric of this name, if it can judge this task."""
+def get_metric(name: str | None, task: Task, where: str = "[competition] metric") -> Metric:
+    """The metric of this name, if it can judge this task; without a name, the task's default."""
+    name = name or DEFAULTS[task]
     allowed = [metric.name for metric in METRICS.values() if task in metric.tasks]
     if name not in allowed:
         raise SettingsError(

@@ -91,9 +91,10 @@ def _wired(workspace: Workspace, stage: str, model: str | None, function: str = 
         "competition": workspace.competition,
         "digest": record["digest"],
         "inputs_digest": digest_of(record["inputs"]),
-        "partial": workspace.partial(name, digest_of([record["digest"], _code()])),
         **{source: _folder(workspace, source, model) for source in sources},
     }
+    if "partial" in wanted:
+        inputs["partial"] = workspace.partial(name, digest_of([record["digest"], _code()]))
     chosen = {key: value for key, value in inputs.items() if key in wanted}
     return _Call(run, settings, chosen, record)
 

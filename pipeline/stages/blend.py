@@ -12,6 +12,7 @@ from pipeline.progress import Progress
 
 # the simpler one first: a later one must be better by more than noise
 METHODS = ("equal", "greedy", "stack")
+NAMED = "[blend] method in the competition's TOML names the way."
 RULE = (
     "The simplest way is kept (equal weights, then greedy selection, then the stacker), unless "
     "a later one is better in {judge} by more than two standard errors of the paired difference "
@@ -31,7 +32,7 @@ def run(
     """Write oof (n, k), each row blended by weights fitted on the other folds, test (n_test, k),
     and the weights fitted on all rows."""
     schema = load.read_json("schema")
-    metric = metrics.get_metric(settings.metric or metrics.DEFAULTS[schema["task"]], schema["task"])
+    metric = metrics.get_metric(settings.metric, schema["task"])
     y, names = load.read_array("y"), settings.models
     predictions = np.stack([train.folder(name).read_array("oof").mean(axis=0) for name in names])
     numbers = split.read_array("folds-0")
@@ -48,7 +49,11 @@ def run(
         "task": schema["task"],
         "judged": contests,
     }
-    about["rule"] = RULE.format(judge=judge_of(metric).label, metric=metric.label)
+    about["rule"] = (
+        RULE.format(judge=judge_of(metric).label, metric=metric.label)
+        if settings.method == "auto"
+        else NAMED
+    )
     blending.write_blend(out, blend, {**about, "candidates": candidates, **candidates[method]})
     out.write_array("oof", judged[method])
     tests = {name: train.folder(name).read_array("test") for name in names}

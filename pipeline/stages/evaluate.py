@@ -66,7 +66,7 @@ def read_results(
 ) -> Results:
     schema = load.read_json("schema")
     task = schema["task"]
-    metric = metrics.get_metric(settings.metric or metrics.DEFAULTS[task], task)
+    metric = metrics.get_metric(settings.metric, task)
     predictions = {BLEND: np.asarray(blend.read_array("oof"))}
     for name in settings.models:
         predictions[name] = train.folder(name).read_array("oof").mean(axis=0)

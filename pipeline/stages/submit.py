@@ -11,7 +11,7 @@ from typing import Any
 from pipeline import ledger
 from pipeline.artifacts import Folder, write_atomically
 from pipeline.config import SubmitStage
-from pipeline.metrics import DEFAULTS, Metric, get_metric
+from pipeline.metrics import Metric, get_metric
 from pipeline.progress import Progress
 from pipeline.submission import fill, problems, refuse, with_class_columns
 
@@ -35,7 +35,7 @@ def run(
     that the same run writes the same file.
     """
     schema, blended = load.read_json("schema"), blend.read_json("blend")
-    metric = get_metric(settings.metric or DEFAULTS[schema["task"]], schema["task"])
+    metric = get_metric(settings.metric, schema["task"])
     sample, test = load.read_table("sample"), load.read_table("test")
     if schema["sample"]["made_up"] and metric.needs == "probabilities":
         schema, sample = with_class_columns(schema, sample)

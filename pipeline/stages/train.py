@@ -31,7 +31,7 @@ def run(
     Finished folds are kept in `partial`: a run that is killed goes on with the ones it lacks.
     """
     schema = load.read_json("schema")
-    metric = metrics.get_metric(settings.metric or metrics.DEFAULTS[schema["task"]], schema["task"])
+    metric = metrics.get_metric(settings.metric, schema["task"])
     folds = read_folds(split)
     chosen = tune.read_json("best")["settings"]
     fit = functools.partial(fit_fold, settings.name, chosen, metric.name, load, encode, partial)

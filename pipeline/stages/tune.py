@@ -77,7 +77,7 @@ class _Search:
     def __init__(self, settings: TuneStage, load: Folder, split: Folder, encode: Folder) -> None:
         schema = load.read_json("schema")
         task = schema["task"]
-        asked = metrics.get_metric(settings.metric or metrics.DEFAULTS[task], task)
+        asked = metrics.get_metric(settings.metric, task)
         self.settings, self.model = settings, models.module(settings.name)
         self.folds = [fold for fold in read_folds(split) if fold.repeat == 0]
         self.metric = judge(asked, load.read_array("y"), self.folds)
