@@ -16,6 +16,7 @@ class BatchNormalisation(Layer):
     """
 
     parameters = ("gamma", "beta")
+    statistics = ("running_mean", "running_variance")
 
     def __init__(self, d: int, *, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
         self.momentum, self.epsilon = momentum, epsilon
@@ -27,7 +28,8 @@ class BatchNormalisation(Layer):
         mean, variance = self.running_mean, self.running_variance
         if self.training:
             mean, variance = x.mean(axis=0), x.var(axis=0)
-            self._remember(mean, variance)
+            if len(x) > 1:  # one row has no variance to remember
+                self._remember(mean, variance)
         self.std = np.sqrt(variance + self.epsilon).astype(x.dtype)
         self.z = (x - mean.astype(x.dtype)) / self.std
         return self.gamma * self.z + self.beta
@@ -45,8 +47,6 @@ class BatchNormalisation(Layer):
         return (dy - self.dbeta / n - self.z * (self.dgamma / n)) * (self.gamma / self.std)
 
     def _remember(self, mean: np.ndarray, variance: np.ndarray) -> None:
-        """running <- momentum running + (1 - momentum) batch."""
-        self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mean
-        self.running_variance = (
-            self.momentum * self.running_variance + (1 - self.momentum) * variance
-        )
+        """running <- momentum running + (1 - momentum) batch, in place."""
+        self.running_mean += (1 - self.momentum) * (mean - self.running_mean)
+        self.running_variance += (1 - self.momentum) * (variance - self.running_variance)

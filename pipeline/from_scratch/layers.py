@@ -17,6 +17,8 @@ class Layer:
     """What a network may ask of each of its layers."""
 
     parameters: tuple[str, ...] = ()  # names of the attributes that training changes
+    statistics: tuple[str, ...] = ()  # names of those that remember the data, without a gradient
+    layers: tuple["Layer", ...] = ()  # those that this one consists of
     training = True  # some layers behave otherwise at prediction
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -57,7 +59,7 @@ class Affine(Layer):
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
         np.matmul(self.x.T, dy, out=self.dW)
-        np.sum(dy, axis=0, out=self.db)
+        np.matmul(np.ones(len(dy), dy.dtype), dy, out=self.db)  # four times as fast as a sum
 
 
 class Relu(Layer):
@@ -153,17 +155,16 @@ class SoftmaxWithLoss(Loss):
         self.smoothing = smoothing
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        n, k = output.shape
-        rows, least = np.arange(n), self.smoothing / k
-        z = output - output.max(axis=1, keepdims=True)
+        rows, least = np.arange(len(output)), self.smoothing / output.shape[1]
+        z = output.T.copy()  # (k, n): a few long rows are reduced faster than many short ones
+        z -= z.max(axis=0)
         p = np.exp(z)
-        total = p.sum(axis=1, keepdims=True)
+        total = p.sum(axis=0)
         p /= total
-        log_p = z - np.log(total)
-        loss = -(1 - self.smoothing) * log_p[rows, target] - least * log_p.sum(axis=1)
+        loss = np.log(total) - (1 - self.smoothing) * z[target, rows] - least * z.sum(axis=0)
         p -= least
-        p[rows, target] -= 1 - self.smoothing
-        return _weigh(self, loss, p, weight)
+        p[target, rows] -= 1 - self.smoothing
+        return _weigh(self, loss, p.T, weight)
 
 
 class SigmoidWithLoss(Loss):
@@ -191,7 +192,7 @@ class SquaredErrorLoss(Loss):
 
 def _weigh(loss: Loss, each: np.ndarray, error: np.ndarray, weight: Any) -> float:
     """Weigh the rows, keep the error for the way back, return the mean."""
-    if weight is not None:
-        each, error = each * weight, error * weight[:, None]
-    loss.error = error / len(error)
-    return float(each.mean())
+    weight = np.ones_like(each) if weight is None else weight.astype(each.dtype, copy=False)
+    share = weight / len(each)
+    loss.error = error * share[:, None]
+    return float(np.sum(each * share))

@@ -1,13 +1,14 @@
 """Layers joined to one function, with all its parameters in one vector."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from pipeline.from_scratch.layers import Layer, Loss
 
-ROWS_AT_A_TIME = 4096
+ROWS_AT_A_TIME = 1024
 
 
 class Network:
@@ -15,12 +16,14 @@ class Network:
 
     theta (p,) holds every parameter, gradient (p,) every gradient; the layers hold views into
     them. So an optimizer is one equation on one vector, and a copy of theta is a copy of the
-    network. The weight matrices come first, `weights` numbers in all; biases follow.
+    network. The weight matrices come first, `weights` numbers in all; biases follow, and with them
+    what layers remember of the data, whose gradient stays 0.
     """
 
     def __init__(self, layers: Sequence[Layer], loss: Loss, dtype: DTypeLike = np.float64) -> None:
         self.layers, self.loss = list(layers), loss
-        places = [(layer, name) for layer in layers for name in layer.parameters]
+        every = list(with_inner(layers))
+        places = [(one, name) for one in every for name in one.parameters + one.statistics]
         places.sort(key=lambda place: getattr(*place).ndim == 1)
         sizes = [getattr(*place).size for place in places]
         self.theta, self.gradient = np.empty(sum(sizes), dtype), np.zeros(sum(sizes), dtype)
@@ -51,9 +54,19 @@ class Network:
         self.layers[0].backward_to_parameters(dy)
         return loss
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """X (n, d) -> output (n, k), a few thousand rows at a time to bound the memory."""
+    def predict(self, X: Any) -> np.ndarray:
+        """X (n, d) -> output (n, k), a thousand rows at a time to bound the memory.
+
+        X is an array, or whatever has a length and gives arrays for slices, as training's Rows.
+        """
         starts = range(0, len(X), ROWS_AT_A_TIME)
         return np.concatenate(
             [self.forward(X[start : start + ROWS_AT_A_TIME], training=False) for start in starts]
         )
+
+
+def with_inner(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """These layers and those that they consist of."""
+    for layer in layers:
+        yield layer
+        yield from with_inner(layer.layers)

@@ -5,18 +5,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.from_scratch.averaging import holding, learned
 from pipeline.from_scratch.descent import mini_batches
 from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.optimizers import Optimizer
 from pipeline.from_scratch.schedules import constant
 
-Data = tuple[np.ndarray, np.ndarray, np.ndarray]  # X (n, d), target (n,), weight (n,)
+
+class Rows:
+    """Some rows of X, of which none is copied before it is asked for: `Rows(X, rows)[batch]`."""
+
+    def __init__(self, X: "np.ndarray | Rows", rows: np.ndarray) -> None:
+        self.X, self.rows = X, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: np.ndarray | slice) -> np.ndarray:
+        return self.X[self.rows[which]]
 
 
-def take(data: Data, rows: np.ndarray | slice) -> Data:
-    """Some of the rows."""
+Data = tuple[np.ndarray | Rows, np.ndarray, np.ndarray]  # X (n, d), target (n,), weight (n,)
+
+
+def take(data: Data, rows: np.ndarray) -> Data:
+    """Some of the rows, without a copy of X."""
     X, target, weight = data
-    return X[rows], target[rows], weight[rows]
+    return Rows(X, rows), target[rows], weight[rows]
 
 
 def train_epoch(
@@ -29,7 +44,7 @@ def train_epoch(
     """Every batch once: a gradient, the next learning rate, a step. Returns the rows' mean loss."""
     total, n = 0.0, 0
     for rows in batches:
-        x, target, weight = take(data, rows)
+        x, target, weight = (each[rows] for each in data)
         total += len(x) * network.loss_and_gradient(x, target, weight)
         n += len(x)
         optimizer.lr = next(rates)
@@ -61,10 +76,12 @@ class Training:
     ) -> tuple[list[float], list[float]]:
         """Train in place; returns the training and the validation loss of each epoch.
 
+        An optimizer that averages has its average judged, and left in the network at the end.
         Without rng the rows come in their own order. Errors: ValueError where the loss explodes.
         """
         n = len(data[0])
         rates = self._rates(n)
+        judged = learned(network.theta, optimizer)
         losses: list[float] = []
         held_out: list[float] = []
         for _ in range(self.epochs):
@@ -75,17 +92,17 @@ class Training:
             if validation is None:
                 continue
             X, target, weight = validation
-            held_out.append(network.loss.forward(network.predict(X), target, weight))
+            with holding(network.theta, judged):
+                held_out.append(network.loss.forward(network.predict(X), target, weight))
             since_best = len(held_out) - 1 - int(np.argmin(held_out))
             if since_best == 0:
-                best = network.theta.copy()
+                best = judged.copy()
             if since_best >= self.patience:
                 break
-        if validation is not None:
-            network.theta[:] = best
+        network.theta[:] = judged if validation is None else best
         return losses, held_out
 
     def _rates(self, n: int) -> Iterator[float]:
         """The learning rate of each step."""
         steps = self.epochs * -(-n // self.batch_size)
-        return (self.lr * self.schedule(step / steps) for step in range(steps))
+        return (float(self.lr * self.schedule(step / steps)) for step in range(steps))

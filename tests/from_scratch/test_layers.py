@@ -6,6 +6,15 @@ from pipeline.from_scratch import layers, losses
 from pipeline.from_scratch.batch_normalisation import BatchNormalisation
 from pipeline.from_scratch.dropout import Dropout
 from pipeline.from_scratch.gradients import numerical_gradient
+from pipeline.from_scratch.members import Members, SideBySide
+from pipeline.from_scratch.numerical_embeddings import (
+    AffineByColumn,
+    Cosine,
+    CosineAndSine,
+    Frequencies,
+    PiecewiseLinear,
+)
+from pipeline.from_scratch.scaling import ParametricActivation, Scaling
 
 rng = np.random.default_rng(0)
 LAYERS = [
@@ -17,6 +26,17 @@ LAYERS = [
     layers.Mish(),
     layers.Identity(),
     BatchNormalisation(3),
+    Scaling(3, speed=6.0),
+    ParametricActivation(3, layers.Tanh()),
+    Frequencies(3, 4, 0.2, rng),
+    Frequencies(3, 4, 0.2, rng, phases=True),
+    Cosine(),
+    CosineAndSine(),
+    AffineByColumn(rng.normal(size=(1, 3, 2))),
+    AffineByColumn(rng.normal(size=(3, 1, 2))),
+    PiecewiseLinear([np.array([-1.0, -0.3, 0.4, 1.0]), np.array([0.0, 1.0]), np.array([0, 1, 3])]),
+    Members(3, 4, rng),
+    SideBySide(2),
 ]
 
 
@@ -94,6 +114,13 @@ def test_batch_normalisation_brings_any_batch_to_mean_0_variance_1(rng) -> None:
     assert_allclose(layer.running_mean, x.mean(axis=0), rtol=1e-6)
     layer.training = False
     assert_allclose(layer.forward(x[:1]), y[:1], rtol=1e-6)
+
+
+def test_batch_normalisation_does_not_remember_a_single_row(rng) -> None:
+    layer = BatchNormalisation(3)
+    layer.forward(rng.normal(size=(1, 3)))
+    assert_array_equal(layer.running_mean, 0)
+    assert_array_equal(layer.running_variance, 1)
 
 
 def test_dropout_keeps_the_expectation_and_freezes_its_mask(rng) -> None:

@@ -1,8 +1,11 @@
 """Each rule written out step by step, number by number, beside the one on a whole vector."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.from_scratch import optimizers, schedules, weight_decay
 
@@ -85,6 +88,28 @@ def test_the_published_rule(optimizer, rule, rng) -> None:
         assert theta[i] == pytest.approx(rule(start[i], gradients[:, i]), rel=1e-9)
 
 
+PYTORCH = json.loads(Path(__file__).with_name("pytorch_optimizers.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", PYTORCH["paths"], ids=lambda case: case["name"])
+def test_pytorch_goes_the_same_way(case) -> None:
+    """What PyTorch calls its arguments is said in record_pytorch_optimizers.py."""
+    optimizer = getattr(optimizers, case["name"])(**case["arguments"])
+    theta, path = np.array(PYTORCH["start"]), []
+    for gradient in PYTORCH["gradients"]:
+        optimizer.update(theta, np.array(gradient))
+        path.append(theta.copy())
+    assert len(path) == 20
+    assert_allclose(path, case["path"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("case", PYTORCH["clipped"], ids=lambda case: str(case["largest"]))
+def test_pytorch_clips_the_same_way(case) -> None:
+    gradient = np.array(PYTORCH["gradients"][0])
+    assert optimizers.clip_norm(gradient, case["largest"]) == pytest.approx(case["norm"], rel=1e-12)
+    assert_allclose(gradient, case["gradient"], rtol=1e-6)
+
+
 def test_first_step_of_adam_is_lr_whatever_the_scale() -> None:
     theta = np.zeros(3)
     optimizers.Adam(0.01).update(theta, np.array([1e-3, 1.0, -1e3]))
@@ -99,6 +124,19 @@ def test_float32_stays_float32(optimizer, _) -> None:
         fresh.update(theta, np.ones(3, np.float32))
     memory = [value for value in vars(fresh).values() if isinstance(value, np.ndarray)]
     assert all(array.dtype == np.float32 for array in (theta, *memory))
+
+
+def test_parts_that_fit_the_cache_make_one_step(rng) -> None:
+    p = 2 * optimizers.CACHED + 3
+    theta, gradients = rng.normal(size=p), rng.normal(size=(3, p))
+    parts = [theta[i::4].copy() for i in range(4)]
+    whole, apart = optimizers.Adam(LR), [optimizers.Adam(LR) for _ in parts]
+    for g in gradients:
+        whole.update(theta, g)
+        for i, (optimizer, part) in enumerate(zip(apart, parts, strict=True)):
+            optimizer.update(part, g[i::4])
+    for i, part in enumerate(parts):
+        assert_array_equal(theta[i::4], part)
 
 
 def test_decay_spares_the_parameters_after_the_weights() -> None:
