@@ -7,8 +7,8 @@ import numpy as np
 from pipeline.from_scratch import inputs
 from pipeline.from_scratch.activations import sigmoid, softmax
 from pipeline.from_scratch.descent import mini_batches, nesterov_descent
-from pipeline.from_scratch.estimator import Estimator
-from pipeline.from_scratch.linear_regression import moments, safe_step
+from pipeline.from_scratch.estimator import Classifier
+from pipeline.from_scratch.linear_regression import moments, safe_step, units
 
 Solution = tuple[np.ndarray, np.ndarray, np.ndarray]  # W (d, k), b (k,), loss curve
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # X (m, d), class numbers (m,), weights (m,)
@@ -16,7 +16,7 @@ Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # X (m, d), class numbers (m,
 CURVATURE = {True: 1 / 4, False: 1 / 2}  # the loss's second derivative: sigmoid, softmax
 
 
-class LogisticRegression(Estimator):
+class LogisticRegression(Classifier):
     """p = sigmoid(x · coef + intercept), or softmax for k > 2 classes, of least cross-entropy.
 
     L = -1/n Σ log p(y_i | x_i) + l2/2 |coef|²; the intercept is free of l2. The optimum is that of
@@ -45,7 +45,7 @@ class LogisticRegression(Estimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """X (n, d), y (n,) of numbers or text -> self."""
-        X = inputs.features(X, estimator="LogisticRegression")
+        X = self._learn_features(X)
         self.classes_, codes = inputs.labels(y, len(X))
         weight = inputs.weights(sample_weight, len(X)).astype(X.dtype)
         solvers = {"nesterov": self._nesterov, "plain": self._plain}
@@ -53,31 +53,29 @@ class LogisticRegression(Estimator):
             raise ValueError(f"solver is {self.solver!r}; allowed are {', '.join(solvers)}.")
         W, b, losses = solvers[self.solver](X, codes, weight)
         self.coef_, self.intercept_ = W.T.astype(X.dtype), b.astype(X.dtype)
-        self.loss_curve_, self.n_features_in_ = losses, X.shape[1]
+        self.loss_curve_ = losses
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One plain step on these rows; the first call names all the classes there will be."""
-        X = inputs.features(
-            X, estimator="LogisticRegression", width=vars(self).get("n_features_in_")
-        )
-        if classes is None:
-            classes = vars(self).get("classes_")
-        self.classes_, codes = inputs.labels(y, len(X), classes)
+        X = self._more_features(X)
+        codes = self._more_labels(y, len(X), classes)
         w = inputs.weights(sample_weight, len(X)).astype(X.dtype)
         k = outputs(self.classes_)
         if not hasattr(self, "coef_"):
             self.coef_, self.intercept_ = np.zeros((k, X.shape[1]), X.dtype), np.zeros(k, X.dtype)
-            self.loss_curve_, self.n_features_in_ = np.array([]), X.shape[1]
+            self.loss_curve_ = np.array([])
         lr = self.lr or safe_step(X, w, self.l2, None, CURVATURE[k == 1])
-        loss, _ = self._step(self.coef_.T, self.intercept_, (X, codes, w), lr)
+        W, b = self.coef_.T.copy(), self.intercept_.copy()
+        loss, _ = self._step(W, b, (X, codes, w), lr)
+        self.coef_, self.intercept_ = W.T, b
         self.loss_curve_ = np.append(self.loss_curve_, loss / len(X))
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
         """X (n, d) -> logits: (n,) for two classes, (n, k) for more."""
         self._require_fit("coef_")
-        X = inputs.features(X, estimator="LogisticRegression", width=self.n_features_in_)
+        X = self._known_features(X)
         logits = X.astype(self.coef_.dtype, copy=False) @ self.coef_.T + self.intercept_
         return logits[:, 0] if len(self.classes_) == 2 else logits
 
@@ -103,7 +101,7 @@ class LogisticRegression(Estimator):
         k = outputs(self.classes_)
         curvature = CURVATURE[k == 1]
         mean, covariance = moments(X, w.astype(np.float64))
-        T = _whitening(curvature * covariance + self.l2 * np.eye(len(mean)))
+        T = _whitening(curvature * covariance + self.l2 * np.eye(len(mean)), mean)
         n = len(X)
 
         def unpack(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -137,7 +135,7 @@ class LogisticRegression(Estimator):
             for rows in mini_batches(len(X), self.batch_size, rng):
                 loss, slope = self._step(W, b, (X[rows], codes[rows], w[rows]), lr)
                 total += loss
-            losses.append(total / len(X) + self.l2 / 2 * float(np.vdot(W, W)))
+            losses.append(total / len(X))
             if self.batch_size is None and slope <= self.tol:
                 break
         return W, b, np.array(losses)
@@ -145,20 +143,26 @@ class LogisticRegression(Estimator):
     def _step(self, W: np.ndarray, b: np.ndarray, batch: Batch, lr: float) -> tuple[float, float]:
         """W <- W - lr (Xᵀ(p - t) / n + l2 W), b <- b - lr mean(p - t), in place.
 
-        Returns the rows' summed loss before the step and the largest part of the gradient.
+        Returns the rows' summed loss before the step, penalty included, and the largest part of
+        the gradient.
         """
         X, codes, w = batch
         loss, error = loss_and_error(X @ W + b, codes, w)
+        loss += len(X) * self.l2 / 2 * float(np.vdot(W, W))
         slope_W, slope_b = X.T @ error / len(X) + self.l2 * W, error.mean(axis=0)
         W -= lr * slope_W
         b -= lr * slope_b
         return loss, float(max(np.abs(slope_W).max(), np.abs(slope_b).max()))
 
 
-def _whitening(H: np.ndarray) -> np.ndarray:
-    """T with Tᵀ H T = I; directions in which H is 0 get a little curvature first."""
-    H = H + 1e-12 * (np.trace(H) / len(H) or 1) * np.eye(len(H))
-    return np.linalg.inv(np.linalg.cholesky(H)).T
+def _whitening(H: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """T with Tᵀ H T = I; directions in which H is 0 get a little curvature first.
+
+    Every column is measured in its own unit, so that a little is little for each of them.
+    """
+    unit = units(np.sqrt(np.diag(H)), mean)
+    H = unit[:, None] * H * unit + 1e-12 * np.eye(len(H))
+    return unit[:, None] * np.linalg.inv(np.linalg.cholesky(H)).T
 
 
 def outputs(classes: np.ndarray) -> int:

@@ -29,6 +29,16 @@ class Settings(ModelSettings):
     weight_decay: float = Field(1.5, ge=0, description="decoupled, as in AdamW")
     label_smoothing: float = Field(0.02, ge=0, lt=1, description="for classes")
     n_networks: int = Field(2, ge=1, description="seeds to average")
+    members: int = Field(1, ge=1, description="TabM members in each network")
+    averaging: float = Field(0.0, ge=0, lt=1, description="decay of the weights' moving average")
+    batch_normalisation: bool = False
+    parametric_activation: bool = False
+    scaling: float = Field(0.0, ge=0, description="speed of a learned factor a column; 0: none")
+    numbers: Literal["plain", "plr", "pbld", "piecewise"] = Field(
+        "plain", description="embedding of the columns with more than two values"
+    )
+    number_width: int = Field(4, ge=2, description="width of that embedding")
+    frequency_std: float = Field(0.1, gt=0, description="of its waves, for plr and pbld")
 
 
 def suggest(trial: "optuna.Trial") -> dict[str, Any]:

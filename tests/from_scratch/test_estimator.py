@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 
 from pipeline.from_scratch.linear_regression import LinearRegression
@@ -59,6 +60,20 @@ def test_parameters_go_in_and_out_by_name(estimator) -> None:
         copy.set_state({"lr": np.ones(1)})
 
 
+def test_a_refused_name_changes_nothing() -> None:
+    model = LogisticRegression(l2=0.1)
+    with pytest.raises(ValueError, match="'depth'"):
+        model.set_params(l2=0.5, depth=3)
+    assert model.l2 == 0.1
+
+
+def test_it_is_written_as_the_call_that_makes_it() -> None:
+    assert repr(LinearRegression()) == "LinearRegression()"
+    assert (
+        repr(LinearRegression(solver="plain", l2=0.5)) == "LinearRegression(l2=0.5, solver='plain')"
+    )
+
+
 BAD = {
     "NaN": (lambda X, y: (np.where(X[3, 2] == X, np.nan, X), y), "row 3, column 2"),
     "one dimension": (lambda X, y: (X[:, 0], y), "2 dimensions"),
@@ -68,6 +83,8 @@ BAD = {
     "NaN in y": (lambda X, y: (X, np.where(np.arange(60) == 5, np.nan, y)), "y holds NaN.*row 5"),
     "text": (lambda X, y: (X.astype(str).astype(object) + "cm", y), "must be a number"),
     "complex": (lambda X, y: (X + 1j, y), "Complex"),
+    "beyond floats": (lambda X, y: (np.full(X.shape, 10**400, dtype=object), y), "too large"),
+    "sparse": (lambda X, y: (csr_array(X), y), "sparse matrix: pass a dense one"),
 }
 
 
@@ -89,8 +106,13 @@ def test_bad_rows_to_predict_and_bad_weights(estimator, rows) -> None:
         fitted.predict(X[:, :3])
     with pytest.raises(ValueError, match="row 0, column 0"):
         fitted.predict(np.full((1, 4), np.inf))
-    for wrong in (np.ones(3), -np.ones(60), np.full(60, np.nan)):
-        with pytest.raises(ValueError, match="sample_weight"):
+    for wrong, sentence in [
+        (np.ones(3), r"shape \(3,\)"),
+        (np.where(np.arange(60) == 7, -0.5, 1), "found a negative one, -0.5"),
+        (np.zeros(60), "nothing but zero"),
+        (np.full(60, np.nan), "NaN"),
+    ]:
+        with pytest.raises(ValueError, match=f"sample_weight.*{sentence}"):
             clone(estimator).fit(X, y, wrong)
 
 
@@ -100,6 +122,8 @@ def test_labels_that_are_no_classes(rows) -> None:
         (np.zeros(60), "one class only"),
         (np.linspace(0, 1, 60), "fractions"),
         (np.full(60, None), "label type"),
+        (np.where(np.arange(60) == 7, np.nan, np.full(60, "a", dtype=object)), "mixes text"),
+        (np.where(np.arange(60) == 7, 1, np.full(60, "a", dtype=object)), "mixes text"),
     ]:
         with pytest.raises(ValueError, match=sentence):
             LogisticRegression().fit(X, y)

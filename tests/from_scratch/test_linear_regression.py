@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import Ridge
 
 from pipeline.from_scratch.linear_regression import LinearRegression
@@ -63,6 +63,40 @@ def test_a_weight_of_two_is_a_row_given_twice(line) -> None:
         LinearRegression(l2=0.1, solver=solver).fit(X, y, w) for solver in ("plain", "nesterov")
     )
     assert_allclose(plain.coef_, fast.coef_, atol=1e-8)
+    assert_allclose(plain.loss_curve_[-1], fast.loss_curve_[-1])
+
+
+@pytest.mark.parametrize("lr", [None, 1e-3])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_parts_of_all_rows_are_epochs_of_plain_descent(rng, lr, dtype) -> None:
+    X, y = rng.normal(size=(50, 3)).astype(dtype), rng.normal(size=50)
+    w = rng.uniform(size=50)
+    whole = LinearRegression(solver="plain", lr=lr, l2=0.1, epochs=9).fit(X, y, w)
+    parts = LinearRegression(lr=lr, l2=0.1)
+    for _ in range(9):
+        parts.partial_fit(X, y, w)
+    assert_array_equal(parts.coef_, whole.coef_)
+    assert parts.intercept_ == whole.intercept_ and parts.coef_.dtype == dtype
+    assert_array_equal(parts.loss_curve_, whole.loss_curve_)
+    assert (np.diff(whole.loss_curve_) < 0).all(), "a safe step never climbs"
+
+
+def test_a_part_is_one_step_by_hand() -> None:
+    """H = 0 is wrong by -2 and -4: the slopes are -(2 + 12) / 2 and -(2 + 4) / 2."""
+    model = LinearRegression(lr=0.1).partial_fit([[1.0], [3.0]], [2.0, 4.0])
+    assert_allclose([model.coef_[0], model.intercept_], [0.7, 0.3])
+    assert_allclose(model.loss_curve_, [(4 + 16) / 4])
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("lr", 0.0), ("l2", -1.0), ("epochs", 0), ("batch_size", 0), ("solver", "magic")],
+)
+def test_parameters_that_cannot_be(line, parameter, value) -> None:
+    model = LinearRegression(**{parameter: value})
+    for learn in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=f"{parameter} is {value!r}; allowed are"):
+            learn(*line)
 
 
 def test_predictions_do_not_depend_on_units(line) -> None:

@@ -38,6 +38,7 @@ def test_plain_descent_comes_to_the_same_place(rng, classes) -> None:
     fast = LogisticRegression(l2=0.01).fit(X, y)
     plain = LogisticRegression(l2=0.01, solver="plain", epochs=5000).fit(X, y)
     assert_allclose(plain.coef_, fast.coef_, atol=1e-4)
+    assert_allclose(plain.loss_curve_[-1], fast.loss_curve_[-1], atol=1e-8)
     assert (np.diff(plain.loss_curve_) <= 1e-12).all(), "a safe step never climbs"
     batches = LogisticRegression(l2=0.01, solver="plain", batch_size=32, epochs=100).fit(X, y)
     assert batches.loss_curve_[-1] < fast.loss_curve_[-1] + 0.01
@@ -73,6 +74,7 @@ def test_partial_fit_is_one_step_of_plain_descent(rng) -> None:
         steps.partial_fit(X, y, classes=[0, 1, 2])
     whole = LogisticRegression(lr=1e-3, l2=0.1, solver="plain", epochs=5).fit(X, y)
     assert_allclose(steps.coef_, whole.coef_)
+    assert_allclose(steps.loss_curve_, whole.loss_curve_)
     one = LogisticRegression(lr=1e-3, l2=0.0).partial_fit(X, y, classes=[0, 1, 2])
     by_hand = -1e-3 * (softmax(np.zeros((300, 3))) - np.eye(3)[y]).T @ X / 300
     assert_allclose(one.coef_, by_hand)

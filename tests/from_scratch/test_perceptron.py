@@ -28,12 +28,34 @@ def test_mistakes_stay_below_novikoffs_bound(rng) -> None:
     margin = np.abs(distance).min() / np.linalg.norm(plane)
     longest = np.linalg.norm(np.column_stack([X, np.ones(len(X))]), axis=1).max()
     assert model.mistakes_[-1] == 0 and (model.predict(X) == y).all()
+    assert (model.mistakes_[:-1] > 0).all(), "an epoch without mistakes is the last"
     assert 0 < model.mistakes_.sum() <= (longest / margin) ** 2
 
 
 def test_xor_is_never_settled_by_one_unit() -> None:
     model = Perceptron(epochs=50).fit(CORNERS, XOR(CORNERS))
     assert len(model.mistakes_) == 50 and (model.mistakes_ > 0).all()
+
+
+def test_a_mistake_adds_its_row_and_nothing_else_does() -> None:
+    """By hand: 0 says no to (1, 2), which is yes; (1, 2) and bias 1 say yes to (1, 0), a no."""
+    model = Perceptron().partial_fit([[1.0, 2.0]], ["yes"], classes=["no", "yes"])
+    assert (*model.coef_, model.intercept_) == (1, 2, 1)
+    model.partial_fit([[1.0, 0.0], [-3.0, 0.0]], ["no", "no"])
+    assert (*model.coef_, model.intercept_) == (0, 2, 0)
+    assert model.mistakes_.tolist() == [1, 1]
+    assert_array_equal(model.decision_function([[5.0, 1.0], [5.0, 0.0]]), [2, 0])
+    assert model.predict([[5.0, 1.0], [5.0, 0.0]]).tolist() == ["yes", "no"]
+
+
+def test_parts_of_all_rows_are_epochs(rng) -> None:
+    X, y = rng.normal(size=(40, 3)), rng.integers(2, size=40)
+    whole, parts = Perceptron(epochs=7).fit(X, y), Perceptron()
+    for _ in range(7):
+        parts.partial_fit(X, y)
+    assert_array_equal(parts.coef_, whole.coef_)
+    assert parts.intercept_ == whole.intercept_ and len(whole.mistakes_) == 7
+    assert_array_equal(parts.mistakes_, whole.mistakes_)
 
 
 def test_three_classes_are_refused() -> None:
