@@ -1,0 +1,260 @@
+"""Which method is the most accurate? Fresh samples of 3,000 rows, each judged on all other rows.
+
+    python benchmarks/draws.py --raw DIR --out RESULTS --methods neural_net lightgbm logistic
+    ~/peers/bin/python benchmarks/draws.py --raw DIR --out RESULTS --methods catboost5 realmlp tabm
+    python benchmarks/draws.py --raw DIR --out RESULTS --table-only --against catboost5 \\
+        --blend neural_net+lightgbm
+
+DIR holds Kaggle's airline passenger satisfaction (zip or CSV files, 129,880 labelled rows);
+`--simulated` draws from the project's simulated survey instead, 50,000 rows to judge on.
+
+A method is a tool of peers.py or searchers.py; or a model of the project at its defaults
+(`neural_net`) or with other settings (`neural_net@epochs=30,hidden=[512]`), under a name of one's
+own if need be (`wide:neural_net@hidden=[512]`). RESULTS, outside the project, gathers them over
+several Pythons: predictions of each draw as .npy, scores as lines of results.jsonl. What is there
+is not computed again, even if the code has changed since: name it anew, or remove its lines.
+Seconds are those of encoding, fit and predictions; on a busy machine compare the processor's.
+
+One draw in a script of one's own:
+
+    frame, y = load_passenger(Path("DIR"))
+    train, rest = draw(frame, 0)
+    known, unseen, columns = encoded(frame, y, train, rest)
+    network.fit(known["dense"], y[train]).predict_proba(unseen["dense"])
+"""
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+import tomllib
+import zipfile
+from collections.abc import Callable, Iterator, Sized
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import peers
+import searchers
+from results import Results, judge, print_table
+from threadpoolctl import threadpool_limits
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT))  # the simulated survey needs the project's code, not its environment
+
+PEERS = {peer.__name__: peer for peer in (*peers.PEERS, *searchers.PEERS)}
+MODELS = {path.stem for path in (ROOT / "pipeline/models").glob("*.py")} - {"__init__"}
+METHOD = re.compile(r"((?P<label>[\w.-]+):)?(?P<name>\w+)(@(?P<settings>.+))?")
+JUDGED = 50_000  # rows of the simulated survey
+
+Draw: TypeAlias = tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]  # frame, y, train, rest
+Draws: TypeAlias = Callable[[int], Draw]
+
+# -- the rows --------------------------------------------------------------------------------------
+
+
+def load_passenger(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """The features (129,880, 22) and whether the passenger was satisfied, 0 or 1, (129,880,).
+
+    `path` is the zip, or a folder that holds the zip or train.csv and test.csv.
+    """
+    table = pd.concat(_csv_files(Path(path)), ignore_index=True)
+    y = (table["satisfaction"] == "satisfied").to_numpy(dtype=np.int64)
+    useless = ["satisfaction", "id", *(name for name in table if str(name).startswith("Unnamed"))]
+    return table.drop(columns=useless), y
+
+
+def _csv_files(path: Path) -> Iterator[pd.DataFrame]:
+    zips = [path] if path.is_file() else sorted(path.glob("*.zip"))
+    for name in ("train.csv", "test.csv"):
+        if not zips:
+            yield pd.read_csv(path / name)
+            continue
+        with zipfile.ZipFile(zips[0]) as archive, archive.open(name) as file:
+            yield pd.read_csv(file)
+
+
+def draw(table: Sized, number: int, rows: int = 3000) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of a draw: `rows` of the table in random order, and all others, ascending."""
+    shuffled = np.random.default_rng(number).permutation(len(table))
+    return shuffled[:rows], np.sort(shuffled[rows:])
+
+
+def passenger(path: Path, rows: int) -> Draws:
+    frame, y = load_passenger(path)
+    return lambda number: (frame, y, *draw(frame, number, rows))
+
+
+def simulated(rows: int) -> Draws:
+    from pipeline.competitions.airline_survey import simulate
+
+    def sample(number: int) -> Draw:
+        frame = simulate(rows + JUDGED, np.random.default_rng(number))
+        places = np.arange(len(frame))
+        y = frame["target"].to_numpy()
+        return frame.drop(columns=["id", "target"]), y, places[:rows], places[rows:]
+
+    return sample
+
+
+# -- the project's own models ----------------------------------------------------------------------
+
+
+def encoded(
+    frame: pd.DataFrame,
+    y: np.ndarray,
+    train: np.ndarray,
+    rest: np.ndarray,
+    features: str | None = None,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
+    """What the project's models read: both views of train, of rest, and what their columns are.
+
+    Returns {"tree": (n, d), "dense": (n, d')} float32, the same of the rest, and each view's
+    {"columns": names}. `features` is a module in pipeline/competitions. Fitted on train alone.
+    """
+    return _encoded(frame.iloc[train], y[train], frame.iloc[rest], features)
+
+
+def _encoded(
+    X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame, features: str | None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
+    from pipeline import schema
+    from pipeline.config import Encode
+    from pipeline.encoding.features import add_features, feature_columns
+    from pipeline.encoding.views import FoldEncoder
+
+    settings = Encode(features=features)
+    columns = [schema.describe_column(str(name), X[name], unseen[name]) for name in X]
+    known, rest = (add_features(features, rows.reset_index(drop=True)) for rows in (X, unseen))
+    encoder = FoldEncoder(settings, feature_columns(known, columns), classes=2)
+    train = encoder.fit_transform(known, y, np.random.default_rng(settings.seed))
+    return train, encoder.transform(rest), encoder.describe()
+
+
+def own(name: str, settings: dict[str, Any], features: str | None) -> peers.Fit:
+    """The model pipeline/models/<name>.py with the encoding that the pipeline gives it."""
+    from pipeline import config, errors, models
+
+    module = models.module(name)
+    try:
+        config.validate(module.Settings, settings, "--methods", name)
+    except errors.SettingsError as error:
+        sys.exit(str(error))
+
+    def fit(X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
+        known, rest, columns = _encoded(X, y, unseen, features)
+        view = columns[module.VIEW]
+        schema = {"task": "binary", "classes": [0, 1]}
+        categorical = view.get("categorical", ())
+        problem = models.describe(schema, view["columns"], categorical, "accuracy")
+        model = models.build(name, settings, problem).fit(known[module.VIEW], y)
+        return model.predict(rest[module.VIEW])[:, 1]
+
+    return fit
+
+
+# -- running ---------------------------------------------------------------------------------------
+
+
+def named(method: str) -> tuple[str, list[str]]:
+    """LABEL:NAME@key=value,key=value -> NAME and its settings; stops at what is no method."""
+    found = METHOD.fullmatch(method)
+    if found is None or found["name"] not in (MODELS if found["settings"] else MODELS | set(PEERS)):
+        sys.exit(
+            f"--methods: found {method!r}; allowed are the project's {', '.join(sorted(MODELS))}, "
+            f"with or without @key=value,..., and the tools {', '.join(PEERS)}."
+        )
+    settings = found["settings"]
+    return found["name"], re.split(r",(?=\w+=)", settings) if settings else []
+
+
+def build(method: str, threads: int, features: str | None) -> peers.Fit:
+    name, settings = named(method)
+    if name in PEERS:
+        return PEERS[name](threads)
+    return own(name, dict(map(_setting, settings)), features)
+
+
+def _setting(pair: str) -> tuple[str, Any]:
+    """A value as in TOML; a bare word is a text."""
+    key, _, value = pair.partition("=")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value
+
+
+def run(method: str, fit: peers.Fit, draws: Draws, missing: list[int], results: Results) -> None:
+    """Fit on each missing draw, judge on the rest of its rows, and store what came out."""
+    for number in missing:
+        frame, y, train, rest = draws(number)
+        X, unseen = frame.iloc[train], frame.iloc[rest]
+        results.check(number, y[rest])
+        wall, cpu = time.perf_counter(), time.process_time()
+        probabilities = np.asarray(fit(X, y[train], unseen), dtype=np.float32)
+        spent = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+        found = judge(y[rest], probabilities) | spent
+        results.add(number, method, probabilities, found)
+        told = "{accuracy:.4f} in {seconds:.1f} s, {cpu_seconds:.1f} s of the processor"
+        print(f"{method}, draw {number}: {told.format_map(found)}", flush=True)
+
+
+def run_all(options: argparse.Namespace, numbers: range, results: Results) -> None:
+    """The methods one after another; what is not installed is passed over."""
+    draws = simulated(options.rows) if options.simulated else passenger(options.raw, options.rows)
+    for method in options.methods:
+        stored = results.scores()
+        missing = [number for number in numbers if (number, method) not in stored]
+        if not missing:
+            continue
+        try:
+            fit = build(method, options.threads, "airline" if options.simulated else None)
+        except ModuleNotFoundError as error:
+            how = getattr(PEERS.get(method), "__doc__", None) or "It needs the project's Python."
+            print(f"{method}: skipped, {error.name} is not installed here. {how}", flush=True)
+            continue
+        run(method, fit, draws, missing, results)
+
+
+def main() -> None:
+    options = parse()
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = str(options.threads)  # of what is not loaded yet
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(options.threads):
+        table = "simulated" if options.simulated else "passenger"
+        results = Results(options.out or Path(folder), table, options.rows)
+        numbers = range(options.first, options.first + options.draws)
+        if not options.table_only:
+            run_all(options, numbers, results)
+        print_table(results, numbers, options.against, options.blend)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    table = parser.add_mutually_exclusive_group()
+    table.add_argument("--raw", type=Path, help="zip or folder with Kaggle's train.csv, test.csv")
+    table.add_argument("--simulated", action="store_true", help="the project's simulated survey")
+    parser.add_argument("--methods", nargs="+", default=[], metavar="METHOD")
+    parser.add_argument("--draws", type=int, default=10, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="number of the first draw")
+    parser.add_argument("--rows", type=int, default=3000, help="training rows of a draw")
+    parser.add_argument("--out", type=Path, help="folder to keep results in, outside the project")
+    parser.add_argument("--against", help="method that the others are compared to, draw by draw")
+    parser.add_argument("--blend", nargs="+", default=[], metavar="A+B", help="mean of stored ones")
+    parser.add_argument("--table-only", action="store_true", help="print what is stored")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    for method in options.methods:
+        named(method)
+    if not (options.raw or options.simulated or options.table_only):
+        parser.error("give --raw DIR or --simulated")
+    if options.out and options.out.resolve().is_relative_to(ROOT):
+        parser.error(f"--out: found {options.out}, which is inside the project; give one outside")
+    return options
+
+
+if __name__ == "__main__":
+    main()
