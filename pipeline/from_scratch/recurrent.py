@@ -1,16 +1,24 @@
 """A layer that remembers: the same weights at every step of a sequence, and a state in between.
 
-Sequences are arrays (n, steps, d). These layers join the others in a Network:
+Sequences are arrays (n, steps, d). These layers join the others in a network:
 
     many to many    Recurrent, StepsAsRows, Affine      an output at every step, as n · steps rows
-    many to one     Recurrent, LastStep, Affine         one output at the end
+    many to one     Recurrent, LastStep, Affine         one output at the end; or MeanStep, MaxStep
     one to many     Repeat, Recurrent, StepsAsRows, Affine
     one to one      Affine, Tanh, Affine                a network without memory
+
+A ClippedNetwork of them survives the steps at which gradients explode.
 """
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
-from pipeline.from_scratch.layers import Layer
+import numpy as np
+from numpy.typing import DTypeLike
+
+from pipeline.from_scratch.layers import Layer, Loss
+from pipeline.from_scratch.network import Network
+from pipeline.from_scratch.optimizers import clip_norm
 
 
 class Recurrent(Layer):
@@ -44,33 +52,54 @@ class Recurrent(Layer):
         self.state: np.ndarray | None = None
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        """What needs no memory is one product for all the steps; only tanh(z + h Wh) waits."""
         n, steps, _ = x.shape
-        h = np.zeros((n, steps + 1, len(self.Wh)), x.dtype)  # h[:, t] is the state before step t
-        if self.stateful and self.state is not None:
-            h[:, 0] = self.state
-        z = x @ self.Wx + self.b
+        self.x = _time_first(x)
+        z = self.x @ self.Wx
+        z += self.b
+        self.h = np.empty((steps + 1, n, len(self.Wh)), x.dtype)  # h[t] is the state before step t
+        self.h[0] = self._start(n)
         for t in range(steps):
-            h[:, t + 1] = np.tanh(z[:, t] + h[:, t] @ self.Wh)
-        self.x, self.h, self.state = x, h, h[:, -1].copy()
-        return h[:, 1:]
+            after = np.matmul(self.h[t], self.Wh, out=self.h[t + 1])
+            after += z[t]
+            np.tanh(after, out=after)
+        self.state = self.h[-1].copy() if self.stateful else None
+        return self.h[1:].swapaxes(0, 1)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
+        self.backward_to_parameters(dy)
+        return (self.dz @ self.Wx.T).swapaxes(0, 1)
+
+    def backward_to_parameters(self, dy: np.ndarray) -> None:
         """Backpropagation through time: from the last step to the first, dh carried along.
 
-        The gradient of a weight is the sum over all the steps at which it was used.
+        dz_t = (dy_t + dh) (1 - h_t²), dh = dz_t Whᵀ. The gradient of a weight is the sum over all
+        the steps at which it was used.
         """
-        n, steps, _ = dy.shape
-        dz = np.empty_like(dy)
-        dh = np.zeros((n, len(self.Wh)), dy.dtype)
+        n, steps, d = dy.shape
+        dy, slope = _time_first(dy), 1 - self.h[1:] ** 2
+        self.dz, dh = np.empty_like(slope), np.zeros((n, d), dy.dtype)
         for t in reversed(range(steps)):
-            dz[:, t] = (dy[:, t] + dh) * (1 - self.h[:, t + 1] ** 2)
-            dh = dz[:, t] @ self.Wh.T
+            dh += dy[t]
+            np.multiply(dh, slope[t], out=self.dz[t])
+            np.matmul(self.dz[t], self.Wh.T, out=dh)
             if self.truncate and t % self.truncate == 0:
-                dh = np.zeros_like(dh)
-        np.einsum("nti,ntj->ij", self.x, dz, out=self.dWx, optimize=True)
-        np.einsum("nti,ntj->ij", self.h[:, :-1], dz, out=self.dWh, optimize=True)
-        np.sum(dz, axis=(0, 1), out=self.db)
-        return dz @ self.Wx.T
+                dh[:] = 0
+        dz, before = self.dz.reshape(-1, d), self.h[:-1].reshape(-1, d)
+        np.matmul(self.x.reshape(len(dz), -1).T, dz, out=self.dWx)
+        np.matmul(before.T, dz, out=self.dWh)
+        np.matmul(np.ones(len(dz), dz.dtype), dz, out=self.db)  # four times as fast as a sum
+
+    def _start(self, n: int) -> np.ndarray | float:
+        """The state before the first step: (n, d), or 0."""
+        if not self.stateful or self.state is None:
+            return 0.0
+        if len(self.state) != n:
+            raise ValueError(
+                f"The state is that of {len(self.state)} sequences, the batch has {n}: row i goes "
+                "on with row i. Call reset() first, or keep the batches of one size."
+            )
+        return self.state
 
 
 class StepsAsRows(Layer):
@@ -97,6 +126,33 @@ class LastStep(Layer):
         return dx
 
 
+class MeanStep(Layer):
+    """(n, steps, d) -> (n, d): the mean of the states, so that no step is far from the output."""
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        self.shape = x.shape
+        return x.mean(axis=1)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(dy[:, None] / self.shape[1], self.shape)
+
+
+class MaxStep(Layer):
+    """(n, steps, d) -> (n, d): the largest value that each unit had at any step.
+
+    A unit that fires at one thing is heard whenever that came, and the way back leads straight to
+    that step (Collobert 2011, section 3.3.2: max over time). Steps that tie all get the gradient.
+    """
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        y = x.max(axis=1)
+        self.largest = x == y[:, None]
+        return y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return dy[:, None] * self.largest
+
+
 class Repeat(Layer):
     """(n, d) -> (n, steps, d): one input, shown again at every step."""
 
@@ -108,3 +164,46 @@ class Repeat(Layer):
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         return dy.sum(axis=1)
+
+
+class EachStep(Loss):
+    """L = the mean of the steps' losses, for a target at every step.
+
+    Shapes: output (n · steps, k) as StepsAsRows leaves it, target (n, steps), weight (n,) or None.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+
+    def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
+        if weight is not None:
+            weight = np.repeat(weight, target.shape[1])
+        mean = self.loss.forward(output, target.ravel(), weight)
+        self.error = self.loss.backward()
+        return mean
+
+
+class ClippedNetwork(Network):
+    """A network whose gradient, all parameters together, is never longer than `longest`.
+
+    Through many steps a gradient can grow as the powers of Wh do, and one such step would undo what
+    was learned. Cut to `longest` it keeps its direction. (Pascanu, Mikolov and Bengio 2013)
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], loss: Loss, dtype: DTypeLike, longest: float
+    ) -> None:
+        super().__init__(layers, loss, dtype)
+        self.longest = longest
+
+    def loss_and_gradient(
+        self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None
+    ) -> float:
+        loss = super().loss_and_gradient(x, target, weight)
+        clip_norm(self.gradient, self.longest)
+        return loss
+
+
+def _time_first(x: np.ndarray) -> np.ndarray:
+    """(n, steps, d) -> (steps, n, d): every step's rows side by side in memory, for the loop."""
+    return np.ascontiguousarray(x.swapaxes(0, 1))

@@ -28,6 +28,7 @@ from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
 from pipeline.from_scratch.neural_network import NeuralNetworkClassifier, NeuralNetworkRegressor
 from pipeline.from_scratch.perceptron import Perceptron
+from pipeline.from_scratch.recurrent_network import RecurrentClassifier, RecurrentRegressor
 from tests.project import ROOT
 
 # one batch of all rows and no dropout: then even a network takes a weight of 2 for two rows
@@ -45,6 +46,8 @@ ESTIMATORS = [
     NeuralNetworkClassifier(dropout=0.1, early_stopping=True, **PARTS),
     NeuralNetworkRegressor(**WHOLE),
     NeuralNetworkRegressor(dropout=0.1, early_stopping=True, **PARTS),
+    RecurrentClassifier(step_dropout=0.0, **WHOLE),
+    RecurrentRegressor(step_dropout=0.0, **WHOLE),
 ]
 each = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 

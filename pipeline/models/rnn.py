@@ -1,0 +1,93 @@
+"""A recurrent network from the library that reads some columns as a sentence, the others as facts.
+
+Brings one cell for all the questions of a survey, where a plain network learns each apart; costs
+two seconds a fit on 3,000 rows. On airline surveys it is as accurate in any order of the questions.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from pipeline.config import ModelSettings
+from pipeline.errors import SettingsError
+from pipeline.from_scratch.recurrent_network import RecurrentClassifier, RecurrentRegressor
+from pipeline.models import FromScratch, Problem
+
+if TYPE_CHECKING:
+    import optuna
+
+VIEW = "dense"
+Steps = tuple[tuple[int, ...], ...]
+
+
+class Settings(ModelSettings):
+    sequence: tuple[str, ...] = Field(
+        (), description="columns in reading order; none: those with one-hot levels, else all"
+    )
+    step_width: int = Field(16, ge=1, description="of the vector that each step becomes")
+    state_width: int = Field(32, ge=1, description="of what the cell remembers")
+    summary: Literal["last", "mean", "max"] = Field("max", description="of the states")
+    step_dropout: float = Field(0.1, ge=0, lt=1)
+    clip: float = Field(1.0, gt=0, description="greatest length of the gradient")
+    hidden: tuple[int, ...] = Field((64,), description="width of each layer after the cell")
+    lr: float = Field(0.02, gt=0)
+    schedule: Literal["constant", "step", "cosine", "coslog4"] = "coslog4"
+    epochs: int = Field(30, ge=1)
+    batch_size: int = Field(128, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1, description="in the hidden layers")
+    weight_decay: float = Field(0.25, ge=0, description="decoupled, as in AdamW")
+    label_smoothing: float = Field(0.02, ge=0, lt=1, description="for classes")
+    n_networks: int = Field(3, ge=1, description="seeds to average")
+
+
+def suggest(trial: "optuna.Trial") -> dict[str, Any]:
+    return {
+        "lr": trial.suggest_float("lr", 3e-3, 3e-2, log=True),
+        "epochs": trial.suggest_int("epochs", 15, 60, log=True),
+        "weight_decay": trial.suggest_float("weight_decay", 2e-2, 2.0, log=True),
+        "step_dropout": trial.suggest_float("step_dropout", 0.0, 0.3),
+        "state_width": trial.suggest_int("state_width", 16, 64, log=True),
+    }
+
+
+def build(settings: Settings, problem: Problem) -> FromScratch:
+    chosen = settings.model_dump(exclude={"trials", "seconds"})
+    chosen["sequence"] = steps(settings.sequence, problem.columns)
+    if problem.task == "regression":
+        chosen.pop("label_smoothing")
+        return FromScratch(RecurrentRegressor(**chosen), problem)
+    return FromScratch(RecurrentClassifier(**chosen), problem)
+
+
+def steps(names: Sequence[str], columns: Sequence[str]) -> Steps | None:
+    """The numbers of each named column's columns in the dense view; None: every column is a step.
+
+    Raises SettingsError for a name that the view doesn't have.
+    """
+    read = names or dict.fromkeys(stem(column, columns) for column in columns if "=" in column)
+    # of the names 'Seat' and 'Seat=left' the longer one has the column 'Seat=left=yes'
+    owners = [max((name for name in read if owns(name, c)), key=len, default=None) for c in columns]
+    absent = [name for name in names if name not in owners]
+    if absent:
+        allowed = dict.fromkeys(stem(column, columns) for column in columns)
+        raise SettingsError(
+            f"[models.rnn] sequence: there is no column '{absent[0]}' in what the models see; "
+            f"allowed are {', '.join(map(repr, allowed))}. Correct the name, or take it out."
+        )
+    of = [tuple(i for i, owner in enumerate(owners) if owner == name) for name in read]
+    return tuple(step for step in of if step) or None
+
+
+def owns(name: str, column: str) -> bool:
+    """Whether this column of the dense view comes from the raw column of this name."""
+    return column in (name, f"{name} is missing") or column.startswith(f"{name}=")
+
+
+def stem(column: str, columns: Sequence[str]) -> str:
+    """'Class' for 'Class=Eco', 'Age' for 'Age is missing'."""
+    column = column.removesuffix(" is missing")
+    # a number's levels come with the number, so that there an = in its name is no riddle
+    level = re.fullmatch(r"(.+)=(-?\d+|rare)", column)
+    return level[1] if level and level[1] in columns else column.partition("=")[0]

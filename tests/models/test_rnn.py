@@ -1,0 +1,91 @@
+"""Which columns of the dense view are a step: by the names that the encoder gives them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import models
+from pipeline.config import COMPETITIONS, Encode, load_experiment
+from pipeline.encoding.views import FoldEncoder
+from pipeline.errors import SettingsError
+from pipeline.models import Problem
+from pipeline.models.rnn import Settings, build, steps
+
+
+def encoded(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """The dense view of these rows, and its columns' names."""
+    kinds = {True: "number", False: "category"}
+    columns = [
+        {"name": name, "kind": kinds[pd.api.types.is_numeric_dtype(frame[name])]} for name in frame
+    ]
+    encoder = FoldEncoder(Encode(rare=1), columns, 2)
+    views = encoder.fit_transform(frame, np.arange(len(frame)) % 2, np.random.default_rng(0))
+    return views["dense"], encoder.describe()["dense"]["columns"]
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Names that are each other's beginnings, levels with signs in them, gaps."""
+    return pd.DataFrame(
+        {
+            "Seat": [1, 2, 3, 4, 5, 1, 2, 3] * 5,
+            "Age": np.linspace(18.5, 80.25, 40),
+            "Seat comfort": [1, 2, np.nan, 4, 5, 5, 4, 3] * 5,
+            "Class": ["Eco", "Eco=Plus", None, "Business"] * 10,
+            "Class of the seat": ["window", "aisle"] * 20,
+            "Seat=left": [0, 1, 2, 1] * 10,
+        }
+    )
+
+
+def test_a_step_has_exactly_the_columns_that_the_raw_column_was_encoded_to(frame) -> None:
+    """Encoded alone, a column has the same names."""
+    _, names = encoded(frame)
+    sequence = ["Class", "Seat comfort", "Seat", "Age", "Seat=left", "Class of the seat"]
+    found = [[names[place] for place in step] for step in steps(sequence, names)]
+    assert found == [encoded(frame[[name]])[1] for name in sequence]
+
+
+def test_left_out_the_steps_are_the_columns_with_levels_in_their_order(frame) -> None:
+    _, names = encoded(frame)
+    levelled = ["Seat", "Seat comfort", "Class", "Class of the seat", "Seat=left"]
+    assert steps([], names) == steps(levelled, names)
+    assert steps([], ["Age", "Height"]) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Sea", "Seat comfort ", "Comfort", "Seat=9", "Age is missing"]
+)
+def test_a_name_that_is_not_there_is_told_with_those_that_are(frame, name) -> None:
+    frame = frame.drop(columns="Seat=left")
+    _, names = encoded(frame)
+    problem = Problem("binary", 2, "accuracy", tuple(names))
+    allowed = "'Seat', 'Age', 'Seat comfort', 'Class', 'Class of the seat'. Correct"
+    with pytest.raises(SettingsError, match=rf"\[models.rnn\] sequence: .*'{name}'.*{allowed}"):
+        build(Settings(sequence=("Seat", name)), problem)
+
+
+@pytest.mark.parametrize("competition", ["airline", "passenger"])
+def test_the_journey_is_fourteen_ratings_each_once(competition) -> None:
+    settings = load_experiment(competition).models["rnn"]
+    assert len(settings.sequence) == len(set(settings.sequence)) == 14
+    facts = ("Age", "Class", "Flight Distance", "Gender", "Customer Type", "Type of Travel")
+    assert not set(settings.sequence) & set(facts)
+
+
+def test_the_airlines_journey_is_made_of_columns_that_its_contract_names() -> None:
+    experiment = load_experiment("airline", folder=COMPETITIONS)
+    ratings = {name for name, column in experiment.load.columns.items() if column.max == 5}
+    assert set(experiment.models["rnn"].sequence) == ratings
+
+
+def test_steps_and_facts_are_learned_from_both(frame) -> None:
+    """The target is a product of a step and a fact."""
+    rng = np.random.default_rng(1)
+    rows = frame.loc[rng.integers(40, size=800)].reset_index(drop=True)
+    y = ((rows["Seat"] > 2) ^ (rows["Class of the seat"] == "aisle")).to_numpy().astype(int)
+    X, names = encoded(rows)
+    problem = Problem("binary", 2, "accuracy", tuple(names))
+    settings = {"sequence": ("Seat", "Seat comfort"), "n_networks": 1, "epochs": 10}
+    model = models.build("rnn", settings, problem).fit(X[:600], y[:600])
+    assert (model.predict(X[600:]).argmax(axis=1) == y[600:]).mean() > 0.98
