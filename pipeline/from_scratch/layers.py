@@ -70,7 +70,9 @@ class Relu(Layer):
         return self.y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return dy * (self.y > 0)
+        dx = (self.y > 0).astype(dy.dtype)  # a product of floats with booleans takes twice as long
+        dx *= dy
+        return dx
 
 
 class Sigmoid(Layer):
@@ -155,16 +157,19 @@ class SoftmaxWithLoss(Loss):
         self.smoothing = smoothing
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        rows, least = np.arange(len(output)), self.smoothing / output.shape[1]
+        share, label = _shares(output, weight), (target, np.arange(len(output)))
         z = output.T.copy()  # (k, n): a few long rows are reduced faster than many short ones
         z -= z.max(axis=0)
-        p = np.exp(z)
-        total = p.sum(axis=0)
-        p /= total
-        loss = np.log(total) - (1 - self.smoothing) * z[target, rows] - least * z.sum(axis=0)
-        p -= least
-        p[target, rows] -= 1 - self.smoothing
-        return _weigh(self, loss, p.T, weight)
+        e = np.exp(z)
+        total = e.sum(axis=0)
+        loss = np.log(total) - (1 - self.smoothing) * z[label]
+        e *= share / total  # w p / n, from which w t / n is taken
+        e[label] -= (1 - self.smoothing) * share
+        if self.smoothing:
+            loss -= self.smoothing * z.mean(axis=0)
+            e -= self.smoothing / len(z) * share
+        self.error = e.T
+        return float(loss @ share)
 
 
 class SigmoidWithLoss(Loss):
@@ -175,8 +180,9 @@ class SigmoidWithLoss(Loss):
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
         z, t = output[:, 0], target.astype(output.dtype)
-        loss = activations.softplus(z) - t * z
-        return _weigh(self, loss, (activations.sigmoid(z) - t)[:, None], weight)
+        share = _shares(output, weight)
+        self.error = (share * (activations.sigmoid(z) - t))[:, None]
+        return float((activations.softplus(z) - t * z) @ share)
 
 
 class SquaredErrorLoss(Loss):
@@ -186,13 +192,15 @@ class SquaredErrorLoss(Loss):
     """
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        error = output[:, 0] - target
-        return _weigh(self, error**2, 2 * error[:, None], weight)
+        error = output[:, 0] - target.astype(output.dtype)
+        share = _shares(output, weight)
+        self.error = (2 * share * error)[:, None]
+        return float(error**2 @ share)
 
 
-def _weigh(loss: Loss, each: np.ndarray, error: np.ndarray, weight: Any) -> float:
-    """Weigh the rows, keep the error for the way back, return the mean."""
-    weight = np.ones_like(each) if weight is None else weight.astype(each.dtype, copy=False)
-    share = weight / len(each)
-    loss.error = error * share[:, None]
-    return float(np.sum(each * share))
+def _shares(output: np.ndarray, weight: Any) -> np.ndarray:
+    """w_i / n, what each row counts in the mean: (n,), of the output's dtype."""
+    n = len(output)
+    if weight is None:
+        return np.full(n, 1 / n, output.dtype)
+    return (weight / n).astype(output.dtype, copy=False)

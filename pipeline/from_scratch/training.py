@@ -22,10 +22,17 @@ class Rows:
         return len(self.rows)
 
     def __getitem__(self, which: np.ndarray | slice) -> np.ndarray:
-        return self.X[self.rows[which]]
+        return pick(self.X, self.rows[which])
 
 
 Data = tuple[np.ndarray | Rows, np.ndarray, np.ndarray]  # X (n, d), target (n,), weight (n,)
+
+
+def pick(array: np.ndarray | Rows, which: np.ndarray | slice) -> np.ndarray:
+    """array[which], by the method that is fastest for row numbers."""
+    if isinstance(array, Rows) or isinstance(which, slice):
+        return array[which]
+    return array.take(which, axis=0)
 
 
 def take(data: Data, rows: np.ndarray) -> Data:
@@ -44,7 +51,7 @@ def train_epoch(
     """Every batch once: a gradient, the next learning rate, a step. Returns the rows' mean loss."""
     total, n = 0.0, 0
     for rows in batches:
-        x, target, weight = (each[rows] for each in data)
+        x, target, weight = (pick(each, rows) for each in data)
         total += len(x) * network.loss_and_gradient(x, target, weight)
         n += len(x)
         optimizer.lr = next(rates)

@@ -96,8 +96,10 @@ def test_backward_matches_finite_differences(layer, training, rng) -> None:
 @pytest.mark.parametrize("weighted", [False, True])
 def test_loss_layers(loss, k, target, oracle, weighted, rng) -> None:
     z = rng.normal(size=(4, k))
+    before = z.copy()
     w = np.array([0.5, 2.0, 1.0, 0.5]) if weighted else None
     assert loss.forward(z, target, w) == pytest.approx(oracle(z, target, w))
+    assert_array_equal(z, before)
     error = loss.backward().copy()
     expected = numerical_gradient(lambda z: loss.forward(z, target, w), z)
     assert_allclose(error, expected, rtol=1e-6, atol=1e-9)

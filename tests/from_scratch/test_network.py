@@ -6,7 +6,15 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from pipeline.from_scratch.batch_normalisation import BatchNormalisation
 from pipeline.from_scratch.gradients import numerical_gradient
 from pipeline.from_scratch.initialisation import he
-from pipeline.from_scratch.layers import Affine, Loss, Relu, SoftmaxWithLoss, SquaredErrorLoss, Tanh
+from pipeline.from_scratch.layers import (
+    Affine,
+    Loss,
+    Relu,
+    SigmoidWithLoss,
+    SoftmaxWithLoss,
+    SquaredErrorLoss,
+    Tanh,
+)
 from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.optimizers import SGD, Adam, Momentum, Nesterov
 from pipeline.from_scratch.training import Training
@@ -39,11 +47,16 @@ def test_layers_hold_views_and_weights_come_first(rng) -> None:
     assert network.theta.dtype == first.dW.dtype == np.float32
 
 
-def test_float32_is_never_widened_on_the_way(rng) -> None:
-    network = small(rng, SoftmaxWithLoss(smoothing=0.1), 3, np.float32)
-    x, w = rng.normal(size=(6, 4)).astype(np.float32), np.ones(6, np.float32)
-    assert network.forward(x).dtype == np.float32
-    network.loss_and_gradient(x, np.arange(6) % 3, w)
+@pytest.mark.parametrize(
+    ("loss", "k"),
+    [(SoftmaxWithLoss(smoothing=0.1), 3), (SigmoidWithLoss(), 1), (SquaredErrorLoss(), 1)],
+)
+@pytest.mark.parametrize("weight", [None, np.ones(6), np.ones(6, np.float32)])
+def test_float32_is_never_widened_on_the_way(rng, loss, k, weight) -> None:
+    network = small(rng, loss, k, np.float32)
+    x = rng.normal(size=(6, 4)).astype(np.float32)
+    assert network.forward(x).dtype == network.predict(x).dtype == np.float32
+    network.loss_and_gradient(x, np.arange(6.0) % 2 if k == 1 else np.arange(6) % k, weight)
     assert network.loss.backward().dtype == np.float32
 
 
