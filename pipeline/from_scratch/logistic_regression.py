@@ -1,18 +1,27 @@
 """The probability of a class from a straight line through the features."""
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
 from pipeline.from_scratch import inputs
 from pipeline.from_scratch.activations import sigmoid, softmax
-from pipeline.from_scratch.descent import mini_batches, nesterov_descent
+from pipeline.from_scratch.descent import (
+    Precondition,
+    inverse_root,
+    mini_batches,
+    nesterov_descent,
+    preconditioned_descent,
+)
 from pipeline.from_scratch.estimator import Classifier
-from pipeline.from_scratch.linear_regression import moments, safe_step, units
+from pipeline.from_scratch.linear_regression import safe_step
+from pipeline.from_scratch.logistic_loss import LogisticLoss, loss_and_error, near, outputs
 
-Solution = tuple[np.ndarray, np.ndarray, np.ndarray]  # W (d, k), b (k,), loss curve
+Solution = tuple[np.ndarray, np.ndarray, np.ndarray]  # coef (k, d), intercept (k,), loss curve
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # X (m, d), class numbers (m,), weights (m,)
 
+SOLVERS = ("nesterov", "plain", "preconditioned")
 CURVATURE = {True: 1 / 4, False: 1 / 2}  # the loss's second derivative: sigmoid, softmax
 
 
@@ -20,13 +29,16 @@ class LogisticRegression(Classifier):
     """p = sigmoid(x · coef + intercept), or softmax for k > 2 classes, of least cross-entropy.
 
     L = -1/n Σ log p(y_i | x_i) + l2/2 |coef|²; the intercept is free of l2. The optimum is that of
-    scikit-learn's LogisticRegression with C = 1 / (n l2). solver: "nesterov", momentum in whitened
-    coordinates (the default); "plain", the gradient and nothing else, on `batch_size` rows a step
-    (None: all of them). lr=None takes a step that is safe. sample_weight counts a row that many
-    times.
+    scikit-learn's LogisticRegression with C = 1 / (n l2). solver: "plain", the gradient and nothing
+    else, on `batch_size` rows a step (None: all of them); "nesterov", momentum; "preconditioned", a
+    step length for every direction (the default). lr=None takes a step that is safe. It ends where
+    the slope is below `tol`, in the last two in units of the curvature. sample_weight counts a row
+    that many times.
 
     Learns classes_ (k,), coef_ (1, d) for two classes and (k, d) for more, intercept_ (1,) or (k,),
-    and loss_curve_ (one value an epoch).
+    and loss_curve_ (one value an epoch; as many as `epochs` tell that descent has not settled).
+    Where l2 is 0 and a line separates the classes there is no optimum: coef_ grows until the loss
+    is 0 but for rounding, or the epochs are over.
     """
 
     def __init__(
@@ -35,9 +47,9 @@ class LogisticRegression(Classifier):
         lr: float | None = None,
         epochs: int = 1000,
         l2: float = 1e-3,
-        solver: str = "nesterov",
+        solver: str = "preconditioned",
         batch_size: int | None = None,
-        tol: float = 1e-7,
+        tol: float = 1e-8,
         seed: int = 0,
     ) -> None:
         self.lr, self.epochs, self.l2, self.solver = lr, epochs, l2, solver
@@ -45,19 +57,18 @@ class LogisticRegression(Classifier):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """X (n, d), y (n,) of numbers or text -> self."""
+        self._check_parameters()
         X = self._learn_features(X)
         self.classes_, codes = inputs.labels(y, len(X))
-        weight = inputs.weights(sample_weight, len(X)).astype(X.dtype)
-        solvers = {"nesterov": self._nesterov, "plain": self._plain}
-        if self.solver not in solvers:
-            raise ValueError(f"solver is {self.solver!r}; allowed are {', '.join(solvers)}.")
-        W, b, losses = solvers[self.solver](X, codes, weight)
-        self.coef_, self.intercept_ = W.T.astype(X.dtype), b.astype(X.dtype)
+        loss = LogisticLoss(X, codes, inputs.weights(sample_weight, len(X)), self.l2, near(X))
+        coef, intercept, losses = getattr(self, f"_{self.solver}")(loss)
+        self.coef_, self.intercept_ = coef.astype(X.dtype), intercept.astype(X.dtype)
         self.loss_curve_ = losses
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One plain step on these rows; the first call names all the classes there will be."""
+        self._check_parameters()
         X = self._more_features(X)
         codes = self._more_labels(y, len(X), classes)
         w = inputs.weights(sample_weight, len(X)).astype(X.dtype)
@@ -91,40 +102,9 @@ class LogisticRegression(Classifier):
         p = self.predict_proba(X)
         return self.classes_[p.argmax(axis=1)]
 
-    def _nesterov(self, X: np.ndarray, codes: np.ndarray, w: np.ndarray) -> Solution:
-        """Nesterov's descent in coordinates V, W = T V, in which no curvature is above 1.
-
-        The Hessian of the cross-entropy is never above c XᵀX / n, c = ¼ for two classes, ½ for more
-        (Böhning 1992). With T Tᵀ = (c XᵀX / n + l2 I)⁻¹ a step of 1 is safe and needs no search,
-        and correlated or badly scaled columns slow nothing down.
-        """
-        k = outputs(self.classes_)
-        curvature = CURVATURE[k == 1]
-        mean, covariance = moments(X, w.astype(np.float64))
-        T = _whitening(curvature * covariance + self.l2 * np.eye(len(mean)), mean)
-        n = len(X)
-
-        def unpack(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            W = T @ theta[:-1]
-            return W, theta[-1] / np.sqrt(curvature) - mean @ W
-
-        def loss_and_gradient(theta: np.ndarray) -> tuple[float, np.ndarray]:
-            W, b = unpack(theta)
-            loss, error = loss_and_error(X @ W.astype(X.dtype) + b.astype(X.dtype), codes, w)
-            slope, total = (X.T @ error).astype(np.float64), error.sum(axis=0, dtype=np.float64)
-            slope = (slope - np.outer(mean, total)) / n + self.l2 * W
-            gradient = np.vstack([T.T @ slope, total / n / np.sqrt(curvature)])
-            return loss / n + self.l2 / 2 * float(np.vdot(W, W)), gradient
-
-        start = np.zeros((len(mean) + 1, k))
-        tol = max(self.tol, 10 * float(np.finfo(X.dtype).eps))
-        theta, losses = nesterov_descent(
-            loss_and_gradient, start, lr=self.lr or 1.0, steps=self.epochs, tol=tol
-        )
-        return *unpack(theta), losses
-
-    def _plain(self, X: np.ndarray, codes: np.ndarray, w: np.ndarray) -> Solution:
+    def _plain(self, rows: LogisticLoss) -> Solution:
         """Every step follows the gradient of its rows, and nothing else."""
+        X, codes, w = rows.X, rows.codes, rows.w.astype(rows.X.dtype)
         k = outputs(self.classes_)
         lr = self.lr or safe_step(X, w, self.l2, self.batch_size, CURVATURE[k == 1])
         rng = np.random.default_rng(self.seed)
@@ -132,13 +112,13 @@ class LogisticRegression(Classifier):
         losses = []
         for _ in range(self.epochs):
             total = 0.0
-            for rows in mini_batches(len(X), self.batch_size, rng):
-                loss, slope = self._step(W, b, (X[rows], codes[rows], w[rows]), lr)
+            for batch in mini_batches(len(X), self.batch_size, rng):
+                loss, slope = self._step(W, b, (X[batch], codes[batch], w[batch]), lr)
                 total += loss
             losses.append(total / len(X))
             if self.batch_size is None and slope <= self.tol:
                 break
-        return W, b, np.array(losses)
+        return W.T, b, np.array(losses)
 
     def _step(self, W: np.ndarray, b: np.ndarray, batch: Batch, lr: float) -> tuple[float, float]:
         """W <- W - lr (Xᵀ(p - t) / n + l2 W), b <- b - lr mean(p - t), in place.
@@ -154,34 +134,53 @@ class LogisticRegression(Classifier):
         b -= lr * slope_b
         return loss, float(max(np.abs(slope_W).max(), np.abs(slope_b).max()))
 
+    def _nesterov(self, loss: LogisticLoss) -> Solution:
+        """Momentum, and the inverse of a bound on the curvature, safe with a step of 1 everywhere.
 
-def _whitening(H: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """T with Tᵀ H T = I; directions in which H is 0 get a little curvature first.
+        Two classes have the most curvature where both are equally likely, which is the start; more
+        classes have at most twice as much as two, each (Böhning 1992).
+        """
+        start = loss.start(outputs(self.classes_))
+        T = inverse_root(loss.curvature(start[:1]) * min(len(start), 2))
+        theta, losses = nesterov_descent(
+            loss.loss_and_gradient,
+            start,
+            lambda g: g @ T.T @ T,
+            lr=self.lr or 1.0,
+            steps=self.epochs,
+            tol=self.tol,
+        )
+        return *loss.line(theta), losses
 
-    Every column is measured in its own unit, so that a little is little for each of them.
-    """
-    unit = units(np.sqrt(np.diag(H)), mean)
-    H = unit[:, None] * H * unit + 1e-12 * np.eye(len(H))
-    return unit[:, None] * np.linalg.inv(np.linalg.cholesky(H)).T
+    def _preconditioned(self, loss: LogisticLoss) -> Solution:
+        """Each direction's step from the curvature, which a sample of the rows is enough to guess.
 
+        On the sample first: where its loss is least the whole loss is nearly so, at a small part of
+        the price. Then on all rows. (Byrd, Chin, Neveitt and Nocedal 2011) Sample and curvature
+        may be rough, for they decide how long it takes, and not where it ends.
+        """
+        rng, theta = np.random.default_rng(self.seed), loss.start(outputs(self.classes_))
+        n, enough = len(loss.X), 8 * theta.size
+        size = max(n // (8 * len(theta)), enough, 2048)
+        sample = loss.sample(size, rng)
 
-def outputs(classes: np.ndarray) -> int:
-    """How many logits k classes need: one for two, k for more."""
-    return 1 if len(classes) == 2 else len(classes)
+        def guess(theta: np.ndarray, i: int) -> Precondition:
+            affordable = n * (100 + 200 * i) // theta.size  # rows, at the price of the steps so far
+            if affordable < min(n, enough):
+                return sample.inverse_diagonal(theta)
+            rows = loss.sample(min(size * 4**i, affordable), rng) if i else sample
+            return rows.inverse_curvature(theta)
 
+        descend = partial(preconditioned_descent, lr=self.lr or 1.0, steps=self.epochs)
+        rough = np.sqrt(theta.size / len(sample.X)) / 4  # a quarter of what chance decides
+        theta, _ = descend(sample.loss_and_gradient, guess, theta, tol=rough)
+        theta, losses = descend(loss.loss_and_gradient, guess, theta, tol=self.tol)
+        return *loss.line(theta), losses
 
-def loss_and_error(
-    logits: np.ndarray, codes: np.ndarray, w: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """Σ_i w_i (-log p_i) and its derivative by the logits, w_i (p_i - t_i): (n, k) -> (n, k)."""
-    rows = np.arange(len(logits))
-    if logits.shape[1] == 1:
-        z, t = logits[:, 0], codes.astype(logits.dtype)
-        e = np.exp(-np.abs(z))
-        loss = np.maximum(z, 0) - t * z + np.log1p(e)
-        error = (np.where(z >= 0, 1, e) / (1 + e) - t)[:, None]
-    else:
-        error = softmax(logits)
-        loss = -np.log(np.maximum(error[rows, codes], np.finfo(error.dtype).tiny))
-        error[rows, codes] -= 1
-    return float(w @ loss), w[:, None] * error
+    def _check_parameters(self) -> None:
+        self._require("solver", self.solver in SOLVERS, ", ".join(SOLVERS))
+        self._require("lr", self.lr is None or self.lr > 0, "None and numbers above 0")
+        self._require("l2", self.l2 >= 0, "0 and more")
+        self._require("epochs", self.epochs >= 1, "1 and more")
+        size = self.batch_size
+        self._require("batch_size", size is None or size >= 1, "None and 1 and more")

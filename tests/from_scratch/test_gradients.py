@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from pipeline.from_scratch.descent import largest_eigenvalue, mini_batches, nesterov_descent
+from pipeline.from_scratch.descent import (
+    inverse_root,
+    largest_eigenvalue,
+    learned,
+    mini_batches,
+    nesterov_descent,
+    preconditioned_descent,
+)
 from pipeline.from_scratch.gradients import gradient_descent, numerical_gradient
 
 
@@ -65,6 +72,83 @@ def test_momentum_wins_in_a_long_valley() -> None:
     assert len(losses) < 2000
     plain = gradient_descent(lambda x: 0.0, np.ones(2), lr=1, steps=2000, gradient=lambda x: H * x)
     assert np.abs(H * plain[-1]).max() > 1e-5
+
+
+def hanging_chain(n: int = 30):
+    """½ x·Ax + Σ log cosh x_i - Σ x_i: convex, not quadratic, condition number near 400."""
+    A = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
+
+    def loss_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+        loss = x @ A @ x / 2 + np.sum(np.logaddexp(x, -x) - np.log(2) - x)
+        return float(loss), A @ x + np.tanh(x) - 1
+
+    return A, loss_and_gradient
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e4], ids=["no guess", "too short", "too long"])
+def test_steps_teach_a_bad_guess(scale) -> None:
+    _, loss_and_gradient = hanging_chain()
+    x, losses = preconditioned_descent(
+        loss_and_gradient, lambda x, i: lambda g: scale * g, np.zeros(30), steps=200, tol=1e-8
+    )
+    assert np.abs(loss_and_gradient(x)[1]).max() < 1e-6
+    assert (np.diff(losses) < 0).all(), "no step climbs"
+    assert len(losses) < 60
+
+
+def test_the_right_guess_needs_one_step() -> None:
+    A, _ = hanging_chain()
+    P = np.linalg.inv(A)
+    x, losses = preconditioned_descent(
+        lambda x: (float(x @ A @ x / 2 - x.sum()), A @ x - 1),
+        lambda x, i: lambda g: P @ g,
+        np.zeros(30),
+        steps=50,
+        tol=1e-6,
+    )
+    assert_allclose(x, P.sum(axis=0), atol=1e-9)
+    assert len(losses) == 2
+
+
+def test_a_guess_is_asked_for_anew() -> None:
+    _, loss_and_gradient = hanging_chain()
+    asked = []
+
+    def guess(x: np.ndarray, i: int):
+        asked.append(i)
+        return lambda g: 1e-9 * g if i < 2 else g
+
+    preconditioned_descent(loss_and_gradient, guess, np.zeros(30), steps=60, tol=1e-8)
+    assert asked[:2] == [0, 1]
+
+
+def test_what_is_learned_is_the_formula_of_bfgs(rng) -> None:
+    """P <- (1 - s yᵀ / s·y) P (1 - y sᵀ / s·y) + s sᵀ / s·y, written down; and P y = s."""
+    A = rng.normal(size=(6, 6))
+    H, P = A @ A.T, np.diag(rng.uniform(1, 2, size=6))
+    first = P.copy()
+    taken = [(s, H @ s) for s in rng.normal(size=(3, 6))]
+    for s, y in taken:
+        V = np.eye(6) - np.outer(y, s) / (s @ y)
+        P = V.T @ P @ V + np.outer(s, s) / (s @ y)
+    g = rng.normal(size=6)
+    assert_allclose(learned(lambda g: first @ g, taken, g), P @ g)
+    s, y = taken[-1]
+    assert_allclose(learned(lambda g: first @ g, taken, y), s)
+    useless = (s, -y)
+    assert_allclose(learned(lambda g: first @ g, [*taken, useless], g), P @ g)
+
+
+def test_the_inverse_root_bears_flat_directions_and_any_unit(rng) -> None:
+    A, unit = rng.normal(size=(50, 4)), np.array([1e6, 1e-6, 1, 1e3])
+    H = A.T @ A
+    T = inverse_root(H * np.outer(unit, unit))
+    assert_allclose(T.T @ T * np.outer(unit, unit), np.linalg.inv(H), rtol=1e-6)
+    flat = np.zeros((5, 5))
+    flat[:4, :4] = H
+    T = inverse_root(flat)
+    assert_allclose((T.T @ T)[:4, :4], np.linalg.inv(H), rtol=1e-6)
+    assert np.isfinite(T).all() and np.isfinite(inverse_root(np.zeros((2, 2)))).all()
 
 
 def test_mini_batches_visit_every_row_once(rng) -> None:

@@ -4,8 +4,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression as Oracle
 
 from pipeline.from_scratch.activations import softmax
-from pipeline.from_scratch.gradients import numerical_gradient
-from pipeline.from_scratch.logistic_regression import LogisticRegression, loss_and_error
+from pipeline.from_scratch.logistic_regression import LogisticRegression
 
 
 def survey(rng, classes: int, n: int = 300):
@@ -44,11 +43,79 @@ def test_plain_descent_comes_to_the_same_place(rng, classes) -> None:
     assert batches.loss_curve_[-1] < fast.loss_curve_[-1] + 0.01
 
 
-@pytest.mark.parametrize("k", [1, 3])
-def test_error_is_the_derivative_of_the_loss(rng, k) -> None:
-    logits, codes, w = rng.normal(size=(5, k)), np.array([0, 1, 1, 0, k - 1]), rng.uniform(size=5)
-    expected = numerical_gradient(lambda z: loss_and_error(z, codes, w)[0], logits)
-    assert_allclose(loss_and_error(logits, codes, w)[1], expected, atol=1e-9)
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("solver", ["nesterov", "preconditioned"])
+def test_units_collinear_columns_and_shifts_slow_nothing_down(rng, classes, solver) -> None:
+    """All columns of one-hot answers, in units from 1e-4 to 1e4, give what well-made ones give."""
+    answers = rng.integers(4, size=(500, 5))
+    X = np.column_stack([(answers[:, :, None] == np.arange(4)).reshape(500, 20), rng.random(500)])
+    logits = X @ rng.normal(scale=0.5, size=(21, classes))
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    unit, shift = 10 ** rng.uniform(-4, 4, size=21), rng.uniform(-10, 10, size=21)
+    awkward, easy = (X + shift) * unit, np.delete(X, [0, 4, 8, 12, 16], axis=1)
+    oracle = Oracle(C=np.inf, solver="newton-cholesky", tol=1e-12).fit(easy, y)
+    hard = LogisticRegression(l2=0.0, solver=solver).fit(awkward, y)
+    assert_allclose(hard.predict_proba(awkward), oracle.predict_proba(easy), atol=1e-6)
+    assert len(hard.loss_curve_) < (16 if solver == "preconditioned" else 150)
+
+
+def many_rows(rng, classes: int = 2, n: int = 12_000):
+    """More rows than the curvature's sample takes, sorted by class; rare and strong columns."""
+    X = rng.normal(size=(n, 8))
+    X[:, 4:] = rng.random((n, 4)) < [0.5, 0.05, 5e-4, 2e-4]
+    logits = X @ rng.normal(size=(8, classes)) * [3, 1, 1][:classes]
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    order = np.argsort(y, kind="stable")
+    return X[order], y[order]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("l2", [1e-3, 1e-6])
+def test_a_sample_decides_the_time_and_not_the_answer(rng, dtype, classes, l2) -> None:
+    X, y = many_rows(rng, classes)
+    X = X.astype(dtype)
+    oracle = Oracle(C=1 / (len(X) * l2), solver="newton-cholesky", tol=1e-12)
+    oracle.fit(X.astype(np.float64), y)
+    for seed in (0, 1):
+        model = LogisticRegression(l2=l2, seed=seed).fit(X, y)
+        assert model.coef_.dtype == dtype
+        assert_allclose(model.coef_, oracle.coef_, atol=1e-4)
+        assert_allclose(model.intercept_, oracle.intercept_, atol=1e-4)
+        assert (np.diff(model.loss_curve_) <= 0).all(), "no step climbs"
+        assert len(model.loss_curve_) < 60
+
+
+def test_the_order_of_rows_and_their_layout_have_no_say(rng) -> None:
+    X, y = many_rows(rng)
+    order, w = rng.permutation(len(X)), rng.uniform(size=len(X))
+    once = LogisticRegression().fit(X, y, w)
+    for rows in (np.asfortranarray(X[order]), np.repeat(X[order], 2, axis=1)[:, ::2]):
+        assert_allclose(
+            LogisticRegression().fit(rows, y[order], w[order]).coef_, once.coef_, atol=1e-6
+        )
+    again = LogisticRegression().fit(X, y, w)
+    assert again.coef_.tobytes() == once.coef_.tobytes()
+
+
+def test_strong_signals_end_where_scikit_learn_does_in_few_steps(rng) -> None:
+    """Where p is near 0 or 1 nearly everywhere, a bound on the curvature says little about it."""
+    X, y = many_rows(rng)
+    X = X * 10
+    oracle = Oracle(C=1 / (len(X) * 1e-4), solver="newton-cholesky", tol=1e-12).fit(X, y)
+    model = LogisticRegression(l2=1e-4).fit(X, y)
+    assert_allclose(model.coef_, oracle.coef_, atol=1e-4)
+    assert len(model.loss_curve_) < 18
+
+
+def test_more_parameters_than_their_curvature_is_worth(rng) -> None:
+    """120 columns, 6 classes, 200 rows: only the diagonal of the curvature is cheap at first."""
+    X = rng.normal(size=(200, 120))
+    y = (X[:, :6] + rng.gumbel(size=(200, 6))).argmax(axis=1)
+    oracle = Oracle(C=1 / (200 * 1e-2), tol=1e-10, max_iter=1000).fit(X, y)
+    model = LogisticRegression(l2=1e-2).fit(X, y)
+    assert_allclose(model.coef_, oracle.coef_, atol=1e-4)
+    assert len(model.loss_curve_) < 100
 
 
 def test_probabilities_are_n_by_k_and_sum_to_one(rng) -> None:
@@ -61,10 +128,30 @@ def test_probabilities_are_n_by_k_and_sum_to_one(rng) -> None:
     assert set(model.predict(X)) == set(names)
 
 
-def test_separable_data_and_no_penalty_stay_finite() -> None:
-    X = np.array([[0.0], [1.0], [2.0], [3.0]])
-    model = LogisticRegression(l2=0.0, epochs=200).fit(X, [0, 0, 1, 1])
-    assert np.isfinite(model.coef_).all() and model.predict(X).tolist() == [0, 0, 1, 1]
+@pytest.mark.parametrize("n", [4, 5000])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("solver", ["nesterov", "plain", "preconditioned"])
+def test_separable_data_and_no_penalty_stay_finite(n, classes, solver) -> None:
+    X = np.linspace(-1, 1, n)[:, None]
+    y = np.floor((X[:, 0] + 1) / 2 * (classes - 1e-9)).astype(int)
+    model = LogisticRegression(l2=0.0, epochs=100, solver=solver).fit(X, y)
+    assert np.isfinite(model.coef_).all() and len(model.loss_curve_) <= 100
+    assert model.score(X, y) == 1 or solver != "preconditioned"
+    assert np.isfinite(model.predict_proba(1e4 * X)).all()
+
+
+def test_bad_parameters_are_named(rng) -> None:
+    X, y = survey(rng, 2)
+    for params, sentence in [
+        ({"l2": -1.0}, "l2 is -1.0; allowed are 0 and more"),
+        ({"lr": 0.0}, "lr is 0.0; allowed are None and numbers above 0"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"solver": "magic"}, "allowed are nesterov, plain, preconditioned"),
+    ]:
+        for learn in ("fit", "partial_fit"):
+            with pytest.raises(ValueError, match=sentence):
+                getattr(LogisticRegression(**params), learn)(X, y)
 
 
 def test_partial_fit_is_one_step_of_plain_descent(rng) -> None:
