@@ -23,7 +23,7 @@ SKY, VERMILION, YELLOW, GREY = "#56B4E9", "#D55E00", "#F0E442", "#8A8F98"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, GREY)
 INK, SOFT, LINE = "#1b1f24", "#59636e", "#d5dae1"
 SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
-DPI, PIXELS_PER_INCH = 120, 96
+DPI, PIXELS_PER_INCH, NOTEBOOK_DPI = 120, 96, 90
 # for names that the first font has no letters for; only those that are installed are used
 FALLBACK_FONTS = (
     "Noto Sans CJK KR",
@@ -63,6 +63,18 @@ def style() -> Iterator[None]:
     with matplotlib.rc_context(_settings()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
+
+
+def set_notebook_style() -> None:
+    """The same settings from here on, for pyplot; here the words are ours, so $x$ is a formula."""
+    import matplotlib
+
+    own = {
+        "text.parse_math": True,
+        "figure.dpi": NOTEBOOK_DPI,
+        "figure.constrained_layout.use": True,
+    }
+    matplotlib.rcParams.update(_settings() | own)
 
 
 def _settings() -> Any:  # Matplotlib types the keys as a literal of all its names

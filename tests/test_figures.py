@@ -148,3 +148,13 @@ def test_the_first_five_colours_differ_for_red_green_blind_people(deficiency):
     apart = [np.linalg.norm(one - other) for one, other in itertools.combinations(seen, 2)]
 
     assert min(apart) > 0.05  # about two and a half times what is just noticeable, 0.02
+
+
+def test_a_notebook_draws_in_the_same_colours_and_small():
+    with matplotlib.rc_context():
+        figures.set_notebook_style()
+        colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
+        dpi = matplotlib.rcParams["figure.dpi"]
+
+    assert tuple(colours) == figures.PALETTE
+    assert dpi < figures.DPI

@@ -1,0 +1,173 @@
+"""Notebooks: they run, they define nothing, and what is kept is small, clean and simulated."""
+
+import ast
+import base64
+import io
+import re
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+from PIL import Image
+
+from pipeline.parallel import cores
+from tests.notebooks import FOLDER, execute, read, shrink
+
+PATHS = sorted(FOLDER.glob("*.ipynb"))
+LARGEST = 300_000  # bytes
+each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[dict[Path, "Future[NotebookNode]"]]:
+    """Every notebook being executed, one a core."""
+    with ThreadPoolExecutor(cores()) as pool:
+        yield {path: pool.submit(execute, path) for path in PATHS}
+
+
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def kinds(cell: NotebookNode) -> list[object]:
+    """What a cell shows, its content left out: times differ from run to run."""
+    return [output.get("name") or sorted(output.get("data", ())) for output in cell.outputs]
+
+
+def texts(notebook: NotebookNode) -> str:
+    """Everything that the cells have said, figures left out."""
+    said = []
+    for output in (output for cell in code(notebook) for output in cell.outputs):
+        said.append(output.get("text", ""))
+        said += [text for kind, text in output.get("data", {}).items() if kind != "image/png"]
+    return "\n".join(said)
+
+
+def definitions(source: str) -> list[str]:
+    """What a cell defines; a lambda that is handed to a call is no definition."""
+    tree = ast.parse(source)
+    handed = {
+        id(argument)
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords))
+    }
+    return [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        or (isinstance(node, ast.Lambda) and id(node) not in handed)
+    ]
+
+
+def test_all_four_are_there():
+    assert {path.stem for path in PATHS} == {
+        "from_perceptron_to_network",
+        "regression_and_gradient_descent",
+        "training_a_network",
+        "recurrent_networks",
+    }
+
+
+@each
+def test_it_runs_from_top_to_bottom_and_shows_what_is_kept(path, fresh):
+    shown = [kinds(cell) for cell in code(fresh[path].result())]
+
+    assert shown == [kinds(cell) for cell in code(read(path))]
+
+
+@each
+def test_it_imports_and_plots_and_defines_nothing(path):
+    assert [found for cell in code(read(path)) for found in definitions(cell.source)] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "defined"),
+    [
+        ("def f():\n    pass", 1),
+        ("class A:\n    pass", 1),
+        ("f = lambda x: x", 1),
+        ("fs = {'a': lambda x: x}", 1),
+        ("minimise(lambda x: x, start=0)", 0),
+        ("minimise(f=lambda x: x)", 0),
+    ],
+)
+def test_what_counts_as_a_definition(source, defined):
+    assert len(definitions(source)) == defined
+
+
+@each
+def test_what_is_kept_ran_in_order(path):
+    counts = [cell.execution_count for cell in code(read(path))]
+
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each
+def test_what_is_kept_is_small(path):
+    assert path.stat().st_size < LARGEST
+
+
+@each
+def test_what_is_kept_holds_no_trouble_and_nobodys_folders(path):
+    notebook = read(path)
+
+    assert not {"error", "stderr"} & {
+        output.get("name", output.output_type) for cell in code(notebook) for output in cell.outputs
+    }
+    assert re.findall(r"Warning|Traceback|(?<![\w.])/\w+/\w[^\s<]*|[A-Z]:\\", texts(notebook)) == []
+
+
+@each
+def test_it_ends_on_the_survey_and_what_is_kept_of_that_is_simulated(path):
+    notebook = read(path)
+
+    assert "read_survey(" in "".join(cell.source for cell in code(notebook)[-4:])
+    assert "SIMULATED" in texts(notebook)
+
+
+@each
+def test_its_links_lead_somewhere(path):
+    words = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    links = re.findall(r"\]\(([^)#:]+)\)", words)
+
+    assert links
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def written(tmp_path: Path, *sources: str) -> Path:
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "new.ipynb")
+    return tmp_path / "new.ipynb"
+
+
+def test_the_kernel_is_the_python_that_runs_the_tests_in_the_notebooks_folder(tmp_path):
+    path = written(tmp_path, "import os, sys", "print(sys.executable, os.getcwd(), sep='|')")
+
+    python, folder = code(execute(path))[1].outputs[0].text.strip().split("|")
+
+    assert (python, Path(folder).resolve()) == (sys.executable, tmp_path.resolve())
+
+
+def test_an_error_in_a_cell_is_not_overlooked(tmp_path):
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        execute(written(tmp_path, "1 / 0"))
+
+
+def test_shrinking_leaves_every_pixel_nearly_as_it_was(tmp_path):
+    ramp = np.tile(np.arange(256, dtype=np.uint8)[:, None, None], (1, 200, 3))
+    Image.fromarray(ramp).save(png := io.BytesIO(), "PNG")
+    text = base64.b64encode(png.getvalue()).decode("ascii")
+    output = nbformat.v4.new_output("display_data", {"image/png": text})
+    cell = nbformat.v4.new_code_cell("", outputs=[output])
+
+    shrink(nbformat.v4.new_notebook(cells=[cell]))
+
+    small = Image.open(io.BytesIO(base64.b64decode(cell.outputs[0].data["image/png"])))
+    assert np.abs(np.asarray(small.convert("RGB")).astype(int) - ramp).max() < 16
