@@ -4,7 +4,9 @@ Read the files in this order, one concept a file; `README.md` says what each one
 
     perceptron, activations, losses, gradients, descent, linear_regression, logistic_loss,
     logistic_regression, computational_graph, initialisation, layers, network, weight_decay,
-    optimizers, schedules, training, batch_normalisation, dropout, neural_network, recurrent
+    optimizers, schedules, sparsity, averaging, training, batch_normalisation, dropout, scaling,
+    embedding, numerical_embeddings, columns, members, architecture, neural_network, recurrent,
+    sequences, recurrent_network
 
 `estimator` and `inputs` hold what every estimator shares: parameters, state, and the checks of
 what it is given. Nothing is imported here, so that `import pipeline.from_scratch` costs nothing.
