@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from pipeline.from_scratch.optimizers import Optimizer
+from pipeline.from_scratch.optimizers import Around, Optimizer
 
 
-class MovingAverage:
+class MovingAverage(Around):
     """average <- decay average + (1 - decay) theta, after every step of another optimizer.
 
     As in Adam the start from nothing is made up for: the t-th theta enters with the share
@@ -21,18 +21,10 @@ class MovingAverage:
     """
 
     def __init__(self, optimizer: Optimizer, theta: np.ndarray, decay: float) -> None:
-        self.optimizer, self.decay = optimizer, decay
+        super().__init__(optimizer)
+        self.decay = decay
         self.average, self.t = theta.copy(), 0
         self.work = np.empty_like(theta)
-
-    @property
-    def lr(self) -> float:
-        """That of the optimizer which makes the steps."""
-        return self.optimizer.lr
-
-    @lr.setter
-    def lr(self, lr: float) -> None:
-        self.optimizer.lr = lr
 
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         self.optimizer.update(theta, grad)

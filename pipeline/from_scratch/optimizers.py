@@ -160,6 +160,21 @@ class AdamW(Adam):
         super().update(theta, grad)
 
 
+class Around:
+    """What adds something to the steps of another optimizer, and shares its learning rate."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+
+    @property
+    def lr(self) -> float:
+        return self.optimizer.lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        self.optimizer.lr = lr
+
+
 def clip_norm(grad: np.ndarray, largest: float) -> float:
     """grad <- grad min(1, largest / |grad|), in place; returns |grad| before. (Pascanu 2013)"""
     norm = float(np.linalg.norm(grad))

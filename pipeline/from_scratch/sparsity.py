@@ -8,7 +8,7 @@ arXiv:2207.08815, section 5.3), and what a sparse first layer takes back.
 
 import numpy as np
 
-from pipeline.from_scratch.optimizers import Optimizer
+from pipeline.from_scratch.optimizers import Around, Optimizer
 
 
 def soft_threshold(W: np.ndarray, threshold: float) -> None:
@@ -19,7 +19,7 @@ def soft_threshold(W: np.ndarray, threshold: float) -> None:
     W -= np.clip(W, -threshold, threshold)
 
 
-class SparseFirstLayer:
+class SparseFirstLayer(Around):
     """theta <- another optimizer's step; then W <- soft_threshold(W, lr λ).
 
     W (d_in, d_out) is a view into theta: a network's first weight matrix. λ = `sparsity` is
@@ -28,16 +28,8 @@ class SparseFirstLayer:
     """
 
     def __init__(self, optimizer: Optimizer, W: np.ndarray, sparsity: float) -> None:
-        self.optimizer, self.W, self.sparsity = optimizer, W, sparsity
-
-    @property
-    def lr(self) -> float:
-        """That of the optimizer which makes the steps."""
-        return self.optimizer.lr
-
-    @lr.setter
-    def lr(self, lr: float) -> None:
-        self.optimizer.lr = lr
+        super().__init__(optimizer)
+        self.W, self.sparsity = W, sparsity
 
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         self.optimizer.update(theta, grad)
