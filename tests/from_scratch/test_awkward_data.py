@@ -126,4 +126,6 @@ def test_logistic_regression_ends_where_the_slope_is_0_in_every_unit(rng, data, 
     model = LogisticRegression(l2=0.01).fit(X, y)
     error = model.predict_proba(X) - (y[:, None] == model.classes_)
     slope = (Z.T @ error / N).T[-len(model.coef_) :] + 0.01 * model.coef_ / scale
-    assert np.abs(slope).max() < 1e-6 and np.abs(error.mean(axis=0)).max() < 1e-6
+    # 1e8 away from 0, half of the sixteen digits of a sum go to the distance
+    rounding = 1e-5 if data == "far from zero" else 1e-6
+    assert np.abs(slope).max() < rounding and np.abs(error.mean(axis=0)).max() < rounding
