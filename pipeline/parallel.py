@@ -6,15 +6,20 @@ every task computes the same bytes wherever it runs, and results come back in th
 """
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from typing import TypeVar
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
+
+from pipeline.errors import UserError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -37,32 +42,115 @@ def cores() -> int:
 def workers(jobs: int | None = None) -> Iterator[Map]:
     """Hand out a `map` over worker processes; with one core it is the built-in one.
 
-    Workers start at once, before the caller starts a thread, and die with their parent.
+    Workers start at once, before the caller starts a thread, and die with their parent. On an error
+    or Ctrl-C they are killed: what is under way is of no use any more.
     """
     jobs = jobs or cores()
     if jobs == 1:
         yield map
         return
-    method = "fork" if sys.platform == "linux" else "spawn"
-    pool = ProcessPoolExecutor(
-        jobs, multiprocessing.get_context(method), _become_worker, (os.getpid(),)
-    )
-    pool.submit(int).result()
-    finished = False
+    team = _Team(jobs)
     try:
-        yield pool.map
-        finished = True
+        yield team.map
     finally:
-        if not finished:  # an error or Ctrl-C: what is under way is of no use any more
-            for process in list((pool._processes or {}).values()):
-                process.kill()
-        pool.shutdown(cancel_futures=True)
+        team.disband()
 
 
-def _become_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, and end when the parent is gone, however it ended."""
+class _Team:
+    """A pipe to each worker and no thread, so that a kill at any moment leaves no lock behind.
+
+    (concurrent.futures waits for ever for the rest of a result whose writer was killed.)
+    """
+
+    def __init__(self, jobs: int) -> None:
+        method = "fork" if sys.platform == "linux" else "spawn"
+        context: Any = multiprocessing.get_context(method)
+        self.processes: dict[Connection, BaseProcess] = {}
+        for _ in range(jobs):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)
+            process.start()
+            theirs.close()  # the worker's death is then the end of the pipe
+            self.processes[ours] = process
+        self.idle = list(self.processes)
+        self.busy: dict[Connection, int] = {}
+        self.waiting: dict[int, tuple[Callable[..., Any], Any]] = {}
+        self.wanted: set[int] = set()
+        self.results: dict[int, tuple[bool, Any]] = {}
+        self.numbers = itertools.count()
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Results in the tasks' order; work begins at once and goes on as results are taken."""
+        asked = {next(self.numbers): (function, task) for task in tasks}
+        self.waiting |= asked
+        self.wanted |= set(asked)
+        self._hand_out()
+        return self._results_of(list(asked))
+
+    def disband(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+        for pipe, process in self.processes.items():
+            process.join()
+            pipe.close()
+
+    def _results_of(self, numbers: list[int]) -> Iterator[Any]:
+        try:
+            for number in numbers:
+                while number not in self.results:
+                    self._receive()
+                well, result = self.results.pop(number)
+                if not well:
+                    raise result
+                yield result
+        finally:  # whoever takes no more needs no more
+            self.wanted -= set(numbers)
+            for number in numbers:
+                self.waiting.pop(number, None)
+                self.results.pop(number, None)
+
+    def _hand_out(self) -> None:
+        while self.idle and self.waiting:
+            pipe, number = self.idle.pop(0), next(iter(self.waiting))
+            with self._death_told(pipe):
+                pipe.send(self.waiting.pop(number))
+            self.busy[pipe] = number
+
+    def _receive(self) -> None:
+        for pipe in wait(list(self.busy)):
+            assert isinstance(pipe, Connection)
+            with self._death_told(pipe):
+                result = pipe.recv()
+            number = self.busy.pop(pipe)
+            if number in self.wanted:
+                self.results[number] = result
+            self.idle.append(pipe)
+        self._hand_out()
+
+    @contextlib.contextmanager
+    def _death_told(self, pipe: Connection) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, ConnectionError):
+            self.processes[pipe].join()
+            raise UserError(
+                f"a worker process was ended from outside (exit code "
+                f"{self.processes[pipe].exitcode}), most likely for want of memory. Close other "
+                "programs, or use fewer rows, and run again: what is done is kept."
+            ) from None
+
+
+def _work(pipe: Connection, parent: int) -> None:
+    """Do what comes through the pipe; leave Ctrl-C to the parent, and end when it is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    while True:
+        function, task = pipe.recv()
+        try:
+            pipe.send((True, function(task)))
+        except Exception as error:
+            error.add_note(f"in a worker process:\n{traceback.format_exc()}")
+            pipe.send((False, error))
 
 
 def _end_with(parent: int) -> None:

@@ -57,9 +57,16 @@ def assert_whole(project):
 def test_ctrl_c_says_how_to_go_on(tmp_path):
     project = copy_project(tmp_path)
     process = project.start("all")
-    time.sleep(2.0)
+    wait_for(project.build / "partial")  # the first model's folds are under way
     os.killpg(process.pid, signal.SIGINT)
     told, _ = process.communicate(timeout=20)
     assert "goes on where it stopped" in told
     assert "Traceback" not in told
     assert process.returncode != 0
+
+
+def wait_for(path):
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert path.exists(), path

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.parallel import cores, workers
 
 
@@ -61,6 +62,65 @@ def test_workers_end_with_their_parent(with_signal):
     while any(is_running(pid) for pid in children) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(is_running(pid) for pid in children)
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+def test_two_maps_at_once_and_one_that_is_left_early_do_not_mix():
+    with workers(2) as parallel_map:
+        left = parallel_map(nap, [0.0, 0.3, 0.3, 30.0])
+        assert next(left) == 0.0
+        left.close()
+        first, second = parallel_map(square, range(9)), parallel_map(abs, range(-9, 0))
+        assert [*zip(first, second, strict=True)] == [(x * x, 9 - x) for x in range(9)]
+
+
+@pytest.mark.parametrize("size", [1, 10_000_000])
+def test_large_tasks_and_results_pass_whole(size):
+    tasks = [bytes([i]) * size for i in range(5)]
+    with workers(2) as parallel_map:
+        assert list(parallel_map(bytes, tasks)) == tasks
+
+
+def test_a_worker_that_is_killed_is_told_in_one_sentence():
+    with pytest.raises(UserError, match="exit code -9"), workers(2) as parallel_map:
+        list(parallel_map(end_by_kill, range(4)))
+
+
+def end_by_kill(number):
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.05)
+    return number
+
+
+def send_much(_):
+    return bytes(50_000_000)
+
+
+STOPPED = """
+import os, signal, threading, time
+from tests.test_parallel import send_much
+from pipeline.parallel import workers
+
+threading.Timer({moment}, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    with workers(2) as parallel_map:
+        while True:
+            list(parallel_map(send_much, range(4)))
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@pytest.mark.parametrize("moment", [0.3, 0.35, 0.4, 0.45])
+def test_a_stop_in_the_middle_of_results_ends_at_once_and_without_a_traceback(moment):
+    program = [sys.executable, "-c", STOPPED.format(moment=moment)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=20)
+    assert (done.stdout, done.stderr) == ("stopped\n", "")
 
 
 def is_running(pid):
