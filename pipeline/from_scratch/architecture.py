@@ -175,6 +175,8 @@ class Architecture(Estimator):
 
     def _check_parameters(self) -> None:
         """ValueError for a parameter that no layer can have."""
+        widths = all(width >= 1 for width in self.hidden)
+        self._require("hidden", widths, "tuples of whole numbers, each 1 and more")
         self._require("activation", self.activation in ACTIVATIONS, ", ".join(ACTIVATIONS))
         self._require("numbers", self.numbers in NUMBERS, ", ".join(NUMBERS))
         self._require("dropout", 0 <= self.dropout < 1, "0 to below 1")

@@ -10,7 +10,8 @@ class BatchNormalisation(Layer):
 
     In training the batch's own moments are used, and remembered as running averages; at prediction
     the running ones are, so that a row's output does not depend on its neighbours. Layers after it
-    learn fast whatever the scale of the weights before it. (Ioffe and Szegedy 2015, algorithm 1)
+    learn fast whatever the scale of the weights before it. (Ioffe and Szegedy 2015, algorithm 1;
+    the variance is remembered as it is, without the n / (n - 1) of algorithm 2)
 
     Shapes: x, y (n, d); gamma, beta, running_mean and running_variance (d,).
     """

@@ -84,9 +84,12 @@ def labels(y: Any, n: int, classes: Any = None) -> tuple[np.ndarray, np.ndarray]
     classes = found if classes is None else np.unique(_whole_or_text(np.asarray(classes)))
     unknown = found[~np.isin(found, classes)]
     if len(unknown):
-        raise ValueError(f"y holds the class {unknown[0]!r}; allowed are {classes.tolist()}.")
+        raise ValueError(
+            f"y holds the class {unknown[0].item()!r}; allowed are {classes.tolist()}."
+        )
     if len(classes) < 2:
-        raise ValueError(f"y holds one class only, {classes[0]!r}: a classifier needs two or more.")
+        only = classes[0].item()
+        raise ValueError(f"y holds one class only, {only!r}: a classifier needs two or more.")
     return classes, np.searchsorted(classes, y)
 
 

@@ -60,20 +60,21 @@ class NeuralNetwork(Architecture):
         weight = inputs.weights(sample_weight, len(X))
         self._learn_target(y, weight)
         data = X, self._target(y, X), weight.astype(X.dtype)
-        learners = [self._learner(i, X.dtype) for i in range(self.n_networks)]
-        curves = [self._train(learner, data) for learner in learners]
-        self.theta_ = np.stack([network.theta for network, _, _ in learners])
-        self.loss_curve_ = _mean_curve([losses for losses, _ in curves])
+        # one network at a time, so that memory holds the activations of one
+        trained = [self._train(self._learner(i, X.dtype), data) for i in range(self.n_networks)]
+        self.theta_ = np.stack([theta for theta, _, _ in trained])
+        self.loss_curve_ = _mean_curve([losses for _, losses, _ in trained])
         if self.early_stopping:
-            self.validation_curve_ = _mean_curve([losses for _, losses in curves])
+            self.validation_curve_ = _mean_curve([losses for _, _, losses in trained])
         return self
 
-    def _train(self, learner: Learner, data: Data) -> tuple[list[float], list[float]]:
+    def _train(self, learner: Learner, data: Data) -> tuple[np.ndarray, list[float], list[float]]:
+        """The learner's theta after training, and its training and validation curve."""
         network, optimizer, rng = learner
         schedule = SCHEDULES[self.schedule]
         training = Training(self.lr, self.epochs, self.batch_size, schedule, self.patience)
         if not self.early_stopping:
-            return training.run(network, data, optimizer, rng)
+            return network.theta, *training.run(network, data, optimizer, rng)
         n = len(data[0])
         if n < 2:
             raise ValueError(
@@ -82,7 +83,7 @@ class NeuralNetwork(Architecture):
         order = rng.permutation(n)
         aside = min(n - 1, max(1, round(n * self.validation_fraction)))
         held_out, kept = take(data, order[:aside]), take(data, order[aside:])
-        return training.run(network, kept, optimizer, rng, held_out)
+        return network.theta, *training.run(network, kept, optimizer, rng, held_out)
 
     def _partial_fit(self, X: np.ndarray, y: Any, sample_weight: Any) -> Self:
         """One epoch on these rows at the full learning rate, from where the networks stand.
@@ -138,9 +139,14 @@ class NeuralNetwork(Architecture):
         """ValueError for a parameter that no network can have."""
         super()._check_parameters()
         self._require("schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES))
-        self._require("sparsity", self.sparsity >= 0, "0 and more")
+        self._require("lr", self.lr > 0, "numbers above 0")
+        self._require("betas", all(0 <= beta < 1 for beta in self.betas), "0 to below 1")
         self._require("averaging", 0 <= self.averaging < 1, "0 to below 1")
-        for name in ("epochs", "batch_size", "n_networks"):
+        aside = self.validation_fraction
+        self._require("validation_fraction", 0 < aside < 1, "numbers between 0 and 1")
+        for name in ("weight_decay", "sparsity"):
+            self._require(name, getattr(self, name) >= 0, "0 and more")
+        for name in ("epochs", "batch_size", "n_networks", "patience"):
             self._require(name, getattr(self, name) >= 1, "1 and more")
 
     def _learn_target(self, y: Any, weight: np.ndarray) -> None:
@@ -179,6 +185,10 @@ class NeuralNetworkClassifier(Classifier, NeuralNetwork):
         """X (n, d) -> the likeliest class, (n,)."""
         p = self.predict_proba(X)
         return self.classes_[p.argmax(axis=1)]
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._require("label_smoothing", 0 <= self.label_smoothing < 1, "0 to below 1")
 
     def _learn_target(self, y: Any, weight: np.ndarray) -> None:
         self.classes_, _ = inputs.labels(y, len(weight))

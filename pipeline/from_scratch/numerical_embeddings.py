@@ -147,8 +147,13 @@ class PiecewiseLinear(Layer):
 
 
 def quantile_edges(x: np.ndarray, bins: int) -> np.ndarray:
-    """x (n,) -> edges (at most bins + 1,), ascending: about as many rows in each bin."""
-    return np.unique(np.quantile(x.astype(np.float64), np.linspace(0, 1, bins + 1)))
+    """x (n,) -> edges (at most bins + 1,), ascending: about as many rows in each bin.
+
+    Every edge is one of the numbers. Where edges may lie between two of them, rounding can move one
+    off its number by the last digit, and a bin as narrow as that says 1e15 of whatever lies beyond.
+    """
+    places = np.linspace(0, 1, bins + 1)
+    return np.unique(np.quantile(x.astype(np.float64), places, method="higher"))
 
 
 def _by_column(x: np.ndarray, d: int) -> np.ndarray:

@@ -5,10 +5,10 @@ regularisation that decides: a sparse first layer, dropout, decoupled weight dec
 benchmarks/README.md says what each piece brings.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from pipeline.config import ModelSettings
 from pipeline.from_scratch.neural_network import (
@@ -24,17 +24,18 @@ if TYPE_CHECKING:
 
 VIEW = "dense"
 ROWS = 3000  # what the penalties are meant for
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Settings(ModelSettings):
-    hidden: tuple[int, ...] = Field((256,), min_length=1, description="width of each layer")
+    hidden: tuple[PositiveInt, ...] = Field((256,), min_length=1, description="width of each layer")
     activation: Literal["relu", "mish", "selu", "tanh", "sigmoid"] = "relu"
     lr: float = Field(0.005, gt=0)
     schedule: Literal["constant", "step", "cosine", "coslog4"] = "cosine"
     epochs: int = Field(40, ge=1)
     batch_size: int = Field(128, ge=1)
     dropout: float = Field(0.3, ge=0, lt=1)
-    betas: tuple[float, float] = Field((0.9, 0.95), description="memories of AdamW")
+    betas: tuple[Share, Share] = Field((0.9, 0.95), description="memories of AdamW")
     weight_decay: float = Field(0.5, ge=0, description="decoupled, as in AdamW; at 3,000 rows")
     sparsity: float = Field(0.12, ge=0, description="L1 on the first layer; at 3,000 rows")
     label_smoothing: float | None = Field(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from pipeline.config import ModelSettings
 from pipeline.errors import SettingsError
@@ -31,7 +31,7 @@ class Settings(ModelSettings):
     summary: Literal["last", "mean", "max"] = Field("max", description="of the states")
     step_dropout: float = Field(0.1, ge=0, lt=1)
     clip: float = Field(1.0, gt=0, description="greatest length of the gradient")
-    hidden: tuple[int, ...] = Field((64,), description="width of each layer after the cell")
+    hidden: tuple[PositiveInt, ...] = Field((64,), description="width of each layer after the cell")
     lr: float = Field(0.02, gt=0)
     schedule: Literal["constant", "step", "cosine", "coslog4"] = "coslog4"
     epochs: int = Field(30, ge=1)

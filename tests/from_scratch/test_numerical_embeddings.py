@@ -54,6 +54,14 @@ def test_quantile_edges_part_the_rows_evenly(rng) -> None:
     assert_array_equal(embeddings.quantile_edges(np.repeat([0.0, 1.0, 9.0], [90, 5, 5]), 4), [0, 9])
 
 
+@pytest.mark.parametrize("bins", range(2, 13))
+@pytest.mark.parametrize("n", [6, 26, 61, 76])
+def test_no_bin_is_narrower_than_the_gaps_between_the_numbers(bins, n) -> None:
+    """0.6 · 5 is 3 and a last digit in floating point: an edge there would lie just beside 0."""
+    x = np.repeat([0.0, 1.0, 2.0], [n - n // 3, n // 3 - 1, 1])
+    assert np.diff(embeddings.quantile_edges(x, bins)).min() >= 1
+
+
 @pytest.mark.parametrize(
     "layer",
     [

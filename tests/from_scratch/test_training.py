@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from pipeline.from_scratch.initialisation import he
 from pipeline.from_scratch.layers import Affine, Relu, SoftmaxWithLoss
 from pipeline.from_scratch.network import ROWS_AT_A_TIME, Network
+from pipeline.from_scratch.neural_network import NeuralNetworkClassifier
 from pipeline.from_scratch.optimizers import Adam
 from pipeline.from_scratch.training import Data, Training, take
 
@@ -51,6 +52,19 @@ def test_training_holds_the_data_the_parameters_and_one_batch(rng, validated) ->
     labels = N * 12 if validated else 0  # take copies the targets and the weights
     assert peak < 4 * p + 1.5 * rows * units * 4 + numbers + labels
     assert peak < data[0].nbytes / (2 if validated else 8)
+
+
+def test_many_networks_hold_the_activations_of_one() -> None:
+    X, y, _ = survey(2 * BATCH)
+    model = NeuralNetworkClassifier(hidden=(512,), epochs=1, batch_size=BATCH, n_networks=1)
+    peaks = []
+    for n_networks in (1, 1, 8):  # the first one pays for imports and the like
+        tracemalloc.start()
+        model.set_params(n_networks=n_networks).fit(X, y)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    thetas = 2 * model.theta_.nbytes  # those of each network, and stacked
+    assert peaks[2] < peaks[1] + thetas + 50_000
 
 
 def test_rows_that_are_not_copied_train_like_a_copy(rng) -> None:
