@@ -6,8 +6,9 @@ Read the files in this order, one concept a file; `README.md` says what each one
     logistic_regression, computational_graph, initialisation, layers, network, weight_decay,
     optimizers, schedules, sparsity, averaging, training, batch_normalisation, dropout, scaling,
     embedding, numerical_embeddings, columns, members, architecture, neural_network, recurrent,
-    sequences, recurrent_network
+    sequences, recurrent_network, length_scales, gaussian_process
 
-`estimator` and `inputs` hold what every estimator shares: parameters, state, and the checks of
-what it is given. Nothing is imported here, so that `import pipeline.from_scratch` costs nothing.
+`estimator`, `inputs` and `scikit_learn` hold what every estimator shares: parameters, state, the
+checks of what it is given, and what scikit-learn's tools look for; `products` holds matrix products
+in tiles. Nothing is imported here, so that `import pipeline.from_scratch` costs nothing.
 """

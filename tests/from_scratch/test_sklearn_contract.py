@@ -24,6 +24,10 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
+from pipeline.from_scratch.gaussian_process import (
+    GaussianProcessClassifier,
+    GaussianProcessRegressor,
+)
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
 from pipeline.from_scratch.neural_network import NeuralNetworkClassifier, NeuralNetworkRegressor
@@ -48,6 +52,8 @@ ESTIMATORS = [
     NeuralNetworkRegressor(dropout=0.1, early_stopping=True, **PARTS),
     RecurrentClassifier(step_dropout=0.0, **WHOLE),
     RecurrentRegressor(step_dropout=0.0, **WHOLE),
+    GaussianProcessClassifier(steps=10),
+    GaussianProcessRegressor(steps=10),
 ]
 each = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 

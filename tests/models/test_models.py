@@ -11,6 +11,7 @@ from pipeline.metrics import METRICS
 from pipeline.models import Problem
 
 SMALL: dict[str, dict[str, object]] = {
+    "kernel": {"steps": 15},
     "lightgbm": {"max_rounds": 60, "learning_rate": 0.1},
     "neural_net": {"epochs": 30, "n_networks": 2, "hidden": [16], "dropout": 0.0},
     "rnn": {"epochs": 15, "n_networks": 2, "hidden": [16], "state_width": 8},
