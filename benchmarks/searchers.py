@@ -3,6 +3,7 @@
 A function each, as in peers.py, with what to install in its first line.
 """
 
+import os
 import tempfile
 from typing import Any
 
@@ -78,9 +79,11 @@ def mljar(threads: int) -> Fit:
     """MLJAR in its Compete mode, 600 s: `pip install mljar-supervised`."""
     from supervised import AutoML
 
+    jobs = -1 if threads == os.cpu_count() else threads  # with a number it tries no network
+
     def fit(X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
-            limits = {"total_time_limit": LIMIT, "n_jobs": threads, "random_state": 0}
+            limits = {"total_time_limit": LIMIT, "n_jobs": jobs, "random_state": 0}
             model = AutoML(mode="Compete", results_path=folder, verbose=0, **limits)
             model.fit(X, y)
             return positive(model, unseen)
@@ -89,7 +92,7 @@ def mljar(threads: int) -> Fit:
 
 
 def flaml(threads: int) -> Fit:
-    """FLAML, 600 s: `pip install flaml[automl]`."""
+    """FLAML, 600 s: `pip install flaml[automl,catboost]`."""
     from flaml import AutoML
 
     def fit(X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
