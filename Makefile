@@ -65,7 +65,8 @@ BLENDING := $(call code,blending) $(SCRATCH)
 PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
 EXPLORE := $(wildcard pipeline/exploration/*.py) $(call code,models/__init__ models/lightgbm wording)
 EVALUATE := $(wildcard pipeline/evaluation/*.py) $(call code,ledger predictor archives reading schema \
-  contract wording)
+  contract wording models/lightgbm) $(call code,$(addprefix exploration/,association drift \
+  duplicates))
 
 # $(call stage,name,stages that it reads,code that it imports)
 define stage

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline import figures, metrics, page
 from pipeline.artifacts import Folder
 from pipeline.config import EvaluateStage
-from pipeline.evaluation import segments
+from pipeline.evaluation import alarms, segments
 from pipeline.evaluation.importance import Importance
 from pipeline.evaluation.leaderboard import (
     BLEND,
@@ -30,6 +30,7 @@ from pipeline.wording import count
 PACKAGES = ("lightgbm", "matplotlib", "numpy", "optuna", "pandas", "scikit-learn")
 SECTIONS = [
     ("leaderboard", "Leaderboard"),
+    ("alarms", "Alarms"),
     ("blend", "Blend"),
     ("errors", "Where it errs"),
     ("rows", "More rows?"),
@@ -81,6 +82,7 @@ class Evaluation:
     curves: list[Curve]
     importances: list[Importance]
     segments: list[segments.Segment]
+    alarms: list[alarms.Alarm]
 
 
 def render(
@@ -109,6 +111,8 @@ def render(
         facts=facts(results, evaluation.board),
         tables=_tables(settings, results, evaluation, stages),
         plots=plots,
+        alarms=evaluation.alarms,
+        alarms_told=alarms.told(evaluation.alarms),
         segments_told=segments.conclusion(evaluation.segments),
         found=schema["found"],
         records=dict(_records(stages)),

@@ -9,6 +9,7 @@ from pipeline import figures, ledger, metrics
 from pipeline.artifacts import Folder
 from pipeline.config import EvaluateStage
 from pipeline.evaluation import (
+    alarms,
     diagnostics,
     importance,
     leaderboard,
@@ -58,7 +59,7 @@ def run(
     latest = submitted[-1]["file"] if submitted else None
     page = report.render(settings, results, evaluation, plots, stages, latest)
     out.write_text("report.html", page)
-    show(settings, results, evaluation.board, stages, progress)
+    show(settings, results, evaluation, stages, progress)
 
 
 def read_results(
@@ -105,7 +106,8 @@ def compute(
         task.advance("importance")
     frame = predictor.load.read_table("train", predictor.columns)
     groups = segments.find_segments(frame, results.schema["columns"], results.errors())
-    return Evaluation(board, curves, importances, groups)
+    raised = alarms.find_alarms(evidence(results, predictor.load), board, curves)
+    return Evaluation(board, curves, importances, groups, raised)
 
 
 def rank(settings: EvaluateStage, results: Results, parallel_map: Map) -> Leaderboard:
@@ -116,6 +118,24 @@ def rank(settings: EvaluateStage, results: Results, parallel_map: Map) -> Leader
         results.folds,
         seed=settings.seed,
         parallel_map=parallel_map,
+    )
+
+
+def evidence(results: Results, load: Folder) -> alarms.Evidence:
+    """What the alarms look at: the tables that load wrote, and the blend."""
+    schema = results.schema
+    columns = [(column["name"], column["kind"]) for column in schema["columns"]]
+    names, id = [name for name, _ in columns], schema["id"]
+    train = load.read_table("train")
+    return alarms.Evidence(
+        train[names],
+        load.read_table("test", names),
+        columns,
+        train.get(id),
+        results.y,
+        len(schema["classes"] or ()),
+        results.folds,
+        results.blend,
     )
 
 
@@ -178,18 +198,19 @@ def summary(evaluation: Evaluation, blend: Mapping[str, Any]) -> dict[str, Any]:
             for item in evaluation.importances
         ],
         "segments": [segment.to_json() for segment in evaluation.segments],
+        "alarms": [alarm.to_json() for alarm in evaluation.alarms],
     }
 
 
 def show(
     settings: EvaluateStage,
     results: Results,
-    board: Leaderboard,
+    evaluation: Evaluation,
     stages: Mapping[str, Folder],
     progress: Progress,
 ) -> None:
-    """The leaderboard on the terminal."""
-    about = stages["blend"].read_json("blend")
+    """The leaderboard on the terminal, and the alarms."""
+    board, about = evaluation.board, stages["blend"].read_json("blend")
     candidates = ", ".join(
         f"{method} {found['score']:,.{board.digits}f}"
         for method, found in about["candidates"].items()
@@ -201,6 +222,8 @@ def show(
     title = f"Out-of-fold scores on {len(results.y):,} {data}"
     caption = f"blend: {about['method']}; candidates: {candidates}"
     progress.show(leaderboard.table(board, seconds, title=title, caption=caption))
+    for alarm in evaluation.alarms:
+        progress.say(f"ALARM: {alarm.found}")
     watch = watch_command(results.schema.get("competition"))
     progress.say(f"report.html written; `{watch}` opens it  ({progress.seconds:.1f} s)")
 

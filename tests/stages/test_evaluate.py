@@ -79,6 +79,33 @@ def test_strings_from_the_files_are_escaped(run):
     assert "<script>alert" not in page
 
 
+def test_a_leak_is_told_on_the_page_in_the_json_and_on_the_terminal(tmp_path, capsys):
+    rows = survey("binary")
+    answer, rng = (rows["answer"] == "yes").to_numpy(), np.random.default_rng(0)
+    rows[HOSTILE] = np.where(rng.random(len(rows)) < 0.02, ~answer, answer).astype(int)
+    workspace = finished(tmp_path, rows, metric="accuracy")
+    capsys.readouterr()
+    run_stage(workspace, "evaluate", None, Progress(live=False))
+    folder = workspace.stage("evaluate")
+    page, printed = folder.read_text("report.html"), capsys.readouterr().out
+    (alarm,) = folder.read_json("leaderboard")["alarms"]
+    assert alarm["kind"] == "column"
+    assert HOSTILE in alarm["found"]
+    assert f"ALARM: {alarm['found']}" in printed.splitlines()
+    assert "<script>alert" not in page
+    assert (
+        page.index('id="leaderboard"') < page.index('id="alarm-column"') < page.index('id="blend"')
+    )
+    assert "[load] drop" in page[page.index('id="alarm-column"') : page.index('id="blend"')]
+
+
+def test_what_was_looked_for_is_told_where_there_is_no_alarm(run):
+    raised = run.stage("evaluate").read_json("leaderboard")["alarms"]
+    page = run.stage("evaluate").read_text("report.html")
+    assert raised == []
+    assert "No alarm: a column that alone predicts the target" in page
+
+
 def test_every_figure_is_a_png_too_with_a_caption_of_its_own(run):
     page = run.stage("evaluate").read_text("report.html")
     figures = run.stage("evaluate").folder("figures")
