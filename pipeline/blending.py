@@ -1,16 +1,18 @@
-"""Several models' predictions -> one: equal weights, greedy selection, or a stacker.
+"""Several models' predictions -> one: the best few equally, greedy selection, or a stacker.
 
 Predictions are stacked as (m, n, k): m models, n rows, k classes (or 1 for regression). Weights are
-chosen on out-of-fold predictions, by log loss where the metric counts labels.
+chosen on out-of-fold predictions, by log loss where the metric counts labels. Probabilities are
+made as sure as they should be first, each model's by one number, and so is what comes of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pipeline.artifacts import Folder
+from pipeline.calibration import sharpened, sharpness
 from pipeline.config import BlendStage
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
@@ -24,43 +26,93 @@ FAVOURS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class Blend:
-    """How to combine: a weight a model (m,), or a fitted stacker; then a weight a class (k,)."""
+    """How to combine: a weight a model (m,), or a fitted stacker; then a weight a class (k,).
+
+    `sharpness` (m + 1,) is that of each model's probabilities and, last, of the combination; None
+    for values.
+    """
 
     models: tuple[str, ...]
     weights: np.ndarray
+    sharpness: np.ndarray | None = None
     stacker: LogisticRegression | LinearRegression | None = None
     class_weights: np.ndarray | None = None
 
     def combine(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
         """{model: (n, k)} -> (n, k); without a stacker, models of weight 0 may be absent."""
-        if self.stacker is not None:
-            stacked = np.stack([predictions[name] for name in self.models])
-            combined = stacker_predict(self.stacker, stacked)
-        else:
-            used = [(name, w) for name, w in zip(self.models, self.weights, strict=True) if w > 0]
-            combined = np.asarray(sum(w * predictions[name] for name, w in used))
+        combined = self._mixed(predictions)
+        if self.sharpness is not None:
+            combined = sharpened(combined, float(self.sharpness[-1]))
         if self.class_weights is None:
             return combined
         return reweighted(combined, self.class_weights)
 
+    def _mixed(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
+        if self.stacker is not None:
+            stacked = np.stack([predictions[name] for name in self.models])
+            return stacker_predict(self.stacker, stacked)
+        total: Any = 0.0
+        for i, (name, weight) in enumerate(zip(self.models, self.weights, strict=True)):
+            if weight > 0:
+                total = total + weight * self._calibrated(i, predictions[name])
+        return np.asarray(total)
 
-def fit_blend(
+    def _calibrated(self, model: int, prediction: np.ndarray) -> np.ndarray:
+        if self.sharpness is None:
+            return prediction
+        return sharpened(prediction, float(self.sharpness[model]))
+
+
+def fit_blends(
+    methods: Sequence[str],
+    settings: BlendStage,
+    metric: Metric,
+    y: np.ndarray,
+    predictions: np.ndarray,
+) -> dict[str, Blend]:
+    """A blend of each method from out-of-fold predictions (m, n, k)."""
+    if predictions.shape[2] == 1:
+        return {name: _fit(name, settings, metric, y, predictions) for name in methods}
+    sharp = np.array([sharpness(y, each) for each in predictions])
+    calibrated = np.stack([sharpened(p, s) for p, s in zip(predictions, sharp, strict=True)])
+    blends = {}
+    for name in methods:
+        known = predictions if name == "stack" else calibrated
+        blend = _fit(name, settings, metric, y, known)
+        mixed = blend.combine(dict(zip(settings.models, known, strict=True)))
+        last = sharpness(y, mixed)
+        blend = replace(blend, sharpness=np.append(sharp, last))
+        if metric.name in COUNT_CLASSES:
+            found = class_weights(y, sharpened(mixed, last), metric)
+            blend = replace(blend, class_weights=found)
+        blends[name] = blend
+    return blends
+
+
+def _fit(
     method: str, settings: BlendStage, metric: Metric, y: np.ndarray, predictions: np.ndarray
 ) -> Blend:
-    """A blend of this method from out-of-fold predictions (m, n, k)."""
-    names = settings.models
+    """Weights or a stacker."""
+    smooth = smooth_metric(metric)
     if method == "stack":
         stacker = fit_stacker(y, predictions, settings.l2)
-        blend = Blend(names, stacker_shares(stacker, len(names)), stacker)
-    elif method == "greedy":
-        smooth = smooth_metric(metric)
-        blend = Blend(names, greedy_weights(y, predictions, smooth, settings.rounds))
-    else:
-        blend = Blend(names, np.full(len(names), 1 / len(names)))
-    if metric.name not in COUNT_CLASSES:
-        return blend
-    combined = blend.combine(dict(zip(names, predictions, strict=True)))
-    return replace(blend, class_weights=class_weights(y, combined, metric))
+        return Blend(settings.models, stacker_shares(stacker, len(predictions)), stacker=stacker)
+    if method == "greedy":
+        return Blend(settings.models, greedy_weights(y, predictions, smooth, settings.rounds))
+    return Blend(settings.models, equal_weights(y, predictions, smooth))
+
+
+def equal_weights(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.ndarray:
+    """The same for the best k models, 0 for the others, (m,): the k whose mean loses least.
+
+    One number is chosen, and a model is in only if all that are better by themselves are.
+    """
+    order = np.argsort([metric.loss(y, each) for each in predictions], kind="stable")
+    means = np.cumsum(predictions[order], axis=0) / np.arange(1, len(order) + 1)[:, None, None]
+    best = int(np.argmin([metric.loss(y, mean) for mean in means])) + 1
+    weights = np.zeros(len(order))
+    weights[order[:best]] = 1 / best
+    return weights
 
 
 def class_weights(y: np.ndarray, prediction: np.ndarray, metric: Metric) -> np.ndarray:
@@ -141,8 +193,10 @@ def stacker_shares(stacker: LogisticRegression | LinearRegression, models: int) 
 
 def write_blend(out: Folder, blend: Blend, about: Mapping[str, Any]) -> None:
     weights = dict(zip(blend.models, map(float, blend.weights), strict=True))
-    classes = None if blend.class_weights is None else blend.class_weights.tolist()
-    told = {"weights": weights, "models": list(blend.models), "class_weights": classes}
+    told: dict[str, Any] = {"weights": weights, "models": list(blend.models)}
+    for name in ("sharpness", "class_weights"):
+        found = getattr(blend, name)
+        told[name] = None if found is None else found.tolist()
     out.write_json("blend", {**about, **told})
     if blend.stacker is not None:
         out.write_arrays("stacker", blend.stacker.state())
@@ -153,8 +207,11 @@ def read_blend(folder: Folder) -> Blend:
     about = folder.read_json("blend")
     names = tuple(about["models"])
     weights = np.array([about["weights"][name] for name in names])
-    classes = None if about["class_weights"] is None else np.array(about["class_weights"])
-    blend = Blend(names, weights, class_weights=classes)
+    sharp, classes = (
+        None if about[name] is None else np.array(about[name])
+        for name in ("sharpness", "class_weights")
+    )
+    blend = Blend(names, weights, sharp, class_weights=classes)
     if not folder.has("stacker.npz"):
         return blend
     stacker = LinearRegression() if about["task"] == "regression" else LogisticRegression()

@@ -14,10 +14,14 @@ from pipeline.stages import blend as stage
 LOG_LOSS, RMSE = METRICS["log_loss"], METRICS["rmse"]
 
 
+def fit(method, settings, metric, y, models):
+    return blending.fit_blends((method,), settings, metric, y, models)[method]
+
+
 def noisy(y, rng, strength):
     """Probabilities (n, 2) that know the labels as well as `strength` says."""
     logit = strength * (2 * y - 1) + rng.normal(size=len(y))
-    p = 1 / (1 + np.exp(-logit))
+    p = 1 / (1 + np.exp(-2 * strength * logit))  # log-odds of a normal shift: calibrated
     return np.column_stack([1 - p, p])
 
 
@@ -61,7 +65,7 @@ def test_a_blend_that_is_written_combines_to_the_same_bytes(method, task, rng, t
         models = (y + rng.normal(size=(2, 200)))[:, :, None]
     metric = METRICS["f1_macro"] if task == "binary" else RMSE
     settings = BlendStage(models=("a", "b"))
-    fitted = blending.fit_blend(method, settings, metric, y, models)
+    fitted = fit(method, settings, metric, y, models)
     blending.write_blend(Folder(tmp_path), fitted, {"method": method, "task": task})
     named = {"a": models[0], "b": models[1]}
     again = blending.read_blend(Folder(tmp_path)).combine(named)
@@ -69,14 +73,17 @@ def test_a_blend_that_is_written_combines_to_the_same_bytes(method, task, rng, t
 
 
 def folders(root, y, models):
-    """What load, split and train would have written, (m, n, 2) out-of-fold predictions given."""
+    """What load, split and train would have written, given (m, n, 2) out-of-fold predictions or
+    (m, repeats, n, 2)."""
+    models = np.asarray(models)
+    models = models if models.ndim == 4 else models[:, None]
     load, split, train = (Folder(root / name) for name in ("load", "split", "train"))
     load.write_json("schema", {"task": "binary", "classes": [0, 1]})
     load.write_array("y", y)
     split.write_array("folds-0", (np.arange(len(y)) % 5).astype(np.int16))
     for name, oof in zip("ab", models, strict=True):
-        train.folder(name).write_array("oof", oof[None])
-        train.folder(name).write_array("test", oof[:10])
+        train.folder(name).write_array("oof", oof)
+        train.folder(name).write_array("test", oof[0, :10])
     return {"load": load, "split": split, "train": train}
 
 
@@ -87,7 +94,7 @@ def run(root, y, models, method="auto"):
     return out
 
 
-@pytest.mark.parametrize("method", ["greedy", "stack"])
+@pytest.mark.parametrize("method", ["auto", "equal", "greedy", "stack"])
 def test_a_rows_label_has_no_say_in_its_own_blend(method, rng, tmp_path):
     y = rng.integers(2, size=250)
     models = np.stack([noisy(y, rng, 1.0), noisy(y, rng, 1.1)])
@@ -120,13 +127,66 @@ def test_a_method_that_is_worse_by_the_asked_metric_is_not_kept(rng):
     assert stage.choose(LOG_LOSS, y, judged)[0] == "greedy"
 
 
-def test_a_useless_model_loses_its_weight(rng, tmp_path):
+@pytest.mark.parametrize("method", ["auto", "equal", "greedy", "stack"])
+def test_a_useless_model_loses_its_weight(method, rng, tmp_path):
     y = rng.integers(2, size=1000)
-    useless = np.full((1000, 2), 0.5) + rng.normal(scale=0.3, size=(1000, 1)) * [1, -1]
-    models = np.stack([noisy(y, rng, 2.5), np.clip(useless, 0.02, 0.98)])
-    about = run(tmp_path, y, models).read_json("blend")
-    assert about["method"] != "equal"
+    useless = noisy(rng.integers(2, size=1000), rng, 1.0)
+    about = run(tmp_path, y, np.stack([noisy(y, rng, 1.0), useless]), method).read_json("blend")
     assert about["weights"]["a"] > 0.8
+
+
+def test_equal_weights_go_to_the_best_few(rng):
+    y = rng.normal(size=500)
+    good = y + rng.normal(size=(3, 500))
+    models = np.stack([good[0], y + rng.normal(scale=9, size=500), *good[1:]])[:, :, None]
+    weights = blending.equal_weights(y, models, RMSE)
+    np.testing.assert_allclose(weights, [1 / 3, 0, 1 / 3, 1 / 3])
+
+
+def test_a_timid_model_counts_as_much_as_its_rows_are_right(rng):
+    y = rng.integers(2, size=3000)
+    one, other = noisy(y, rng, 0.8), noisy(y, rng, 0.8)
+    timid = 0.5 + 0.2 * (one - 0.5)
+    fitted = fit("equal", BlendStage(models=("a", "b")), LOG_LOSS, y, np.stack([timid, other]))
+    plain = fit("equal", BlendStage(models=("a", "b")), LOG_LOSS, y, np.stack([one, other]))
+    loss = LOG_LOSS.loss(y, fitted.combine({"a": timid, "b": other}))
+    assert loss == pytest.approx(LOG_LOSS.loss(y, plain.combine({"a": one, "b": other})), abs=0.01)
+    assert loss < LOG_LOSS.loss(y, (timid + other) / 2) - 0.02
+
+
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_the_expected_score_is_that_of_averaging_over_all_folds_too(repeats, rng):
+    folds, n = 5, 200_000
+    y = rng.normal(size=n)
+    wrong = y + rng.normal(size=n)  # what all fits have in common
+    fits = [(wrong + rng.normal(scale=0.5, size=n))[:, None] for _ in range(folds * repeats)]
+    each = np.stack(fits[:repeats])
+    expected = stage.expectation(RMSE, y, stage.Nested(each.mean(axis=0), each), folds)
+    submitted = RMSE.score(y, np.mean(fits, axis=0))
+    alone = METRICS["rmse"].score(y, each[0])
+    assert abs(expected["score"] - submitted) < 0.1 * (alone - submitted)
+    assert expected["cross_validated"] > submitted + 0.02
+
+
+def test_one_repeat_says_nothing_of_averaging(rng):
+    y = rng.normal(size=100)
+    one = (y + rng.normal(size=100))[None, :, None]
+    found = stage.expectation(RMSE, y, stage.Nested(one[0], one), folds=5)
+    assert found["score"] == found["cross_validated"] == RMSE.score(y, one[0])
+
+
+@pytest.mark.parametrize("folds", [2, 3])
+def test_few_folds_are_enough_to_choose_a_way(folds, rng):
+    y = rng.integers(2, size=120)
+    repeats = np.stack([noisy(y, rng, 1.0), noisy(y, rng, 0.5)])[:, None]
+    settings = BlendStage(models=("a", "b"))
+
+    def blends(methods, y, predictions):
+        return blending.fit_blends(methods, settings, LOG_LOSS, y, predictions)
+
+    found = stage.nested(stage.METHODS, blends, LOG_LOSS, y, repeats, np.arange(120) % folds)
+    np.testing.assert_allclose(found.all.sum(axis=1), 1)
+    np.testing.assert_array_equal(found.all, found.each[0])
 
 
 def test_labels_that_mean_nothing_score_chance(rng, tmp_path):
@@ -143,12 +203,12 @@ def test_rare_classes_are_favoured_where_the_metric_counts_classes(name, gain, r
     p = 1 / (1 + np.exp(-logit))
     y = (rng.random(20_000) < p).astype(int)
     models = np.stack([1 - p, p], axis=1)[None]
-    blend = blending.fit_blend("equal", BlendStage(models=("a",)), metric, y, models)
+    blend = fit("equal", BlendStage(models=("a",)), metric, y, models)
     assert metric.score(y, blend.combine({"a": models[0]})) > metric.score(y, models[0]) + gain
 
 
 def test_accuracy_takes_the_likeliest_class(rng):
     y = rng.integers(2, size=100)
     settings = BlendStage(models=("a",))
-    blend = blending.fit_blend("equal", settings, METRICS["accuracy"], y, noisy(y, rng, 1.0)[None])
+    blend = fit("equal", settings, METRICS["accuracy"], y, noisy(y, rng, 1.0)[None])
     assert blend.class_weights is None

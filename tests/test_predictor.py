@@ -266,7 +266,8 @@ def test_models_of_no_weight_are_not_needed(tmp_path, monkeypatch):
     workspace = finished(tmp_path, survey("binary"), method="greedy")
     blend = workspace.stage("blend")
     about = blend.read_json("blend")
-    blend.write_json("blend", about | {"weights": {"lightgbm": 1.0, "linear": 0.0}})
+    as_they_are = {"sharpness": [1.0, 1.0, 1.0], "weights": {"lightgbm": 1.0, "linear": 0.0}}
+    blend.write_json("blend", about | as_they_are)
     monkeypatch.setattr(predictor.models, "build", only_lightgbm(predictor.models.build))
     test = workspace.stage("load").read_table("test")
     expected = workspace.stage("train/lightgbm").read_array("test")

@@ -108,7 +108,7 @@ def render(
         submission=submission_told(str(schema.get("competition") or ""), submitted),
         rule=stages["blend"].read_json("blend").get("rule"),
         judged=_judged(evaluation.board, schema["target"]),
-        facts=facts(results, evaluation.board),
+        facts=facts(results, evaluation.board, stages["blend"].read_json("blend")),
         tables=_tables(settings, results, evaluation, stages),
         plots=plots,
         alarms=evaluation.alarms,
@@ -145,12 +145,15 @@ def _unit(metric: metrics.Metric, target: str) -> str:
     return f" (in units of {target})" if metric.name in ("rmse", "mae") else ""
 
 
-def facts(results: Results, board: Leaderboard) -> list[tuple[str, str, str]]:
-    """The numbers to read first: (name, value, note)."""
+def facts(
+    results: Results, board: Leaderboard, about: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
+    """The numbers to read first: (name, value, note); `about` is the blend stage's blend.json."""
     repeats = results.folds[-1].repeat + 1
     folds = f"{len(results.folds) // repeats} folds"
     target = results.schema["target"]
     return [
+        _expected(board, target, about),
         *_scores(board, target),
         (
             "Training rows",
@@ -159,6 +162,18 @@ def facts(results: Results, board: Leaderboard) -> list[tuple[str, str, str]]:
         ),
         ("Columns", f"{len(results.schema['columns']):,}", f"to predict: {target}"),
     ]
+
+
+def _expected(board: Leaderboard, target: str, about: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What to expect of the submission; the fact that matters most."""
+    score, error, digits = about["score"], about["standard_error"], board.digits
+    averaging = f"{about['averaging']:+,.{digits + 1}f}"
+    return (
+        f"Submission, {board.metric.label}{_unit(board.metric, target)}",
+        f"{score:,.{digits}f}",
+        f"± {error:,.{digits}f} standard error: to expect on new rows of this kind. The blend as "
+        f"cross-validated, and {averaging} for averaging over the models of all folds",
+    )
 
 
 def _scores(board: Leaderboard, target: str) -> Iterator[tuple[str, str, str]]:

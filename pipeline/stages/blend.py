@@ -1,5 +1,8 @@
 """Combine the models by their out-of-fold predictions, judged on rows the weights never saw."""
 
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +17,9 @@ from pipeline.progress import Progress
 METHODS = ("equal", "greedy", "stack")
 NAMED = "[blend] method in the competition's TOML names the way."
 RULE = (
-    "The simplest way is kept (equal weights, then greedy selection, then the stacker), unless "
-    "a later one is better in {judge} by more than two standard errors of the paired difference "
-    "and not worse in {metric}."
+    "The simplest way is kept (the best few models equally, then greedy selection, then the "
+    "stacker), unless a later one is better in {judge} by more than two standard errors of the "
+    "paired difference and not worse in {metric}."
 )
 
 
@@ -29,19 +32,20 @@ def run(
     out: Folder,
     progress: Progress,
 ) -> None:
-    """Write oof (n, k), each row blended by weights fitted on the other folds, test (n_test, k),
-    and the weights fitted on all rows."""
+    """Write oof (n, k), each row blended in a way and by weights that the other folds chose, test
+    (n_test, k), and the weights fitted on all rows."""
     schema = load.read_json("schema")
     metric = metrics.get_metric(settings.metric, schema["task"])
     y, names = load.read_array("y"), settings.models
-    predictions = np.stack([train.folder(name).read_array("oof").mean(axis=0) for name in names])
+    repeats = np.stack([train.folder(name).read_array("oof") for name in names])
+    predictions = repeats.mean(axis=1)
     numbers = split.read_array("folds-0")
     tried = METHODS if settings.method == "auto" else (settings.method,)
-    judged = {
-        method: cross_fitted(method, settings, metric, y, predictions, numbers) for method in tried
-    }
+    fit = functools.partial(blending.fit_blends, settings=settings, metric=metric)
+    judged = cross_fitted(tried, fit, y, predictions, numbers)
     method, contests = choose(metric, y, judged)
-    blend = blending.fit_blend(method, settings, metric, y, predictions)
+    blend = fit((method,), y=y, predictions=predictions)[method]
+    honest = nested(tried, fit, metric, y, repeats, numbers)
     candidates = {name: _score(metric, y, judged[name]) for name in tried}
     about: dict[str, Any] = {
         "method": method,
@@ -54,33 +58,96 @@ def run(
         if settings.method == "auto"
         else NAMED
     )
-    blending.write_blend(out, blend, {**about, "candidates": candidates, **candidates[method]})
-    out.write_array("oof", judged[method])
+    expected = expectation(metric, y, honest, folds=int(numbers.max()) + 1)
+    blending.write_blend(out, blend, {**about, "candidates": candidates, **expected})
+    out.write_array("oof", honest.all)
     tests = {name: train.folder(name).read_array("test") for name in names}
     out.write_array("test", blend.combine(tests))
-    score = candidates[method]
     progress.say(
-        f"{metric.label} {score['score']:.4f} ± {score['standard_error']:.4f}, {method}: "
+        f"{metric.label} {expected['score']:.4f} ± {expected['standard_error']:.4f}, {method}: "
         + ", ".join(f"{name} {w:.2f}" for name, w in zip(names, blend.weights, strict=True))
     )
 
 
+Fit = Callable[..., dict[str, blending.Blend]]
+
+
 def cross_fitted(
-    method: str,
-    settings: BlendStage,
+    methods: Sequence[str], fit: Fit, y: np.ndarray, predictions: np.ndarray, numbers: np.ndarray
+) -> dict[str, np.ndarray]:
+    """By method: each fold blended as the other folds' rows say, (n, k)."""
+    blended = {name: np.empty(predictions.shape[1:]) for name in methods}
+    for fold in folds_of(0, numbers):
+        blends = fit(methods, y=y[fold.train], predictions=predictions[:, fold.train])
+        for name, blend in blends.items():
+            unseen = zip(blend.models, predictions[:, fold.valid], strict=True)
+            blended[name][fold.valid] = blend.combine(dict(unseen))
+    return blended
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Blends of rows that had no say in them: of the mean over repeats (n, k), and of each repeat
+    alone (repeats, n, k)."""
+
+    all: np.ndarray
+    each: np.ndarray
+
+
+def nested(
+    methods: Sequence[str],
+    fit: Fit,
     metric: metrics.Metric,
     y: np.ndarray,
-    predictions: np.ndarray,
+    repeats: np.ndarray,
     numbers: np.ndarray,
-) -> np.ndarray:
-    """Blend each fold by weights fitted on the other folds, (n, k)."""
-    blended = np.empty(predictions.shape[1:])
+) -> Nested:
+    """Each fold blended in a way that was chosen, and by weights that were fitted, without it.
+
+    `repeats` are out-of-fold predictions (m, repeats, n, k). The choice is made as `run` makes it,
+    among folds of the rows that are left.
+    """
+    predictions = repeats.mean(axis=1)
+    found = Nested(np.empty(predictions.shape[1:]), np.empty(repeats.shape[1:]))
     for fold in folds_of(0, numbers):
-        seen = predictions[:, fold.train]
-        blend = blending.fit_blend(method, settings, metric, y[fold.train], seen)
-        unseen = zip(settings.models, predictions[:, fold.valid], strict=True)
-        blended[fold.valid] = blend.combine(dict(unseen))
-    return blended
+        rows, seen = fold.train, predictions[:, fold.train]
+        method = methods[0]
+        if len(methods) > 1:
+            inner = np.unique(numbers[rows], return_inverse=True)[1]
+            if inner.max() == 0:  # two folds in all
+                inner = np.arange(len(rows)) % 2
+            judged = cross_fitted(methods, fit, y[rows], seen, inner)
+            method, _ = choose(metric, y[rows], judged)
+        blend = fit((method,), y=y[rows], predictions=seen)[method]
+        for of, blended in ((predictions[:, None], found.all[None]), (repeats, found.each)):
+            for repeat in range(len(blended)):
+                named = zip(blend.models, of[:, repeat, fold.valid], strict=True)
+                blended[repeat, fold.valid] = blend.combine(dict(named))
+    return found
+
+
+def expectation(metric: metrics.Metric, y: np.ndarray, found: Nested, folds: int) -> dict[str, Any]:
+    """What the submission may expect on new rows, with its standard error.
+
+    Averaging makes a score better as a + b / models does. In cross-validation a row has one
+    prediction a repeat, in the submission one a fold and repeat, folds times as many. What the step
+    from one repeat to all of them brought tells what those bring, with two repeats or more.
+    """
+    repeats = len(found.each)
+    plain = metrics.estimate(metric, y, found.all)
+    told = {"cross_validated": plain.score, "averaging": 0.0}
+    if repeats == 1:
+        return {"score": plain.score, "standard_error": plain.standard_error, **told}
+    share = (1 - 1 / folds) / (repeats - 1)
+    gain = share * (plain.score - float(np.mean([metric.score(y, one) for one in found.each])))
+    if not np.isfinite(gain):
+        gain = 0.0
+    error = plain.standard_error
+    if metric.per_row is not None and not metric.root:
+        alone = np.mean([metric.per_row(y, one) for one in found.each], axis=0)
+        rows = (1 + share) * metric.per_row(y, found.all) - share * alone
+        error = float(rows.std(ddof=1) / np.sqrt(len(rows)))
+    return {"score": plain.score + gain, "standard_error": error, **told, "averaging": gain}
 
 
 def choose(
