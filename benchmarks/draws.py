@@ -8,12 +8,14 @@
 DIR holds Kaggle's airline passenger satisfaction (zip or CSV files, 129,880 labelled rows);
 `--simulated` draws from the project's simulated survey instead, 50,000 rows to judge on.
 
-A method is a tool of peers.py or searchers.py; or a model of the project at its defaults
-(`neural_net`) or with other settings (`neural_net@epochs=30,hidden=[512]`), under a name of one's
-own if need be (`wide:neural_net@hidden=[512]`). RESULTS, outside the project, gathers them over
-several Pythons: predictions of each draw as .npy, scores as lines of results.jsonl. What is there
-is not computed again, even if the code has changed since: name it anew, or remove its lines.
-Seconds are those of encoding, fit and predictions; on a busy machine compare the processor's.
+A method is a tool of peers.py or searchers.py; a model of the project at its defaults
+(`neural_net`) or with other settings (`neural_net@epochs=30,hidden=[512]`), under a name of
+one's own if need be (`wide:neural_net@hidden=[512]`); or the whole pipeline (`pipeline`,
+`pipeline@preset=quick`), run as an entrant runs it. RESULTS, outside the project, gathers them
+over several Pythons: predictions of each draw as .npy, scores as lines of results.jsonl. What is
+there is not computed again, even if the code has changed since: name it anew, or remove its
+lines. Seconds are those of encoding, fit and predictions; on a busy machine compare the
+processor's, those of child processes counted.
 
 One draw in a script of one's own:
 
@@ -39,6 +41,7 @@ import numpy as np
 import pandas as pd
 import peers
 import searchers
+import whole_pipeline
 from results import Results, judge, print_table
 from threadpoolctl import threadpool_limits
 
@@ -46,7 +49,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # the simulated survey needs the project's code, not its environment
 
 PEERS = {peer.__name__: peer for peer in (*peers.PEERS, *searchers.PEERS)}
-MODELS = {path.stem for path in (ROOT / "pipeline/models").glob("*.py")} - {"__init__"}
+WHOLE = "pipeline"
+MODELS = {path.stem for path in (ROOT / "pipeline/models").glob("*.py")} - {"__init__"} | {WHOLE}
 METHOD = re.compile(r"((?P<label>[\w.-]+):)?(?P<name>\w+)(@(?P<settings>.+))?")
 JUDGED = 50_000  # rows of the simulated survey
 
@@ -77,22 +81,25 @@ def _csv_files(path: Path) -> Iterator[pd.DataFrame]:
             yield pd.read_csv(file)
 
 
-def draw(table: Sized, number: int, rows: int = 3000) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of a draw: `rows` of the table in random order, and all others, ascending."""
+def draw(
+    table: Sized, number: int, rows: int = 3000, judged: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of a draw: `rows` of the table in random order; and `judged` others, or all that
+    are left, ascending."""
     shuffled = np.random.default_rng(number).permutation(len(table))
-    return shuffled[:rows], np.sort(shuffled[rows:])
+    return shuffled[:rows], np.sort(shuffled[rows:][:judged])
 
 
-def passenger(path: Path, rows: int) -> Draws:
+def passenger(path: Path, rows: int, judged: int | None) -> Draws:
     frame, y = load_passenger(path)
-    return lambda number: (frame, y, *draw(frame, number, rows))
+    return lambda number: (frame, y, *draw(frame, number, rows, judged))
 
 
-def simulated(rows: int) -> Draws:
+def simulated(rows: int, judged: int | None) -> Draws:
     from pipeline.competitions.airline_survey import simulate
 
     def sample(number: int) -> Draw:
-        frame = simulate(rows + JUDGED, np.random.default_rng(number))
+        frame = simulate(rows + (judged or JUDGED), np.random.default_rng(number))
         places = np.arange(len(frame))
         y = frame["target"].to_numpy()
         return frame.drop(columns=["id", "target"]), y, places[:rows], places[rows:]
@@ -171,11 +178,16 @@ def named(method: str) -> tuple[str, list[str]]:
     return found["name"], re.split(r",(?=\w+=)", settings) if settings else []
 
 
-def build(method: str, threads: int, features: str | None) -> peers.Fit:
-    name, settings = named(method)
+def build(method: str, options: argparse.Namespace) -> peers.Fit:
+    name, pairs = named(method)
+    settings = dict(map(_setting, pairs))
     if name in PEERS:
-        return PEERS[name](threads)
-    return own(name, dict(map(_setting, settings)), features)
+        return PEERS[name](options.threads)
+    if name == WHOLE:
+        toml = "airline" if options.simulated else None
+        reported = (options.out or Path(tempfile.gettempdir())) / "reported.jsonl"
+        return whole_pipeline.whole(settings.get("preset", "default"), reported, toml)
+    return own(name, settings, "airline" if options.simulated else None)
 
 
 def _setting(pair: str) -> tuple[str, Any]:
@@ -193,25 +205,31 @@ def run(method: str, fit: peers.Fit, draws: Draws, missing: list[int], results: 
         frame, y, train, rest = draws(number)
         X, unseen = frame.iloc[train], frame.iloc[rest]
         results.check(number, y[rest])
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), processor_seconds()
         probabilities = np.asarray(fit(X, y[train], unseen), dtype=np.float32)
-        spent = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+        spent = {"seconds": time.perf_counter() - wall, "cpu_seconds": processor_seconds() - cpu}
         found = judge(y[rest], probabilities) | spent
         results.add(number, method, probabilities, found)
         told = "{accuracy:.4f} in {seconds:.1f} s, {cpu_seconds:.1f} s of the processor"
         print(f"{method}, draw {number}: {told.format_map(found)}", flush=True)
 
 
+def processor_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
 def run_all(options: argparse.Namespace, numbers: range, results: Results) -> None:
     """The methods one after another; what is not installed is passed over."""
-    draws = simulated(options.rows) if options.simulated else passenger(options.raw, options.rows)
+    sizes = options.rows, options.judged
+    draws = simulated(*sizes) if options.simulated else passenger(options.raw, *sizes)
     for method in options.methods:
         stored = results.scores()
         missing = [number for number in numbers if (number, method) not in stored]
         if not missing:
             continue
         try:
-            fit = build(method, options.threads, "airline" if options.simulated else None)
+            fit = build(method, options)
         except ModuleNotFoundError as error:
             how = getattr(PEERS.get(method), "__doc__", None) or "It needs the project's Python."
             print(f"{method}: skipped, {error.name} is not installed here. {how}", flush=True)
@@ -241,6 +259,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=10, help="how many")
     parser.add_argument("--first", type=int, default=0, help="number of the first draw")
     parser.add_argument("--rows", type=int, default=3000, help="training rows of a draw")
+    parser.add_argument("--judged", type=int, help="rows to judge on; all that are left")
     parser.add_argument("--out", type=Path, help="folder to keep results in, outside the project")
     parser.add_argument("--against", help="method that the others are compared to, draw by draw")
     parser.add_argument("--blend", nargs="+", default=[], metavar="A+B", help="mean of stored ones")

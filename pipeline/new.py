@@ -27,17 +27,22 @@ RESERVED = ("all",)  # `make C=all all` reads like a slip
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 MOST_CATEGORIES = 20  # more of them are too many to list
 FOLDS = 5
+FEW_ROWS = 10_000
 WIDTH = 96
 BUDGETS: dict[str, dict[str, int]] = {  # of the models that every competition starts with
     "linear": {},
     "logistic": {},
     "neural_net": {},
+    "rnn": {},
+    "kernel": {},
     "lightgbm": {"trials": 20, "seconds": 600},
 }
 BEST_BUDGETS = {
     "linear": {"trials": 10},
     "logistic": {"trials": 10},
     "neural_net": {"trials": 20, "seconds": 600},
+    "rnn": {},
+    "kernel": {},
     "lightgbm": {"trials": 100, "seconds": 600},
 }
 
@@ -98,7 +103,7 @@ def _toml(name: str, found: Found, files: Mapping[str, str]) -> str:
             _table("blend", config.Blend),
             _table("evaluate", config.Evaluate),
             _table("submit", config.Submit),
-            *_presets(task),
+            *_presets(found),
         )
     )
 
@@ -293,13 +298,14 @@ def _range(known: "pd.Series") -> dict[str, Any]:
 
 
 def _splitting(found: Found) -> dict[str, Any]:
-    """As many folds as the smallest class allows, five at most."""
+    """As many folds as the smallest class allows, five at most; on few rows one split is little."""
+    repeats = 3 if len(found.tables.train) <= FEW_ROWS else 1
     if found.roles.task == "regression":
-        return {"folds": FOLDS, "repeats": 1}
+        return {"folds": FOLDS, "repeats": repeats}
     smallest = int(found.tables.train[found.roles.target].value_counts().min())
     if smallest < 2:
-        return {"scheme": "plain", "folds": FOLDS, "repeats": 1}
-    return {"folds": min(FOLDS, smallest), "repeats": 1}
+        return {"scheme": "plain", "folds": FOLDS, "repeats": repeats}
+    return {"folds": min(FOLDS, smallest), "repeats": repeats}
 
 
 def _models(task: Task) -> list[str]:
@@ -312,12 +318,12 @@ def _model(name: str, budget: Mapping[str, int]) -> str:
     return _table(f"models.{name}", settings, budget)
 
 
-def _presets(task: Task) -> Iterator[str]:
+def _presets(found: Found) -> Iterator[str]:
     yield _comment("Presets change a few keys: make C=... PRESET=quick all")
     yield _lines("[presets.quick.split]", "repeats = 1")
     yield _lines("[presets.quick.models.lightgbm]", "trials = 0")
-    yield _lines("[presets.best.split]", "repeats = 3")
-    for model in _models(task):
+    yield _lines("[presets.best.split]", f"repeats = {_splitting(found)['repeats'] + 2}")
+    for model in _models(found.roles.task):
         budget = BEST_BUDGETS[model].items()
         yield _lines(f"[presets.best.models.{model}]", *(f"{k} = {v}" for k, v in budget))
 
