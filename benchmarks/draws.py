@@ -42,7 +42,7 @@ import pandas as pd
 import peers
 import searchers
 import whole_pipeline
-from results import Results, judge, print_table
+from results import Results, judge, print_honesty, print_table
 from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -185,8 +185,7 @@ def build(method: str, options: argparse.Namespace) -> peers.Fit:
         return PEERS[name](options.threads)
     if name == WHOLE:
         toml = "airline" if options.simulated else None
-        reported = (options.out or Path(tempfile.gettempdir())) / "reported.jsonl"
-        return whole_pipeline.whole(settings.get("preset", "default"), reported, toml)
+        return whole_pipeline.WholePipeline(settings.get("preset", "default"), toml)
     return own(name, settings, "airline" if options.simulated else None)
 
 
@@ -208,7 +207,7 @@ def run(method: str, fit: peers.Fit, draws: Draws, missing: list[int], results: 
         wall, cpu = time.perf_counter(), processor_seconds()
         probabilities = np.asarray(fit(X, y[train], unseen), dtype=np.float32)
         spent = {"seconds": time.perf_counter() - wall, "cpu_seconds": processor_seconds() - cpu}
-        found = judge(y[rest], probabilities) | spent
+        found = judge(y[rest], probabilities) | spent | getattr(fit, "told", {})
         results.add(number, method, probabilities, found)
         told = "{accuracy:.4f} in {seconds:.1f} s, {cpu_seconds:.1f} s of the processor"
         print(f"{method}, draw {number}: {told.format_map(found)}", flush=True)
@@ -248,6 +247,7 @@ def main() -> None:
         if not options.table_only:
             run_all(options, numbers, results)
         print_table(results, numbers, options.against, options.blend)
+        print_honesty(results, numbers)
 
 
 def parse() -> argparse.Namespace:

@@ -124,6 +124,22 @@ def print_table(
         print(first.ljust(widths[0]), *cells, sep="  ")
 
 
+def print_honesty(results: Results, draws: range) -> None:
+    """Of methods that say what score to expect: expected minus achieved accuracy, and how often the
+    68% interval held what was achieved."""
+    told: dict[str, list[dict[str, Any]]] = {}
+    for (draw, method), found in results.scores().items():
+        if draw in draws and "expected" in found:
+            told.setdefault(method, []).append(found)
+    for method, lines in told.items():
+        excess = np.array([line["expected"] - line["accuracy"] for line in lines])
+        held = np.abs(excess) <= [line["expected_error"] for line in lines]
+        print(
+            f"{method}: expected minus achieved {with_error(list(excess), '+.3f')} points, "
+            f"68% interval right in {held.sum()} of {len(held)} draws"
+        )
+
+
 def line(name: str, found: dict[int, Any], reference: dict[int, Any]) -> tuple[str, ...]:
     """The cells of one method; the difference in points over the draws that both have."""
     both = [draw for draw in found if draw in reference]

@@ -13,33 +13,34 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import whole_run
-from peers import Fit
 
 TEST_ROWS = 2000  # as many as the competition asks for; all others are scored by `predict`
 
 
-def whole(preset: str, reported: Path, toml: str | None = None) -> Fit:
+class WholePipeline:
     """`toml` names a competition whose TOML is taken as it is; without one, `new` writes it.
 
-    What each run says of itself is added to `reported`, a line of JSON a run.
+    `told` is what the latest run said of its submission: the score to expect and its standard error.
     """
 
-    def fit(X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
+    def __init__(self, preset: str, toml: str | None = None) -> None:
+        self.preset, self.toml = preset, toml
+        self.told: dict[str, float] = {}
+
+    def __call__(self, X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
-            project = Path(folder)
+            project, name = Path(folder), self.toml or "draw"
             whole_run.copy_project(project, "", None)
-            name = toml or "draw"
-            files = project / "data" / "raw" / name if toml else project / "files"
+            files = project / "data" / "raw" / name if self.toml else project / "files"
             unlabelled, out = project / "unseen.csv", project / "scored.csv"
             write_files(files, unlabelled, X, y, unseen)
-            if toml is None:
+            if self.toml is None:
                 call(project, "new", name, "--from", str(files))
-            make(project, name, preset)
+            make(project, name, self.preset)
             call(project, "predict", name, str(unlabelled), "--out", str(out))
-            tell(project / "data" / "build" / name, preset, reported)
+            blend = json.loads((project / "data/build" / name / "blend/blend.json").read_text())
+            self.told = {"expected": blend["score"], "expected_error": blend["standard_error"]}
             return pd.read_csv(out)["probability 1"].to_numpy()
-
-    return fit
 
 
 def write_files(
@@ -69,10 +70,3 @@ def make(project: Path, name: str, preset: str) -> None:
 def call(project: Path, *arguments: str) -> None:
     command = [sys.executable, "-m", "pipeline", *arguments]
     subprocess.run(command, cwd=project, check=True, stdout=subprocess.DEVNULL)
-
-
-def tell(build: Path, preset: str, reported: Path) -> None:
-    """What the run reports of its blend, to be held against what it achieves."""
-    blend = json.loads((build / "blend" / "blend.json").read_text())
-    with reported.open("a") as file:
-        file.write(json.dumps({"preset": preset, **blend}) + "\n")
