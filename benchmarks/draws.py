@@ -182,6 +182,7 @@ def build(method: str, options: argparse.Namespace) -> peers.Fit:
     name, pairs = named(method)
     settings = dict(map(_setting, pairs))
     if name in PEERS:
+        searchers.LIMIT = options.limit
         return PEERS[name](options.threads)
     if name == WHOLE:
         toml = "airline" if options.simulated else None
@@ -265,6 +266,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--blend", nargs="+", default=[], metavar="A+B", help="mean of stored ones")
     parser.add_argument("--table-only", action="store_true", help="print what is stored")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--limit", type=int, default=600, help="seconds that searching tools get")
     options = parser.parse_args()
     for method in options.methods:
         named(method)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from peers import Fit, categories, positive
 
-LIMIT = 600  # seconds
+LIMIT = 600  # seconds; draws.py --limit sets it
 TRIALS = 100
 
 

@@ -20,7 +20,7 @@ TEST_ROWS = 2000  # as many as the competition asks for; all others are scored b
 class WholePipeline:
     """`toml` names a competition whose TOML is taken as it is; without one, `new` writes it.
 
-    `told` is what the latest run said of its submission: the score to expect and its standard error.
+    `told` is what the latest run said of its submission: the score to expect, its standard error.
     """
 
     def __init__(self, preset: str, toml: str | None = None) -> None:
