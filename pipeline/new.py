@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RESERVED = ("all",)  # `make C=all all` reads like a slip
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 MOST_CATEGORIES = 20  # more of them are too many to list
-FOLDS = 5
+QUICK_FOLDS = 5
 FEW_ROWS = 10_000
 WIDTH = 96
 BUDGETS: dict[str, dict[str, int]] = {  # of the models that every competition starts with
@@ -298,14 +298,18 @@ def _range(known: "pd.Series") -> dict[str, Any]:
 
 
 def _splitting(found: Found) -> dict[str, Any]:
-    """As many folds as the smallest class allows, five at most; on few rows one split is little."""
-    repeats = 3 if len(found.tables.train) <= FEW_ROWS else 1
+    """Of few rows each model should see most, and one split into folds says little of them.
+
+    No more folds than the smallest class has rows.
+    """
+    few = len(found.tables.train) <= FEW_ROWS
+    folds, repeats = (10, 2) if few else (5, 1)
     if found.roles.task == "regression":
-        return {"folds": FOLDS, "repeats": repeats}
+        return {"folds": folds, "repeats": repeats}
     smallest = int(found.tables.train[found.roles.target].value_counts().min())
     if smallest < 2:
-        return {"scheme": "plain", "folds": FOLDS, "repeats": repeats}
-    return {"folds": min(FOLDS, smallest), "repeats": repeats}
+        return {"scheme": "plain", "folds": folds, "repeats": repeats}
+    return {"folds": min(folds, smallest), "repeats": repeats}
 
 
 def _models(task: Task) -> list[str]:
@@ -320,9 +324,11 @@ def _model(name: str, budget: Mapping[str, int]) -> str:
 
 def _presets(found: Found) -> Iterator[str]:
     yield _comment("Presets change a few keys: make C=... PRESET=quick all")
-    yield _lines("[presets.quick.split]", "repeats = 1")
+    splitting = _splitting(found)
+    folds = f"folds = {min(QUICK_FOLDS, splitting['folds'])}"
+    yield _lines("[presets.quick.split]", folds, "repeats = 1")
     yield _lines("[presets.quick.models.lightgbm]", "trials = 0")
-    yield _lines("[presets.best.split]", f"repeats = {_splitting(found)['repeats'] + 2}")
+    yield _lines("[presets.best.split]", f"repeats = {splitting['repeats'] + 2}")
     for model in _models(found.roles.task):
         budget = BEST_BUDGETS[model].items()
         yield _lines(f"[presets.best.models.{model}]", *(f"{k} = {v}" for k, v in budget))

@@ -195,7 +195,8 @@ def test_metric_and_models_suit_the_task(tmp_path, labels, sample, task, metric,
 
 
 @pytest.mark.parametrize(
-    ("rare", "folds", "scheme"), [(9, 5, "auto"), (3, 3, "auto"), (1, 5, "plain")]
+    ("rare", "folds", "scheme"),
+    [(12, 10, "auto"), (9, 9, "auto"), (3, 3, "auto"), (1, 10, "plain")],
 )
 def test_folds_suit_the_smallest_class(tmp_path, rare, folds, scheme):
     labels = ("yes",) * rare + ("no",) * (N - rare)
