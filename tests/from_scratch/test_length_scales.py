@@ -8,6 +8,7 @@ from sklearn.gaussian_process.kernels import RBF, Matern
 from pipeline.from_scratch.gradients import numerical_gradient
 from pipeline.from_scratch.length_scales import (
     Kernel,
+    inverse,
     leave_one_out,
     loss_and_gradient,
     squared_error,
@@ -28,6 +29,14 @@ def test_likeness_is_that_of_scikit_learns_kernels(rows, exponent, oracle) -> No
     kernel = Kernel(scales, 2.0, 0.3, 0.1, exponent)
     expected = 2 * oracle(rows, rows[:5]) + 0.3
     assert_allclose(kernel.between(rows, rows[:5]), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 64, 65, 131, 300])
+def test_the_inverse_by_halves_is_the_inverse(n, rng) -> None:
+    """Of what a kernel makes of rows that lie close together: the condition is about 1e6."""
+    rows = rng.normal(size=(n, 2))
+    A = Kernel(np.ones(2), 1.0, 0.0, 0.0, 2.0).between(rows, rows) + 1e-4 * np.eye(n)
+    assert_allclose(inverse(A) @ A, np.eye(n), atol=1e-7)
 
 
 def test_up_to_an_exponent_of_2_it_is_a_kernel() -> None:
