@@ -55,8 +55,8 @@ class Affine(Layer):
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dL/dx = dy Wᵀ, dL/dW = xᵀ dy, dL/db = Σ_n dy."""
         self.backward_to_parameters(dy)
-        if dy.shape[1] == 1:  # n numbers times d_in: BLAS takes six times as long for this
-            return dy * self.W.T
+        if dy.shape[1] == 1:  # n numbers times d_in: BLAS takes four times as long for this
+            return np.einsum("no,io->ni", dy, self.W)
         return dy @ self.W.T
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:

@@ -126,7 +126,7 @@ class Adam:
         m, v, work = self.m[part], self.v[part], self.work[: len(theta)]
         m *= self.betas[0]
         m += grad
-        np.multiply(grad, grad, out=work)
+        np.square(grad, out=work)
         v *= self.betas[1]
         v += work
         np.sqrt(v, out=work)
