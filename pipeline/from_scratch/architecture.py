@@ -12,7 +12,7 @@ from pipeline.from_scratch.batch_normalisation import BatchNormalisation
 from pipeline.from_scratch.columns import Branch, Columns
 from pipeline.from_scratch.dropout import Dropout
 from pipeline.from_scratch.embedding import Embedding
-from pipeline.from_scratch.estimator import Estimator
+from pipeline.from_scratch.estimator import Estimator, whole
 from pipeline.from_scratch.members import EachMember, Members, SideBySide
 from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.numerical_embeddings import (
@@ -153,8 +153,8 @@ class Architecture(Estimator):
 
     def _learn_categories(self, X: np.ndarray) -> None:
         d = X.shape[1]
-        there = all(0 <= column < d for column in self.categories)
-        self._require("categories", there, f"column numbers from 0 to {d - 1}")
+        allowed = f"column numbers from 0 to {d - 1}"
+        self._require("categories", lambda found: all(0 <= j < d for j in found), allowed)
         highest = np.rint(X[:, list(self.categories)].max(axis=0))
         if highest.max() > MOST_CODES:
             raise ValueError(
@@ -175,16 +175,15 @@ class Architecture(Estimator):
 
     def _check_parameters(self) -> None:
         """ValueError for a parameter that no layer can have."""
-        widths = all(width >= 1 for width in self.hidden)
-        self._require("hidden", widths, "tuples of whole numbers, each 1 and more")
-        self._require("activation", self.activation in ACTIVATIONS, ", ".join(ACTIVATIONS))
-        self._require("numbers", self.numbers in NUMBERS, ", ".join(NUMBERS))
-        self._require("dropout", 0 <= self.dropout < 1, "0 to below 1")
-        self._require("scaling", self.scaling >= 0, "0 and more")
-        self._require("frequency_std", self.frequency_std > 0, "numbers above 0")
-        self._require("category_width", self.category_width >= 1, "1 and more")
-        self._require("number_width", self.number_width >= 2, "2 and more")
-        self._require("members", self.members >= 1, "1 and more")
+        widths = "tuples of whole numbers, each 1 and more"
+        self._require("hidden", lambda found: all(whole(width, 1) for width in found), widths)
+        self._require_one_of("activation", ACTIVATIONS)
+        self._require_one_of("numbers", NUMBERS)
+        self._require("dropout", lambda rate: 0 <= rate < 1, "0 to below 1")
+        self._require("scaling", lambda speed: speed >= 0, "0 and more")
+        self._require("frequency_std", lambda std: std > 0, "numbers above 0")
+        self._require_whole(1, "category_width", "members")
+        self._require_whole(2, "number_width")
 
     def _n_outputs(self) -> int:
         raise NotImplementedError

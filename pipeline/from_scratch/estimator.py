@@ -5,6 +5,7 @@ name; `fit` learns attributes whose names end in an underscore. No scikit-learn 
 """
 
 import inspect
+from collections.abc import Callable, Collection
 from typing import Any, Self
 
 import numpy as np
@@ -87,11 +88,24 @@ class Estimator:
                 f"This {name} instance is not fitted yet: call fit first."
             )
 
-    def _require(self, parameter: str, valid: bool, allowed: str) -> None:
+    def _require(self, parameter: str, valid: Callable[[Any], bool], allowed: str) -> None:
         """ValueError that names the parameter, what was found and what is allowed."""
-        if not valid:
-            found = getattr(self, parameter)
+        found = getattr(self, parameter)
+        try:
+            accepted = valid(found)
+        except TypeError:  # not even of a type that can be asked
+            accepted = False
+        if not accepted:
             raise ValueError(f"{parameter} is {found!r}; allowed are {allowed}.")
+
+    def _require_one_of(self, parameter: str, allowed: Collection[str]) -> None:
+        self._require(parameter, lambda found: found in allowed, ", ".join(allowed))
+
+    def _require_whole(self, least: int, *parameters: str) -> None:
+        """ValueError for each of the parameters that is no whole number from `least` on."""
+        for name in parameters:
+            allowed = f"whole numbers, {least} and more"
+            self._require(name, lambda found: whole(found, least), allowed)
 
     def _forget(self) -> None:
         for name in [name for name in vars(self) if name.endswith("_")]:
@@ -152,6 +166,11 @@ class Regressor(Estimator):
 
     def __sklearn_tags__(self) -> Any:
         return scikit_learn.tags("regressor")
+
+
+def whole(found: Any, least: int) -> bool:
+    """Whether it is a whole number, Python's or NumPy's, of at least so much."""
+    return isinstance(found, (int, np.integer)) and bool(found >= least)
 
 
 def _is_learned(name: str) -> bool:

@@ -106,11 +106,10 @@ class GaussianProcess(Estimator):
         return np.vstack([kernel.between(X[i : i + CHUNK], rows) @ self.weights_ for i in chunks])
 
     def _check_parameters(self) -> None:
-        self._require("steps", self.steps >= 0, "0 and more")
-        self._require("lr", self.lr > 0, "numbers above 0")
-        self._require("batch_size", self.batch_size >= 2, "2 and more")
-        self._require("exponent", 0 < self.exponent <= 2, "numbers above 0, up to 2")
-        self._require("most_rows", self.most_rows >= 2, "2 and more")
+        self._require_whole(0, "steps")
+        self._require_whole(2, "batch_size", "most_rows")
+        self._require("lr", lambda lr: lr > 0, "numbers above 0")
+        self._require("exponent", lambda p: 0 < p <= 2, "numbers above 0, up to 2")
 
 
 class GaussianProcessRegressor(GaussianProcess, Regressor):
@@ -167,7 +166,7 @@ class GaussianProcessClassifier(GaussianProcess, Classifier):
     def fit(self, X: Any, y: Any) -> Self:
         """X (n, d), y (n,) of numbers or text -> self."""
         self._check_parameters()
-        self._require("steepness", self.steepness > 0, "numbers above 0")
+        self._require("steepness", lambda found: found > 0, "numbers above 0")
         X = self._learn_features(X)
         self.classes_, codes = inputs.labels(y, len(X))
         rng = np.random.default_rng(self.seed)

@@ -178,9 +178,9 @@ class LogisticRegression(Classifier):
         return *loss.line(theta), losses
 
     def _check_parameters(self) -> None:
-        self._require("solver", self.solver in SOLVERS, ", ".join(SOLVERS))
-        self._require("lr", self.lr is None or self.lr > 0, "None and numbers above 0")
-        self._require("l2", self.l2 >= 0, "0 and more")
-        self._require("epochs", self.epochs >= 1, "1 and more")
-        size = self.batch_size
-        self._require("batch_size", size is None or size >= 1, "None and 1 and more")
+        self._require_one_of("solver", SOLVERS)
+        self._require("lr", lambda lr: lr is None or lr > 0, "None and numbers above 0")
+        self._require("l2", lambda l2: l2 >= 0, "0 and more")
+        self._require_whole(1, "epochs")
+        if self.batch_size is not None:
+            self._require_whole(1, "batch_size")

@@ -138,16 +138,14 @@ class NeuralNetwork(Architecture):
     def _check_parameters(self) -> None:
         """ValueError for a parameter that no network can have."""
         super()._check_parameters()
-        self._require("schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES))
-        self._require("lr", self.lr > 0, "numbers above 0")
-        self._require("betas", all(0 <= beta < 1 for beta in self.betas), "0 to below 1")
-        self._require("averaging", 0 <= self.averaging < 1, "0 to below 1")
-        aside = self.validation_fraction
-        self._require("validation_fraction", 0 < aside < 1, "numbers between 0 and 1")
+        self._require_one_of("schedule", SCHEDULES)
+        self._require("lr", lambda lr: lr > 0, "numbers above 0")
+        self._require("betas", _are_betas, "two numbers, 0 to below 1")
+        self._require("averaging", lambda decay: 0 <= decay < 1, "0 to below 1")
+        self._require("validation_fraction", lambda f: 0 < f < 1, "numbers between 0 and 1")
         for name in ("weight_decay", "sparsity"):
-            self._require(name, getattr(self, name) >= 0, "0 and more")
-        for name in ("epochs", "batch_size", "n_networks", "patience"):
-            self._require(name, getattr(self, name) >= 1, "1 and more")
+            self._require(name, lambda found: found >= 0, "0 and more")
+        self._require_whole(1, "epochs", "batch_size", "n_networks", "patience")
 
     def _learn_target(self, y: Any, weight: np.ndarray) -> None:
         """Learn what y is made of."""
@@ -188,7 +186,7 @@ class NeuralNetworkClassifier(Classifier, NeuralNetwork):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        self._require("label_smoothing", 0 <= self.label_smoothing < 1, "0 to below 1")
+        self._require("label_smoothing", lambda found: 0 <= found < 1, "0 to below 1")
 
     def _learn_target(self, y: Any, weight: np.ndarray) -> None:
         self.classes_, _ = inputs.labels(y, len(weight))
@@ -239,6 +237,10 @@ class NeuralNetworkRegressor(Regressor, NeuralNetwork):
 
     def _loss(self) -> layers.Loss:
         return layers.SquaredErrorLoss()
+
+
+def _are_betas(found: Any) -> bool:
+    return len(found) == 2 and all(0 <= beta < 1 for beta in found)
 
 
 def _mean_curve(curves: list[list[float]]) -> np.ndarray:

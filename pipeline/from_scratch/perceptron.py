@@ -50,7 +50,7 @@ class Perceptron(Classifier):
 
     def fit(self, X: Any, y: Any) -> Self:
         """X (n, d), y (n,) of two classes -> self; ends early after an epoch of no mistakes."""
-        self._require("epochs", self.epochs >= 1, "1 and more")
+        self._require_whole(1, "epochs")
         X = self._learn_features(X).astype(np.float64, copy=False)
         truth = self._two_classes(y, len(X))
         for _ in range(self.epochs):

@@ -131,17 +131,19 @@ class RecurrentNetwork(NeuralNetwork):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        self._require("summary", self.summary in SUMMARIES, ", ".join(SUMMARIES))
-        self._require("step_dropout", 0 <= self.step_dropout < 1, "0 to below 1")
-        self._require("clip", self.clip > 0, "numbers above 0")
-        for name in ("step_width", "state_width"):
-            self._require(name, getattr(self, name) >= 1, "1 and more")
+        self._require_one_of("summary", SUMMARIES)
+        self._require("step_dropout", lambda rate: 0 <= rate < 1, "0 to below 1")
+        self._require("clip", lambda longest: longest > 0, "numbers above 0")
+        self._require_whole(1, "step_width", "state_width")
 
     def _learn_features(self, X: Any) -> np.ndarray:
         X = super()._learn_features(X)
-        named = list(chain.from_iterable(self._steps()))
         d = X.shape[1]
-        there = bool(named) and all(self._steps()) and all(0 <= column < d for column in named)
+
+        def there(_: Any) -> bool:
+            steps = self._steps()
+            return len(steps) > 0 and all(len(s) > 0 and all(0 <= j < d for j in s) for s in steps)
+
         self._require("sequence", there, f"one or more steps of column numbers from 0 to {d - 1}")
         return X
 

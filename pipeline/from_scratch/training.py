@@ -95,7 +95,9 @@ class Training:
             batches = mini_batches(n, self.batch_size, rng)
             losses.append(train_epoch(network, data, optimizer, batches, rates))
             if not np.isfinite(losses[-1]):
-                raise ValueError(f"The loss is {losses[-1]} in epoch {len(losses)}: lower lr.")
+                raise ValueError(
+                    f"The loss is {losses[-1]} in epoch {len(losses)}: scale X, or lower lr."
+                )
             if validation is None:
                 continue
             X, target, weight = validation

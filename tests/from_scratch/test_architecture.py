@@ -185,11 +185,12 @@ def test_running_statistics_are_part_of_what_was_learned(rng) -> None:
         ("numbers", "magic", "plain, plr"),
         ("scaling", -1.0, "0 and more"),
         ("averaging", 1.0, "0 to below 1"),
-        ("number_width", 1, "2 and more"),
+        ("number_width", 1, "whole numbers, 2 and more"),
         ("frequency_std", 0.0, "numbers above 0"),
-        ("category_width", 0, "1 and more"),
-        ("members", 0, "1 and more"),
+        ("category_width", 0, "whole numbers, 1 and more"),
+        ("members", 0, "whole numbers, 1 and more"),
         ("categories", (9,), "column numbers from 0 to 3"),
+        ("categories", ("class",), "column numbers from 0 to 3"),
     ],
 )
 def test_parameters_that_cannot_be(rows, parameter, value, allowed) -> None:

@@ -109,6 +109,7 @@ def test_a_constant_target_and_constant_columns_are_no_trouble() -> None:
     [
         {"steps": -1},
         {"lr": 0.0},
+        {"steps": 1.5},
         {"batch_size": 1},
         {"exponent": 2.5},
         {"most_rows": 1},

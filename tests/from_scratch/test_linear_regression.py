@@ -90,7 +90,7 @@ def test_a_part_is_one_step_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("parameter", "value"),
-    [("lr", 0.0), ("l2", -1.0), ("epochs", 0), ("batch_size", 0), ("solver", "magic")],
+    [("lr", 0.0), ("l2", -1.0), ("epochs", 0), ("batch_size", 0.5), ("solver", "magic")],
 )
 def test_parameters_that_cannot_be(line, parameter, value) -> None:
     model = LinearRegression(**{parameter: value})

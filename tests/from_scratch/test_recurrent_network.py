@@ -155,7 +155,7 @@ def test_float32_stays_float32(rng) -> None:
         ({"summary": "first"}, "summary is 'first'; allowed are last, mean, max"),
         ({"clip": 0.0}, "clip is 0.0; allowed are numbers above 0"),
         ({"step_dropout": 1.0}, "step_dropout is 1.0; allowed are 0 to below 1"),
-        ({"state_width": 0}, "state_width is 0; allowed are 1 and more"),
+        ({"state_width": 0}, "state_width is 0; allowed are whole numbers, 1 and more"),
     ],
 )
 def test_parameters_that_no_network_can_have_are_named(rng, wrong, sentence) -> None:
