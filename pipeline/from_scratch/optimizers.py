@@ -33,7 +33,11 @@ class SGD:
 
 
 class Momentum:
-    """v <- beta v - lr g;  theta <- theta + v.  (Polyak 1964)"""
+    """v <- beta v - lr g;  theta <- theta + v.  (Polyak 1964)
+
+    A step that was taken at another learning rate rolls on at that one; PyTorch's momentum, which
+    leaves lr out of v, brings all of v to the newest. While lr stays the same they are one.
+    """
 
     def __init__(self, lr: float = 0.01, beta: float = 0.9) -> None:
         self.lr, self.beta = lr, beta
