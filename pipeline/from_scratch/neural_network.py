@@ -161,8 +161,9 @@ class NeuralNetworkClassifier(Classifier, NeuralNetwork):
     """Class probabilities: softmax of the last layer, trained on the cross-entropy.
 
     label_smoothing ε: targets are (1 - ε) one-hot + ε / k. The other parameters are those of
-    NeuralNetwork. The defaults restrain it as about 3,000 rows of one-hot columns need it; many
-    more rows bear less label_smoothing, weight_decay and dropout. Learns classes_ (k,) too.
+    NeuralNetwork. The defaults suit about 3,000 rows of one-hot columns; many more bear less
+    label_smoothing, weight_decay and dropout, and a hundred or two need batches of 16, for an epoch
+    of one batch is one step. Learns classes_ (k,) too.
     """
 
     dropout: float = 0.3
