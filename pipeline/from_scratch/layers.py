@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.from_scratch import activations
+from pipeline.from_scratch.logistic_loss import loss_and_error
 
 
 class Layer:
@@ -177,14 +178,13 @@ class SoftmaxWithLoss(Loss):
 class SigmoidWithLoss(Loss):
     """L = -1/n Σ w (t log p + (1 - t) log(1 - p)), p = sigmoid(output);  backward: w (p - t) / n.
 
+    That is logistic regression, on what the layers before have made of the data.
     Shapes: output (n, 1), target (n,) of 0 and 1.
     """
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        z, t = output[:, 0], target.astype(output.dtype)
-        share = _shares(output, weight)
-        self.error = (share * (activations.sigmoid(z) - t))[:, None]
-        return float((activations.softplus(z) - t * z) @ share)
+        loss, self.error = loss_and_error(output, target, _shares(output, weight))
+        return loss
 
 
 class SquaredErrorLoss(Loss):
