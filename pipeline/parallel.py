@@ -7,6 +7,7 @@ every task computes the same bytes wherever it runs, and results come back in th
 
 import contextlib
 import itertools
+import math
 import multiprocessing
 import os
 import signal
@@ -21,9 +22,16 @@ from typing import Any, TypeVar
 
 from pipeline.errors import UserError
 
+
+class OutOfTime(Exception):
+    """What is under way may not be finished."""
+
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Map = Callable[[Callable[[Task], Result], Iterable[Task]], Iterator[Result]]
+
+LONGEST_WAIT = 3600.0  # seconds; the clock is looked at again then
 
 # set before NumPy is imported: a matrix product split over threads sums in another order
 ONE_THREAD = dict.fromkeys(
@@ -39,17 +47,18 @@ def cores() -> int:
 
 
 @contextlib.contextmanager
-def workers(jobs: int | None = None) -> Iterator[Map]:
+def workers(jobs: int | None = None, left: Callable[[], float] | None = None) -> Iterator[Map]:
     """Hand out a `map` over worker processes; with one core it is the built-in one.
 
     Workers start at once, before the caller starts a thread, and die with their parent. On an error
-    or Ctrl-C they are killed: what is under way is of no use any more.
+    or Ctrl-C they are killed: what is under way is of no use any more. `left` says how many seconds
+    there are: whoever waits for a result when none are left gets OutOfTime.
     """
     jobs = jobs or cores()
-    if jobs == 1:
+    if jobs == 1 and left is None:  # what this process does itself, it cannot stop
         yield map
         return
-    team = _Team(jobs)
+    team = _Team(jobs, left)
     try:
         yield team.map
     finally:
@@ -62,7 +71,8 @@ class _Team:
     (concurrent.futures waits for ever for the rest of a result whose writer was killed.)
     """
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, left: Callable[[], float] | None = None) -> None:
+        self.left = left
         method = "fork" if sys.platform == "linux" else "spawn"
         context: Any = multiprocessing.get_context(method)
         self.processes: dict[Connection, BaseProcess] = {}
@@ -117,7 +127,10 @@ class _Team:
             self.busy[pipe] = number
 
     def _receive(self) -> None:
-        for pipe in wait(list(self.busy)):
+        ready = wait(list(self.busy), self._timeout())
+        if not ready and self._timeout() == 0:
+            raise OutOfTime
+        for pipe in ready:
             assert isinstance(pipe, Connection)
             with self._death_told(pipe):
                 result = pipe.recv()
@@ -126,6 +139,11 @@ class _Team:
                 self.results[number] = result
             self.idle.append(pipe)
         self._hand_out()
+
+    def _timeout(self) -> float | None:
+        """Seconds to wait at most; None where nothing ends it."""
+        left = math.inf if self.left is None else self.left()
+        return None if math.isinf(left) else min(max(0.0, left), LONGEST_WAIT)
 
     @contextlib.contextmanager
     def _death_told(self, pipe: Connection) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """Work over processes: results in order, and no process left behind."""
 
+import math
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.parallel import cores, workers
+from pipeline.parallel import OutOfTime, cores, workers
 
 
 def square(x):
@@ -121,6 +122,26 @@ def test_a_stop_in_the_middle_of_results_ends_at_once_and_without_a_traceback(mo
     program = [sys.executable, "-c", STOPPED.format(moment=moment)]
     done = subprocess.run(program, capture_output=True, text=True, timeout=20)
     assert (done.stdout, done.stderr) == ("stopped\n", "")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_under_way_when_the_time_is_up_is_stopped(jobs):
+    end = time.monotonic() + 0.5
+    done = []
+    with (
+        pytest.raises(OutOfTime),
+        workers(jobs, lambda: end - time.monotonic()) as parallel_map,
+    ):
+        for result in parallel_map(nap, [0.0, 0.1, 30.0, 30.0]):
+            done.append(result)
+    assert done == [0.0, 0.1]
+    assert time.monotonic() < end + 1
+
+
+def test_a_time_that_is_not_up_changes_nothing():
+    for left in (math.inf, 1e12, 60.0):
+        with workers(2, lambda left=left: left) as parallel_map:
+            assert list(parallel_map(square, range(9))) == [x * x for x in range(9)]
 
 
 def is_running(pid):
