@@ -61,7 +61,8 @@ FEATURES := $(wildcard pipeline/competitions/*.py)
 ENCODING := $(wildcard pipeline/encoding/*.py) $(call code,folds)
 LEARNERS := $(call code,models/__init__ folds parallel)
 SCRATCH := $(wildcard pipeline/from_scratch/*.py)
-BLENDING := $(call code,blending calibration) $(SCRATCH)
+BLENDING := $(call code,blending calibration budget) $(SCRATCH)
+BUDGET := $(call code,budget)
 PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
 EXPLORE := $(wildcard pipeline/exploration/*.py) $(call code,models/__init__ models/lightgbm wording)
 EVALUATE := $(wildcard pipeline/evaluation/*.py) $(call code,ledger predictor archives reading schema \
@@ -97,16 +98,22 @@ tune-%: $(BUILD)/tune/%/DONE ;
 train-%: $(BUILD)/train/%/DONE ;
 
 $(BUILD)/tune/%/DONE: $(SNAPSHOTS)/tune-%.json $(call done,load split encode) pipeline/models/%.py \
-  pipeline/stages/tune.py pipeline/studies.py $(LEARNERS) $(CORE) | $(VENV)/installed
+  pipeline/stages/tune.py pipeline/studies.py $(BUDGET) $(LEARNERS) $(CORE) | $(VENV)/installed
 	@$(PIPELINE) run tune $(C) --model $* $(FLAGS)
 
 $(BUILD)/train/%/DONE: $(SNAPSHOTS)/train-%.json $(BUILD)/tune/%/DONE $(call done,load split encode) \
-  pipeline/models/%.py pipeline/stages/train.py $(LEARNERS) $(CORE) | $(VENV)/installed
+  pipeline/models/%.py pipeline/stages/train.py $(BUDGET) $(LEARNERS) $(CORE) | $(VENV)/installed
 	@$(PIPELINE) run train $(C) --model $* $(FLAGS)
 
 # models that are built from the library depend on all of it
 LEARNT := $(notdir $(basename $(shell grep -l from_scratch pipeline/models/[a-z]*.py)))
 $(call done,$(foreach model,$(LEARNT),tune/$(model) train/$(model))): $(SCRATCH)
+
+# what [budget] minutes cut short is tried again when they change, or when its record is deleted
+CUT := $(patsubst $(BUILD)/%/cut.json,%,$(wildcard $(BUILD)/tune/*/cut.json $(BUILD)/train/*/cut.json))
+FORGOTTEN := $(foreach piece,$(CUT),$(if $(wildcard $(BUILD)/budget/$(piece).json),,$(piece)))
+$(call done,$(CUT)): $(SNAPSHOTS)/budget.json
+$(call done,$(FORGOTTEN)): FORCE
 
 # a submission that was deleted comes back
 ifeq ($(wildcard submissions/$(C)/*.csv),)
@@ -151,8 +158,8 @@ check: | $(VENV)/installed-test ## ruff, mypy and the import contracts
 format: | $(VENV)/installed-test ## lay out the code as `make check` wants it
 	@$(VENV)/bin/ruff check --fix --quiet && $(VENV)/bin/ruff format --quiet
 
-clean: ## delete the artifacts of the competition; raw files and submissions stay
-	@rm -rf $(BUILD)
+clean: ## delete the artifacts of the competition; raw files, submissions and the budget's record stay
+	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name budget -exec rm -rf {} +
 
 help: ## this list
 	@echo "make [C=competition] [PRESET=preset] TARGET; competitions: $(basename $(notdir $(wildcard pipeline/competitions/*.toml)))"

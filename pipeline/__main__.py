@@ -3,7 +3,9 @@
 import os
 import signal
 import sys
+import time
 
+STARTED = time.perf_counter()
 STOPPED = "stopped. The same command goes on where it stopped; nothing finished is lost."
 
 
@@ -90,7 +92,7 @@ def run(
     title = f"{stage} {model}" if model else stage
     with workspace.locked(run_id or f"pid{os.getpid()}"):
         progress = Progress(title, live=False if plain else None, verbose=verbose)
-        run_stage(workspace, stage, model, progress)
+        run_stage(workspace, stage, model, progress, STARTED)
 
 
 @app.command()

@@ -148,6 +148,11 @@ class Workspace:
         """Optuna's studies of the competition; it outlives the stage folders."""
         return self.build / "studies" / "journal.log"
 
+    @property
+    def budget(self) -> Folder:
+        """What each piece of tune and train took of [budget] minutes; `make clean` keeps it."""
+        return Folder(self.build / "budget")
+
     def stage(self, name: str) -> Folder:
         return Folder(self.build / name)
 

@@ -110,8 +110,16 @@ class Encode(Settings):
     seed: int = Field(0, ge=0)
 
 
+class Budget(Settings):
+    """What a run may cost. A model's share that it does not need passes to those after it."""
+
+    minutes: float | None = Field(
+        None, gt=0, description="for tune and train of all models together; left out: no bound"
+    )
+
+
 class Tune(Settings):
-    """Optuna. Trials and seconds stand in each model's table."""
+    """Optuna. The number of trials stands in each model's table."""
 
     startup_trials: int = Field(10, ge=1, description="random trials before TPE")
     pruning_warmup: int = Field(5, ge=1, description="finished trials before any is pruned")
@@ -122,7 +130,6 @@ class ModelSettings(Settings):
     """What every `[models.NAME]` table has; models/NAME.py adds its own keys."""
 
     trials: int = Field(0, ge=0, description="Optuna trials; 0 keeps the settings of the TOML")
-    seconds: float | None = Field(None, gt=0, description="time limit of the tuning")
     seed: int = Field(0, ge=0)
 
 
@@ -152,13 +159,14 @@ class Submit(Settings):
 
 
 class Experiment(Settings):
-    """A whole competition's settings: one TOML."""
+    """A whole competition's settings: one TOML. Its models keep their order."""
 
     competition: Competition = Competition()
     load: Load = Load()
     explore: Explore = Explore()
     split: Split = Split()
     encode: Encode = Encode()
+    budget: Budget = Budget()
     tune: Tune = Tune()
     models: dict[Name, Any]
     blend: Blend = Blend()
@@ -233,7 +241,7 @@ def _experiment(table: dict[str, Any], where: str) -> Experiment:
     asked = experiment.competition
     if asked.task and asked.metric:
         get_metric(asked.metric, asked.task, f"{where}: [competition] metric")
-    checked = {model: _model_settings(model, models[model], where) for model in sorted(models)}
+    checked = {model: _model_settings(model, models[model], where) for model in models}
     return experiment.model_copy(update={"models": checked})
 
 
@@ -311,8 +319,14 @@ class TuneStage(Tune):
     name: Name
     model: dict[str, Any]
     trials: int
-    seconds: float | None
     metric: str | None = None
+
+
+class BudgetShares(Budget):
+    """What the minutes are shared among: models in the order of the TOML."""
+
+    models: tuple[Name, ...]
+    tuned: tuple[Name, ...] = Field(description="those of them with trials")
 
 
 class TrainStage(Settings):
@@ -353,12 +367,17 @@ STAGES: dict[str, type[Settings]] = {
 def stage_snapshots(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """What each stage depends on, by snapshot name; the less it holds, the less reruns."""
     asked = experiment.competition
-    metric, models = {"metric": asked.metric}, {"models": list(experiment.models)}
+    metric, models = {"metric": asked.metric}, {"models": sorted(experiment.models)}
     snapshots = {
         "load": {**_plain(experiment.load), "task": asked.task},
         "explore": _plain(experiment.explore),
         "split": _plain(experiment.split),
         "encode": _plain(experiment.encode),
+        "budget": {
+            **_plain(experiment.budget),
+            "models": list(experiment.models),
+            "tuned": [name for name, model in experiment.models.items() if model.trials],
+        },
         "blend": {**_plain(experiment.blend), **models, **metric},
         "evaluate": {
             **_plain(experiment.evaluate),
@@ -371,10 +390,10 @@ def stage_snapshots(experiment: Experiment) -> dict[str, dict[str, Any]]:
     }
     for name, settings in experiment.models.items():
         plain = _plain(settings)
-        budget = {key: plain.pop(key) for key in ("trials", "seconds")}
+        trials = {"trials": plain.pop("trials")}
         fit = {"name": name, "model": plain, **metric}
         snapshots[f"train-{name}"] = fit
-        snapshots[f"tune-{name}"] = {**fit, **_plain(experiment.tune), **budget}
+        snapshots[f"tune-{name}"] = {**fit, **_plain(experiment.tune), **trials}
     return snapshots
 
 

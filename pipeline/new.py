@@ -29,21 +29,22 @@ MOST_CATEGORIES = 20  # more of them are too many to list
 QUICK_FOLDS = 5
 FEW_ROWS = 10_000
 WIDTH = 96
+QUICK_MINUTES, MINUTES, BEST_MINUTES = 1, 6, 30  # of tune and train
 BUDGETS: dict[str, dict[str, int]] = {  # of the models that every competition starts with
     "linear": {},
     "logistic": {},
     "neural_net": {},
     "rnn": {},
+    "lightgbm": {"trials": 20},
     "kernel": {},
-    "lightgbm": {"trials": 20, "seconds": 600},
 }
 BEST_BUDGETS = {
     "linear": {"trials": 10},
     "logistic": {"trials": 10},
-    "neural_net": {"trials": 20, "seconds": 600},
+    "neural_net": {"trials": 20},
     "rnn": {},
+    "lightgbm": {"trials": 100},
     "kernel": {},
-    "lightgbm": {"trials": 100, "seconds": 600},
 }
 
 
@@ -98,6 +99,7 @@ def _toml(name: str, found: Found, files: Mapping[str, str]) -> str:
             _table("explore", config.Explore),
             _table("split", config.Split, _splitting(found)),
             _table("encode", config.Encode),
+            _table("budget", config.Budget, {"minutes": MINUTES}),
             _table("tune", config.Tune),
             *(_model(model, BUDGETS[model]) for model in _models(task)),
             _table("blend", config.Blend),
@@ -326,8 +328,10 @@ def _presets(found: Found) -> Iterator[str]:
     yield _comment("Presets change a few keys: make C=... PRESET=quick all")
     splitting = _splitting(found)
     folds = f"folds = {min(QUICK_FOLDS, splitting['folds'])}"
+    yield _lines("[presets.quick.budget]", f"minutes = {QUICK_MINUTES}")
     yield _lines("[presets.quick.split]", folds, "repeats = 1")
     yield _lines("[presets.quick.models.lightgbm]", "trials = 0")
+    yield _lines("[presets.best.budget]", f"minutes = {BEST_MINUTES}")
     yield _lines("[presets.best.split]", f"repeats = {splitting['repeats'] + 2}")
     for model in _models(found.roles.task):
         budget = BEST_BUDGETS[model].items()

@@ -42,6 +42,7 @@ class Predictor:
         self.blend: Blend = read_blend(blend)
         self._encoders: dict[str, FoldEncoder] = {}
         self._models: dict[tuple[str, str], models.Model] = {}
+        self._fits: dict[str, set[str]] = {}
 
     @property
     def columns(self) -> list[str]:
@@ -58,13 +59,17 @@ class Predictor:
         ]
 
     def predict(self, frame: "pd.DataFrame", folds: Sequence[Fold] | None = None) -> np.ndarray:
-        """Rows -> (n, k): each model's mean over these folds, or over all, then blended."""
+        """Rows -> (n, k): each model's mean over these folds, or over all, then blended.
+
+        A model that was cut short has the folds of fewer repeats; the mean is over those.
+        """
         names = [fold.name for fold in (folds or read_folds(self.split))]
         table = self._table(frame, names[0])
+        fits = {model: [name for name in names if self._has(model, name)] for model in self.members}
         totals: dict[str, np.ndarray] = {}
         for fold in names:
             for model, prediction in self._fold_predictions(table, fold).items():
-                totals[model] = totals.get(model, 0.0) + prediction / len(names)
+                totals[model] = totals.get(model, 0.0) + prediction / len(fits[model])
         return self.blend.combine(totals)
 
     def predict_fold(self, frame: "pd.DataFrame", fold: str) -> np.ndarray:
@@ -82,7 +87,15 @@ class Predictor:
         return {
             name: self._model(name, fold).predict(views[models.module(name).VIEW])
             for name in self.members
+            if self._has(name, fold)
         }
+
+    def _has(self, model: str, fold: str) -> bool:
+        """Whether the model was fitted on this fold."""
+        if model not in self._fits:
+            fits = self.train.folder(model).read_json("fits")
+            self._fits[model] = {f"r{fit['repeat']}-f{fit['fold']}" for fit in fits}
+        return fold in self._fits[model]
 
     def _encoder(self, fold: str) -> FoldEncoder:
         if fold not in self._encoders:

@@ -7,13 +7,15 @@ stage's folder. The Makefile holds the same edges, because make decides what has
 import hashlib
 import importlib
 import inspect
+import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline import config
+from pipeline import budget, config
 from pipeline.artifacts import (
     Folder,
     Workspace,
@@ -43,6 +45,7 @@ def write_snapshots(workspace: Workspace, experiment: config.Experiment, preset:
     if not folder.has("scores.json"):
         write_atomically(folder.path / "scores.json", to_json([]))
     write_atomically(folder.path / "preset", f"{preset}\n")
+    # in the order of the TOML: the first is the one that [budget] minutes never leave out
     write_atomically(folder.path / "models.mk", f"MODELS := {' '.join(experiment.models)}\n")
 
 
@@ -51,13 +54,56 @@ def _write_if_changed(path: Path, text: str) -> None:
         write_atomically(path, text)
 
 
-def run_stage(workspace: Workspace, stage: str, model: str | None, progress: Progress) -> None:
-    """Run one stage and swap its output in; nothing of an earlier output is lost if it fails."""
+def run_stage(
+    workspace: Workspace,
+    stage: str,
+    model: str | None,
+    progress: Progress,
+    started: float | None = None,
+) -> None:
+    """Run one stage and swap its output in; nothing of an earlier output is lost if it fails.
+
+    `started` is when this process began, by time.perf_counter. What [budget] minutes cut short is
+    part of what the output was computed from, and leaves a file `cut.json` for make to see.
+    """
     call = _wired(workspace, stage, model)
+    if "budget" in call.inputs:
+        begun = time.perf_counter() if started is None else started
+        call.inputs["budget"] = _allowance(workspace, stage, str(model), call.record, begun)
     name = f"{stage}/{model}" if model else stage
-    with workspace.stage_output(name, call.record) as out:
-        call.function(call.settings, **call.inputs, out=out, progress=progress)
+    record = dict(call.record)
+    with workspace.stage_output(name, record) as out:
+        cut = call.function(call.settings, **call.inputs, out=out, progress=progress)
+        if cut:
+            out.write_json("cut", cut)
+            record["cut"] = cut
+            record["digest"] = digest_of(record)
     workspace.drop_partial(name)
+
+
+def _allowance(
+    workspace: Workspace, stage: str, model: str, record: dict[str, Any], started: float
+) -> budget.Allowance:
+    """This piece's part of [budget] minutes."""
+    shares = config.validate(
+        config.BudgetShares, workspace.settings.read_json("budget"), "settings of budget"
+    )
+    data = _data(record)
+    piece = budget.Piece(stage, model, record["digest"], data)
+    paid = [name for name in budget.weights(shares) if _is_complete(workspace, name, data)]
+    return budget.allow(budget.Record(workspace.budget), shares, piece, started, paid=paid)
+
+
+def _data(record: dict[str, Any]) -> str:
+    """One hash of the rows and folds that a piece of tune or train was computed from."""
+    return digest_of({name: record["inputs"][name] for name in ("load", "split", "encode")})
+
+
+def _is_complete(workspace: Workspace, name: str, data: str) -> bool:
+    """Whether this piece is there, computed from these rows and folds and not cut short."""
+    if not workspace.is_done(name) or workspace.stage(name).has("cut.json"):
+        return False
+    return _data(json.loads(workspace.stage(name).read_text("DONE"))) == data
 
 
 def join_tuning(workspace: Workspace, model: str, progress: Progress) -> None:
@@ -70,7 +116,7 @@ def join_tuning(workspace: Workspace, model: str, progress: Progress) -> None:
 class _Call:
     """A stage's function with everything that its parameters name."""
 
-    function: Callable[..., None]
+    function: Callable[..., Any]
     settings: config.Settings
     inputs: dict[str, Any]
     record: dict[str, Any]
@@ -90,6 +136,7 @@ def _wired(workspace: Workspace, stage: str, model: str | None, function: str = 
         "journal": workspace.journal,
         "competition": workspace.competition,
         "digest": record["digest"],
+        "budget": budget.UNBOUNDED,
         "inputs_digest": digest_of(record["inputs"]),
         **{source: _folder(workspace, source, model) for source in sources},
     }

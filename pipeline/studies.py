@@ -5,7 +5,7 @@ import io
 import logging
 import socket
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.config import Tune
@@ -80,10 +81,16 @@ def finished(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=FINISHED)
 
 
-def seconds_used(study: optuna.Study) -> float:
-    """Time spent in finished trials, over all interruptions."""
-    durations = [trial.duration for trial in finished(study) if trial.duration]
-    return sum(duration.total_seconds() for duration in durations)
+def best_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """The best of these that came to their end; of equals the first."""
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
+    return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+
+def abandon(study: optuna.Study, trial: optuna.Trial) -> None:
+    """Give a trial up that there was no time to finish."""
+    study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
 
 def abandon_running(study: optuna.Study) -> None:

@@ -27,6 +27,9 @@ repeats = 2
 [encode]
 features = "airline"
 
+[budget]
+minutes = 10
+
 [tune]
 startup_trials = 2
 

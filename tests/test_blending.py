@@ -73,17 +73,18 @@ def test_a_blend_that_is_written_combines_to_the_same_bytes(method, task, rng, t
 
 
 def folders(root, y, models):
-    """What load, split and train would have written, given (m, n, 2) out-of-fold predictions or
-    (m, repeats, n, 2)."""
-    models = np.asarray(models)
-    models = models if models.ndim == 4 else models[:, None]
+    """What load, split and train would have written, given out-of-fold predictions (n, 2) or
+    (repeats, n, 2) of each model."""
+    models = [oof if oof.ndim == 3 else oof[None] for oof in models]
     load, split, train = (Folder(root / name) for name in ("load", "split", "train"))
     load.write_json("schema", {"task": "binary", "classes": [0, 1]})
     load.write_array("y", y)
     split.write_array("folds-0", (np.arange(len(y)) % 5).astype(np.int16))
     for name, oof in zip("ab", models, strict=True):
         train.folder(name).write_array("oof", oof)
-        train.folder(name).write_array("test", oof[0, :10])
+        train.folder(name).write_json("work", {"repeats": [len(oof), 3], "trials": [0, 0]})
+        if len(oof):
+            train.folder(name).write_array("test", oof[0, :10])
     return {"load": load, "split": split, "train": train}
 
 
@@ -173,6 +174,26 @@ def test_one_repeat_says_nothing_of_averaging(rng):
     one = (y + rng.normal(size=100))[None, :, None]
     found = stage.expectation(RMSE, y, stage.Nested(one[0], one), folds=5)
     assert found["score"] == found["cross_validated"] == RMSE.score(y, one[0])
+
+
+def test_a_model_that_was_left_out_is_not_in_the_blend(rng, tmp_path):
+    y = rng.integers(2, size=250)
+    one = np.stack([noisy(y, rng, 1.0) for _ in range(3)])
+    about = run(tmp_path, y, [one, np.empty((0, 250, 2))]).read_json("blend")
+    assert about["models"] == ["a"]
+    assert about["weights"] == {"a": 1.0}
+    assert about["cut_short"] == {"b": {"repeats": [0, 3]}}
+
+
+def test_models_of_different_repeats_count_by_the_mean_of_their_own(rng, tmp_path):
+    y = rng.integers(2, size=400)
+    one, other = (np.stack([noisy(y, rng, 1.0) for _ in range(3)]) for _ in range(2))
+    out = run(tmp_path / "cut", y, [one, other[:2]], "equal")
+    means = run(tmp_path / "means", y, [one.mean(axis=0), other[:2].mean(axis=0)], "equal")
+    np.testing.assert_allclose(out.read_array("oof"), means.read_array("oof"))
+    about = out.read_json("blend")
+    assert about["cut_short"] == {"b": {"repeats": [2, 3]}}
+    assert about["score"] == about["cross_validated"] + about["averaging"]
 
 
 @pytest.mark.parametrize("folds", [2, 3])

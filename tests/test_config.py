@@ -23,6 +23,11 @@ MODEL = "[models.linear]\n"
         ("[split]\nfolds = 1\n" + MODEL, r"\[split\] folds: found 1, but .*equal to 2"),
         ("[split]\nfolds = 5.5\n" + MODEL, r"\[split\] folds: found 5.5"),
         ("[blend]\nl2 = nan\n" + MODEL, r"\[blend\] l2: found nan"),
+        ("[budget]\nminutes = 0\n" + MODEL, r"\[budget\] minutes: found 0, but .*greater than 0"),
+        ("[budget]\nminutes = -1.5\n" + MODEL, r"\[budget\] minutes: found -1.5, but .*greater"),
+        ("[budget]\nminutes = '6'\n" + MODEL, r"\[budget\] minutes: found '6', but .*number"),
+        ("[budget]\nminutes = inf\n" + MODEL, r"\[budget\] minutes: found inf"),
+        ("[budget]\nhours = 1\n" + MODEL, r"\[budget\] hours: .*allowed are minutes"),
         ("split = 3\n" + MODEL, r"\[split\]: found 3, but it should be a table"),
         ("[competition]\nmetric = 'auc'\n" + MODEL, r"metric: found 'auc'.*accuracy.*roc_auc"),
         (
@@ -81,9 +86,10 @@ BASE = "[split]\nfolds = 3\n[submit]\nnote = 'a'\n[models.linear]\n[models.logis
     [
         (("folds = 3", "folds = 3  # a comment"), set()),
         (("note = 'a'", "note = 'b'"), {"submit"}),
+        (("[split]", "[budget]\nminutes = 6\n[split]"), {"budget"}),
         (("folds = 3", "folds = 4"), {"split"}),
         (("[models.linear]", "[models.linear]\nl2 = 1.0"), {"tune-linear", "train-linear"}),
-        (("[models.linear]", "[models.linear]\ntrials = 7"), {"tune-linear"}),
+        (("[models.linear]", "[models.linear]\ntrials = 7"), {"tune-linear", "budget"}),
     ],
 )
 def test_an_edit_changes_the_snapshots_of_those_who_read_it(tmp_path, edit, snapshots):

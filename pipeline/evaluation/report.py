@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import figures, metrics, page
+from pipeline import budget, figures, metrics, page
 from pipeline.artifacts import Folder
 from pipeline.config import EvaluateStage
 from pipeline.evaluation import alarms, segments
@@ -107,7 +107,7 @@ def render(
         conclusion=evaluation.board.conclusion(),
         submission=submission_told(str(schema.get("competition") or ""), submitted),
         rule=stages["blend"].read_json("blend").get("rule"),
-        judged=_judged(evaluation.board, schema["target"]),
+        judged=_judged(evaluation.board, schema["target"]) + _cut_short(schema, stages),
         facts=facts(results, evaluation.board, stages["blend"].read_json("blend")),
         tables=_tables(settings, results, evaluation, stages),
         plots=plots,
@@ -135,6 +135,17 @@ def _judged(board: Leaderboard, target: str) -> str:
         f"error over rows. {second.label}{_unit(second, target)} likewise. To the best: "
         "the 95% interval of the difference to the best, row by row. Folds: mean and standard "
         "deviation over folds. Fit: seconds over all folds, one core."
+    )
+
+
+def _cut_short(schema: Mapping[str, Any], stages: Mapping[str, Folder]) -> str:
+    """What there was no time for; empty where there was."""
+    cut = stages["blend"].read_json("blend").get("cut_short")
+    if not cut:
+        return ""
+    return (
+        f" [budget] minutes cut short: {budget.told(cut)}. More minutes do more; the same minutes "
+        f"repeat this, unless data/build/{schema.get('competition')}/budget is deleted, the record."
     )
 
 

@@ -40,7 +40,7 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
 
 
 def build(settings: Settings, problem: Problem) -> FromScratch:
-    chosen = settings.model_dump(exclude={"trials", "seconds"})
+    chosen = settings.model_dump(exclude={"trials"})
     if problem.task == "regression":
         chosen.pop("steepness")
         return FromScratch(GaussianProcessRegressor(**chosen), problem)

@@ -65,7 +65,7 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
 
 
 def build(settings: Settings, problem: Problem) -> FromScratch:
-    chosen = settings.model_dump(exclude={"trials", "seconds"})
+    chosen = settings.model_dump(exclude={"trials"})
     if problem.task == "regression":
         chosen.pop("label_smoothing")
         return Restrained(NeuralNetworkRegressor(**chosen), problem)

@@ -53,7 +53,7 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
 
 
 def build(settings: Settings, problem: Problem) -> FromScratch:
-    chosen = settings.model_dump(exclude={"trials", "seconds"})
+    chosen = settings.model_dump(exclude={"trials"})
     chosen["sequence"] = steps(settings.sequence, problem.columns)
     if problem.task == "regression":
         chosen.pop("label_smoothing")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import blending, metrics
+from pipeline import blending, budget, metrics
 from pipeline.artifacts import Folder
 from pipeline.config import BlendStage
 from pipeline.folds import folds_of
@@ -33,21 +33,28 @@ def run(
     progress: Progress,
 ) -> None:
     """Write oof (n, k), each row blended in a way and by weights that the other folds chose, test
-    (n_test, k), and the weights fitted on all rows."""
+    (n_test, k), and the weights fitted on all rows.
+
+    A model that [budget] minutes left out is not in it; one with fewer repeats is, by their mean.
+    """
     schema = load.read_json("schema")
     metric = metrics.get_metric(settings.metric, schema["task"])
-    y, names = load.read_array("y"), settings.models
-    repeats = np.stack([train.folder(name).read_array("oof") for name in names])
-    predictions = repeats.mean(axis=1)
+    work = {name: train.folder(name).read_json("work") for name in settings.models}
+    names = budget.trained(work)
+    settings = settings.model_copy(update={"models": names})
+    y = load.read_array("y")
+    oofs = [train.folder(name).read_array("oof") for name in names]
+    predictions = np.stack([oof.mean(axis=0) for oof in oofs])
     numbers = split.read_array("folds-0")
     tried = METHODS if settings.method == "auto" else (settings.method,)
     fit = functools.partial(blending.fit_blends, settings=settings, metric=metric)
     judged = cross_fitted(tried, fit, y, predictions, numbers)
     method, contests = choose(metric, y, judged)
     blend = fit((method,), y=y, predictions=predictions)[method]
-    honest = nested(tried, fit, metric, y, repeats, numbers)
+    honest = nested(tried, fit, metric, y, oofs, numbers)
     candidates = {name: _score(metric, y, judged[name]) for name in tried}
     about: dict[str, Any] = {
+        "cut_short": budget.cut_short(work),
         "method": method,
         "metric": metric.name,
         "task": schema["task"],
@@ -63,6 +70,8 @@ def run(
     out.write_array("oof", honest.all)
     tests = {name: train.folder(name).read_array("test") for name in names}
     out.write_array("test", blend.combine(tests))
+    if about["cut_short"]:
+        progress.say(f"[budget] minutes cut short: {budget.told(about['cut_short'])}")
     progress.say(
         f"{metric.label} {expected['score']:.4f} ± {expected['standard_error']:.4f}, {method}: "
         + ", ".join(f"{name} {w:.2f}" for name, w in zip(names, blend.weights, strict=True))
@@ -88,10 +97,14 @@ def cross_fitted(
 @dataclass(frozen=True)
 class Nested:
     """Blends of rows that had no say in them: of the mean over repeats (n, k), and of each repeat
-    alone (repeats, n, k)."""
+    alone (repeats, n, k).
+
+    `most` is how many repeats the mean is over, at most: models may have more than all have.
+    """
 
     all: np.ndarray
     each: np.ndarray
+    most: int = 0
 
 
 def nested(
@@ -99,16 +112,18 @@ def nested(
     fit: Fit,
     metric: metrics.Metric,
     y: np.ndarray,
-    repeats: np.ndarray,
+    oofs: Sequence[np.ndarray],
     numbers: np.ndarray,
 ) -> Nested:
     """Each fold blended in a way that was chosen, and by weights that were fitted, without it.
 
-    `repeats` are out-of-fold predictions (m, repeats, n, k). The choice is made as `run` makes it,
-    among folds of the rows that are left.
+    `oofs` are each model's out-of-fold predictions (repeats, n, k). The choice is made as `run`
+    makes it, among folds of the rows that are left.
     """
-    predictions = repeats.mean(axis=1)
-    found = Nested(np.empty(predictions.shape[1:]), np.empty(repeats.shape[1:]))
+    predictions = np.stack([oof.mean(axis=0) for oof in oofs])
+    shared, most = (of([len(oof) for oof in oofs]) for of in (min, max))
+    repeats = np.stack([oof[:shared] for oof in oofs])
+    found = Nested(np.empty(predictions.shape[1:]), np.empty(repeats.shape[1:]), most)
     for fold in folds_of(0, numbers):
         rows, seen = fold.train, predictions[:, fold.train]
         method = methods[0]
@@ -131,9 +146,10 @@ def expectation(metric: metrics.Metric, y: np.ndarray, found: Nested, folds: int
 
     Averaging makes a score better as a + b / models does. In cross-validation a row has one
     prediction a repeat, in the submission one a fold and repeat, folds times as many. What the step
-    from one repeat to all of them brought tells what those bring, with two repeats or more.
+    from one repeat to all of them brought tells what those bring, with two repeats or more. Where
+    models differ in repeats, all are taken to have the most, which promises less.
     """
-    repeats = len(found.each)
+    repeats = max(found.most, len(found.each))
     plain = metrics.estimate(metric, y, found.all)
     told = {"cross_validated": plain.score, "averaging": 0.0}
     if repeats == 1:

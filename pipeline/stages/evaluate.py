@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline import figures, ledger, metrics
 from pipeline.artifacts import Folder
+from pipeline.budget import told
 from pipeline.config import EvaluateStage
 from pipeline.evaluation import (
     alarms,
@@ -44,6 +45,9 @@ def run(
 
     Two runs differ in the times that the report shows, and in nothing else.
     """
+    # those that [budget] minutes left out have nothing to judge
+    trained = tuple(blend.read_json("blend")["models"])
+    settings = settings.model_copy(update={"models": trained})
     results = read_results(settings, load, split, train, blend)
     predictor = Predictor(load=load, split=split, encode=encode, train=train, blend=blend)
     refits = learning_curve.Refits(load, encode, train, results.metric.name, settings.seed)
@@ -192,6 +196,7 @@ def summary(evaluation: Evaluation, blend: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **evaluation.board.to_json(),
         "blend": {key: blend[key] for key in ("method", "weights", "candidates")},
+        "cut_short": blend["cut_short"],
         "learning_curves": [curve.to_json() for curve in evaluation.curves],
         "importance": [
             {"column": item.column, "loss": item.loss.score, "error": item.loss.standard_error}
@@ -221,6 +226,8 @@ def show(
     data = "simulated rows" if results.schema["simulated"] else "rows"
     title = f"Out-of-fold scores on {len(results.y):,} {data}"
     caption = f"blend: {about['method']}; candidates: {candidates}"
+    if about["cut_short"]:
+        caption += f"\ncut short by [budget] minutes: {told(about['cut_short'])}"
     progress.show(leaderboard.table(board, seconds, title=title, caption=caption))
     for alarm in evaluation.alarms:
         progress.say(f"ALARM: {alarm.found}")

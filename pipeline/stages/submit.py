@@ -72,7 +72,7 @@ def file_name(
 
 
 def _about(settings: SubmitStage, digest: str, blended: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("metric", "score", "standard_error", "method", "weights")
+    kept = ("metric", "score", "standard_error", "method", "weights", "cut_short")
     return {"settings": digest, "note": settings.note, **{key: blended[key] for key in kept}}
 
 

@@ -1,17 +1,21 @@
 """Fit one model on every fold: out-of-fold and test predictions, and the fitted models."""
 
+import contextlib
 import functools
+import math
 import shutil
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pipeline import metrics, models
 from pipeline.artifacts import Folder, replace_folder
+from pipeline.budget import UNBOUNDED, Allowance
 from pipeline.config import TrainStage
 from pipeline.folds import Fold, read_folds, read_view
-from pipeline.parallel import workers
+from pipeline.parallel import OutOfTime, workers
 from pipeline.progress import Progress
 
 
@@ -25,27 +29,65 @@ def run(
     partial: Folder,
     out: Folder,
     progress: Progress,
-) -> None:
+    budget: Allowance = UNBOUNDED,
+) -> dict[str, Any] | None:
     """Write oof (repeats, n, k), test (n_test, k), a score a fold, times, and models/.
 
-    Finished folds are kept in `partial`: a run that is killed goes on with the ones it lacks.
+    Finished folds are kept in `partial`: a run that is killed goes on with the ones it lacks. A
+    repeat that the budget does not allow for is left out; without any, so is the model: its oof is
+    (0, n, k). Returns what was cut short.
     """
     schema = load.read_json("schema")
     metric = metrics.get_metric(settings.metric, schema["task"])
     folds = read_folds(split)
-    chosen = tune.read_json("best")["settings"]
+    best = tune.read_json("best")
+    chosen = best["settings"]
     fit = functools.partial(fit_fold, settings.name, chosen, metric.name, load, encode, partial)
-    missing = [fold for fold in folds if not partial.has(fold.name)]
-    with workers() as parallel_map, progress.task("fits", len(folds)) as task:
-        for _ in range(len(folds) - len(missing)):
-            task.advance()
-        for _ in parallel_map(fit, missing):
-            task.advance()
+    repeats = folds[-1].repeat + 1
+    done = _fit_all(fit, folds, partial, budget, progress)
     out.write_json("settings", chosen)
-    score = _gather(load.read_array("y"), folds, metric, partial, out)
+    fitted = [fold for fold in folds if fold.repeat < done]
+    outputs = len(schema["classes"] or [""])
+    score = _gather(load.read_array("y"), fitted, outputs, metric, partial, out)
     for fit_found in out.read_json("fits"):
         progress.detail("repeat {repeat}, fold {fold}: {score}".format(**fit_found))
-    progress.say(f"{metric.label} {score:.4f}, {len(folds)} fits  ({progress.seconds:.1f} s)")
+    trials = [best.get(key, 0) for key in ("trials", "asked")]
+    out.write_json("work", {"repeats": [done, repeats], "trials": trials})
+    is_cut = budget.finish(done, repeats)
+    cut = f", {done} of {repeats} repeats in {budget.told}" if is_cut else ""
+    if not done:
+        progress.say(f"left out: no repeat fits into {budget.told}")
+    else:
+        found = f"{metric.label} {score:.4f}, {len(fitted)} fits"
+        progress.say(f"{found}{cut}  ({progress.seconds:.1f} s)")
+    return {"repeats": [done, repeats]} if is_cut else None
+
+
+def _fit_all(
+    fit: Callable[[Fold], None],
+    folds: list[Fold],
+    partial: Folder,
+    budget: Allowance,
+    progress: Progress,
+) -> int:
+    """Repeat by repeat, as many as the budget allows for; returns how many are whole."""
+    whole, left = 0, budget.left if budget.is_bound else None
+    asked = [fold for fold in folds if budget.follow is None or fold.repeat < budget.follow]
+    missing = {fold.name: fold for fold in asked if not partial.has(fold.name)}
+    with workers(left=left) as parallel_map, progress.task("fits", len(asked)) as task:
+        # the next repeat is begun while the last folds of one are under way: no core waits
+        fits = parallel_map(fit, missing.values())
+        with contextlib.suppress(OutOfTime):
+            for fold in asked:
+                if fold.number == 0 and not budget.goes_on(whole):
+                    break
+                if fold.name in missing:
+                    next(fits)
+                task.advance()
+                if fold.number == folds[-1].number:
+                    whole += 1
+                budget.note(whole)
+    return whole
 
 
 def fit_fold(
@@ -79,12 +121,17 @@ def fit_fold(
 
 
 def _gather(
-    y: np.ndarray, folds: list[Fold], metric: metrics.Metric, partial: Folder, out: Folder
+    y: np.ndarray,
+    folds: list[Fold],
+    outputs: int,
+    metric: metrics.Metric,
+    partial: Folder,
+    out: Folder,
 ) -> float:
     """Put the folds' pieces together; the score of the predictions averaged over repeats."""
     pieces = [partial.folder(fold.name) for fold in folds]
-    outputs = pieces[0].read_array("valid").shape[1]
-    oof = np.full((folds[-1].repeat + 1, len(y), outputs), np.nan)
+    repeats = folds[-1].repeat + 1 if folds else 0
+    oof = np.full((repeats, len(y), outputs), np.nan)
     fits, seconds = [], {"fit_seconds": 0.0, "predict_seconds": 0.0}
     for fold, piece in zip(folds, pieces, strict=True):
         valid = piece.read_array("valid")
@@ -97,7 +144,9 @@ def _gather(
             seconds[f"{part}_seconds"] += spent
         shutil.copytree(piece.path / "models", out.path / "models", dirs_exist_ok=True)
     out.write_array("oof", oof)
-    out.write_array("test", np.mean([piece.read_array("test") for piece in pieces], axis=0))
     out.write_json("fits", fits)
     out.write_json("timing", seconds)
+    if not folds:
+        return math.nan
+    out.write_array("test", np.mean([piece.read_array("test") for piece in pieces], axis=0))
     return metric.score(y, oof.mean(axis=0))

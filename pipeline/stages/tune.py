@@ -9,13 +9,15 @@ import numpy as np
 
 from pipeline import metrics, models
 from pipeline.artifacts import Folder, digest_of
+from pipeline.budget import UNBOUNDED, Allowance
 from pipeline.config import TuneStage
 from pipeline.folds import Fold, read_folds, read_view
-from pipeline.parallel import Map, workers
+from pipeline.parallel import Map, OutOfTime, workers
 from pipeline.progress import Progress
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial
 
 
 def run(
@@ -28,29 +30,39 @@ def run(
     inputs_digest: str,
     out: Folder,
     progress: Progress,
-) -> None:
-    """Write the best settings; with no trials these are the TOML's.
+    budget: Allowance = UNBOUNDED,
+) -> dict[str, Any] | None:
+    """Write the best settings; with no trials these are the TOML's. Returns what was cut short.
 
     A label metric such as accuracy moves in steps of single rows, so the search minimises log loss
     instead.
     """
     if settings.trials == 0:
         progress.detail("no trials asked for: the settings of the TOML")
-        _write_best(settings, None, out)
-        return
+        _write_best(settings, [], None, out)
+        budget.finish(0, 0)
+        return None
     from pipeline import studies
 
     search = _Search(settings, load, split, encode)
     study = _open(search, journal, inputs_digest)
     studies.abandon_running(study)
-    _spend_budget(study, search, progress)
-    _write_best(settings, study, out)
-    trials = studies.finished(study)
-    found = "none beat the TOML" if study.best_trial.number == trials[0].number else "improved"
-    progress.say(
-        f"{search.metric.label} {study.best_value:.4f} (mean of folds) after {len(trials)} trials, "
-        f"{found}  ({progress.seconds:.1f} s)"
-    )
+    _spend_budget(study, search, budget, progress)
+    # of more trials, which another process may have added, the record's are the first
+    trials = studies.finished(study)[: budget.follow]
+    best = studies.best_of(study, trials)
+    _write_best(settings, trials, best, out)
+    is_cut = budget.finish(len(trials), settings.trials)
+    if best is None:
+        told = f"no trial fits into {budget.told}: the settings of the TOML"
+    else:
+        cut = f" of {settings.trials}" if is_cut else ""
+        where = f" in {budget.told}" if is_cut else ""
+        found = "none beat the TOML" if best.number == trials[0].number else "improved"
+        told = f"{search.metric.label} {best.value:.4f} (mean of folds)"
+        told = f"{told} after {len(trials)}{cut} trials{where}, {found}"
+    progress.say(f"{told}  ({progress.seconds:.1f} s)")
+    return {"trials": [len(trials), settings.trials]} if is_cut else None
 
 
 def join(
@@ -67,7 +79,8 @@ def join(
     search = _Search(settings, load, split, encode)
     added = 0
     if settings.trials:
-        added = _spend_budget(_open(search, journal, inputs_digest), search, progress)
+        study = _open(search, journal, inputs_digest)
+        added = _spend_budget(study, search, UNBOUNDED, progress)
     progress.say(f"added {added} trials to a budget of {settings.trials}")
 
 
@@ -121,7 +134,7 @@ def _open(search: _Search, journal: Path, inputs_digest: str) -> "optuna.Study":
     from pipeline import studies
 
     settings = search.settings
-    identity = settings.model_dump(mode="json", exclude={"trials", "seconds"})
+    identity = settings.model_dump(mode="json", exclude={"trials"})
     name = f"{settings.name} {digest_of([identity, inputs_digest])[:8]}"
     return studies.open_study(
         journal,
@@ -132,52 +145,55 @@ def _open(search: _Search, journal: Path, inputs_digest: str) -> "optuna.Study":
     )
 
 
-def _spend_budget(study: "optuna.Study", search: _Search, progress: Progress) -> int:
-    """Trials until their number or the seconds are used up, those of earlier runs counted in.
+def _spend_budget(
+    study: "optuna.Study", search: _Search, budget: Allowance, progress: Progress
+) -> int:
+    """Trials until their number, those of earlier runs counted in, or the budget is used up.
 
     Returns how many this process added.
     """
     from pipeline import studies
 
     settings, label, added = search.settings, search.metric.label, 0
-    with workers() as parallel_map, progress.task("trials", settings.trials) as task:
-        for _ in studies.finished(study):
+    left = budget.left if budget.is_bound else None
+    with workers(left=left) as parallel_map, progress.task("trials", settings.trials) as task:
+        done = len(studies.finished(study))
+        for _ in range(done):
             task.advance()
-        while not _is_spent(study, settings):
+        while done < settings.trials and budget.goes_on(done):
             trial, chosen = studies.next_trial(
                 study, settings, settings.model, search.model.suggest
             )
             scores = search.scores({**settings.model, **chosen}, parallel_map)
-            value = studies.evaluate_trial(study, trial, scores)
+            try:
+                value = studies.evaluate_trial(study, trial, scores)
+            except OutOfTime:
+                studies.abandon(study, trial)
+                break
             added += 1
+            done = len(studies.finished(study))
+            budget.note(done)
             task.advance(f"best {label} {study.best_value:.4f}")
             progress.detail(f"trial {trial.number}: {label} {value:.4f}  {chosen}")
     return added
 
 
-def _is_spent(study: "optuna.Study", settings: TuneStage) -> bool:
-    from pipeline import studies
-
-    out_of_time = settings.seconds and studies.seconds_used(study) >= settings.seconds
-    return len(studies.finished(study)) >= settings.trials or bool(out_of_time)
-
-
-def _write_best(settings: TuneStage, study: "optuna.Study | None", out: Folder) -> None:
-    trials = []
-    if study:
-        from pipeline import studies
-
-        trials = studies.finished(study)
-    best = {**settings.model, **(study.best_params if study else {})}
+def _write_best(
+    settings: TuneStage,
+    trials: "Sequence[FrozenTrial]",
+    found: "FrozenTrial | None",
+    out: Folder,
+) -> None:
+    best = {**settings.model, **(found.params if found else {})}
     pruned = sum(trial.state.name == "PRUNED" for trial in trials)
     out.write_json(
         "best",
         {
             "settings": best,
-            "value": study.best_value if study else None,
+            "value": found.value if found else None,
             "trials": len(trials),
             "pruned": pruned,
-            "budget": {"trials": settings.trials, "seconds": settings.seconds},
+            "asked": settings.trials,
             "cut_short": len(trials) < settings.trials,
         },
     )

@@ -8,16 +8,21 @@ from pipeline.artifacts import Folder
 from pipeline.folds import folds_of
 
 
-def write_encoded(root: Path, y: np.ndarray, X: np.ndarray, folds: int = 3) -> dict[str, Folder]:
+def write_encoded(
+    root: Path, y: np.ndarray, X: np.ndarray, folds: int = 3, repeats: int = 1
+) -> dict[str, Folder]:
     """y (n,) class codes 0 and 1, X (n, d); the last 20 rows stand in for the test rows."""
     load, split, encode = (Folder(root / name) for name in ("load", "split", "encode"))
     load.write_json("schema", {"task": "binary", "classes": ["no", "yes"]})
     load.write_array("y", y)
-    numbers = (np.arange(len(y)) % folds).astype(np.int16)
-    split.write_array("folds-0", numbers)
-    split.write_json("split", {"repeats": 1, "folds": folds, "scheme": "stratified"})
+    split.write_json("split", {"repeats": repeats, "folds": folds, "scheme": "stratified"})
     columns = {"columns": [f"x{i}" for i in range(X.shape[1])]}
-    for fold in folds_of(0, numbers):
+    every = []
+    for repeat in range(repeats):
+        numbers = (np.arange(len(y)) // folds**repeat % folds).astype(np.int16)
+        split.write_array(f"folds-{repeat}", numbers)
+        every += folds_of(repeat, numbers)
+    for fold in every:
         folder = encode.folder(fold.name)
         folder.write_json("columns", {"tree": {**columns, "categorical": []}, "dense": columns})
         for view in ("tree", "dense"):

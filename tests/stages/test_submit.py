@@ -15,7 +15,7 @@ from pipeline.stages.submit import run
 from tests.test_submission import BINARY, TWO, competition
 
 BLEND = {"method": "greedy", "weights": {"linear": 1.0}, "score": 0.94321, "metric": "accuracy",
-         "standard_error": 0.0042}  # fmt: skip
+         "standard_error": 0.0042, "cut_short": {"linear": {"repeats": [1, 3]}}}  # fmt: skip
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 
 from pipeline import models
 from pipeline.artifacts import Folder
+from pipeline.budget import UNBOUNDED, Allowance, Attempt
 from pipeline.config import TrainStage
 from pipeline.folds import read_folds
 from pipeline.progress import Progress
@@ -12,8 +13,8 @@ from pipeline.stages import train
 from tests.stages.encoded import problem, write_encoded
 
 
-def run(root, y, X, partial=None):
-    folders = write_encoded(root, y, X)
+def run(root, y, X, partial=None, repeats=1, budget=UNBOUNDED):
+    folders = write_encoded(root, y, X, repeats=repeats)
     tune = Folder(root / "tune")
     tune.write_json("best", {"settings": {"l2": 0.01, "seed": 0}})
     out = Folder(root / "train")
@@ -24,6 +25,7 @@ def run(root, y, X, partial=None):
         partial=partial or Folder(root / "partial"),
         out=out,
         progress=Progress(live=False),
+        budget=budget,
     )
     return out, folders
 
@@ -72,6 +74,51 @@ def test_finished_folds_of_an_interrupted_run_are_used(tmp_path, monkeypatch):
     resumed, _ = run(tmp_path / "stopped", y, X, partial)
     assert fitted == ["r0-f0", "r0-f1", "r0-f2", "r0-f2"]
     assert resumed.read_array("oof").tobytes() == whole.read_array("oof").tobytes()
+
+
+def timed(share, seconds_a_fold, at_least=0):
+    """An allowance whose clock moves on by as much with every fold."""
+    now = [0.0]
+    attempt = Attempt("key", "data", "budget", share, first=share)
+    bound = Allowance(1.0, attempt, at_least=at_least, clock=lambda: now[0])
+    note = bound.note
+
+    def noting(done):
+        now[0] += seconds_a_fold
+        note(done)
+
+    bound.note = noting
+    return bound
+
+
+def files(folder):
+    return {
+        str(path.relative_to(folder.path)): path.read_bytes()
+        for path in sorted(folder.path.rglob("*"))
+        if path.is_file() and path.name != "timing.json"
+    }
+
+
+@pytest.mark.parametrize(
+    ("share", "done"), [(1.0, 0), (3.4, 1), (6.1, 1), (6.5, 2), (9.5, 3), (99.0, 3)]
+)
+def test_as_many_repeats_are_made_as_there_is_time_for(tmp_path, share, done):
+    y, X = problem()
+    out, _ = run(tmp_path / "cut", y, X, repeats=3, budget=timed(share, 1.0))
+    assert out.read_json("work")["repeats"] == [done, 3]
+    assert len(out.read_array("oof")) == done
+    follow = Allowance(1.0, follow=done)
+    again, _ = run(tmp_path / "again", y, X, repeats=3, budget=follow)
+    assert files(again) == files(out)
+    whole, _ = run(tmp_path / "whole", y, X, repeats=3)
+    assert whole.read_array("oof")[:done].tobytes() == out.read_array("oof").tobytes()
+
+
+def test_the_first_model_makes_its_first_repeat_in_any_case(tmp_path):
+    y, X = problem()
+    out, _ = run(tmp_path, y, X, repeats=3, budget=timed(0.0, 1.0, at_least=1))
+    assert out.read_json("work")["repeats"] == [1, 3]
+    assert out.read_array("oof").shape == (1, len(y), 2)
 
 
 def test_labels_that_mean_nothing_score_chance(tmp_path):

@@ -1,8 +1,9 @@
-"""The search: reproducible, resumable, bounded by trials and by seconds, shared by processes."""
+"""The search: reproducible, resumable, bounded by trials and by time, shared by processes."""
 
 import multiprocessing
 import subprocess
 import sys
+import time
 
 import numpy as np
 import optuna
@@ -10,6 +11,7 @@ import pytest
 
 from pipeline import studies
 from pipeline.artifacts import Folder
+from pipeline.budget import UNBOUNDED, Allowance, Attempt
 from pipeline.config import TuneStage
 from pipeline.folds import folds_of
 from pipeline.metrics import METRICS
@@ -20,8 +22,8 @@ from tests.stages.encoded import problem, write_encoded
 
 
 def settings(trials=8, **changes):
-    model = logistic.Settings().model_dump(mode="json", exclude={"trials", "seconds"})
-    budget = {"trials": trials, "startup_trials": 3, "seconds": None, **changes}
+    model = logistic.Settings().model_dump(mode="json", exclude={"trials"})
+    budget = {"trials": trials, "startup_trials": 3, **changes}
     return TuneStage(name="logistic", model=model, **budget)
 
 
@@ -30,7 +32,7 @@ def folders(tmp_path):
     return write_encoded(tmp_path, *problem())
 
 
-def run(folders, journal, chosen, out):
+def run(folders, journal, chosen, out, budget=UNBOUNDED):
     tune.run(
         chosen,
         **folders,
@@ -38,6 +40,7 @@ def run(folders, journal, chosen, out):
         inputs_digest="digest",
         out=Folder(out),
         progress=Progress(live=False),
+        budget=budget,
     )
     return Folder(out).read_json("best")
 
@@ -92,10 +95,57 @@ def test_what_a_kill_leaves_behind_changes_nothing(folders, tmp_path):
     assert "RUNNING" not in states
 
 
-def test_seconds_cut_a_search_short_and_the_record_says_so(folders, tmp_path):
-    best = run(folders, tmp_path / "j.log", settings(500, seconds=0.2), tmp_path / "out")
+def test_a_search_that_was_cut_short_is_repeated_to_the_byte(folders, tmp_path, capsys):
+    bound = clocked(share=100.0, seconds_a_trial=9.0)
+    best = run(folders, tmp_path / "j.log", settings(500), tmp_path / "cut", bound)
     assert best["cut_short"]
-    assert 1 <= best["trials"] < 500
+    assert best["trials"] == 11
+    assert "11 of 500 trials in its share of [budget] minutes = 2" in capsys.readouterr().out
+    again = Allowance(2.0, follow=11)
+    run(folders, tmp_path / "other.log", settings(500), tmp_path / "again", again)
+    whole = run(folders, tmp_path / "j.log", settings(14), tmp_path / "whole")
+    assert whole["trials"] == 14
+    run(folders, tmp_path / "j.log", settings(500), tmp_path / "more", again)
+    for file in ("best.json", "trials.json"):
+        cut, *others = ((tmp_path / n / file).read_bytes() for n in ("cut", "again", "more"))
+        assert others == [cut, cut]
+
+
+def test_without_time_for_a_trial_the_settings_of_the_toml_stand(folders, tmp_path, capsys):
+    bound = clocked(share=0.0, seconds_a_trial=1.0)
+    best = run(folders, tmp_path / "j.log", settings(), tmp_path / "out", bound)
+    assert (best["trials"], best["settings"]) == (0, settings().model)
+    assert "no trial fits" in capsys.readouterr().out
+
+
+def test_a_trial_under_way_when_the_time_is_up_is_given_up(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(tune, "fold_score", sleepy)
+    bound = Allowance(
+        1.0, Attempt("key", "data", "budget", share=2.0, first=0.0), started=time.perf_counter()
+    )
+    began = time.monotonic()
+    best = run(folders, tmp_path / "j.log", settings(), tmp_path / "out", bound)
+    assert best["trials"] == 0
+    assert time.monotonic() - began < 5
+    assert [trial.state.name for trial in only_study(tmp_path / "j.log").trials] == ["FAIL"]
+
+
+def sleepy(*_):
+    time.sleep(60)
+
+
+def clocked(share, seconds_a_trial):
+    """An allowance whose clock moves on by as much with every trial."""
+    now = [0.0]
+    bound = Allowance(2.0, Attempt("key", "data", "budget", share, first=0.0), clock=lambda: now[0])
+    note = bound.note
+
+    def noting(done):
+        now[0] += seconds_a_trial
+        note(done)
+
+    bound.note = noting
+    return bound
 
 
 def test_no_trials_keep_the_settings_of_the_toml(folders, tmp_path):
