@@ -100,7 +100,7 @@ def files(folder):
 
 
 @pytest.mark.parametrize(
-    ("share", "done"), [(1.0, 0), (3.4, 1), (6.1, 1), (6.5, 2), (9.5, 3), (99.0, 3)]
+    ("share", "done"), [(0.2, 0), (3.4, 1), (5.5, 1), (6.5, 2), (9.5, 3), (99.0, 3)]
 )
 def test_as_many_repeats_are_made_as_there_is_time_for(tmp_path, share, done):
     y, X = problem()
