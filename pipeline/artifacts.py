@@ -94,6 +94,10 @@ class Folder:
         with self._writing(filename) as path:
             path.write_bytes(content)
 
+    def read_bytes(self, filename: str) -> bytes:
+        with self._reading(filename) as path:
+            return path.read_bytes()
+
     @contextlib.contextmanager
     def _writing(self, filename: str) -> Iterator[Path]:
         """Hand out the path to write to."""

@@ -1,5 +1,8 @@
 """Every model there is: it learns, it is deterministic, and saved it predicts the same bytes."""
 
+import sys
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -11,16 +14,30 @@ from pipeline.metrics import METRICS
 from pipeline.models import Problem
 
 SMALL: dict[str, dict[str, object]] = {
+    "catboost": {"iterations": 100, "n_models": 2},
+    "extra_trees": {"n_trees": 60},
     "kernel": {"steps": 15},
-    "lightgbm": {"max_rounds": 60, "learning_rate": 0.1},
+    "lightgbm": {"max_rounds": 60, "n_models": 2},
     "neural_net": {"epochs": 30, "n_networks": 2, "hidden": [16], "dropout": 0.0},
     "rnn": {"epochs": 15, "n_networks": 2, "hidden": [16], "state_width": 8},
 }
+CLASSES_ONLY = ("logistic",)
+EXTRAS = ("catboost",)
+
+
+def named(*parameters):
+    """A case of the model that is named first; skipped where its package is not installed."""
+    name = parameters[0]
+    away = name in EXTRAS and find_spec(name) is None
+    mark = pytest.mark.skipif(away, reason=f"the optional {name} is not installed")
+    return pytest.param(*parameters, marks=mark)
+
+
 CASES = [
-    (name, task)
+    named(name, task)
     for name in model_names()
     for task in ("binary", "multiclass", "regression")
-    if (name, task) != ("logistic", "regression")
+    if task != "regression" or name not in CLASSES_ONLY
 ]
 
 
@@ -68,7 +85,9 @@ def test_the_same_rows_give_the_same_bytes(name, task):
     assert one.tobytes() == other.tobytes()
 
 
-@pytest.mark.parametrize("name", [name for name in model_names() if name != "logistic"])
+@pytest.mark.parametrize(
+    "name", [named(name) for name in model_names() if name not in CLASSES_ONLY]
+)
 def test_regression_does_not_depend_on_the_unit_of_the_target(name):
     X, y = sample("regression")
     metres = build(name, "regression").fit(X, y).predict(X)
@@ -101,9 +120,17 @@ def test_a_class_that_no_fitted_row_has_gets_probability_zero():
     assert (model.predict(X)[:, 1] == 0).all()
 
 
-def test_logistic_regression_refuses_a_value_to_predict():
-    with pytest.raises(SettingsError, match=r"\[models.logistic\].*needs classes"):
-        build("logistic", "regression")
+@pytest.mark.parametrize("name", CLASSES_ONLY)
+def test_a_model_of_classes_refuses_a_value_to_predict(name):
+    with pytest.raises(SettingsError, match=rf"\[models.{name}\].*needs classes"):
+        build(name, "regression")
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_an_extra_that_is_not_installed_says_how_to_install_it(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SettingsError, match=rf"\[models.{name}\].*not installed.*pip install"):
+        build(name, "binary")
 
 
 def test_early_stopping_rows_are_spread_over_the_classes():
