@@ -16,12 +16,13 @@ from pipeline.models import Problem
 SMALL: dict[str, dict[str, object]] = {
     "catboost": {"iterations": 100, "n_models": 2},
     "extra_trees": {"n_trees": 60},
+    "interactions": {"pairs": 5, "triples": 5},
     "kernel": {"steps": 15},
     "lightgbm": {"max_rounds": 60, "n_models": 2},
     "neural_net": {"epochs": 30, "n_networks": 2, "hidden": [16], "dropout": 0.0},
     "rnn": {"epochs": 15, "n_networks": 2, "hidden": [16], "state_width": 8},
 }
-CLASSES_ONLY = ("logistic",)
+CLASSES_ONLY = ("interactions", "logistic")
 EXTRAS = ("catboost",)
 
 
