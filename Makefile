@@ -66,8 +66,8 @@ BUDGET := $(call code,budget)
 PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
 EXPLORE := $(wildcard pipeline/exploration/*.py) $(call code,models/__init__ models/lightgbm wording)
 EVALUATE := $(wildcard pipeline/evaluation/*.py) $(call code,ledger predictor archives reading schema \
-  contract wording models/lightgbm) $(call code,$(addprefix exploration/,association drift \
-  duplicates))
+  contract wording models/lightgbm) $(call code,$(addprefix exploration/,association captions charts drift \
+  duplicates profile))
 
 # $(call stage,name,stages that it reads,code that it imports)
 define stage
@@ -85,7 +85,7 @@ $(eval $(call stage,explore,$(call done,load),$(EXPLORE) $(PAGES)))
 $(eval $(call stage,split,$(call done,load),$(call code,folds)))
 $(eval $(call stage,encode,$(call done,load split),$(ENCODING) $(FEATURES)))
 $(eval $(call stage,blend,$(call done,load split) $(TRAINED),$(BLENDING) $(call code,folds)))
-$(eval $(call stage,evaluate,$(call done,load split encode blend) $(TUNED) $(TRAINED) $(SNAPSHOTS)/scores.json,\
+$(eval $(call stage,evaluate,$(call done,load explore split encode blend) $(TUNED) $(TRAINED) $(SNAPSHOTS)/scores.json,\
   $(EVALUATE) $(ENCODING) $(FEATURES) $(LEARNERS) $(BLENDING) $(PAGES)))
 $(eval $(call stage,submit,$(call done,load blend),$(call code,ledger submission wording)))
 

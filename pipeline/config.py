@@ -149,6 +149,8 @@ class Evaluate(Settings):
     )
     importance_rows: int = Field(2000, ge=0, description="rows for permutation importance; 0: none")
     importance_repeats: int = Field(3, ge=1)
+    dependence_rows: int = Field(300, ge=0, description="rows for partial dependence; 0: none")
+    dependence_columns: int = Field(6, ge=0, description="of the most important; 0: none")
     seed: int = Field(0, ge=0)
 
 

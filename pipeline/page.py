@@ -24,12 +24,25 @@ Tone = Literal["", "good", "warn", "bad", "muted"]
 
 
 @dataclass(frozen=True)
+class Strip:
+    """A small plot inside a cell: dots, and a middle with its interval, as places from 0 to 1 on a
+    scale that all strips of the table share. `told` says the same in words."""
+
+    dots: tuple[float, ...]
+    middle: float
+    low: float
+    high: float
+    told: str
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One cell of a table: what it shows, what it sorts by, and how it is meant."""
+    """One cell of a table: what it shows, what it sorts by, how it is meant, and its small plot."""
 
     text: str
     value: float | str | None = None
     tone: Tone = ""
+    strip: Strip | None = None
 
     @property
     def is_number(self) -> bool:

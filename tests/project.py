@@ -48,6 +48,8 @@ patience = 5
 learning_curve = [0.5, 1.0]
 importance_rows = 60
 importance_repeats = 1
+dependence_rows = 30
+dependence_columns = 2
 
 [presets.quick.split]
 repeats = 1

@@ -23,6 +23,8 @@ title = "{title}"
 {competition}
 [load.columns]
 "size" = {{ kind = "integer", min = 0, max = 5 }}
+[explore]
+permutations = 9
 [split]
 folds = 3
 repeats = 2
@@ -35,6 +37,7 @@ method = "{method}"
 learning_curve = [0.5, 1.0]
 importance_rows = 60
 importance_repeats = 2
+dependence_rows = 30
 """
 
 

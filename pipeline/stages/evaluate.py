@@ -1,6 +1,6 @@
 """Judge every model and the blend on rows that they never saw, and tell it on one page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,16 @@ from pipeline.budget import told
 from pipeline.config import EvaluateStage
 from pipeline.evaluation import (
     alarms,
+    coefficients,
+    dependence,
     diagnostics,
     importance,
     leaderboard,
     learning_curve,
     report,
     segments,
+    shift,
+    tuning,
 )
 from pipeline.evaluation.leaderboard import BLEND, Leaderboard
 from pipeline.evaluation.report import Evaluation, Results
@@ -32,6 +36,7 @@ def run(
     settings: EvaluateStage,
     *,
     load: Folder,
+    explore: Folder,
     split: Folder,
     encode: Folder,
     tune: Folder,
@@ -51,17 +56,17 @@ def run(
     results = read_results(settings, load, split, train, blend)
     predictor = Predictor(load=load, split=split, encode=encode, train=train, blend=blend)
     refits = learning_curve.Refits(load, encode, train, results.metric.name, settings.seed)
-    evaluation = compute(settings, results, predictor, refits, progress)
-    submitted = ledger.read(submissions.path / ledger.FILENAME)
-    stages = {"load": load, "split": split, "encode": encode, "blend": blend}
+    stages = {"load": load, "explore": explore, "split": split, "encode": encode, "blend": blend}
     for name in settings.models:
         stages |= {f"tune {name}": tune.folder(name), f"train {name}": train.folder(name)}
+    evaluation = compute(settings, results, predictor, refits, stages, progress)
+    submitted = ledger.read(submissions.path / ledger.FILENAME)
     plots = draw(results, evaluation, comparable(submitted, results.metric))
     for plot in plots.values():
         out.folder("figures").write_bytes(f"{plot.name}.png", plot.png)
     out.write_json("leaderboard", summary(evaluation, blend.read_json("blend")))
-    latest = submitted[-1]["file"] if submitted else None
-    page = report.render(settings, results, evaluation, plots, stages, latest)
+    files = [str(entry["file"]) for entry in submitted]
+    page = report.render(settings, results, evaluation, plots, stages, files)
     out.write_text("report.html", page)
     show(settings, results, evaluation, stages, progress)
 
@@ -96,10 +101,11 @@ def compute(
     results: Results,
     predictor: Predictor,
     refits: learning_curve.Refits,
+    stages: Mapping[str, Folder],
     progress: Progress,
 ) -> Evaluation:
     """Everything that the page tells, over the cores."""
-    with workers() as parallel_map, progress.task("report", 3) as task:
+    with workers() as parallel_map, progress.task("report", 4) as task:
         board = rank(settings, results, parallel_map)
         task.advance("leaderboard")
         curves = learning_curve.learning_curves(
@@ -108,10 +114,22 @@ def compute(
         task.advance("learning curves")
         importances = importances_of(settings, results, predictor, parallel_map)
         task.advance("importance")
+        dependences = dependences_of(settings, results, predictor, importances, parallel_map)
+        task.advance("partial dependence")
     frame = predictor.load.read_table("train", predictor.columns)
-    groups = segments.find_segments(frame, results.schema["columns"], results.errors())
-    raised = alarms.find_alarms(evidence(results, predictor.load), board, curves)
-    return Evaluation(board, curves, importances, groups, raised)
+    searches = searches_of(settings, results, stages)
+    return Evaluation(
+        board,
+        curves,
+        importances,
+        segments.find_segments(frame, results.schema["columns"], results.errors()),
+        alarms.find_alarms(evidence(results, predictor.load), board, curves),
+        dependences,
+        odds_of(settings, results, stages),
+        shift.read_shift(stages["explore"]),
+        searches,
+        {search.model: tuning.influences(search, settings.seed) for search in searches},
+    )
 
 
 def rank(settings: EvaluateStage, results: Results, parallel_map: Map) -> Leaderboard:
@@ -154,6 +172,50 @@ def importances_of(
     return importance.permutation_importance(predictor, results.folds, shuffles, parallel_map)
 
 
+def dependences_of(
+    settings: EvaluateStage,
+    results: Results,
+    predictor: Predictor,
+    importances: Sequence[importance.Importance],
+    parallel_map: Map,
+) -> list[dependence.Dependence]:
+    """Of the most important columns; none where the settings ask for no rows or no columns."""
+    columns = [item.column for item in importances[: settings.dependence_columns]]
+    if not settings.dependence_rows:
+        return []
+    return dependence.partial_dependence(
+        predictor,
+        results.folds,
+        columns,
+        rows=settings.dependence_rows,
+        seed=settings.seed,
+        parallel_map=parallel_map,
+    )
+
+
+def odds_of(
+    settings: EvaluateStage, results: Results, stages: Mapping[str, Folder]
+) -> list[coefficients.Odds]:
+    """Of logistic regression, where it is among the models and there are classes."""
+    if coefficients.MODEL not in settings.models or results.task == "regression":
+        return []
+    model = stages[f"train {coefficients.MODEL}"]
+    return coefficients.logistic_odds(stages["load"], stages["encode"], model, results.folds)
+
+
+def searches_of(
+    settings: EvaluateStage, results: Results, stages: Mapping[str, Folder]
+) -> list[tuning.Search]:
+    """Of the models that were tuned."""
+    found = []
+    for name in settings.models:
+        best, trials = (stages[f"tune {name}"].read_json(part) for part in ("best", "trials"))
+        search = tuning.read_search(name, best, trials, results.metric)
+        if search is not None:
+            found.append(search)
+    return found
+
+
 # -- what is written and shown ---------------------------------------------------------------------
 
 
@@ -161,18 +223,34 @@ def draw(
     results: Results, evaluation: Evaluation, entries: Sequence[dict[str, Any]]
 ) -> dict[str, figures.Plot]:
     """All figures by name; `entries` are submissions with a leaderboard score."""
-    colours = figures.colours(results.predictions)
+    colours, schema = figures.colours(results.predictions), results.schema
     drafts = [leaderboard.fold_plot(evaluation.board, colours), *draw_errors(results)]
-    drafts.append(learning_curve.curve_plot(evaluation.curves, results.metric, colours))
     if evaluation.importances:
-        columns = len(results.schema["columns"])
+        columns = len(schema["columns"])
         found = evaluation.importances
         drafts.append(importance.importance_plot(found, results.metric, columns))
+    parts = evaluation.dependences
+    drafts += dependence.dependence_plots(parts, results.classes, schema["target"])
+    drafts.append(learning_curve.curve_plot(evaluation.curves, results.metric, colours))
+    drafts += shift.shift_plots(evaluation.shift)
     if entries:
         drafts.append(diagnostics.submissions_plot(entries, results.metric))
-    simulated = results.schema["simulated"]
+    drafts += draw_searches(evaluation)
     with figures.style():
-        return {draft.name: draft.finish(simulated=simulated) for draft in drafts}
+        return {draft.name: draft.finish(simulated=schema["simulated"]) for draft in drafts}
+
+
+def draw_searches(evaluation: Evaluation) -> Iterator[figures.Draft]:
+    """The trials of every tuned model and, if they are many, which settings mattered."""
+    board = evaluation.board
+    for search in evaluation.searches:
+        (entry,) = [entry for entry in board.entries if entry.name == search.model]
+        scores = {board.metric.name: entry.estimate, board.second.name: entry.second}
+        known = scores.get(search.metric.name)
+        yield tuning.history_plot(search, known.standard_error if known else None)
+        found = evaluation.influences[search.model]
+        if found:
+            yield tuning.influence_plot(search, found)
 
 
 def draw_errors(results: Results) -> list[figures.Draft]:
@@ -201,6 +279,12 @@ def summary(evaluation: Evaluation, blend: Mapping[str, Any]) -> dict[str, Any]:
         "importance": [
             {"column": item.column, "loss": item.loss.score, "error": item.loss.standard_error}
             for item in evaluation.importances
+        ],
+        "dependence": [item.to_json() for item in evaluation.dependences],
+        "odds": [odds.to_json() for odds in evaluation.odds],
+        "tuning": [
+            {"model": model, "settings": [vars(item) for item in found]}
+            for model, found in evaluation.influences.items()
         ],
         "segments": [segment.to_json() for segment in evaluation.segments],
         "alarms": [alarm.to_json() for alarm in evaluation.alarms],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import figures, ledger
-from pipeline.evaluation import diagnostics, leaderboard, learning_curve, report
+from pipeline.evaluation import diagnostics, leaderboard, learning_curve, tables, tuning
 from pipeline.evaluation.learning_curve import Curve
 from pipeline.folds import folds_of
 from pipeline.metrics import METRICS, Estimate
@@ -28,8 +28,14 @@ binary = pytest.mark.parametrize("run", ["binary"], indirect=True, scope="module
 def run(request, tmp_path_factory):
     rows = survey(request.param).rename(columns={"weight": HOSTILE})
     root = tmp_path_factory.mktemp(request.param)
-    workspace = finished(root, rows, title=HOSTILE.replace('"', "'"), metric=TASKS[request.param])
-    run_stage(workspace, "evaluate", None, Progress(live=False))
+    return evaluated(root, rows, title=HOSTILE.replace('"', "'"), metric=TASKS[request.param])
+
+
+def evaluated(root, rows, **options):
+    """A workspace in which every stage up to evaluate has run."""
+    workspace = finished(root, rows, **options)
+    for stage in ("explore", "evaluate"):
+        run_stage(workspace, stage, None, Progress(live=False))
     return workspace
 
 
@@ -83,9 +89,7 @@ def test_a_leak_is_told_on_the_page_in_the_json_and_on_the_terminal(tmp_path, ca
     rows = survey("binary")
     answer, rng = (rows["answer"] == "yes").to_numpy(), np.random.default_rng(0)
     rows[HOSTILE] = np.where(rng.random(len(rows)) < 0.02, ~answer, answer).astype(int)
-    workspace = finished(tmp_path, rows, metric="accuracy")
-    capsys.readouterr()
-    run_stage(workspace, "evaluate", None, Progress(live=False))
+    workspace = evaluated(tmp_path, rows, metric="accuracy")
     folder = workspace.stage("evaluate")
     page, printed = folder.read_text("report.html"), capsys.readouterr().out
     (alarm,) = folder.read_json("leaderboard")["alarms"]
@@ -93,10 +97,10 @@ def test_a_leak_is_told_on_the_page_in_the_json_and_on_the_terminal(tmp_path, ca
     assert HOSTILE in alarm["found"]
     assert f"ALARM: {alarm['found']}" in printed.splitlines()
     assert "<script>alert" not in page
-    assert (
-        page.index('id="leaderboard"') < page.index('id="alarm-column"') < page.index('id="blend"')
-    )
-    assert "[load] drop" in page[page.index('id="alarm-column"') : page.index('id="blend"')]
+    first, own = page.index("1 alarm:"), page.index('id="alarm-column"')
+    assert page.index('id="run"') < first < page.index('id="leaderboard"')
+    assert page.index('id="alarms"') < own < page.index('id="tuning"')
+    assert "[load] drop" in page[own : page.index('id="tuning"')]
 
 
 def test_what_was_looked_for_is_told_where_there_is_no_alarm(run):
@@ -104,6 +108,62 @@ def test_what_was_looked_for_is_told_where_there_is_no_alarm(run):
     page = run.stage("evaluate").read_text("report.html")
     assert raised == []
     assert "No alarm: a column that alone predicts the target" in page
+
+
+def test_the_sections_stand_in_the_order_of_a_readers_questions(run):
+    page = run.stage("evaluate").read_text("report.html")
+    found = re.findall(r'<h2 id="([a-z]+)"', page)
+    asked = "run leaderboard blend errors columns rows drift alarms tuning provenance"
+    assert found == asked.split()
+    linked = re.findall(r'<li><a href="#([a-z]+)"', page)
+    assert linked == found
+
+
+def test_the_first_section_names_the_data_the_file_to_upload_and_its_score(run):
+    page = run.stage("evaluate").read_text("report.html")
+    blend = run.stage("blend").read_json("blend")
+    first = page[page.index('id="run"') : page.index('id="leaderboard"')]
+    assert "train.csv (180 rows) and test.csv (30 rows)" in first
+    assert f"submissions/tiny/tiny_{blend['method']}_{blend['score']:.4f}_HASH.csv" in first
+    half = 1.96 * blend["standard_error"]
+    digits = leaderboard.decimals(blend["standard_error"])
+    ends = [f"{blend['score'] + sign * half:,.{digits}f}" for sign in (-1, 1)]
+    assert "95% interval {} to {}".format(*ends) in first
+
+
+def test_every_model_shows_its_folds_in_its_row(run):
+    page = run.stage("evaluate").read_text("report.html")
+    found = run.stage("evaluate").read_json("leaderboard")
+    strips = re.findall(r'<svg class="strip".*?</svg>', page, re.DOTALL)
+    assert len(strips) == len(found["entries"])
+    for entry, strip in zip(found["entries"], strips, strict=True):
+        scores = [score for score in entry["fold_scores"] if score is not None]
+        assert strip.count("<circle") == len(scores)
+        assert f'aria-label="{entry["name"]}: {len(scores)} folds from' in strip
+        dots = [float(x) for x in re.findall(r'cx="([0-9.]+)"', strip)]
+        np.testing.assert_allclose(np.corrcoef(dots, scores)[0, 1], 1, atol=1e-3)
+
+
+def test_drift_is_told_as_the_exploration_found_it(run):
+    page = run.stage("evaluate").read_text("report.html")
+    summary = run.stage("explore").read_json("summary")
+    part = page[page.index('id="drift"') : page.index('id="alarms"')]
+    assert f"AUC {summary['adversarial']['auc']:.3f}" in part
+    assert f"{len(summary['drift'])} columns tested" in part
+
+
+def test_partial_dependence_moves_as_the_target_was_made(run):
+    # the survey's answer grows with size: yes, the value, and less of the lowest of three classes
+    found = run.stage("evaluate").read_json("leaderboard")["dependence"]
+    size = next(item for item in found if item["column"] == "size")
+    is_lowest = run.stage("load").read_json("schema")["task"] == "multiclass"
+    assert size["values"] == list("012345")
+    assert size["output"] != 1 or not is_lowest
+    rise = size["mean"][-1] - size["mean"][0]
+    assert (-rise if is_lowest and size["output"] == 0 else rise) > 0.2
+    low, mean, high = (np.array(size[key]) for key in ("lowest_fold", "mean", "highest_fold"))
+    assert (low <= mean).all()
+    assert (mean <= high).all()
 
 
 def test_every_figure_is_a_png_too_with_a_caption_of_its_own(run):
@@ -159,12 +219,12 @@ def test_the_report_names_the_submissions_folder_and_the_latest_file(run):
     run_stage(run, "evaluate", None, Progress(live=False))
     page = run.stage("evaluate").read_text("report.html")
     assert "submissions/tiny/" in page
-    assert "the latest one in the ledger" not in page
+    assert "The latest one in the ledger" not in page
     for name in ("old.csv", "<new>.csv"):
         ledger.append(run.submissions / ledger.FILENAME, {"file": name, "leaderboard": None})
     run_stage(run, "evaluate", None, Progress(live=False))
     page = run.stage("evaluate").read_text("report.html")
-    assert "the latest one in the ledger is &lt;new&gt;.csv." in page
+    assert "The latest one in the ledger is &lt;new&gt;.csv." in page
 
 
 def test_a_model_has_one_colour_in_every_figure():
@@ -189,7 +249,11 @@ def test_a_model_has_one_colour_in_every_figure():
     assert {text: bars[0].get_color() for bars, text in labelled}.items() < drawn.items()
 
 
-TRIALS = [{"number": n, "state": "complete", "value": v} for n, v in enumerate((0.4, 0.5, 0.6))]
+def trial(number, value, state="complete"):
+    return {"number": number, "state": state, "value": value, "params": {"a": value}}
+
+
+TRIALS = [trial(number, value) for number, value in enumerate((0.4, 0.5, 0.6))]
 
 
 @pytest.mark.parametrize(
@@ -197,12 +261,15 @@ TRIALS = [{"number": n, "state": "complete", "value": v} for n, v in enumerate((
     [
         ([], "as in the TOML"),
         (TRIALS, "as in the TOML: none of 3 trials beat it"),
-        ([*TRIALS, {"number": 3, "state": "pruned", "value": 0.1}], "none of 4 trials beat it"),
-        ([*TRIALS, {"number": 3, "state": "complete", "value": 0.39}], "4 trials"),
+        ([*TRIALS, trial(3, 0.1, "pruned")], "none of 4 trials beat it"),
+        ([*TRIALS, trial(3, 0.39)], "4 trials"),
     ],
 )
 def test_settings_that_no_trial_beat_are_the_tomls(trials, told):
-    found = report.found_by({"trials": len(trials)}, trials)
+    complete = [each["value"] for each in trials if each["state"] == "complete"]
+    best = {"trials": len(trials), "value": min(complete, default=None)}
+    search = tuning.read_search("lightgbm", best, trials, METRICS["accuracy"])
+    found = tables.found_by(best, search)
     assert found.endswith(told)
     assert ("TOML" in found) == ("TOML" in told or "beat" in told)
 
@@ -220,7 +287,7 @@ def test_how_the_ways_to_blend_were_judged_is_told_where_it_is_known():
     about = {"method": "equal", "candidates": {"equal": scores, "stack": scores}}
     judged = {"stack": {"gain": 0.12, "standard_error": 0.05, "verdict": "not clearly better"}}
     old, new = (
-        report.candidates_table(board, each) for each in (about, about | {"judged": judged})
+        tables.candidates_table(board, each) for each in (about, about | {"judged": judged})
     )
     assert len(old.columns) == 3
     assert [page_cell(value).text for value in new.rows[1][2:4]] == [
