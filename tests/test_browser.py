@@ -1,0 +1,302 @@
+"""The pages in a real browser: they load, act, fit a phone, and run nothing that a file brought."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from pipeline.artifacts import Workspace
+from tests.stages.test_evaluate import evaluated
+from tests.test_predictor import survey
+
+selenium = pytest.importorskip("selenium", reason="selenium is not installed: run make test")
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER),
+    reason="no browser to test with: install Debian's chromium and chromium-driver",
+)
+HOSTILE = "<script>alert(1)</script>"
+HOSTILE_LEVEL = '"><img src=x onerror=alert(1)>'
+SWITCHES = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PAGES = ("evaluate/report.html", "explore/explore.html")
+PHONE, DESK = 360, 1280
+SECONDS = 30
+# whatever reaches past the right edge, but for what scrolls inside a box of its own
+OVERFLOWING = """
+const width = document.documentElement.clientWidth;
+const scrolls = (node) => node && (
+    ["auto", "scroll", "hidden"].includes(getComputedStyle(node).overflowX)
+    || scrolls(node.parentElement));
+return [...document.body.querySelectorAll("*")]
+  .filter((node) => node.getBoundingClientRect().right > width + 1 && !scrolls(node.parentElement))
+  .map((node) => node.outerHTML.slice(0, 120));
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A headless Chromium with an empty profile, that notes all it asks of the network."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    # with the driver's path selenium does not look for one on the network
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    noting = "window.alerts = []; window.alert = (text) => window.alerts.push(text);"
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": noting})
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory) -> Workspace:
+    """A finished run on files whose columns, levels and title try to run a script."""
+    rows = survey("binary").rename(columns={"weight": HOSTILE})
+    rows["city"] = rows["city"].replace("Ulm", HOSTILE_LEVEL)
+    title = "<img src=x onerror=alert(2)>"
+    return evaluated(tmp_path_factory.mktemp("hostile"), rows, title=title, metric="accuracy")
+
+
+@pytest.fixture(params=PAGES)
+def hostile_page(request, hostile, browser):
+    open_page(browser, hostile.build / request.param)
+    return browser
+
+
+@pytest.fixture(params=PAGES)
+def page(request, finished_project, browser):
+    """A page of a run with four models, one of them tuned."""
+    open_page(browser, finished_project.build / request.param)
+    return browser
+
+
+def open_page(browser, path, width=DESK, dark=False):
+    """Load a file at a width in CSS pixels, for a reader who likes it light or dark."""
+    if browser.current_url.startswith("file:"):
+        browser.execute_script("localStorage.clear()")  # the theme that an earlier test chose
+    browser.get("about:blank")
+    for log in ("performance", "browser"):
+        browser.get_log(log)  # what an earlier page did
+    theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    still = {"name": "prefers-reduced-motion", "value": "reduce"}  # no click on a page that glides
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [theme, still]})
+    resize(browser, width)
+    browser.get(path.as_uri())
+
+
+def resize(browser, width):
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def requested(browser) -> list[str]:
+    """Addresses that the page has asked for, but for the page itself."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    return [each["request"]["url"] for each in sent if each.get("type") != "Document"]
+
+
+def outside(addresses) -> list[str]:
+    return [each for each in addresses if not each.startswith("data:")]
+
+
+def test_a_page_loads_without_an_error_and_asks_the_network_for_nothing(page):
+    assert page.find_elements(By.TAG_NAME, "h2")
+    assert page.get_log("browser") == []
+    assert outside(requested(page)) == []
+
+
+def test_what_a_file_brought_is_text_and_runs_nothing(hostile_page):
+    text = hostile_page.find_element(By.TAG_NAME, "body").text
+    assert HOSTILE in text
+    assert hostile_page.execute_script("return window.alerts") == []
+    assert hostile_page.execute_script("return document.scripts.length") == 1
+    assert hostile_page.find_elements(By.CSS_SELECTOR, 'img[src="x"]') == []
+    assert hostile_page.get_log("browser") == []
+    assert outside(requested(hostile_page)) == []
+
+
+def test_the_policy_would_stop_a_script_that_slipped_in(page):
+    page.execute_script(
+        "const s = document.createElement('div');"
+        "s.innerHTML = '<img src=x onerror=alert(3)>'; document.body.append(s);"
+    )
+    time.sleep(0.2)
+    assert page.execute_script("return window.alerts") == []
+    assert any("Content Security Policy" in entry["message"] for entry in page.get_log("browser"))
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_theme_follows_the_reader_and_can_be_switched(page, dark):
+    open_page(page, path_of(page), dark=dark)
+    button = page.find_element(By.ID, "theme")
+    before = brightness(page)
+    assert (before < 0.5) == dark
+    assert button.text == ("Light page" if dark else "Dark page")
+    button.send_keys(Keys.ENTER)
+    assert (brightness(page) < 0.5) != dark
+    button.click()
+    assert brightness(page) == before
+
+
+def path_of(browser):
+    from pathlib import Path
+    from urllib.parse import unquote, urlparse
+
+    return Path(unquote(urlparse(browser.current_url).path))
+
+
+def brightness(browser) -> float:
+    """Of the background, 0 to 1."""
+    colour = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    parts = colour[colour.index("(") + 1 : -1].split(",")[:3]
+    return sum(map(float, parts)) / (3 * 255)
+
+
+@pytest.mark.parametrize("width", [PHONE, 768, DESK])
+def test_nothing_is_wider_than_the_screen(page, width):
+    resize(page, width)
+    page.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    assert page.execute_script(OVERFLOWING) == []
+
+
+def test_hostile_names_do_not_stretch_a_phones_page(hostile_page):
+    resize(hostile_page, PHONE)
+    assert hostile_page.execute_script(OVERFLOWING) == []
+
+
+def test_the_leaderboard_sorts_by_mouse_and_by_keyboard(finished_project, browser):
+    open_page(browser, finished_project.build / PAGES[0])
+    table = browser.find_element(By.CSS_SELECTOR, "#leaderboard ~ .table-box table")
+    heads = table.find_elements(By.CSS_SELECTOR, "thead th")
+    assert "Fit" in heads[-1].text
+    fit = heads[-1].find_element(By.TAG_NAME, "button")
+    fit.click()
+    times = seconds(table)
+    assert heads[-1].get_attribute("aria-sort") == "descending"
+    assert times == sorted(times, reverse=True)
+    assert len(set(times)) > 2
+    fit.send_keys(Keys.ENTER)
+    assert heads[-1].get_attribute("aria-sort") == "ascending"
+    assert seconds(table) == times[::-1]
+
+
+def seconds(table) -> list[float]:
+    cells = table.find_elements(By.CSS_SELECTOR, "tbody td:last-child")
+    return [float(cell.text.removesuffix(" s")) for cell in cells if cell.text.endswith(" s")]
+
+
+def test_every_figure_has_words_for_those_who_do_not_see_it(page):
+    for image in page.find_elements(By.TAG_NAME, "img"):
+        assert len(image.get_attribute("alt")) > 20
+        assert page.execute_script("return arguments[0].naturalWidth", image) > 0
+    for strip in page.find_elements(By.CSS_SELECTOR, "svg.strip"):
+        assert strip.get_attribute("role") == "img"
+        assert "folds from" in strip.get_attribute("aria-label")
+
+
+def test_what_scrolls_sideways_can_be_reached_by_keyboard(page):
+    resize(page, PHONE)
+    unreachable = page.execute_script("""
+        return [...document.querySelectorAll("*")].filter((node) =>
+            node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0 && node.tabIndex < 0
+            && ["auto", "scroll"].includes(getComputedStyle(node).overflowX)
+        ).map((node) => node.outerHTML.slice(0, 120));
+    """)
+    assert unreachable == []
+
+
+def test_the_links_of_the_contents_lead_to_their_sections(page):
+    links = page.find_elements(By.CSS_SELECTOR, "nav a")
+    assert len(links) > 4
+    for link in links:
+        name = link.get_attribute("href").partition("#")[2]
+        assert page.find_element(By.ID, name).tag_name == "h2"
+
+
+def test_a_printed_page_is_black_on_white(page):
+    page.find_element(By.ID, "theme").click()
+    assert brightness(page) < 0.5
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert brightness(page) == 1
+    assert not page.find_element(By.ID, "theme").is_displayed()
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+# -- optuna-dashboard ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dashboard(finished_project):
+    """The address of a dashboard that runs until the test ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "pipeline", "dashboard", "tiny", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=finished_project.root, stdout=subprocess.PIPE, text=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{address}/api/studies", server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(SECONDS)
+
+
+def wait_for(address, server):
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            return read(address)
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise AssertionError(f"{address} does not answer")
+
+
+def read(address):
+    with urllib.request.urlopen(address, timeout=SECONDS) as answer:
+        return json.load(answer)
+
+
+def test_the_dashboard_shows_the_studys_trials(dashboard, finished_project, browser):
+    best = json.loads((finished_project.build / "tune" / "lightgbm" / "best.json").read_text())
+    (study,) = read(f"{dashboard}/api/studies")["study_summaries"]
+    assert study["study_name"].startswith("lightgbm ")
+    found = read(f"{dashboard}/api/studies/{study['study_id']}?after=0")
+    assert len(found["trials"]) == best["trials"] == 4
+    values = [trial["values"][0] for trial in found["trials"] if trial["state"] == "Complete"]
+    assert min(values) == pytest.approx(best["value"])
+
+    resize(browser, DESK)
+    browser.get(f"{dashboard}/dashboard")
+    shown = WebDriverWait(browser, SECONDS)
+    shown.until(lambda b: study["study_name"] in b.find_element(By.TAG_NAME, "body").text)
+
+
+def test_the_dashboard_listens_on_this_machine_alone(dashboard):
+    port = int(dashboard.rpartition(":")[2])
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=2):
+        pass
