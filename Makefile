@@ -64,7 +64,8 @@ SCRATCH := $(wildcard pipeline/from_scratch/*.py)
 BLENDING := $(call code,blending calibration budget) $(SCRATCH)
 BUDGET := $(call code,budget)
 PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
-EXPLORE := $(wildcard pipeline/exploration/*.py) $(call code,models/__init__ models/lightgbm wording)
+EXPLORE := $(wildcard pipeline/exploration/*.py) $(SCRATCH) $(call code,models/__init__ \
+  models/lightgbm wording)
 EVALUATE := $(wildcard pipeline/evaluation/*.py) $(call code,ledger predictor archives reading schema \
   contract wording models/lightgbm) $(call code,$(addprefix exploration/,association captions charts drift \
   duplicates profile))

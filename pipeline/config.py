@@ -78,6 +78,9 @@ class Explore(Settings):
 
     max_rows: int = Field(20_000, ge=100, description="rows drawn for figures and tests")
     permutations: int = Field(49, ge=9, description="for adversarial validation's p-value")
+    journey: tuple[str, ...] = Field(
+        (), description="rating columns in the order in which people meet them; none: as they stand"
+    )
     seed: int = Field(0, ge=0)
 
 

@@ -183,15 +183,21 @@ def middle_ranks(values: np.ndarray) -> np.ndarray:
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
-def cut(values: "pd.Series", kind: str) -> Bins:
-    """Levels where there are few of them, else tenths of the rows; missing is a bin of its own."""
+def cut(
+    values: "pd.Series",
+    kind: str,
+    most_levels: int = MOST_LEVELS,
+    quantiles: np.ndarray = DECILES,
+) -> Bins:
+    """Levels where there are few of them, else the rows in equal parts (tenths, if not told
+    otherwise); missing is a bin of its own."""
     if kind == "category":
-        return _cut_levels(values)
+        return _cut_levels(values, most_levels)
     numbers = as_numbers(values, kind)
     numbers = np.where(np.isfinite(numbers), numbers, np.nan)
     known = np.unique(numbers[~np.isnan(numbers)])
-    levels = len(known) <= MOST_LEVELS
-    edges = known[1:] if levels else _decile_edges(numbers, known)
+    levels = len(known) <= most_levels
+    edges = known[1:] if levels else _quantile_edges(numbers, known, quantiles)
     groups = [group for group in np.split(known, np.searchsorted(known, edges)) if len(group)]
     codes = np.searchsorted([group[0] for group in groups], numbers, side="right") - 1
     labels = [_span(group[0], group[-1], kind) for group in groups]
@@ -201,9 +207,10 @@ def cut(values: "pd.Series", kind: str) -> Bins:
     return Bins(codes, tuple(labels), levels)
 
 
-def _decile_edges(numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Where bins begin; a value that holds several tenths of the rows gets a bin of its own."""
-    edges, times = np.unique(np.nanquantile(numbers, DECILES, method="higher"), return_counts=True)
+def _quantile_edges(numbers: np.ndarray, known: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
+    """Where bins begin; a value that holds several parts of the rows gets a bin of its own."""
+    cuts = np.nanquantile(numbers, quantiles, method="higher")
+    edges, times = np.unique(cuts, return_counts=True)
     above = np.searchsorted(known, edges[times > 1], side="right")
     return np.union1d(edges, known[above[above < len(known)]])
 
@@ -216,7 +223,7 @@ def _span(first: float, last: float, kind: str) -> str:
     return start if first == last else f"{start} to {end}"
 
 
-def _cut_levels(values: "pd.Series") -> Bins:
+def _cut_levels(values: "pd.Series", most_levels: int) -> Bins:
     """The commonest levels by name, the others together, then missing."""
     import pandas as pd
 
@@ -224,7 +231,7 @@ def _cut_levels(values: "pd.Series") -> Bins:
     counts = np.bincount(codes[codes >= 0], minlength=len(levels))
     order = np.argsort(-counts, kind="stable")
     rank = np.argsort(order)
-    kept = min(int((counts >= FEWEST_OF_LEVEL).sum()), MOST_LEVELS - 1)
+    kept = min(int((counts >= FEWEST_OF_LEVEL).sum()), most_levels - 1)
     if len(levels) - kept == 1:
         kept += 1  # one level left over may as well have its name
     labels = [str(levels[level]) for level in order[:kept]]

@@ -6,7 +6,9 @@ import numpy as np
 
 from pipeline.exploration.association import MISSING, Relation
 from pipeline.exploration.drift import Adversarial, ColumnDrift
-from pipeline.exploration.profile import Ratings, Target
+from pipeline.exploration.interactions import Interaction
+from pipeline.exploration.profile import Profile, Target
+from pipeline.exploration.ratings import FEWEST_RATED, Ratings
 from pipeline.figures import label
 from pipeline.page import alike, number, p_value, percent, signed
 from pipeline.wording import count, some
@@ -15,6 +17,7 @@ UNBALANCED = 3.0
 SKEWED = 2.0
 REDUNDANT = 0.95
 BARELY = 0.55
+FEWEST_TOLD = 0.001  # share of zeros
 
 
 def target_caption(target: Target) -> str:
@@ -116,6 +119,58 @@ def _strength_word(strength: float) -> str:
     return "Very weakly"
 
 
+def held_caption(profile: Profile, drift: ColumnDrift, rows_train: int, rows_test: int) -> str:
+    """Missing values, zeros and drift of one column."""
+
+    def both(train: int, test: int) -> str:
+        shares = percent(train / rows_train), percent(test / rows_test)
+        return f"{shares[0]} of train and {shares[1]} of test"
+
+    parts = []
+    if profile.missing_train or profile.missing_test:
+        parts.append(f"missing in {both(profile.missing_train, profile.missing_test)}")
+    zeros = profile.zeros_train or 0, profile.zeros_test or 0
+    if max(zeros[0] / rows_train, zeros[1] / rows_test) >= FEWEST_TOLD:
+        parts.append(f"zero in {both(*zeros)}")
+    if not drift.is_tested:
+        parts.append("drift not tested, its levels are rare")
+    elif drift.is_noise:
+        parts.append("no drift beyond noise")
+    else:
+        parts.append(f"{drift.verdict} between train and test ({drift.value:.2f})")
+    told = "; ".join(parts)
+    return f"{told[:1].upper()}{told[1:]}."
+
+
+def pair_caption(found: Interaction, what: str) -> str:
+    """What the pair gains, and the cell that differs most from what the sum of all columns says."""
+    row, column = found.telling_cell
+    seen, expected = float(found.observed[row, column]), float(found.expected[row, column])
+    labels = found.labels[0][row], found.labels[1][column]
+    where = " and ".join(
+        f"'{label(name, 40)}' {_bin(text, kind)}"
+        for name, text, kind in zip(found.columns, labels, found.kinds, strict=True)
+    )
+    shown = [percent(value, 0) for value in (seen, expected)]
+    rows = count(int(found.rows[row, column]), "row")
+    if found.code is None:
+        told = f"{what} lies on average at percentile {shown[0].strip('%')} ({rows})"
+        foretold = f"the sum of all columns says {shown[1].strip('%')}"
+        gain = f"{percent(found.gain)} ± {percent(found.error)} of the ranks' variance"
+    else:
+        told = f"{what} is {shown[0]} of {rows}"
+        foretold = f"the sum of all columns says {shown[1]}"
+        gain = f"{found.gain:.4f} ± {found.error:.4f} of log loss"
+    return f"Where {where}, {told}; {foretold}. On rows not seen the cells save {gain}."
+
+
+def _bin(text: str, kind: str) -> str:
+    """'is 3', 'is 7 to 20', "is 'Eco'", 'is missing'."""
+    if text == MISSING:
+        return "is missing"
+    return f"is '{label(text, 30)}'" if kind == "category" else f"is {label(text, 30)}"
+
+
 def rating_caption(ratings: Ratings, target: Target, what: str) -> str:
     def shown(mean: float) -> str:
         return percent(mean, 0) if target.classes else number(float(mean))
@@ -126,9 +181,9 @@ def rating_caption(ratings: Ratings, target: Target, what: str) -> str:
     low, high = int(np.nanargmin(row)), int(np.nanargmax(row))
     told = (
         f"Each cell is the {'share' if target.classes else 'mean'} of {what} among the rows with "
-        f"that value. It differs most along '{ratings.columns[steepest]}': "
-        f"{shown(row[low])} at {number(ratings.values[low])}, {shown(row[high])} at "
-        f"{number(ratings.values[high])}."
+        f"that value, and in small figures how many these are. It differs most along "
+        f"'{ratings.columns[steepest]}': {shown(row[low])} at {number(ratings.values[low])}, "
+        f"{shown(row[high])} at {number(ratings.values[high])}."
     )
     bent = ratings.bent
     if bent:
@@ -139,7 +194,7 @@ def rating_caption(ratings: Ratings, target: Target, what: str) -> str:
         )
     else:
         told += " No column goes up and down by more than noise: straight lines may fit."
-    return told + " Empty cells have fewer than 20 rows."
+    return f"{told} Cells of fewer than {FEWEST_RATED} rows show their number alone."
 
 
 def correlation_caption(names: Sequence[str], matrix: np.ndarray, target: str | None) -> str:

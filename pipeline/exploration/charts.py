@@ -9,25 +9,20 @@ from pipeline import figures
 from pipeline.exploration.association import Relation
 from pipeline.exploration.captions import (
     adversarial_caption,
-    correlation_caption,
     drift_caption,
     missing_caption,
-    rating_caption,
     relation_caption,
     target_caption,
 )
 from pipeline.exploration.drift import Adversarial, ColumnDrift
-from pipeline.exploration.profile import Profile, Ratings, Target
+from pipeline.exploration.profile import Profile, Target
 from pipeline.figures import Draft, label, labels
-from pipeline.page import number, percent, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
 
 CLASSES_SHOWN = 5
 COLUMNS_SHOWN = 30
-LARGEST_HEAT_MAP = 25
 HISTOGRAM_BINS = 30
 CARD = (3.6, 2.6)  # inches: a figure of the gallery
 TALLEST = 4.4
@@ -117,8 +112,13 @@ def _paired_bars(
     axes.grid(axis="y", visible=False)
 
 
-def distribution_plot(relation: Relation, values: np.ndarray, target: Target, place: int) -> Draft:
-    """One column by target. values (n,): the column as numbers, or empty for a category."""
+def distribution_plot(
+    relation: Relation, values: np.ndarray, target: Target, place: int, about: str = ""
+) -> Draft:
+    """One column by target. values (n,): the column as numbers, or empty for a category.
+
+    `about` ends the caption: what else there is to know of the column.
+    """
     listed = _is_listed(relation, target)
     series = len(shown_classes(target)[0]) if target.classes else 1
     with figures.style():
@@ -136,7 +136,7 @@ def distribution_plot(relation: Relation, values: np.ndarray, target: Target, pl
             axes.set_xlabel(label(_named(relation), 40))
         if target.classes:
             _legend_above(axes, target.name)
-        caption = relation_caption(relation, target)
+        caption = f"{relation_caption(relation, target)} {about}".strip()
         return Draft(
             figure,
             name=f"column-{place:02d}",
@@ -261,97 +261,6 @@ def _draw_means(axes: "Axes", relation: Relation, listed: bool) -> None:
     axes.errorbar(positions, means, yerr=reach, **style)
     axes.set_xticks(positions, labels(relation.labels, 10))
     axes.set_ylabel("mean of the target")
-
-
-def rating_plot(ratings: Ratings, target: Target, class_code: int | None) -> Draft:
-    """Target mean, or a class's share, by rating column (rows) and value (columns)."""
-    rows, values = ratings.means.shape
-    with figures.style():
-        figure, axes = figures.new(max(5.2, 2.9 + 0.55 * values), 1.4 + 0.3 * rows)
-        axes.grid(visible=False)
-        mesh = axes.pcolormesh(ratings.means, cmap=figures.SEQUENTIAL)
-        _write_means(axes, ratings.means, bool(target.classes))
-        axes.set_xticks(np.arange(values) + 0.5, [number(value) for value in ratings.values])
-        axes.set_yticks(np.arange(rows) + 0.5, labels(ratings.columns, 34))
-        axes.tick_params(length=0)
-        axes.invert_yaxis()
-        axes.set_xlabel("value of the column")
-        what = target.name if class_code is None else f"'{(target.classes or ())[class_code]}'"
-        measure = "mean of" if class_code is None else "share of"
-        _colour_bar(axes, mesh, f"{measure} {label(what, 18)}")
-        caption = rating_caption(ratings, target, what)
-        return Draft(
-            figure,
-            name="ratings",
-            title=f"{ratings.heading} and the target",
-            caption=caption,
-            alt=f"Heat map of {what} by column and value. {caption}",
-        )
-
-
-def _write_means(axes: "Axes", means: np.ndarray, are_shares: bool) -> None:
-    middle = (np.nanmin(means) + np.nanmax(means)) / 2
-    for (row, column), mean in np.ndenumerate(means):
-        if not np.isnan(mean):
-            text = percent(mean, 0) if are_shares else _short(mean)
-            ink = "white" if mean < middle else "black"
-            axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=ink)
-
-
-def _colour_bar(axes: "Axes", mesh: "QuadMesh", text: str, shrink: float = 1.0) -> None:
-    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, shrink=shrink)
-    bar.set_label(text)
-    bar.outline.set_visible(False)
-
-
-def _short(value: float) -> str:
-    """At most three digits, so that it fits into a cell: 287,298 becomes 287k."""
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= 10 * unit:
-            return f"{number(round(value / unit))}{name}"
-    return number(value)
-
-
-def correlation_plot(
-    names: Sequence[str], matrix: np.ndarray, columns: int, target: str | None
-) -> Draft:
-    """Spearman's correlations, of `columns` in all; `target` is its name if it is one of them."""
-    size = len(names)
-    with figures.style():
-        side = 2.2 + 0.28 * size
-        figure, axes = figures.new(side + 0.9, side)
-        axes.grid(visible=False)
-        shown = np.where(np.eye(size, dtype=bool), np.nan, matrix)
-        mesh = axes.pcolormesh(shown, cmap=figures.DIVERGING, vmin=-1, vmax=1)
-        if size <= 16:
-            _write_correlations(axes, shown)
-        texts = labels(names, 24)
-        axes.set_xticks(np.arange(size) + 0.5, texts, rotation=90)
-        axes.set_yticks(np.arange(size) + 0.5, texts)
-        axes.tick_params(length=0)
-        axes.invert_yaxis()
-        axes.set_aspect("equal")
-        _colour_bar(axes, mesh, "rank correlation", shrink=0.7)
-        caption = correlation_caption(names, matrix, target)
-        if columns > size:
-            caption += f" Of {columns} columns the {size} most correlated with any other are shown."
-        return Draft(
-            figure,
-            name="correlations",
-            title="Correlations",
-            caption=caption,
-            alt=f"Heat map of rank correlations. {caption}",
-        )
-
-
-def _write_correlations(axes: "Axes", matrix: np.ndarray) -> None:
-    for (row, column), value in np.ndenumerate(matrix):
-        if not np.isnan(value):
-            ink = "white" if abs(value) > 0.6 else figures.INK
-            text = signed(value).replace("0.", ".").replace("−.00", ".00")
-            axes.text(
-                column + 0.5, row + 0.5, text, ha="center", va="center", color=ink, fontsize=7
-            )
 
 
 def drift_plot(drifts: Sequence[ColumnDrift]) -> Draft:

@@ -14,14 +14,16 @@ from pipeline.exploration.findings import (
     Findings,
     duplicates_told,
     missing_told,
+    pairs_told,
     told,
     zeros_told,
 )
+from pipeline.exploration.interactions import MOST_COLUMNS, Interaction
 from pipeline.exploration.profile import Profile, Target
 from pipeline.figures import Plot, label
 from pipeline.wording import count
 
-PAIRS_TOLD = 15
+PAIRS_TOLD, NOISE_TOLD = 15, 3
 COLUMN_HEADS = (
     "Column",
     "Kind",
@@ -39,6 +41,7 @@ SECTIONS = [
     ("target", "Target"),
     ("columns", "Columns"),
     ("relations", "Columns by target"),
+    ("pairs", "Pairs of columns"),
     ("ratings", ""),  # its heading follows from the columns
     ("correlations", "Correlations"),
     ("drift", "Drift"),
@@ -51,13 +54,15 @@ SECTIONS = [
 def render(findings: Findings, dataset: Dataset, sample: Dataset, plots: Mapping[str, Plot]) -> str:
     """explore.html."""
     rated_heading = "" if findings.rated is None else findings.rated.heading
-    absent = {"ratings", "correlations"} - set(plots)
+    held = {*plots, *(["pairs"] if findings.pairs else [])}
+    absent = {"pairs", "ratings", "correlations"} - held
     gallery = [plot for name, plot in plots.items() if name.startswith("column-")]
     return page.render(
         "explore.html",
         simulated=dataset.schema["simulated"],
         name=str(dataset.schema.get("competition") or dataset.schema["target"]),
         rated_heading=rated_heading,
+        rated_told=_rated_told(findings),
         sections=[(id, head or rated_heading) for id, head in SECTIONS if id not in absent],
         schema=dataset.schema,
         file_names=[file["name"] for _, file in _files(dataset.schema)],
@@ -65,6 +70,9 @@ def render(findings: Findings, dataset: Dataset, sample: Dataset, plots: Mapping
         told=told(findings, dataset, sample),
         plots=plots,
         gallery=gallery,
+        pair_gallery=[plot for name, plot in plots.items() if name.startswith("pair-")],
+        pairs_told=pairs_told(findings.pairs),
+        pairs_bound=_pairs_bound(findings),
         undrawn=sum(relation.varies for relation in findings.relations) - len(gallery),
         missing_told=missing_told(findings.profiles),
         zeros_told=zeros_told(findings.profiles, len(dataset.train)),
@@ -72,11 +80,24 @@ def render(findings: Findings, dataset: Dataset, sample: Dataset, plots: Mapping
         tables={
             "columns": _columns_table(findings.profiles, dataset),
             "relations": _relations_table(findings.relations, dataset.target),
-            "pairs": _pairs_table(findings),
+            "pairs": _pairs_table(findings.pairs, dataset.target),
+            "correlations": _correlations_table(findings),
             "drift": _drift_table(findings.drifts),
             "files": _files_table(dataset.schema),
         },
     )
+
+
+def _pairs_bound(findings: Findings) -> str:
+    """Of more columns only the strongest ones are paired."""
+    varying = sum(relation.varies for relation in findings.relations)
+    return f" (the {MOST_COLUMNS} strongest)" if varying > MOST_COLUMNS else ""
+
+
+def _rated_told(findings: Findings) -> str:
+    if findings.rated is not None and findings.rated.is_journey:
+        return "The questions in the order in which people meet them; the target at each answer."
+    return "Columns of whole numbers with few values, and the target at each value."
 
 
 def _facts(findings: Findings, dataset: Dataset) -> list[tuple[str, str, str]]:
@@ -174,7 +195,28 @@ def _relations_table(found: Sequence[Relation], target: Target) -> page.Table:
     )
 
 
-def _pairs_table(findings: Findings) -> page.Table:
+def _pairs_table(pairs: Sequence[Interaction], target: Target) -> page.Table:
+    """The pairs that matter and the first of those that do not."""
+    shown = [pair for pair in pairs if pair.matters][:PAIRS_TOLD] or pairs[:NOISE_TOLD]
+    rows = [
+        [
+            *pair.columns,
+            page.Cell(page.signed(pair.gain, 4), pair.gain),
+            page.Cell(page.signed(pair.error, 4), pair.error),
+            page.Cell(page.p_value(pair.p_corrected), pair.p_corrected),
+            page.Cell("more than the sum", 1, "good")
+            if pair.matters
+            else page.Cell("noise", 0, "muted"),
+        ]
+        for pair in shown
+    ]
+    gain = "Log loss saved" if target.classes else "Share of variance"
+    of = count(len(pairs), "pair")
+    told = f"The first {len(shown)} of {of}; p corrected for their number (Holm)."
+    return page.Table(told, ("Column", "With", gain, "± s.e.", "Corrected p", "Verdict"), rows)
+
+
+def _correlations_table(findings: Findings) -> page.Table:
     pairs = strongest_pairs(findings.correlated, findings.correlations)[:PAIRS_TOLD]
     return page.Table(
         f"The {len(pairs)} strongest rank correlations.",

@@ -11,7 +11,9 @@ from pipeline.exploration import captions
 from pipeline.exploration.association import Relation
 from pipeline.exploration.drift import Adversarial, ColumnDrift
 from pipeline.exploration.duplicates import Duplicates
-from pipeline.exploration.profile import Profile, Ratings, Target
+from pipeline.exploration.interactions import Interaction
+from pipeline.exploration.profile import Profile, Target
+from pipeline.exploration.ratings import Ratings
 from pipeline.wording import count, some
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Findings:
 
     profiles: list[Profile]
     relations: list[Relation]
+    pairs: list[Interaction]
     rated: Ratings | None
     rated_class: int | None
     correlated: list[str]
@@ -125,6 +128,7 @@ def told(findings: Findings, dataset: Dataset, sample: Dataset) -> list[str]:
         captions.drift_caption(findings.drifts) if findings.drifts else "",
         captions.adversarial_caption(findings.adversarial) if findings.adversarial else "",
         _related_told(findings.relations),
+        pairs_told(findings.pairs),
         _constant_told(findings.profiles),
         _unseen_told(findings.drifts),
         duplicates_told(findings.duplicates, dataset),
@@ -143,6 +147,32 @@ def _related_told(relations: Sequence[Relation]) -> str:
         f"{'is' if len(useful) == 1 else 'are'} related to the target when taken alone, first "
         f"of all {best}."
     )
+
+
+def pairs_told(pairs: Sequence[Interaction]) -> str:
+    """How many pairs say more together than added up."""
+    if not pairs:
+        return ""
+    real = [pair for pair in pairs if pair.matters]
+    tested = f"Of {count(len(pairs), 'pair')} of columns"
+    if not real:
+        return (
+            f"{tested} none says more of the target than the sum of all columns, beyond noise: "
+            "nothing here speaks against models that add up columns."
+        )
+    best = ", ".join(f"'{one}' with '{other}'" for one, other in (p.columns for p in real[:2]))
+    verb = "says" if len(real) == 1 else "say"
+    return (
+        f"{tested} {len(real)} {verb} more of the target than any sum of columns can, first of all "
+        f"{best}: a linear model misses that, unless a feature tells it of the pair."
+    )
+
+
+def held_told(findings: Findings, dataset: Dataset, column: str) -> str:
+    """What a column's figure does not show: missing values, zeros and drift."""
+    (profile,) = [item for item in findings.profiles if item.column == column]
+    (drift,) = [item for item in findings.drifts if item.column == column]
+    return captions.held_caption(profile, drift, len(dataset.train), len(dataset.test))
 
 
 def _constant_told(profiles: Sequence[Profile]) -> str:
@@ -207,6 +237,7 @@ def summarise(findings: Findings, dataset: Dataset, sample: Dataset) -> dict[str
         "target": _target_summary(dataset.target, dataset.schema["task"]),
         "columns": [asdict(item) for item in findings.profiles],
         "relations": [_relation_summary(item) for item in findings.relations],
+        "pairs": [_pair_summary(pair) for pair in findings.pairs],
         "ratings": _rating_summary(findings, dataset.target),
         "correlations": {
             "columns": findings.correlated,
@@ -226,9 +257,30 @@ def _rating_summary(findings: Findings, target: Target) -> dict[str, Any] | None
         "class": None if code is None or target.classes is None else target.classes[code],
         "columns": list(rated.columns),
         "values": _numbers(rated.values),
+        "rows": rated.rows.tolist(),
         "means": [_numbers(row) for row in rated.means],
         "standard_errors": [_numbers(row) for row in rated.errors],
         "bent": rated.bent,
+    }
+
+
+def _pair_summary(pair: Interaction) -> dict[str, Any]:
+    """The cells are of those pairs alone that matter; there can be hundreds of others."""
+    told = {
+        "columns": list(pair.columns),
+        "gain": pair.gain,
+        "standard_error": pair.error,
+        "p": pair.p,
+        "p_corrected": pair.p_corrected,
+        "matters": pair.matters,
+    }
+    if not pair.matters:
+        return told
+    return told | {
+        "bins": [list(labels) for labels in pair.labels],
+        "rows": pair.rows.tolist(),
+        "observed": [_numbers(row) for row in pair.observed],
+        "expected": [_numbers(row) for row in pair.expected],
     }
 
 

@@ -12,10 +12,6 @@ from pipeline.exploration.drift import as_numbers
 if TYPE_CHECKING:
     import pandas as pd
 
-RATING_LEVELS = 12
-GREATEST_RATING = 20
-FEWEST_RATED = 20
-MOST_RATINGS = 30  # more columns are not called ratings
 FEWEST_PAIRS = 10
 
 
@@ -96,78 +92,6 @@ def _range(values: "pd.Series", kind: str) -> tuple[float | str | None, ...]:
     if kind == "number":
         return tuple(float(value) for value in three)
     return tuple(str(np.datetime64(int(np.floor(value)), "D")) for value in three)
-
-
-def rating_columns(frame: "pd.DataFrame", columns: Sequence[tuple[str, str]]) -> list[str]:
-    """Whole-number columns with 3 to 12 values, none negative and none above 20."""
-    names = []
-    for name, kind in columns:
-        if kind != "number":
-            continue
-        known = _scale(as_numbers(frame[name], kind))
-        if 3 <= len(known) <= RATING_LEVELS:
-            names.append(name)
-    return names
-
-
-def _scale(values: np.ndarray) -> np.ndarray:
-    """The different values, ascending; none unless all are whole numbers from 0 to 20."""
-    known = np.unique(values[~np.isnan(values)])
-    fits = (known == np.round(known)) & (known >= 0) & (known <= GREATEST_RATING)
-    return known if fits.all() else known[:0]
-
-
-@dataclass(frozen=True)
-class Ratings:
-    """Target mean by column and value: means, errors (columns, values), NaN where rows are few.
-
-    `scales`: how many columns of the table hold whole numbers from 0 to 20, with few values or all.
-    """
-
-    columns: tuple[str, ...]
-    values: np.ndarray
-    means: np.ndarray
-    errors: np.ndarray
-    scales: int
-
-    @property
-    def heading(self) -> str:
-        """So many columns are hardly answers to questions: pixels or counts, more likely."""
-        return "Ratings" if self.scales <= MOST_RATINGS else "Whole-number columns"
-
-    @property
-    def bent(self) -> list[str]:
-        """Columns whose means both rise and fall from value to value, by over 2 standard errors."""
-        names = []
-        for column, means, errors in zip(self.columns, self.means, self.errors, strict=True):
-            known = ~np.isnan(means)
-            steps, noise = np.diff(means[known]), errors[known]
-            sure = steps[np.abs(steps) > 2 * np.hypot(noise[1:], noise[:-1])]
-            if (sure > 0).any() and (sure < 0).any():
-                names.append(column)
-        return names
-
-
-def ratings(frame: "pd.DataFrame", names: Sequence[str], y: np.ndarray) -> Ratings | None:
-    """Mean of y (n,) at each value of each column; None where values have too few rows."""
-    columns = {name: as_numbers(frame[name], "number") for name in names}
-    values = np.unique(np.concatenate([part[~np.isnan(part)] for part in columns.values()]))
-    means = np.full((len(columns), len(values)), np.nan)
-    errors = means.copy()
-    for row, held in enumerate(columns.values()):
-        for place, value in enumerate(values):
-            mine = y[held == value]
-            if len(mine) >= FEWEST_RATED:
-                means[row, place] = mine.mean()
-                errors[row, place] = mine.std(ddof=1) / np.sqrt(len(mine))
-    filled = (~np.isnan(means)).sum(axis=1) > 1
-    if not filled.any():
-        return None
-    kept = tuple(name for name, full in zip(columns, filled, strict=True) if full)
-    seen = ~np.isnan(means[filled]).all(axis=0)
-    numbers = frame.select_dtypes("number")
-    scales = sum(len(_scale(as_numbers(numbers[name], "number"))) > 2 for name in numbers)
-    return Ratings(kept, values[seen], means[filled][:, seen], errors[filled][:, seen], scales)
 
 
 def correlations(matrix: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.artifacts import Folder
 from pipeline.config import Explore
-from pipeline.exploration import charts, document
+from pipeline.exploration import charts, document, heat_maps
 from pipeline.exploration.association import Relation, relations
 from pipeline.exploration.drift import (
     Adversarial,
@@ -19,14 +19,24 @@ from pipeline.exploration.drift import (
     joint_matrix,
 )
 from pipeline.exploration.duplicates import find_duplicates
-from pipeline.exploration.findings import Dataset, Findings, draw_rows, headline, summarise
-from pipeline.exploration.profile import Ratings, correlations, profiles, rating_columns, ratings
+from pipeline.exploration.findings import (
+    Dataset,
+    Findings,
+    draw_rows,
+    headline,
+    held_told,
+    summarise,
+)
+from pipeline.exploration.interactions import Interaction, interactions
+from pipeline.exploration.profile import correlations, profiles
+from pipeline.exploration.ratings import Ratings, in_order, rating_columns, ratings
 from pipeline.figures import Draft, Plot
 from pipeline.models.lightgbm import native
 from pipeline.parallel import Map, workers
 from pipeline.progress import Progress, Task
 
 DRAWN_COLUMNS = 60
+DRAWN_PAIRS = 6
 CORRELATED_COLUMNS = 100
 
 
@@ -35,7 +45,7 @@ def run(settings: Explore, *, load: Folder, out: Folder, progress: Progress) -> 
     native()  # imported here, so that the workers need not import it each
     dataset = read_dataset(load)
     sample = dataset.drawn(settings.max_rows, np.random.default_rng([settings.seed, 1]))
-    drawings = min(len(dataset.columns), DRAWN_COLUMNS) + 6
+    drawings = min(len(dataset.columns), DRAWN_COLUMNS) + DRAWN_PAIRS + 6
     steps = batches(settings.permutations) + drawings
     with workers() as spread, progress.task("looking", steps) as task:
         findings = explore(settings, dataset, sample, spread, task)
@@ -70,7 +80,8 @@ def explore(
     return Findings(
         profiles=profiles(dataset.train, dataset.test, columns),
         relations=related,
-        rated=_ratings(sample, rated_class),
+        pairs=_pairs(settings, sample, related, classes),
+        rated=_ratings(settings, sample, rated_class),
         rated_class=rated_class,
         correlated=names,
         correlations=correlated,
@@ -87,12 +98,24 @@ def _rated_class(related: Sequence[Relation], y: np.ndarray) -> int:
     return related[0].telling_class if related else int(np.bincount(y).argmax())
 
 
-def _ratings(sample: Dataset, code: int | None) -> Ratings | None:
+def _pairs(
+    settings: Explore, sample: Dataset, related: Sequence[Relation], classes: int
+) -> list[Interaction]:
+    """Pairs of the strongest columns."""
+    columns = [(relation.column, relation.kind) for relation in related if relation.varies]
+    rng = np.random.default_rng([settings.seed, 3])
+    return interactions(sample.train, sample.y, columns, classes, rng)
+
+
+def _ratings(settings: Explore, sample: Dataset, code: int | None) -> Ratings | None:
+    """In the order of the settings' journey, or else of the file."""
     names = rating_columns(sample.train, sample.columns)
+    if settings.journey:
+        names = in_order(settings.journey, sample.train, sample.columns)
     if not names:
         return None
     y = sample.y.astype(float) if code is None else (sample.y == code).astype(float)
-    return ratings(sample.train, names, y)
+    return ratings(sample.train, names, y, is_journey=bool(settings.journey))
 
 
 def _correlations(sample: Dataset, classes: int) -> tuple[list[str], np.ndarray]:
@@ -170,13 +193,16 @@ def _drawings(findings: Findings, dataset: Dataset, sample: Dataset) -> list[Job
         values = np.empty(0)
         if relation.kind != "category":
             values = as_numbers(sample.train[relation.column], relation.kind)
-        jobs.append(partial(charts.distribution_plot, relation, values, target, place))
+        about = held_told(findings, dataset, relation.column)
+        jobs.append(partial(charts.distribution_plot, relation, values, target, place, about))
+    for place, pair in enumerate([pair for pair in findings.pairs if pair.matters][:DRAWN_PAIRS]):
+        jobs.append(partial(heat_maps.pair_plot, pair, target, place))
     if findings.rated is not None:
-        jobs.append(partial(charts.rating_plot, findings.rated, target, findings.rated_class))
+        jobs.append(partial(heat_maps.rating_plot, findings.rated, target, findings.rated_class))
     if len(findings.correlated):
         names, matrix = _most_correlated(findings.correlated, findings.correlations)
-        about = len(findings.correlated), _marked(target.name)
-        jobs.append(partial(charts.correlation_plot, names, matrix, *about))
+        total = len(findings.correlated), _marked(target.name)
+        jobs.append(partial(heat_maps.correlation_plot, names, matrix, *total))
     if findings.adversarial is not None:
         jobs.append(partial(charts.adversarial_plot, findings.adversarial))
     return jobs
@@ -184,8 +210,8 @@ def _drawings(findings: Findings, dataset: Dataset, sample: Dataset) -> list[Job
 
 def _most_correlated(names: list[str], matrix: np.ndarray) -> tuple[list[str], np.ndarray]:
     """As many columns as fit into the figure, in their order."""
-    if len(names) <= charts.LARGEST_HEAT_MAP:
+    if len(names) <= heat_maps.LARGEST:
         return names, matrix
     strength = np.nan_to_num(np.abs(matrix - np.eye(len(names)))).max(axis=1)
-    kept = np.sort(np.argsort(-strength, kind="stable")[: charts.LARGEST_HEAT_MAP])
+    kept = np.sort(np.argsort(-strength, kind="stable")[: heat_maps.LARGEST])
     return [names[place] for place in kept], matrix[np.ix_(kept, kept)]

@@ -7,7 +7,8 @@ import pytest
 from pipeline.exploration import captions
 from pipeline.exploration.association import relations
 from pipeline.exploration.drift import Adversarial, ColumnDrift
-from pipeline.exploration.profile import Target, ratings
+from pipeline.exploration.profile import Target
+from pipeline.exploration.ratings import ratings
 
 
 def adversarial(auc: float, p: float) -> Adversarial:

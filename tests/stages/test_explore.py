@@ -59,7 +59,7 @@ def write_load(
         "target": "answer",
         "id": None,
         "classes": ["no", "yes"],
-        "columns": [{"name": name, "kind": KINDS[name]} for name in train],
+        "columns": [{"name": name, "kind": KINDS.get(name, "number")} for name in train],
         "simulated": False,
         "files": {"test": file, "train": file},
         "found": [f"target {HOSTILE!r}: named in the TOML"],
@@ -156,6 +156,40 @@ def test_the_numbers_are_those_of_the_tables(tmp_path, binary):
     y = competition(tmp_path / "load").read_array("y")
     expected = [float(y[train["rating"] == value].mean()) for value in range(6)]
     assert rated["means"][rated["columns"].index("rating")] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_pairs_and_journey_of_hostile_columns_are_drawn(tmp_path, task):
+    rng = np.random.default_rng(0)
+    train, test = features(rng, 1500), features(rng, 300)
+    train = train.rename(columns={"rating": "$x^{$ & <i>"})
+    test = test.rename(columns={"rating": "$x^{$ & <i>"})
+    unlike = (train["$x^{$ & <i>"] > 2) ^ (train["word"] == "red").to_numpy(bool, na_value=False)
+    y = 4.0 * unlike + rng.normal(size=1500)
+    classes: list[str] | None = None
+    if task != "regression":
+        y = np.digitize(y, [2.0] if task == "binary" else [1.0, 3.0]).astype("int64")
+        classes = ["no", "<b>may</b>", "yes"] if task == "multiclass" else ["no", "$es"]
+    load = write_load(
+        tmp_path / "load",
+        train,
+        test,
+        y,
+        task=task,
+        classes=classes,
+    )
+    settings = Explore(permutations=9, journey=("$x^{$ & <i>",))
+
+    out = run(load, tmp_path / "explore", settings)
+
+    html, summary = out.read_text("explore.html"), out.read_json("summary")
+    assert summary["pairs"][0]["columns"] == ["$x^{$ & <i>", "word"]
+    assert summary["pairs"][0]["matters"] is True
+    assert summary["ratings"]["columns"] == ["$x^{$ & <i>"]
+    assert (out.path / "figures" / "pair-00.png").stat().st_size > 5000
+    assert ">The journey</h2>" in html
+    assert "$x^{$ &amp; &lt;i&gt; with word" in html
+    assert "<i>" not in html and "<b>" not in html
 
 
 def test_columns_of_no_use_and_unrelated_ones_are_named(binary):
