@@ -10,13 +10,16 @@ RAW := data/raw/$(C)
 BUILD := data/build/$(C)
 SNAPSHOTS := $(BUILD)/settings
 RUN := $(shell echo $$PPID)
+STARTED := $(shell date +%s)
 PIPELINE = $(VENV)/bin/python -m pipeline
 STAGES := load explore split encode tune train blend evaluate submit
 
 .DEFAULT_GOAL := help
 .PHONY: all $(STAGES) help new fetch dashboard watch test check format clean FORCE
 
-all: explore evaluate submit ## everything: from the files in data/raw/$(C) to submissions/$(C)
+# the summary is told whenever something ran, and is kept for the runs in which nothing has to
+all: explore evaluate submit $(BUILD)/summary.txt ## everything: from data/raw/$(C) to submissions/$(C)
+	@$(if $(TOLD),:,echo "nothing to do: $$(head -n 1 $(BUILD)/summary.txt)")
 
 # --- set-up -------------------------------------------------------------------------------------
 
@@ -77,7 +80,8 @@ $(BUILD)/$(1)/DONE: $(SNAPSHOTS)/$(1).json $(2) pipeline/stages/$(1).py $(3) $(C
 	@$$(PIPELINE) run $(1) $(C) $$(FLAGS)
 endef
 done = $(addprefix $(BUILD)/,$(addsuffix /DONE,$(1)))
-FLAGS = --run $(RUN) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),--plain) $(if $(V),--verbose)
+FLAGS = --run $(RUN) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),--plain) $(if $(V),--verbose) \
+  $(if $(filter all,$(GOALS)),--brief)
 TUNED = $(call done,$(addprefix tune/,$(MODELS)))
 TRAINED = $(call done,$(addprefix train/,$(MODELS)))
 
@@ -89,6 +93,9 @@ $(eval $(call stage,blend,$(call done,load split) $(TRAINED),$(BLENDING) $(call 
 $(eval $(call stage,evaluate,$(call done,load explore split encode blend) $(TUNED) $(TRAINED) $(SNAPSHOTS)/scores.json,\
   $(EVALUATE) $(ENCODING) $(FEATURES) $(LEARNERS) $(BLENDING) $(PAGES)))
 $(eval $(call stage,submit,$(call done,load blend),$(call code,ledger submission wording)))
+
+$(BUILD)/summary.txt: $(call done,explore evaluate submit)
+	$(eval TOLD := yes)@$(PIPELINE) summary $(C) --since $(STARTED)
 
 # DONE is written last: a stop just after it must not take it back
 .PRECIOUS: $(call done,$(STAGES)) $(TUNED) $(TRAINED)

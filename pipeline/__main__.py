@@ -74,6 +74,7 @@ def run(
     run_id: RunId = "",
     plain: Annotated[bool, typer.Option(help="no live display")] = False,
     verbose: Verbose = False,
+    brief: Annotated[bool, typer.Option(hidden=True, help="a summary follows")] = False,
 ) -> None:
     """Run one stage with the settings that `settings` has checked."""
     from pipeline.artifacts import Workspace
@@ -91,8 +92,28 @@ def run(
     workspace = Workspace(Path.cwd(), competition)
     title = f"{stage} {model}" if model else stage
     with workspace.locked(run_id or f"pid{os.getpid()}"):
-        progress = Progress(title, live=False if plain else None, verbose=verbose)
-        run_stage(workspace, stage, model, progress, STARTED)
+        live = False if plain else None
+        with Progress(title, live=live, verbose=verbose, brief=brief) as progress:
+            run_stage(workspace, stage, model, progress, STARTED)
+
+
+@app.command()
+def summary(
+    competition: CompetitionName,
+    since: Annotated[float, typer.Option(hidden=True, help="when the run began")] = 0.0,
+) -> None:
+    """Tell what the last whole run amounts to, and what to do next."""
+    import time
+
+    from pipeline.artifacts import Workspace, write_atomically
+    from pipeline.progress import clock
+    from pipeline.summary import summarise
+
+    workspace = Workspace(Path.cwd(), competition)
+    lines = summarise(workspace)
+    write_atomically(workspace.build / "summary.txt", "\n".join(lines) + "\n")
+    took = f" in {clock(time.time() - since)}" if since else ""
+    print(f"\ndone{took}: {lines[0]}", *lines[1:], sep="\n", flush=True)
 
 
 @app.command()

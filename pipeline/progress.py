@@ -1,24 +1,58 @@
-"""What a stage tells the person who waits: live on a terminal, plain lines elsewhere."""
+"""What a stage tells the person who waits: live on a terminal, plain lines elsewhere.
+
+Every line has the same places: the stage, its time, what came out.
+"""
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+TITLE = 18  # characters
+BAR, TICKS = 18, 2  # characters, a second
+CLEAR_LINE = "\r\x1b[2K"
+
 
 class Progress:
-    """The one object through which stages report; libraries do not print."""
+    """The one object through which stages report; libraries do not print.
 
-    def __init__(self, title: str = "", *, live: bool | None = None, verbose: bool = False) -> None:
-        self.title, self.verbose = title, verbose
-        self.live = sys.stdout.isatty() if live is None else live
+    Used as a context, it keeps what a stage says until its end, when its time is known. `brief` is
+    for a stage of a whole run, whose summary will hold the tables and what comes next.
+    """
+
+    def __init__(
+        self,
+        title: str = "",
+        *,
+        live: bool | None = None,
+        verbose: bool = False,
+        brief: bool = False,
+    ) -> None:
+        self.title, self.verbose, self.brief = title, verbose, brief
+        is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self.live = is_terminal if live is None else live
         self.started = time.perf_counter()
+        self._kept: list[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._kept = []
+        if self.live:  # until there is a bar or a line: imports alone can take a second
+            print(f"{self.title:<{TITLE}} {'…':>7}", end="\r", flush=True)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        kept = self._kept or []
+        times = [clock(self.seconds), *[""] * len(kept)]
+        lines = [self._line(text, told) for text, told in zip(kept, times, strict=False)]
+        self._kept = None
+        print(CLEAR_LINE * self.live + "".join(f"{line}\n" for line in lines), end="", flush=True)
 
     @property
     def console(self) -> "Console":
@@ -32,39 +66,70 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        print(f"{self.title:<20} {text}" if self.title else text, flush=True)
+        if self._kept is None:
+            print(self._line(text), flush=True)
+        else:
+            self._kept.append(text)
 
-    def detail(self, text: str) -> None:
-        """One line for those who asked for more (-v)."""
-        if self.verbose:
+    def advise(self, text: str) -> None:
+        """One line on what comes next; the summary of a whole run has its own."""
+        if not self.brief:
             self.say(text)
 
+    def detail(self, text: str) -> None:
+        """One line at once for those who asked for more (-v)."""
+        if self.verbose:
+            print(CLEAR_LINE * self.live + self._line(text), flush=True)
+
     def show(self, table: "RenderableType") -> None:
-        """A table, in colour on a terminal."""
-        self.console.print(table)
+        """A table, in colour on a terminal; the summary of a whole run has its own."""
+        if not self.brief:
+            print(CLEAR_LINE * self.live, end="", flush=True)
+            self.console.print(table)
+
+    def _line(self, text: str, told: str = "") -> str:
+        if not self.title:
+            return text
+        place = "" if self._kept is None else f" {told:>7} "
+        return f"{self.title:<{TITLE}}{place} {text}"
 
     @contextlib.contextmanager
     def task(self, description: str, total: int) -> Iterator["Task"]:
-        """A bar that vanishes when the work is done; nothing where nobody watches."""
+        """A bar that vanishes when the work is done; nothing where nobody watches.
+
+        A thread moves its clock, so worker processes are to be forked before.
+        """
         if not self.live:
             yield Task()
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bar
-
-        columns = (
-            TextColumn("{task.description:<20}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        # no refresh thread: worker processes are forked from this one
-        with Bar(*columns, transient=True, auto_refresh=False, console=self.console) as bar:
-            name = f"{self.title}: {description}" if self.title else description
-            task = Task(bar, bar.add_task(name, total=total, note=""))
+        with self._bar() as bar:
+            task = Task(bar, bar.add_task(description, total=total, note=""))
             bar.refresh()
             yield task
+
+    def _bar(self) -> "Bar":
+        from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
+        from rich.progress import Progress as Bar
+        from rich.progress import Task as Row
+        from rich.text import Text
+
+        class Clock(ProgressColumn):
+            """The stage's time, not the bar's own."""
+
+            def render(column, task: Row) -> Text:
+                return Text(f"{clock(self.seconds):>7}")
+
+        return Bar(
+            TextColumn(f"{self.title:<{TITLE}}", markup=False),
+            Clock(),
+            BarColumn(BAR),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.fields[note]}", markup=False),
+            transient=True,
+            refresh_per_second=TICKS,
+            console=self.console,
+        )
 
 
 class Task:
@@ -76,3 +141,12 @@ class Task:
     def advance(self, note: str = "") -> None:
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, advance=1, note=note, refresh=True)
+
+
+def clock(seconds: float) -> str:
+    """'0.4 s', '59 s', '1:07', '1:02:03'."""
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -45,8 +46,24 @@ def test_a_finished_run_has_every_stage_a_report_and_one_submission(finished_pro
     assert finished_project.submission().name.startswith("tiny_SIMULATED_")
 
 
-def test_a_second_run_does_nothing(project):
+def test_a_second_run_does_nothing_and_says_so_in_one_line(project):
     assert rerun(project) == set()
+    told = project.make("all").stdout
+    assert told.startswith("nothing to do: submissions/tiny/tiny_SIMULATED_")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("jobs", [(), ("-j2",)])
+def test_what_a_pipe_sees_is_plain_and_ends_in_a_short_summary(project, jobs):
+    edit(project.toml, "[models.linear]", "[models.linear]\nl2 = 0.5")
+    stages, _, summary = project.make(*jobs, "all").stdout.partition("\n\n")
+    assert "\x1b" not in stages + summary and "\r" not in stages + summary
+    for line in stages.splitlines():
+        assert re.fullmatch(r"[a-z]+( [a-z_]+)? +(\d[\d.:]*( s)?)?  \S.*", line), line
+    assert summary.startswith("done in ")
+    assert any(file.name in summary.splitlines()[0] for file in submissions(project))
+    assert summary.count("\n") <= 19
+    assert "make C=tiny watch" in summary
 
 
 def test_a_comment_in_the_toml_reruns_nothing(project):

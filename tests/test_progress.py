@@ -1,10 +1,12 @@
 """A terminal gets a live bar; a pipe gets plain lines and nothing of the bar."""
 
 import io
+import re
 
+import pytest
 from rich.console import Console
 
-from pipeline.progress import Progress
+from pipeline.progress import CLEAR_LINE, Progress, clock
 
 
 def test_a_pipe_sees_what_is_said_and_no_bar(capsys):
@@ -13,7 +15,51 @@ def test_a_pipe_sees_what_is_said_and_no_bar(capsys):
         for _ in range(3):
             task.advance("best 0.9")
     progress.say("done")
-    assert capsys.readouterr().out == "train linear         done\n"
+    assert capsys.readouterr().out == "train linear       done\n"
+
+
+def test_a_stage_tells_its_time_once_in_the_same_place_when_it_is_done(capsys):
+    with Progress("train linear", live=False) as progress:
+        progress.say("accuracy 0.9")
+        progress.say("and more")
+        assert capsys.readouterr().out == ""
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"train linear +0\.\d s  accuracy 0\.9", first)
+    assert first.index("accuracy") == second.index("and more")
+    assert second.split() == ["train", "linear", "and", "more"]
+
+
+def test_what_was_said_before_an_error_is_told(capsys):
+    with pytest.raises(KeyError), Progress("load", live=False) as progress:
+        progress.say("from data/raw")
+        raise KeyError
+    assert "from data/raw" in capsys.readouterr().out
+
+
+def test_in_a_whole_run_tables_and_advice_are_left_to_the_summary(capsys):
+    for brief in (True, False):
+        with Progress("submit", live=False, brief=brief) as progress:
+            progress.show("a table")
+            progress.advise("upload it")
+        told = capsys.readouterr().out
+        assert ("a table" in told, "upload it" in told) == (not brief, not brief)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (59.6, "1:00"),
+     (3599.6, "1:00:00"), (3723, "1:02:03")],
+)  # fmt: skip
+def test_times_are_read_at_a_glance(seconds, told):
+    assert clock(seconds) == told
+
+
+def test_a_terminal_sees_one_line_of_a_stage_and_nothing_of_what_came_before(capsys):
+    with Progress("load", live=True) as progress:
+        progress.say("3,000 rows")
+    shown = capsys.readouterr().out
+    assert shown.startswith("load ") and "\r" in shown
+    assert re.fullmatch(r"load +0\.\d s  3,000 rows\n", shown.rpartition(CLEAR_LINE)[2])
 
 
 def test_details_are_for_those_who_ask(capsys):

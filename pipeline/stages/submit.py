@@ -52,7 +52,7 @@ def run(
         {**record, "created": now, "versions": _versions(), "leaderboard": None},
     )
     out.write_json("submission", record)
-    _announce(path, schema, blended, metric, progress)
+    _announce(path, record, metric, progress)
 
 
 # -- its name, and what is kept of it --------------------------------------------------------------
@@ -86,22 +86,17 @@ def _versions() -> dict[str, str]:
     return {"python": python, **{name: version(name) for name in LIBRARIES}}
 
 
-def _announce(
-    path: Path,
-    schema: Mapping[str, Any],
-    blended: Mapping[str, Any],
-    metric: Metric,
-    progress: Progress,
-) -> None:
-    score = f"{metric.label} {blended['score']:.4f} ± {blended['standard_error']:.4f}"
-    progress.say(f"{_from_here(path)}: {score} by cross-validation")
-    if schema["simulated"]:
-        progress.say("it answers SIMULATED data: it is not for upload")
+def _announce(path: Path, record: Mapping[str, Any], metric: Metric, progress: Progress) -> None:
+    progress.say(f"{_from_here(path)}, checked against sample and test")
+    score = f"{metric.label} {record['score']:.4f} ± {record['standard_error']:.4f}"
+    progress.advise(f"{score} by cross-validation")
+    if record["simulated"]:
+        progress.advise("it answers SIMULATED data: it is not for upload")
         return
     python = _from_here(Path(sys.executable))
-    progress.say(
+    progress.advise(
         "next: upload it, then keep what the leaderboard says with "
-        f"`{python} -m pipeline score {_from_here(path)} SCORE`"
+        f"`{python} -m pipeline score {path.name} SCORE`"
     )
 
 

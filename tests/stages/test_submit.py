@@ -51,7 +51,7 @@ def test_the_file_is_named_after_what_made_it(submit, capsys):
     assert file.read_bytes() == b"id,y\n30,1\n10,0\n20,1\n"
     told = capsys.readouterr().out
     assert "Accuracy 0.9432 ± 0.0042" in told
-    assert f"-m pipeline score {file} SCORE" in told
+    assert f"-m pipeline score {file.name} SCORE" in told
 
 
 def test_the_ledger_keeps_what_is_needed_to_make_it_again(submit):

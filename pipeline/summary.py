@@ -1,0 +1,137 @@
+"""What a whole run amounts to, in at most twenty lines: the file, what to expect, what next."""
+
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import Workspace, require_stage
+from pipeline.config import COMPETITIONS, read_toml, split_presets
+from pipeline.evaluation.leaderboard import decimals
+from pipeline.metrics import get_metric
+from pipeline.wording import count
+
+DEFAULT = "airline"  # make's own competition
+MOST_ENTRIES, MOST_ALARMS = 4, 3
+WIDEST = 180
+NORMAL_95 = 1.96
+
+
+def summarise(workspace: Workspace) -> list[str]:
+    """The lines; the first one alone says what there is."""
+    schema = require_stage(workspace, "load").read_json("schema")
+    submitted = require_stage(workspace, "submit").read_json("submission")
+    board = require_stage(workspace, "evaluate").read_json("leaderboard")
+    return [
+        headline(workspace, submitted, schema),
+        *_expected(submitted, schema),
+        "",
+        *_leaders(board, submitted),
+        *_alarms(board["alarms"]),
+        "",
+        *_next(workspace, submitted),
+    ]
+
+
+def headline(workspace: Workspace, submitted: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """submissions/airline/x.csv (Accuracy 0.9383 ± 0.0046)"""
+    metric = get_metric(submitted["metric"], schema["task"])
+    digits = decimals(submitted["standard_error"])
+    score = f"{submitted['score']:,.{digits}f} ± {submitted['standard_error']:,.{digits}f}"
+    path = _from_here(workspace.submissions / submitted["file"])
+    return f"{path} ({metric.label} {score})"
+
+
+def _expected(submitted: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Where the leaderboard's score should lie: both samples are finite, train's and test's."""
+    if submitted["simulated"]:
+        return ["SIMULATED data: the score says nothing about the competition"]
+    rows = {role: schema["files"][role]["rows"] for role in ("train", "test")}
+    low, high = prediction_interval(
+        submitted["score"], submitted["standard_error"], rows["train"], rows["test"]
+    )
+    if get_metric(submitted["metric"], schema["task"]).greater_is_better:
+        high = min(high, 1.0)
+    else:
+        low = max(low, 0.0)
+    digits = decimals(submitted["standard_error"])
+    return [
+        f"expected on the leaderboard: {low:,.{digits}f} to {high:,.{digits}f} "
+        f"(95%, if it counts all {count(rows['test'])} test rows)"
+    ]
+
+
+def prediction_interval(
+    score: float, error: float, train_rows: int, test_rows: int
+) -> tuple[float, float]:
+    """95% of the scores on other rows: their own noise comes on top of the standard error.
+
+    The error of a mean over n rows is σ / √n, so over m other rows the difference of the two means
+    has the standard error σ √(1/n + 1/m).
+    """
+    reach = NORMAL_95 * error * (1 + train_rows / test_rows) ** 0.5
+    return score - reach, score + reach
+
+
+def _leaders(board: Mapping[str, Any], submitted: Mapping[str, Any]) -> list[str]:
+    """The first entries and the blend, which is what was submitted."""
+    entries: list[dict[str, Any]] = board["entries"]
+    shown = entries[:MOST_ENTRIES]
+    if all(entry["name"] != "blend" for entry in shown):
+        shown = [*shown[:-1], *(entry for entry in entries if entry["name"] == "blend")]
+    width = max(len(entry["name"]) for entry in shown)
+    digits = decimals(entries[0]["standard_error"])
+    lines = [
+        f"  {entry['name']:<{width}}  {entry['score']:,.{digits}f} ± "
+        f"{entry['standard_error']:,.{digits}f}  {_verdict(entry, submitted)}"
+        for entry in shown
+    ]
+    more = len(entries) - len(shown)
+    return [*lines, *([f"  and {more} more in the report"] if more else [])]
+
+
+def _verdict(entry: Mapping[str, Any], submitted: Mapping[str, Any]) -> str:
+    """Against the best; the blend says that it is what was submitted."""
+    told = "worse than the best" if entry["verdict"] == "worse" else str(entry["verdict"])
+    return f"{told}; submitted ({submitted['method']})" if entry["name"] == "blend" else told
+
+
+def _alarms(alarms: Sequence[Mapping[str, str]]) -> list[str]:
+    lines = [textwrap.shorten(f"ALARM: {alarm['found']}", WIDEST) for alarm in alarms[:MOST_ALARMS]]
+    if len(alarms) > MOST_ALARMS:
+        lines.append(f"and {count(len(alarms) - MOST_ALARMS, 'alarm')} more in the report")
+    return lines
+
+
+def _next(workspace: Workspace, submitted: Mapping[str, Any]) -> list[str]:
+    name = workspace.competition
+    make = "make" if name == DEFAULT else f"make C={name}"
+    steps = [(f"{make} watch", "opens the report: where it errs, what drives it")]
+    if submitted["simulated"]:
+        steps.append(("not for upload", f"put the organiser's files into data/raw/{name} first"))
+    else:
+        python = _from_here(Path(sys.executable))
+        steps.append(("upload the file", "and keep what the leaderboard says:"))
+        steps.append(("", f"{python} -m pipeline score {submitted['file']} SCORE"))
+    steps.extend(_presets(workspace, make))
+    width = max(len(step) for step, _ in steps)
+    return [f"  {step:<{width}}  {told}" for step, told in steps]
+
+
+def _presets(workspace: Workspace, make: str) -> list[tuple[str, str]]:
+    """A longer run than this one, if the TOML has one."""
+    path = COMPETITIONS / f"{workspace.competition}.toml"
+    preset = workspace.settings.read_text("preset").strip()
+    known = split_presets(read_toml(path), path)
+    if preset == "quick":
+        return [(f"{make} all", "the full run; this was a first look")]
+    if preset == "default" and "best" in known:
+        return [(f"{make} PRESET=best all", "takes its time: longer searches, more repeats")]
+    return [(f"{path.name}", "holds every setting; edit it and run again")]
+
+
+def _from_here(path: Path) -> Path:
+    """As one would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
