@@ -314,9 +314,9 @@ def show(
         caption += f"\ncut short by [budget] minutes: {told(about['cut_short'])}"
     progress.show(leaderboard.table(board, seconds, title=title, caption=caption))
     for alarm in evaluation.alarms:
-        progress.say(f"ALARM: {alarm.found}")
+        progress.advise(f"ALARM: {alarm.found}")
     watch = watch_command(results.schema.get("competition"))
-    progress.say(f"report.html written; `{watch}` opens it  ({progress.seconds:.1f} s)")
+    progress.say(f"report.html written; `{watch}` opens it")
 
 
 def watch_command(competition: str | None) -> str:

@@ -59,7 +59,7 @@ def run(
         progress.say(f"left out: no repeat fits into {budget.told}")
     else:
         found = f"{metric.label} {score:.4f}, {len(fitted)} fits"
-        progress.say(f"{found}{cut}  ({progress.seconds:.1f} s)")
+        progress.say(f"{found}{cut}")
     return {"repeats": [done, repeats]} if is_cut else None
 
 

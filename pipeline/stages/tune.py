@@ -61,7 +61,7 @@ def run(
         found = "none beat the TOML" if best.number == trials[0].number else "improved"
         told = f"{search.metric.label} {best.value:.4f} (mean of folds)"
         told = f"{told} after {len(trials)}{cut} trials{where}, {found}"
-    progress.say(f"{told}  ({progress.seconds:.1f} s)")
+    progress.say(told)
     return {"trials": [len(trials), settings.trials]} if is_cut else None
 
 
