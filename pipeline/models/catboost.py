@@ -34,7 +34,6 @@ class Settings(ModelSettings):
 
 def suggest(trial: "optuna.Trial") -> dict[str, Any]:
     return {
-        "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.2, log=True),
         "depth": trial.suggest_int("depth", 4, 8),
         "l2_leaf_reg": trial.suggest_float("l2_leaf_reg", 0.5, 20.0, log=True),
     }

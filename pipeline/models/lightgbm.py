@@ -32,7 +32,7 @@ class Settings(ModelSettings):
         0.5, gt=0, le=1, description="share of the columns that a split chooses from"
     )
     bagging_fraction: float = Field(1.0, gt=0, le=1, description="share of the rows a tree sees")
-    lambda_l2: float = Field(0.0, ge=0)
+    lambda_l2: float = Field(0.01, ge=0)
     max_rounds: int = Field(2000, ge=1, description="trees, at most")
     patience: int = Field(30, ge=1, description="rounds without progress before it stops")
     held_out: float = Field(0.15, gt=0, lt=1, description="share of the rows for early stopping")

@@ -4,6 +4,7 @@ import sys
 from importlib.util import find_spec
 
 import numpy as np
+import optuna
 import pytest
 
 from pipeline import models
@@ -139,3 +140,15 @@ def test_early_stopping_rows_are_spread_over_the_classes():
     held_out = build("lightgbm", "multiclass")._held_out(y)
     shares = [held_out[y == code].mean() for code in range(3)]
     np.testing.assert_allclose(shares, 0.15, atol=0.02)
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("name", model_names())
+def test_a_search_can_begin_with_the_defaults(name):
+    """The first trial is what the TOML says: the defaults must lie in the ranges of the search."""
+    module = models.module(name)
+    defaults = module.Settings().model_dump()
+    sampler = optuna.samplers.PartialFixedSampler(defaults, optuna.samplers.RandomSampler(seed=0))
+    trial = optuna.create_study(sampler=sampler).ask()
+    suggested = module.suggest(trial)
+    assert suggested == {key: defaults[key] for key in suggested}
