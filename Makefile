@@ -69,9 +69,8 @@ BUDGET := $(call code,budget)
 PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
 EXPLORE := $(wildcard pipeline/exploration/*.py) $(SCRATCH) $(call code,models/__init__ \
   models/lightgbm wording)
-EVALUATE := $(wildcard pipeline/evaluation/*.py) $(call code,ledger predictor archives reading schema \
-  contract wording models/lightgbm) $(call code,$(addprefix exploration/,association captions charts drift \
-  duplicates profile))
+EVALUATE := $(wildcard pipeline/evaluation/*.py pipeline/exploration/*.py) $(call code,ledger predictor \
+  archives reading schema contract wording models/lightgbm)
 
 # $(call stage,name,stages that it reads,code that it imports)
 define stage

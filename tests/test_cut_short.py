@@ -80,7 +80,8 @@ def test_every_stage_takes_models_that_were_cut_short(tmp_path, monkeypatch, rep
     assert abs(found - expected).max() < 1e-9
     scored = predict_file(workspace, workspace.raw / "test.csv", tmp_path / "scores.csv")
     assert len(pd.read_csv(tmp_path / "scores.csv")) == scored.rows == 30
-    run_stage(workspace, "evaluate", None, Progress(live=False))
+    for stage in ("explore", "evaluate"):
+        run_stage(workspace, stage, None, Progress(live=False))
     told = workspace.stage("evaluate").read_json("leaderboard")
     names = {entry["name"] for entry in told["entries"]}
     assert names == {"blend", *(name for name, count in repeats.items() if count)}
