@@ -4,18 +4,28 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
+from pipeline import config, runner
 from pipeline.competitions import airline_survey
 from pipeline.encoding.features import add_features, feature_columns
 from pipeline.encoding.views import FoldEncoder
-from pipeline.survey import Survey, read_survey
+from pipeline.progress import Progress
+from pipeline.survey import Survey, new_workspace, read_dataset, read_survey
 
 
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory) -> Survey:
     return read_survey("airline", tmp_path_factory.mktemp("raw"))
+
+
+def organisers_files(folder: Path) -> dict[str, pd.DataFrame]:
+    tables = airline_survey.survey(np.random.default_rng(5), 200, 50)
+    for name, table in zip(("train", "test", "sample_submission"), tables.values(), strict=True):
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return tables
 
 
 def test_without_files_it_is_simulated_and_says_so(tmp_path, capsys):
@@ -49,9 +59,7 @@ def test_the_encoder_has_seen_the_folds_training_rows_alone(survey):
 
 
 def test_the_organisers_files_are_taken_where_they_are(tmp_path):
-    tables = airline_survey.survey(np.random.default_rng(5), 200, 50)
-    for name, table in zip(("train", "test", "sample_submission"), tables.values(), strict=True):
-        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    tables = organisers_files(tmp_path)
 
     survey = read_survey("airline", tmp_path)
 
@@ -76,3 +84,37 @@ def test_a_model_has_the_settings_of_the_toml_and_the_changes(survey):
     assert model.estimator.n_networks == 7
     assert model.estimator.hidden == asked.hidden
     assert model.problem.columns == survey.views[0].columns
+
+
+def test_the_dataset_holds_what_the_files_hold(tmp_path):
+    tables = organisers_files(tmp_path)
+
+    dataset = read_dataset("airline", tmp_path)
+
+    assert (len(dataset.train), len(dataset.test)) == (200, 50)
+    assert_array_equal(dataset.y, tables["train"]["target"])
+    assert_array_equal(dataset.test["Age"], tables["test"]["Age"])
+    assert set(dataset.names) == set(tables["test"]) - {"id"}
+
+
+def test_a_new_workspace_runs_stages_on_a_copy_of_the_files(tmp_path):
+    (tmp_path / "files").mkdir()
+    tables = organisers_files(tmp_path / "files")
+    experiment = config.load_experiment("airline", "quick")
+
+    workspace = new_workspace(tmp_path / "root", "airline", tmp_path / "files", experiment)
+    for stage in ("load", "split"):
+        runner.run_stage(workspace, stage, None, Progress(live=False))
+
+    assert_array_equal(workspace.stage("load").read_array("y"), tables["train"]["target"])
+    assert workspace.stage("split").read_array("folds-0").max() == experiment.split.folds - 1
+    assert len(list((tmp_path / "files").iterdir())) == 3
+
+
+def test_a_new_workspace_without_files_has_settings_alone(tmp_path):
+    experiment = config.load_experiment("airline", "quick")
+
+    workspace = new_workspace(tmp_path, "airline", tmp_path / "nothing", experiment)
+
+    assert not workspace.raw.exists()
+    assert "train-lightgbm" in workspace.settings.names(".json")
