@@ -19,6 +19,13 @@ from PIL import Image
 from pipeline.parallel import cores
 from tests.notebooks import FOLDER, execute, read, shrink
 
+LEARNERS = {
+    "from_perceptron_to_network",
+    "regression_and_gradient_descent",
+    "training_a_network",
+    "recurrent_networks",
+}
+AIRLINE = {"explore_airline", "first_submission"}  # on the survey from the first line to the last
 PATHS = sorted(FOLDER.glob("*.ipynb"))
 LARGEST = 300_000  # bytes
 each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -66,13 +73,8 @@ def definitions(source: str) -> list[str]:
     ]
 
 
-def test_all_four_are_there():
-    assert {path.stem for path in PATHS} == {
-        "from_perceptron_to_network",
-        "regression_and_gradient_descent",
-        "training_a_network",
-        "recurrent_networks",
-    }
+def test_all_are_there():
+    assert {path.stem for path in PATHS} == LEARNERS | AIRLINE
 
 
 @each
@@ -124,12 +126,16 @@ def test_what_is_kept_holds_no_trouble_and_nobodys_folders(path):
     assert re.findall(r"Warning|Traceback|(?<![\w.])/\w+/\w[^\s<]*|[A-Z]:\\", texts(notebook)) == []
 
 
-@each
-def test_it_ends_on_the_survey_and_what_is_kept_of_that_is_simulated(path):
-    notebook = read(path)
+@pytest.mark.parametrize("name", sorted(LEARNERS))
+def test_what_a_learner_reads_ends_on_the_survey(name):
+    last = code(read(FOLDER / f"{name}.ipynb"))[-4:]
 
-    assert "read_survey(" in "".join(cell.source for cell in code(notebook)[-4:])
-    assert "SIMULATED" in texts(notebook)
+    assert "read_survey(" in "".join(cell.source for cell in last)
+
+
+@each
+def test_what_is_kept_of_the_survey_is_simulated(path):
+    assert "SIMULATED" in texts(read(path))
 
 
 @each
