@@ -104,13 +104,17 @@ def _expected(board: Leaderboard, target: str, about: Mapping[str, Any]) -> tupl
     """What to expect of the submission; the fact that matters most."""
     score, error, digits = about["score"], about["standard_error"], board.digits
     low, high = interval(Estimate(score, error))
-    averaging = f"{about['averaging']:+,.{digits + 1}f}"
+    averaging = ""
+    if about["averaging"]:
+        gain = f"{about['averaging']:+,.{digits}f}"
+        averaging = (
+            f". The blend as cross-validated, and {gain} for averaging the models of all folds"
+        )
     return (
         f"Submission, {board.metric.label}{_unit(board.metric, target)}",
         f"{score:,.{digits}f}",
         f"± {error:,.{digits}f} standard error, 95% interval {low:,.{digits}f} to "
-        f"{high:,.{digits}f}: to expect on new rows of this kind. The blend as "
-        f"cross-validated, and {averaging} for averaging over the models of all folds",
+        f"{high:,.{digits}f}, to expect on new rows{averaging}",
     )
 
 
