@@ -29,7 +29,7 @@ MOST_CATEGORIES = 20  # more of them are too many to list
 QUICK_FOLDS = 5
 FEW_ROWS = 10_000
 WIDTH = 96
-QUICK_MINUTES, MINUTES, BEST_MINUTES = 1, 6, 30  # of tune and train
+QUICK_MINUTES, MINUTES, BEST_MINUTES = 0.6, 6, 30  # of tune and train
 BUDGETS: dict[str, dict[str, int]] = {  # of the models that every competition starts with
     "linear": {},
     "logistic": {},
