@@ -32,7 +32,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from pipeline.errors import UserError
-from pipeline.wording import count
+from pipeline.wording import count, from_here
 
 app = typer.Typer(
     help="From the organiser's files to a submission. `make all` runs everything; see `make help`.",
@@ -148,7 +148,7 @@ def new(
     copy_raw(folder, raw)
     write_atomically(COMPETITIONS / f"{name}.toml", draft.text)
     print(*draft.told, sep="\n")
-    print(f"wrote {_from_here(draft.path)}, copied the files to {_from_here(raw)}")
+    print(f"wrote {from_here(draft.path)}, copied the files to {from_here(raw)}")
     print(f"next: make C={name} all")
 
 
@@ -173,7 +173,7 @@ def predict(
 
     read_toml(COMPETITIONS / f"{competition}.toml")  # a name that is not there is told
     scored = predict_file(Workspace(Path.cwd(), competition), file, out)
-    print(f"wrote {_from_here(scored.target)}: {count(scored.rows, 'row')}")
+    print(f"wrote {from_here(scored.target)}: {count(scored.rows, 'row')}")
     for note in scored.notes:
         print(f"note: {note}")
 
@@ -227,12 +227,6 @@ def dashboard(
     from pipeline.studies import serve_dashboard
 
     serve_dashboard(Workspace(Path.cwd(), competition).journal, port)
-
-
-def _from_here(path: Path) -> Path:
-    """As one would type it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 @contextlib.contextmanager

@@ -8,14 +8,12 @@ from typing import Any
 
 from pipeline.artifacts import Workspace, require_stage
 from pipeline.config import COMPETITIONS, read_toml, split_presets
-from pipeline.evaluation.leaderboard import decimals
+from pipeline.evaluation.leaderboard import NORMAL_95, decimals
 from pipeline.metrics import get_metric
-from pipeline.wording import count
+from pipeline.wording import count, from_here, make_command
 
-DEFAULT = "airline"  # make's own competition
 MOST_ENTRIES, MOST_ALARMS = 4, 3
 WIDEST = 180
-NORMAL_95 = 1.96
 
 
 def summarise(workspace: Workspace) -> list[str]:
@@ -39,7 +37,7 @@ def headline(workspace: Workspace, submitted: Mapping[str, Any], schema: Mapping
     metric = get_metric(submitted["metric"], schema["task"])
     digits = decimals(submitted["standard_error"])
     score = f"{submitted['score']:,.{digits}f} ± {submitted['standard_error']:,.{digits}f}"
-    path = _from_here(workspace.submissions / submitted["file"])
+    path = from_here(workspace.submissions / submitted["file"])
     return f"{path} ({metric.label} {score})"
 
 
@@ -106,12 +104,12 @@ def _alarms(alarms: Sequence[Mapping[str, str]]) -> list[str]:
 
 def _next(workspace: Workspace, submitted: Mapping[str, Any]) -> list[str]:
     name = workspace.competition
-    make = "make" if name == DEFAULT else f"make C={name}"
+    make = make_command(name)
     steps = [(f"{make} watch", "opens the report: where it errs, what drives it")]
     if submitted["simulated"]:
         steps.append(("not for upload", f"put the organiser's files into data/raw/{name} first"))
     else:
-        python = _from_here(Path(sys.executable))
+        python = from_here(Path(sys.executable))
         steps.append(("upload the file", "and keep what the leaderboard says:"))
         steps.append(("", f"{python} -m pipeline score {submitted['file']} SCORE"))
     steps.extend(_presets(workspace, make))
@@ -129,9 +127,3 @@ def _presets(workspace: Workspace, make: str) -> list[tuple[str, str]]:
     if preset == "default" and "best" in known:
         return [(f"{make} PRESET=best all", "takes its time: longer searches, more repeats")]
     return [(f"{path.name}", "holds every setting; edit it and run again")]
-
-
-def _from_here(path: Path) -> Path:
-    """As one would type it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

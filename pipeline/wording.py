@@ -1,6 +1,9 @@
-"""Counts and lists inside a sentence: '3,000 rows', "'a', 'b' and 3 more"."""
+"""What sentences are made of: '3,000 rows', "'a', 'b' and 3 more", paths and commands as typed."""
 
 from collections.abc import Sequence
+from pathlib import Path
+
+DEFAULT = "airline"  # the Makefile's C
 
 
 def count(value: int, noun: str = "", plural: str = "") -> str:
@@ -20,3 +23,14 @@ def shortened(items: Sequence[str], most: int) -> str:
     """The first few, and how many there are: 'a, b, ... (5 in all)'."""
     more = f", ... ({len(items):,} in all)" if len(items) > most else ""
     return ", ".join(items[:most]) + more
+
+
+def from_here(path: Path) -> Path:
+    """As one would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def make_command(competition: str | None) -> str:
+    """As one would type it: make's own competition needs no C=."""
+    return "make" if competition in (None, DEFAULT) else f"make C={competition}"

@@ -120,7 +120,9 @@ def _fold_losses(
     for place, column in enumerate(columns):
         orders = [rng.permutation(len(rows)) for _ in range(shuffles.repeats)]
         shuffled = frame[column].array.take(np.concatenate(orders))
-        predictions = predictor.predict_fold(copies.assign(**{column: shuffled}), fold.name)
+        changed = copies.copy()
+        changed[column] = shuffled
+        predictions = predictor.predict_fold(changed, fold.name)
         parts = np.split(predictions, shuffles.repeats)
         rise[place] = [metric.loss(y, part) - base for part in parts]
     return rise

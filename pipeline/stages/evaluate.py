@@ -28,8 +28,7 @@ from pipeline.folds import read_folds
 from pipeline.parallel import Map, workers
 from pipeline.predictor import Predictor
 from pipeline.progress import Progress
-
-DEFAULT = "airline"  # the Makefile's C
+from pipeline.wording import make_command
 
 
 def run(
@@ -315,10 +314,5 @@ def show(
     progress.show(leaderboard.table(board, seconds, title=title, caption=caption))
     for alarm in evaluation.alarms:
         progress.advise(f"ALARM: {alarm.found}")
-    watch = watch_command(results.schema.get("competition"))
-    progress.say(f"report.html written; `{watch}` opens it")
-
-
-def watch_command(competition: str | None) -> str:
-    """As one would type it: make's own competition needs no C=."""
-    return "make watch" if competition in (None, DEFAULT) else f"make C={competition} watch"
+    make = make_command(results.schema.get("competition"))
+    progress.say(f"report.html written; `{make} watch` opens it")

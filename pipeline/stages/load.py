@@ -194,8 +194,10 @@ def _typed(
     table: "pd.DataFrame", columns: Sequence[Mapping[str, str]], where: str
 ) -> "pd.DataFrame":
     """Every column of the file, the features with their types."""
-    typed = schema.conform(table, columns, where)
-    return table.assign(**{name: typed[name] for name in schema.column_names(typed)})
+    whole, typed = table.copy(), schema.conform(table, columns, where)
+    for name in schema.column_names(typed):
+        whole[name] = typed[name]
+    return whole
 
 
 def _sample(tables: schema.Tables, roles: schema.Roles, form: schema.Form) -> "pd.DataFrame":

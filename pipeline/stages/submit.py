@@ -14,6 +14,7 @@ from pipeline.config import SubmitStage
 from pipeline.metrics import Metric, get_metric
 from pipeline.progress import Progress
 from pipeline.submission import fill, problems, refuse, with_class_columns
+from pipeline.wording import from_here
 
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "lightgbm", "optuna")
 
@@ -87,20 +88,14 @@ def _versions() -> dict[str, str]:
 
 
 def _announce(path: Path, record: Mapping[str, Any], metric: Metric, progress: Progress) -> None:
-    progress.say(f"{_from_here(path)}, checked against sample and test")
+    progress.say(f"{from_here(path)}, checked against sample and test")
     score = f"{metric.label} {record['score']:.4f} ± {record['standard_error']:.4f}"
     progress.advise(f"{score} by cross-validation")
     if record["simulated"]:
         progress.advise("it answers SIMULATED data: it is not for upload")
         return
-    python = _from_here(Path(sys.executable))
+    python = from_here(Path(sys.executable))
     progress.advise(
         "next: upload it, then keep what the leaderboard says with "
         f"`{python} -m pipeline score {path.name} SCORE`"
     )
-
-
-def _from_here(path: Path) -> Path:
-    """As one would type it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

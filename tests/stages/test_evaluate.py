@@ -15,6 +15,7 @@ from pipeline.page import cell as page_cell
 from pipeline.progress import Progress
 from pipeline.runner import run_stage
 from pipeline.stages import evaluate
+from pipeline.wording import make_command
 from tests.test_predictor import finished, survey
 
 HOSTILE = '<script>alert("no")</script>'
@@ -210,7 +211,7 @@ def test_what_is_printed_fits_a_screen(run, capsys):
     assert 5 <= len(lines) <= 20
     assert any("blend: equal; candidates: equal" in line for line in lines)
     assert "`make C=tiny watch`" in lines[-1]
-    assert evaluate.watch_command("airline") == "make watch"
+    assert make_command("airline") == "make"
 
 
 @binary

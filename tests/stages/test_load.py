@@ -275,3 +275,10 @@ def test_any_names_and_any_order_of_rows_give_each_row_its_own_target(
     found = loaded.read_json("schema")
     assert (found["id"], found["target"], found["task"]) == (id, target, "multiclass")
     assert_array_equal(loaded.read_array("y"), loaded.read_table("train")[id] % 3)
+
+
+def test_a_column_may_be_named_like_a_word_of_the_language(tmp_path):
+    texts = {"train": TRAIN, "test": TEST}
+    renamed = {name: text.replace("Age", "self") for name, text in texts.items()}
+    loaded = load(organiser(tmp_path / "raw", **renamed), tmp_path / "out")
+    assert list(loaded.read_table("train", ["self"])["self"]) == list(range(21, 61))
