@@ -43,6 +43,17 @@ def spread_sample(y: np.ndarray, most: int, rng: np.random.Generator) -> np.ndar
     return np.sort(np.argsort(y, kind="stable")[drawn])
 
 
+def quick_slope(
+    theta: np.ndarray, X: np.ndarray, Y: np.ndarray, judge: Judge, exponent: float
+) -> tuple[float, np.ndarray]:
+    """loss_and_gradient in float32, digits enough for a step; in float64 where K asks for them."""
+    try:
+        rough = X.astype(np.float32), Y.astype(np.float32)
+        return loss_and_gradient(theta, *rough, judge, exponent)
+    except np.linalg.LinAlgError:  # next to no noise: rounding has left K without an inverse
+        return loss_and_gradient(theta, X, Y, judge, exponent)
+
+
 class GaussianProcess(Estimator):
     """What classifier and regressor share: the kernel's learning and the weight of each row.
 
@@ -77,7 +88,7 @@ class GaussianProcess(Estimator):
         losses, adam = [], Adam(self.lr, betas=(0.9, 0.99))
         for step, batch in enumerate(self._batches(len(X), rng)):
             adam.lr = self.lr * cosine(step / self.steps)
-            loss, gradient = loss_and_gradient(theta, X[batch], Y[batch], judge, self.exponent)
+            loss, gradient = quick_slope(theta, X[batch], Y[batch], judge, self.exponent)
             adam.update(theta, gradient)
             losses.append(loss)
         kernel = Kernel.of(theta, self.exponent)

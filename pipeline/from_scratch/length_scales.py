@@ -20,7 +20,6 @@ from pipeline.from_scratch.activations import sigmoid, softplus
 # leave-one-out predictions (n, k) and targets (n, k) -> loss, and its slope (n, k)
 Judge = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
 
-SOFTENING = 1e-12  # added to r², as r^p has no slope at 0
 SMALL = 64  # rows; halves of them gain nothing
 LEAST_NOISE = 1e-4  # so that the inverse keeps its digits where y has no noise
 
@@ -42,13 +41,15 @@ class Kernel(NamedTuple):
 
     def squares(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
         """r² of all pairs: (n, d), (m, d) -> (n, m), by |a - b|² = |a|² + |b|² - 2 a·b."""
-        own, A, B = A is B, A / self.length_scale, B / self.length_scale
+        scale = self.length_scale.astype(A.dtype)
+        own, A, B = A is B, A / scale, B / scale
         squares = A @ (-2 * B.T)
         squares += (A**2).sum(axis=1)[:, None]
         squares += (B**2).sum(axis=1)
         if own:
             np.fill_diagonal(squares, 0.0)  # rounding would leave more than r^p bears
-        return np.maximum(squares, 0.0, out=squares) + SOFTENING
+        rounding = 8 * np.finfo(squares.dtype).eps  # and r^p has no slope at 0
+        return np.maximum(squares, 0.0, out=squares) + rounding
 
     def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
         """k of all pairs: (n, d), (m, d) -> (n, m)."""
@@ -123,6 +124,7 @@ def loss_and_gradient(
     dK *= alike
     signal = dK.sum()
     dK *= powers / squares * (-exponent / 2)  # dL/dr²
+    np.fill_diagonal(dK, 0.0)  # a row's distance from itself is 0 at any length scale
     scales = _weighted_squares(dK, X) / kernel.length_scale**2
     return loss, np.append(scales, [signal, constant, noise])
 

@@ -1,6 +1,6 @@
 """A Gaussian process with a learned length scale for each column, from the library.
 
-Brings likeness between whole rows, by itself and to a blend of networks; costs 6 s a fit on 3,000
+Brings likeness between whole rows, by itself and to a blend of networks; costs 4 s a fit on 3,000
 rows. Time grows with their cube, so a larger table is fitted on a seeded sample of `most_rows` rows
 (13 s and 1.2 GB on 5,000), and the rest of it is lost.
 """

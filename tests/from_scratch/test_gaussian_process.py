@@ -5,6 +5,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor as Oracle
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 from sklearn.metrics import log_loss
 
+from pipeline.from_scratch import gaussian_process, length_scales
 from pipeline.from_scratch.gaussian_process import (
     GaussianProcessClassifier,
     GaussianProcessRegressor,
@@ -87,6 +88,23 @@ def test_a_sample_is_spread_as_all_rows_are(rng) -> None:
     assert_array_equal(spread_sample(codes, 13000, rng), np.arange(13000))
     rare = rng.permutation(np.repeat([0, 1, 2], [1, 5000, 1]))
     assert_array_equal(np.unique(rare[spread_sample(rare, 50, rng)]), [0, 1, 2])
+
+
+def test_steps_go_on_in_float64_where_next_to_no_noise_leaves_float32_without_an_inverse(
+    rng, monkeypatch
+) -> None:
+    digits = []
+
+    def recorded(theta, X, *others):
+        digits.append(X.dtype)
+        return length_scales.loss_and_gradient(theta, X, *others)
+
+    monkeypatch.setattr(gaussian_process, "loss_and_gradient", recorded)
+    X = rng.normal(size=(500, 1))
+    model = GaussianProcessRegressor(steps=200, lr=0.3).fit(X, X[:, 0] ** 2)
+    assert digits[0] == np.float32
+    assert np.float64 in digits
+    assert model.score(X, X[:, 0] ** 2) > 0.999
 
 
 def test_of_many_rows_a_seeded_sample_is_fitted(waves) -> None:
