@@ -40,16 +40,20 @@ class Kernel(NamedTuple):
         return cls(np.exp(-theta[:-3] / 2), signal, constant, noise + LEAST_NOISE, exponent)
 
     def squares(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
-        """r² of all pairs: (n, d), (m, d) -> (n, m), by |a - b|² = |a|² + |b|² - 2 a·b."""
+        """r² of all pairs: (n, d), (m, d) -> (n, m), by |a - b|² = |a|² + |b|² - 2 a·b.
+
+        What rounding alone may leave between two equal rows counts as 0, for r^p would make much of
+        it, and something else on each processor.
+        """
         scale = self.length_scale.astype(A.dtype)
-        own, A, B = A is B, A / scale, B / scale
+        A, B = A / scale, B / scale
+        size, rounding = (A**2).sum(axis=1)[:, None], 8 * np.finfo(A.dtype).eps
         squares = A @ (-2 * B.T)
-        squares += (A**2).sum(axis=1)[:, None]
+        squares += size
         squares += (B**2).sum(axis=1)
-        if own:
-            np.fill_diagonal(squares, 0.0)  # rounding would leave more than r^p bears
-        rounding = 8 * np.finfo(squares.dtype).eps  # and r^p has no slope at 0
-        return np.maximum(squares, 0.0, out=squares) + rounding
+        squares[squares < 4 * rounding * size] = 0.0
+        squares += rounding  # and r^p has no slope at 0
+        return squares
 
     def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
         """k of all pairs: (n, d), (m, d) -> (n, m)."""
