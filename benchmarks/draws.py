@@ -4,6 +4,7 @@
     ~/peers/bin/python benchmarks/draws.py --raw DIR --out RESULTS --methods catboost5 realmlp tabm
     python benchmarks/draws.py --raw DIR --out RESULTS --table-only --against catboost5 \\
         --blend neural_net+lightgbm
+    python benchmarks/draws.py --table-only --out benchmarks/scores --against pipeline
 
 DIR holds Kaggle's airline passenger satisfaction (zip or CSV files, 129,880 labelled rows);
 `--simulated` draws from the project's simulated survey instead, 50,000 rows to judge on.
@@ -14,8 +15,8 @@ one's own if need be (`wide:neural_net@hidden=[512]`); or the whole pipeline (`p
 `pipeline@preset=quick`), run as an entrant runs it. RESULTS, outside the project, gathers them
 over several Pythons: predictions of each draw as .npy, scores as lines of results.jsonl. What is
 there is not computed again, even if the code has changed since: name it anew, or remove its
-lines. Seconds are those of encoding, fit and predictions; on a busy machine compare the
-processor's, those of child processes counted.
+lines. benchmarks/scores keeps the lines behind the README's tables. Seconds are those of encoding,
+fit and predictions; on a busy machine compare the processor's, those of child processes counted.
 
 One draw in a script of one's own:
 
@@ -272,7 +273,8 @@ def parse() -> argparse.Namespace:
         named(method)
     if not (options.raw or options.simulated or options.table_only):
         parser.error("give --raw DIR or --simulated")
-    if options.out and options.out.resolve().is_relative_to(ROOT):
+    inside = options.out and options.out.resolve().is_relative_to(ROOT)
+    if inside and not options.table_only:
         parser.error(f"--out: found {options.out}, which is inside the project; give one outside")
     return options
 
