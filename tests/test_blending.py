@@ -1,5 +1,7 @@
 """Blends against hand-worked examples, and their honesty: no row judges its own weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression as Oracle
@@ -7,7 +9,7 @@ from sklearn.linear_model import LogisticRegression as Oracle
 from pipeline import blending
 from pipeline.artifacts import Folder
 from pipeline.config import BlendStage
-from pipeline.metrics import METRICS
+from pipeline.metrics import METRICS, estimate
 from pipeline.progress import Progress
 from pipeline.stages import blend as stage
 
@@ -85,6 +87,7 @@ def folders(root, y, models):
         train.folder(name).write_json("work", {"repeats": [len(oof), 3], "trials": [0, 0]})
         if len(oof):
             train.folder(name).write_array("test", oof[0, :10])
+            train.folder(name).write_array("by_fold", np.stack([oof[0, :10]] * 5))
     return {"load": load, "split": split, "train": train}
 
 
@@ -155,25 +158,77 @@ def test_a_timid_model_counts_as_much_as_its_rows_are_right(rng):
     assert loss < LOG_LOSS.loss(y, (timid + other) / 2) - 0.02
 
 
-@pytest.mark.parametrize("repeats", [2, 3])
-def test_the_expected_score_is_that_of_averaging_over_all_folds_too(repeats, rng):
-    folds, n = 5, 200_000
-    y = rng.normal(size=n)
-    wrong = y + rng.normal(size=n)  # what all fits have in common
-    fits = [(wrong + rng.normal(scale=0.5, size=n))[:, None] for _ in range(folds * repeats)]
-    each = np.stack(fits[:repeats])
-    expected = stage.expectation(RMSE, y, stage.Nested(each.mean(axis=0), each), folds)
-    submitted = RMSE.score(y, np.mean(fits, axis=0))
-    alone = METRICS["rmse"].score(y, each[0])
-    assert abs(expected["score"] - submitted) < 0.1 * (alone - submitted)
-    assert expected["cross_validated"] > submitted + 0.02
+SUM = blending.Blend(("a",), np.ones(1))  # the one model as it is
 
 
-def test_one_repeat_says_nothing_of_averaging(rng):
-    y = rng.normal(size=100)
-    one = (y + rng.normal(size=100))[None, :, None]
-    found = stage.expectation(RMSE, y, stage.Nested(one[0], one), folds=5)
-    assert found["score"] == found["cross_validated"] == RMSE.score(y, one[0])
+@pytest.mark.parametrize("name", ["rmse", "mae", "r2"])
+def test_averaging_brings_values_what_the_labels_would_have_said(name, rng):
+    metric, n = METRICS[name], 20_000
+    signal = rng.normal(size=n)
+    y = signal + rng.normal(size=n)
+    fits = (signal + rng.normal(scale=0.5, size=(5, n)))[:, :, None]
+    mean, one = fits.mean(axis=0), fits[0]
+    gain = stage.averaging(metric, SUM, {"a": mean}, {"a": fits}, (y, one))
+    true = metric.score(y, mean) - np.mean([metric.score(y, each) for each in fits])
+    assert gain == pytest.approx(true, rel=0.15)
+    assert metric.is_better(gain, 0.0)
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss"]
+)
+def test_averaging_brings_classes_what_the_labels_would_have_said(name, rng):
+    metric, n = METRICS[name], 20_000
+    logit = rng.normal(scale=2.0, size=n)
+    fits = 1 / (1 + np.exp(-(logit + rng.normal(scale=0.6, size=(5, n)))))
+    fits = np.stack([1 - fits, fits], axis=2)
+    mean = fits.mean(axis=0)
+    y = (rng.random(n) < mean[:, 1]).astype(int)
+    gain = stage.averaging(metric, SUM, {"a": mean}, {"a": fits}, (y, mean))
+    true = metric.score(y, mean) - np.mean([metric.score(y, each) for each in fits])
+    assert gain == pytest.approx(true, rel=0.2)
+    assert metric.is_better(gain, 0.0)
+
+
+def test_weights_of_classes_do_not_change_what_is_drawn(rng):
+    """With a rare class made 30 times as likely, its own chance still says how often it comes."""
+    p = np.tile([0.97, 0.03], (4000, 1))
+    blend = blending.Blend(("a",), np.ones(1), class_weights=np.array([1.0, 40.0]))
+    shares = []
+    metric = METRICS["accuracy"]
+    spied = replace(metric, score=lambda y, _: shares.append(y.mean()) or 0.0)
+    stage.averaging(spied, blend, {"a": p}, {"a": p[None]}, (np.zeros(4000), p))
+    assert np.mean(shares) == pytest.approx(0.03, abs=0.001)
+
+
+def test_folds_that_agree_gain_nothing(rng):
+    y = rng.integers(2, size=300)
+    p = noisy(y, rng, 1.0)
+    same = {"a": np.stack([p, p, p])}
+    for metric in (METRICS["accuracy"], METRICS["roc_auc"], LOG_LOSS):
+        assert stage.averaging(metric, SUM, {"a": p}, same, (y, p)) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_class_that_no_draw_shows_leaves_no_hole_in_the_expected_score():
+    p = np.tile([1.0, 0.0], (50, 1))
+    same = {"a": p[None]}
+    assert stage.averaging(METRICS["roc_auc"], SUM, {"a": p}, same, (np.zeros(50), p)) == 0.0
+
+
+def test_drawn_values_stay_where_the_known_ones_are(rng):
+    """Else the logarithm of the squared log error would have no number for them."""
+    y = rng.exponential(size=1000)
+    drawn = stage.drawn_targets(np.full((1000, 1), 0.1), (y, y[::-1, None]), rng)
+    assert drawn.min() >= y.min()
+
+
+def test_the_expected_score_is_further_from_the_truth_than_its_rows_alone_say(rng):
+    y = rng.integers(2, size=500)
+    p = noisy(y, rng, 1.0)
+    found, rows = stage.expectation(LOG_LOSS, y, p, gain=-0.01), estimate(LOG_LOSS, y, p)
+    assert found["score"] == rows.score - 0.01
+    assert found["cross_validated"] == rows.score
+    assert found["standard_error"] > rows.standard_error
 
 
 def test_a_model_that_was_left_out_is_not_in_the_blend(rng, tmp_path):
@@ -199,15 +254,14 @@ def test_models_of_different_repeats_count_by_the_mean_of_their_own(rng, tmp_pat
 @pytest.mark.parametrize("folds", [2, 3])
 def test_few_folds_are_enough_to_choose_a_way(folds, rng):
     y = rng.integers(2, size=120)
-    repeats = np.stack([noisy(y, rng, 1.0), noisy(y, rng, 0.5)])[:, None]
+    models = np.stack([noisy(y, rng, 1.0), noisy(y, rng, 0.5)])
     settings = BlendStage(models=("a", "b"))
 
     def blends(methods, y, predictions):
         return blending.fit_blends(methods, settings, LOG_LOSS, y, predictions)
 
-    found = stage.nested(stage.METHODS, blends, LOG_LOSS, y, repeats, np.arange(120) % folds)
-    np.testing.assert_allclose(found.all.sum(axis=1), 1)
-    np.testing.assert_array_equal(found.all, found.each[0])
+    found = stage.nested(stage.METHODS, blends, LOG_LOSS, y, models, np.arange(120) % folds)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
 def test_labels_that_mean_nothing_score_chance(rng, tmp_path):

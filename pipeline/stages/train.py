@@ -31,7 +31,8 @@ def run(
     progress: Progress,
     budget: Allowance = UNBOUNDED,
 ) -> dict[str, Any] | None:
-    """Write oof (repeats, n, k), test (n_test, k), a score a fold, times, and models/.
+    """Write oof (repeats, n, k), test (n_test, k), a score a fold, times, and models/; by_fold
+    (folds, n_test, k) too, the test predictions of each fold's fits, averaged over repeats.
 
     Finished folds are kept in `partial`: a run that is killed goes on with the ones it lacks. A
     repeat that the budget does not allow for is left out; without any, so is the model: its oof is
@@ -148,5 +149,7 @@ def _gather(
     out.write_json("timing", seconds)
     if not folds:
         return math.nan
-    out.write_array("test", np.mean([piece.read_array("test") for piece in pieces], axis=0))
+    tests = np.stack([piece.read_array("test") for piece in pieces])
+    out.write_array("test", tests.mean(axis=0))
+    out.write_array("by_fold", tests.reshape(repeats, -1, *tests.shape[1:]).mean(axis=0))
     return metric.score(y, oof.mean(axis=0))
