@@ -46,7 +46,10 @@ def spread_sample(y: np.ndarray, most: int, rng: np.random.Generator) -> np.ndar
 def quick_slope(
     theta: np.ndarray, X: np.ndarray, Y: np.ndarray, judge: Judge, exponent: float
 ) -> tuple[float, np.ndarray]:
-    """loss_and_gradient in float32, digits enough for a step; in float64 where K asks for them."""
+    """loss_and_gradient in float32, digits enough for a step; in float64 where K asks for them.
+
+    theta (d + 3,), X (n, d), Y (n, k) -> loss, slope (d + 3,).
+    """
     try:
         rough = X.astype(np.float32), Y.astype(np.float32)
         return loss_and_gradient(theta, *rough, judge, exponent)

@@ -22,6 +22,8 @@ Judge = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
 
 SMALL = 64  # rows; halves of them gain nothing
 LEAST_NOISE = 1e-4  # so that the inverse keeps its digits where y has no noise
+ROUNDING = 32 * np.finfo(float).eps  # in an r² of equal rows, times |a|²
+LEAST_SQUARE = 2e-15  # of r², for r^p has no slope at 0
 
 
 class Kernel(NamedTuple):
@@ -42,18 +44,18 @@ class Kernel(NamedTuple):
     def squares(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
         """r² of all pairs: (n, d), (m, d) -> (n, m), by |a - b|² = |a|² + |b|² - 2 a·b.
 
-        What rounding alone may leave between two equal rows counts as 0, for r^p would make much of
-        it, and something else on each processor.
+        Taken in float64: of two rows that are alike nearly all digits cancel. What rounding alone
+        may leave between equal rows counts as 0, for r^p would make much of it, and something else
+        on each processor.
         """
-        scale = self.length_scale.astype(A.dtype)
-        A, B = A / scale, B / scale
-        size, rounding = (A**2).sum(axis=1)[:, None], 8 * np.finfo(A.dtype).eps
+        dtype, A, B = A.dtype, A / self.length_scale, B / self.length_scale
+        size = (A**2).sum(axis=1)[:, None]
         squares = A @ (-2 * B.T)
         squares += size
         squares += (B**2).sum(axis=1)
-        squares[squares < 4 * rounding * size] = 0.0
-        squares += rounding  # and r^p has no slope at 0
-        return squares
+        squares[squares < ROUNDING * size] = 0.0
+        squares += LEAST_SQUARE
+        return squares.astype(dtype, copy=False)
 
     def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
         """k of all pairs: (n, d), (m, d) -> (n, m)."""

@@ -90,21 +90,27 @@ def test_a_sample_is_spread_as_all_rows_are(rng) -> None:
     assert_array_equal(np.unique(rare[spread_sample(rare, 50, rng)]), [0, 1, 2])
 
 
-def test_steps_go_on_in_float64_where_next_to_no_noise_leaves_float32_without_an_inverse(
-    rng, monkeypatch
-) -> None:
-    digits = []
-
-    def recorded(theta, X, *others):
-        digits.append(X.dtype)
-        return length_scales.loss_and_gradient(theta, X, *others)
-
-    monkeypatch.setattr(gaussian_process, "loss_and_gradient", recorded)
+def test_a_step_is_taken_in_float64_where_float32_leaves_no_inverse(rng) -> None:
     X = rng.normal(size=(500, 1))
-    model = GaussianProcessRegressor(steps=200, lr=0.3).fit(X, X[:, 0] ** 2)
-    assert digits[0] == np.float32
-    assert np.float64 in digits
-    assert model.score(X, X[:, 0] ** 2) > 0.999
+    theta = np.log([1.0, 1e4, 1e-4, 1e-6])  # smooth, a strong signal, next to no noise
+    others = X, X**2, length_scales.squared_error, 2.0
+    with pytest.raises(np.linalg.LinAlgError):
+        length_scales.loss_and_gradient(theta, X.astype(np.float32), *others[1:])
+    quick = gaussian_process.quick_slope(theta, *others)
+    exact = length_scales.loss_and_gradient(theta, *others)
+    assert quick[0] == exact[0]
+    assert_array_equal(quick[1], exact[1])
+
+
+def test_a_quick_slope_is_nearly_the_exact_one(rng) -> None:
+    X = np.hstack([rng.normal(size=(300, 3)), rng.integers(2, size=(300, 9))])
+    Y = np.where(X[:, :1] + rng.normal(size=(300, 1)) > 0, 1.0, -1.0)
+    theta = np.append(np.full(12, -2.0), [1.0, -2.0, -4.0])
+    judge = length_scales.squared_error
+    quick = gaussian_process.quick_slope(theta, X, Y, judge, 0.6)
+    exact = length_scales.loss_and_gradient(theta, X, Y, judge, 0.6)
+    assert quick[0] == pytest.approx(exact[0], rel=1e-4)
+    assert_allclose(quick[1], exact[1], rtol=1e-3, atol=1e-4 * np.abs(exact[1]).max())
 
 
 def test_of_many_rows_a_seeded_sample_is_fitted(waves) -> None:

@@ -39,11 +39,12 @@ def test_the_inverse_by_halves_is_the_inverse(n, rng) -> None:
     assert_allclose(inverse(A) @ A, np.eye(n), atol=1e-7)
 
 
+@pytest.mark.parametrize("columns", [1, 40, 2000])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_equal_rows_are_exactly_as_alike_in_any_company(rng, dtype) -> None:
+def test_equal_rows_are_exactly_as_alike_in_any_company(rng, dtype, columns) -> None:
     """Products of other shapes round otherwise, and r^0.6 would make 1e-5 of 1e-16."""
-    rows = (3 + rng.normal(size=(300, 40))).astype(dtype)
-    kernel = Kernel(np.full(40, 5.0), 2.0, 0.3, 0.1, 0.6)
+    rows = (3 + rng.normal(size=(300, columns))).astype(dtype)
+    kernel = Kernel(np.full(columns, 5.0), 2.0, 0.3, 0.1, 0.6)
     together = kernel.between(rows, rows)
     assert len(set(np.diag(together))) == 1
     for i in (0, 7, 299):
