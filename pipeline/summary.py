@@ -1,5 +1,6 @@
 """What a whole run amounts to, in at most twenty lines: the file, what to expect, what next."""
 
+import math
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 from pipeline.artifacts import Workspace, require_stage
 from pipeline.config import COMPETITIONS, read_toml, split_presets
 from pipeline.evaluation.leaderboard import NORMAL_95, decimals
+from pipeline.expectation import WIDER
 from pipeline.metrics import get_metric
 from pipeline.wording import count, from_here, make_command
 
@@ -65,10 +67,11 @@ def prediction_interval(
 ) -> tuple[float, float]:
     """95% of the scores on other rows: their own noise comes on top of the standard error.
 
-    The error of a mean over n rows is σ / √n, so over m other rows the difference of the two means
-    has the standard error σ √(1/n + 1/m).
+    The error over n rows alone is σ / √n, WIDER times less than `error`; over m other rows it is
+    σ / √m.
     """
-    reach = NORMAL_95 * error * (1 + train_rows / test_rows) ** 0.5
+    rows_alone = error / WIDER
+    reach = NORMAL_95 * math.hypot(error, rows_alone * math.sqrt(train_rows / test_rows))
     return score - reach, score + reach
 
 

@@ -104,17 +104,14 @@ def _expected(board: Leaderboard, target: str, about: Mapping[str, Any]) -> tupl
     """What to expect of the submission; the fact that matters most."""
     score, error, digits = about["score"], about["standard_error"], board.digits
     low, high = interval(Estimate(score, error))
-    averaging = ""
-    if about["averaging"]:
-        gain = f"{about['averaging']:+,.{digits}f}"
-        averaging = (
-            f". The blend as cross-validated, and {gain} for averaging the models of all folds"
-        )
+    gain = f"{about['averaging']:+,.{digits}f}"
     return (
         f"Submission, {board.metric.label}{_unit(board.metric, target)}",
         f"{score:,.{digits}f}",
         f"± {error:,.{digits}f} standard error, 95% interval {low:,.{digits}f} to "
-        f"{high:,.{digits}f}, to expect on new rows{averaging}",
+        f"{high:,.{digits}f}, to expect on new rows. The blend as cross-validated, and {gain} for "
+        "averaging the models of all folds; the error counts too that other rows would have "
+        "trained other models",
     )
 
 

@@ -31,8 +31,9 @@ def run(
     progress: Progress,
     budget: Allowance = UNBOUNDED,
 ) -> dict[str, Any] | None:
-    """Write oof (repeats, n, k), test (n_test, k), a score a fold, times, and models/; by_fold
-    (folds, n_test, k) too, the test predictions of each fold's fits, averaged over repeats.
+    """Write oof (repeats, n, k), test (n_test, k), a score a fold, times, and models/.
+
+    by_fold (folds, n_test, k) are the test predictions of each fold's fits, averaged over repeats.
 
     Finished folds are kept in `partial`: a run that is killed goes on with the ones it lacks. A
     repeat that the budget does not allow for is left out; without any, so is the model: its oof is

@@ -55,6 +55,23 @@ def test_test_predictions_are_the_mean_over_the_saved_models(tmp_path):
     assert out.read_array("test").tobytes() == np.mean(parts, axis=0).tobytes()
 
 
+def test_predictions_by_fold_are_the_mean_over_the_repeats_that_were_made(tmp_path):
+    y, X = problem()
+    out, folders = run(tmp_path, y, X, repeats=3, budget=timed(6.5, 1.0))
+    schema, by_fold = folders["load"].read_json("schema"), out.read_array("by_fold")
+    expected = {}
+    for fold in read_folds(folders["split"]):
+        if fold.repeat < 2:
+            view = train.read_view(folders["encode"], fold, "dense")
+            posed = models.describe(schema, view.columns, view.categorical, "accuracy")
+            model = models.build("logistic", {}, posed).load(out.folder("models"), fold.name)
+            expected.setdefault(fold.number, []).append(model.predict(view.test))
+    assert len(by_fold) == len(expected)
+    for number, parts in expected.items():
+        np.testing.assert_array_equal(by_fold[number], np.mean(parts, axis=0))
+    assert not np.array_equal(by_fold[0], by_fold[1])
+
+
 def test_finished_folds_of_an_interrupted_run_are_used(tmp_path, monkeypatch):
     y, X = problem()
     whole, _ = run(tmp_path / "whole", y, X)
