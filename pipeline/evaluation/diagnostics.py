@@ -306,7 +306,7 @@ def _cloud(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
 
 
 def submissions_plot(entries: Sequence[Mapping[str, Any]], metric: Metric) -> figures.Draft:
-    """Leaderboard against cross-validated score of what was submitted; `entries` have both."""
+    """Leaderboard against expected score of what was submitted; `entries` have both."""
     x = np.array([entry["score"] for entry in entries])
     y = np.array([entry["leaderboard"] for entry in entries])
     errors = np.array([entry.get("standard_error") or 0.0 for entry in entries])
@@ -315,7 +315,7 @@ def submissions_plot(entries: Sequence[Mapping[str, Any]], metric: Metric) -> fi
         axes.axline((x[0], x[0]), slope=1, color=figures.GREY, linestyle="--", linewidth=1)
         axes.errorbar(x, y, xerr=NORMAL_95 * errors, fmt="o", color=figures.BLUE, elinewidth=1)
         axes.set_aspect("equal", adjustable="datalim")
-        axes.set_xlabel(f"cross-validated {metric.label} (95% interval)")
+        axes.set_xlabel(f"expected {metric.label} (95% interval)")
         axes.set_ylabel(f"leaderboard {metric.label}")
         return figures.Draft(
             figure,
