@@ -48,7 +48,7 @@ def assert_same_bytes(project, finished_project):
 def assert_whole(project):
     """Every stage folder that is there has its DONE, and every submission its full length."""
     for folder in project.build.glob("[a-z]*"):
-        if folder.name not in ("settings", "studies", "partial", "tune", "train"):
+        if folder.name not in ("settings", "studies", "partial", "budget", "tune", "train"):
             assert (folder / "DONE").exists(), folder
     for file in (project.root / "submissions").rglob("*.csv"):
         assert len(file.read_text().splitlines()) == 91
