@@ -12,13 +12,14 @@ from pathlib import Path
 import draws
 import numpy as np
 from peers import Fit
+from results import with_error
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from pipeline.blending import Blend
 from pipeline.calibration import sharpness
-from pipeline.expectation import WIDER, averaging, expectation
-from pipeline.metrics import METRICS
+from pipeline.expectation import WIDER, averaging
+from pipeline.metrics import METRICS, estimate
 
 ACCURACY = METRICS["accuracy"]
 FOLDS, TEST_ROWS = 5, 2000
@@ -38,17 +39,16 @@ def look(fit: Fit, draw: draws.Draw) -> tuple[float, ...]:
     blend = Blend(("model",), np.ones(1), sharpness=np.array([sharpness(known, oof), 1.0]))
     by_fold = np.stack(parts)
     mean = by_fold.mean(axis=0)
-    tests = {"model": mean[:TEST_ROWS]}, {"model": by_fold[:, :TEST_ROWS]}
-    gain = averaging(ACCURACY, blend, *tests, (known, oof))
-    told = expectation(ACCURACY, known, oof, gain)
+    gain = averaging(ACCURACY, blend, {"model": by_fold[:, :TEST_ROWS]}, (known, oof))
+    scored = estimate(ACCURACY, known, oof)
     truth = ACCURACY.score(y[rest], mean)
     brought = truth - np.mean([ACCURACY.score(y[rest], part) for part in parts])
-    return told["cross_validated"], told["standard_error"] / WIDER, truth, brought, gain
+    return scored.score, scored.standard_error, truth, brought, gain
 
 
 def report(method: str, found: np.ndarray) -> None:
     """found (draws, 5), as `look` returns it; printed in points."""
-    score, error, truth, brought, gain = 100 * found.T
+    score, error, truth, brought, gain = found.T
     print(f"{method}, {len(found)} draws; points of accuracy")
     for name, promised, wide in (
         ("cross-validation", score, error),
@@ -57,13 +57,10 @@ def report(method: str, found: np.ndarray) -> None:
         off = promised - truth
         right = np.mean(np.abs(off) <= wide)
         times = f"{off.std(ddof=1) / wide.mean():.2f} times its error"
-        told = f"{mean_and_error(off)} off, {times}; 68% interval right in {right:.0%}"
+        told = f"{with_error(list(off), '+.3f')} off, {times}; 68% interval right in {right:.0%}"
         print(f"  {name + ':':29}{told}")
-    print(f"  averaging brought {mean_and_error(brought)}, told {mean_and_error(gain)}")
-
-
-def mean_and_error(values: np.ndarray) -> str:
-    return f"{values.mean():+.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}"
+    true, told = (with_error(list(each), "+.3f") for each in (brought, gain))
+    print(f"  averaging brought {true}, told {told}")
 
 
 def main() -> None:

@@ -38,21 +38,21 @@ def expectation(
 def averaging(
     metric: Metric,
     blend: Blend,
-    tests: Mapping[str, np.ndarray],
     by_fold: Mapping[str, np.ndarray],
     known: tuple[np.ndarray, np.ndarray],
 ) -> float:
     """By how much the mean of all folds' fits scores above the fits of one fold.
 
     Cross-validation judges a row by the fits of one fold, the submission takes the mean of all. The
-    test rows have both of each model: `tests` (n_test, k), `by_fold` (folds, n_test, k). They need
-    no labels: targets are drawn as if the mean were right, values with errors like those of
-    `known`, y (n,) and its out-of-fold blend (n, k). Of squared errors that makes the spread of
-    the folds around their mean (Krogh and Vedelsby 1995). 0 where no draw has a score.
+    test rows have both: `by_fold` (folds, n_test, k) of each model. They need no labels: targets
+    are drawn as if the mean were right, values with errors like those of `known`, y (n,) and its
+    out-of-fold blend (n, k). Of squared errors that makes the spread of the folds around their
+    mean (Krogh and Vedelsby 1995). 0 where no draw has a score.
     """
     rng = np.random.default_rng(0)
-    whole = blend.combine(tests)
-    chances = replace(blend, class_weights=None).combine(tests)
+    means = {name: each.mean(axis=0) for name, each in by_fold.items()}
+    whole = blend.combine(means)
+    chances = replace(blend, class_weights=None).combine(means)
     folds = range(len(next(iter(by_fold.values()))))
     parts = [blend.combine({name: each[i] for name, each in by_fold.items()}) for i in folds]
     gains = []

@@ -173,7 +173,7 @@ def test_averaging_brings_values_what_the_labels_would_have_said(name, uneven, r
         y, fits = 9 + signal + error, 9 + signal + 0.5 * fit_errors
     fits = fits[:, :, None]
     mean, one = fits.mean(axis=0), fits[0]
-    gain = averaging(metric, SUM, {"a": mean}, {"a": fits}, (y, one))
+    gain = averaging(metric, SUM, {"a": fits}, (y, one))
     true = metric.score(y, mean) - np.mean([metric.score(y, each) for each in fits])
     assert gain == pytest.approx(true, rel=0.3 if uneven else 0.15)
     assert metric.is_better(gain, 0.0)
@@ -190,7 +190,7 @@ def test_averaging_brings_classes_what_the_labels_would_have_said(name, rng):
     fits = 1 / (1 + np.exp(-(logit + rng.normal(scale=0.6, size=(5, n)))))
     fits = np.stack([1 - fits, fits], axis=2)
     mean = fits.mean(axis=0)
-    gain = averaging(metric, SUM, {"a": mean}, {"a": fits}, (y, mean))
+    gain = averaging(metric, SUM, {"a": fits}, (y, mean))
     true = metric.score(y, mean) - np.mean([metric.score(y, each) for each in fits])
     assert gain == pytest.approx(true, rel=0.35)
     assert metric.is_better(gain, 0.0)
@@ -199,7 +199,7 @@ def test_averaging_brings_classes_what_the_labels_would_have_said(name, rng):
 def test_draws_that_lack_a_class_are_left_out(rng):
     p = np.tile([0.98, 0.02], (150, 1))
     fits = np.clip(p + rng.normal(scale=0.01, size=(5, 150, 1)) * [-1, 1], 0.001, 1)
-    assert averaging(METRICS["roc_auc"], SUM, {"a": fits.mean(axis=0)}, {"a": fits}, (p, p)) != 0
+    assert averaging(METRICS["roc_auc"], SUM, {"a": fits}, (p, p)) != 0
 
 
 def test_weights_of_classes_do_not_change_what_is_drawn(rng):
@@ -209,7 +209,7 @@ def test_weights_of_classes_do_not_change_what_is_drawn(rng):
     shares = []
     metric = METRICS["accuracy"]
     spied = replace(metric, score=lambda y, _: shares.append(y.mean()) or 0.0)
-    averaging(spied, blend, {"a": p}, {"a": p[None]}, (np.zeros(4000), p))
+    averaging(spied, blend, {"a": p[None]}, (np.zeros(4000), p))
     assert np.mean(shares) == pytest.approx(0.03, abs=0.001)
 
 
@@ -218,13 +218,13 @@ def test_folds_that_agree_gain_nothing(rng):
     p = noisy(y, rng, 1.0)
     same = {"a": np.stack([p, p, p])}
     for metric in (METRICS["accuracy"], METRICS["roc_auc"], LOG_LOSS):
-        assert averaging(metric, SUM, {"a": p}, same, (y, p)) == pytest.approx(0, abs=1e-12)
+        assert averaging(metric, SUM, same, (y, p)) == pytest.approx(0, abs=1e-12)
 
 
 def test_a_class_that_no_draw_shows_leaves_no_hole_in_the_expected_score():
     p = np.tile([1.0, 0.0], (50, 1))
     same = {"a": p[None]}
-    assert averaging(METRICS["roc_auc"], SUM, {"a": p}, same, (np.zeros(50), p)) == 0.0
+    assert averaging(METRICS["roc_auc"], SUM, same, (np.zeros(50), p)) == 0.0
 
 
 def test_drawn_values_stay_where_the_known_ones_are(rng):

@@ -1,5 +1,6 @@
 """Killed at any moment, the next run finishes and the submission has the same bytes."""
 
+import json
 import os
 import random
 import shutil
@@ -46,12 +47,15 @@ def assert_same_bytes(project, finished_project):
 
 
 def assert_whole(project):
-    """Every stage folder that is there has its DONE, and every submission its full length."""
+    """Every stage folder that is there has its DONE, every submission its full length, and every
+    record of what the budget allowed can be read."""
     for folder in project.build.glob("[a-z]*"):
         if folder.name not in ("settings", "studies", "partial", "budget", "tune", "train"):
             assert (folder / "DONE").exists(), folder
     for file in (project.root / "submissions").rglob("*.csv"):
         assert len(file.read_text().splitlines()) == 91
+    for file in (project.build / "budget").rglob("*.json"):
+        assert json.loads(file.read_text()), file
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):

@@ -64,12 +64,12 @@ def run(
         if settings.method == "auto"
         else NAMED
     )
-    tests = {name: train.folder(name).read_array("test") for name in names}
-    parts = {name: train.folder(name).read_array("by_fold") for name in names}
-    gain = averaging(metric, blend, tests, parts, (y, honest))
+    by_fold = {name: train.folder(name).read_array("by_fold") for name in names}
+    gain = averaging(metric, blend, by_fold, (y, honest))
     expected = expectation(metric, y, honest, gain)
     blending.write_blend(out, blend, {**about, "candidates": candidates, **expected})
     out.write_array("oof", honest)
+    tests = {name: train.folder(name).read_array("test") for name in names}
     out.write_array("test", blend.combine(tests))
     if about["cut_short"]:
         progress.say(f"[budget] minutes cut short: {budget.told(about['cut_short'])}")
