@@ -305,7 +305,7 @@ def _splitting(found: Found) -> dict[str, Any]:
     No more folds than the smallest class has rows.
     """
     few = len(found.tables.train) <= FEW_ROWS
-    folds, repeats = (10, 2) if few else (5, 1)
+    folds, repeats = (10, 3) if few else (5, 1)
     if found.roles.task == "regression":
         return {"folds": folds, "repeats": repeats}
     smallest = int(found.tables.train[found.roles.target].value_counts().min())
