@@ -2,7 +2,7 @@
 
 Brings likeness between whole rows, by itself and to a blend of networks; costs 4 s a fit on 3,000
 rows. Time grows with their cube, so a larger table is fitted on a seeded sample of `most_rows` rows
-(13 s and 1.2 GB on 5,000), and the rest of it is lost.
+(9 s and 1.1 GB on 5,000), and the rest of it is lost.
 """
 
 from typing import TYPE_CHECKING, Any
