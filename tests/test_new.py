@@ -21,9 +21,14 @@ N = 40
 NUMBERS = np.random.default_rng(0).normal(size=N).round(3)
 
 
-def organiser(folder, target="y", labels=("no", "yes"), test_labels=False, sample=None, **columns):
-    """The organiser's folder: 40 rows of train and of test, with these columns."""
-    table = pd.DataFrame({"id": range(N), "x": NUMBERS, **columns})
+def organiser(
+    folder, target="y", labels=("no", "yes"), test_labels=False, sample=None, named=None, **columns
+):
+    """The organiser's folder: 40 rows of train and of test, with these columns.
+
+    `named` holds more of them, whose names may be any.
+    """
+    table = pd.DataFrame({"id": range(N), "x": NUMBERS, **(named or {}), **columns})
     train = table.assign(**{target: [labels[i % len(labels)] for i in range(N)]})
     test = train if test_labels else table
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +107,7 @@ def test_any_names_survive_the_way_through_the_toml(tmp_path_factory, column, va
     root = tmp_path_factory.mktemp("new")
     if column.casefold() in (target, "id", "x", "y"):
         column += "2"
-    raw = organiser(root / "raw", target, **{column: [f"v{value}", "other"] * 20})
+    raw = organiser(root / "raw", target, named={column: [f"v{value}", "other"] * 20})
     experiments, text = written(root, raw)
     assert experiments["default"].load.target == target
     rules = tomllib.loads(uncommented(text))["load"]["columns"]
