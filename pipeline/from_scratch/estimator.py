@@ -19,6 +19,8 @@ class Estimator:
     Every fit learns n_features_in_, and feature_names_in_ (d,) from a data frame with text names.
     """
 
+    _missing_allowed = False  # NaN in X
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's parameters and their values; `deep` is there for scikit-learn."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
@@ -60,7 +62,7 @@ class Estimator:
 
     def _learn_features(self, X: Any) -> np.ndarray:
         """X for a new fit, as floats (n, d): forgets the fit before, learns width and names."""
-        checked, names = inputs.features(X, estimator=type(self).__name__), inputs.column_names(X)
+        checked, names = self._checked(X), inputs.column_names(X)
         self._forget()
         self.n_features_in_ = checked.shape[1]
         if names is not None:
@@ -72,7 +74,11 @@ class Estimator:
         self._require_fit("n_features_in_")
         name, known = type(self).__name__, vars(self).get("feature_names_in_")
         inputs.require_names(inputs.column_names(X), known, estimator=name)
-        return inputs.features(X, estimator=name, width=self.n_features_in_)
+        return self._checked(X, self.n_features_in_)
+
+    def _checked(self, X: Any, width: int | None = None) -> np.ndarray:
+        name, missing = type(self).__name__, self._missing_allowed
+        return inputs.features(X, estimator=name, width=width, missing=missing)
 
     def _more_features(self, X: Any) -> np.ndarray:
         """X for `partial_fit`: the first call learns the columns, later ones must bring them."""
@@ -150,7 +156,8 @@ class Classifier(Estimator):
         return codes
 
     def __sklearn_tags__(self) -> Any:
-        return scikit_learn.tags("classifier", multi_class=self._multi_class)
+        missing = self._missing_allowed
+        return scikit_learn.tags("classifier", multi_class=self._multi_class, missing=missing)
 
 
 class Regressor(Estimator):
@@ -165,7 +172,7 @@ class Regressor(Estimator):
         return 1 - error / spread if spread else float(error == 0)
 
     def __sklearn_tags__(self) -> Any:
-        return scikit_learn.tags("regressor")
+        return scikit_learn.tags("regressor", missing=self._missing_allowed)
 
 
 def whole(found: Any, least: int) -> bool:

@@ -12,10 +12,13 @@ import numpy as np
 from pipeline.from_scratch import scikit_learn
 
 
-def features(X: Any, *, estimator: str, width: int | None = None) -> np.ndarray:
+def features(
+    X: Any, *, estimator: str, width: int | None = None, missing: bool = False
+) -> np.ndarray:
     """X as finite floats (n, d), n and d at least 1, d equal to `width` where that is given.
 
-    float32 stays float32, every other number becomes float64; nothing is copied without need.
+    NaN is let through where values may be `missing`. float32 stays float32, every other number
+    becomes float64; nothing is copied without need.
     """
     if hasattr(X, "toarray"):
         raise ValueError("X is a sparse matrix: pass a dense one, X.toarray().")
@@ -34,7 +37,7 @@ def features(X: Any, *, estimator: str, width: int | None = None) -> np.ndarray:
         raise ValueError(
             f"X has {X.shape[1]} features, but {estimator} is expecting {width} features as input."
         )
-    _require_finite(X, "X")
+    _require_finite(X, "X", missing=missing)
     return X
 
 
@@ -152,17 +155,19 @@ def _whole_or_text(y: np.ndarray) -> np.ndarray:
     return y
 
 
-def _require_finite(array: np.ndarray, name: str) -> None:
+def _require_finite(array: np.ndarray, name: str, *, missing: bool = False) -> None:
     with np.errstate(all="ignore"):
         if np.isfinite(array.sum()):  # one fast pass: a NaN or infinity anywhere survives a sum
             return
-    finite = np.isfinite(array)
+    finite = ~np.isinf(array) if missing else np.isfinite(array)
     if not finite.all():
         where = np.argwhere(~finite)[0]
         place = f"row {where[0]}" + (f", column {where[1]}" if array.ndim == 2 else "")
+        found, allowed = "NaN or infinity", "finite numbers: fill or drop missing values first."
+        if missing:
+            found, allowed = "infinity", "finite numbers and NaN."
         raise ValueError(
-            f"{name} holds NaN or infinity, first in {place} ({array[tuple(where)]}). Allowed are "
-            "finite numbers: fill or drop missing values first."
+            f"{name} holds {found}, first in {place} ({array[tuple(where)]}). Allowed are {allowed}"
         )
 
 

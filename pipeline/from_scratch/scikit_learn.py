@@ -24,11 +24,11 @@ def conversion_warning() -> type[Warning]:
     return kind
 
 
-def tags(kind: str, *, multi_class: bool = True) -> Any:
+def tags(kind: str, *, multi_class: bool = True, missing: bool = False) -> Any:
     """What scikit-learn asks of a "classifier" or "regressor" before it uses one, as its Tags.
 
-    All the rest is as it expects: dense finite numbers in, one target a row, the same seed the
-    same fit.
+    All the rest is as it expects: dense numbers in, finite but where values may be `missing`, one
+    target a row, the same seed the same fit.
     """
     utils = sys.modules["sklearn.utils"]  # only scikit-learn asks, so that it is there
     classifier = utils.ClassifierTags(multi_class=multi_class) if kind == "classifier" else None
@@ -37,6 +37,7 @@ def tags(kind: str, *, multi_class: bool = True) -> Any:
         target_tags=utils.TargetTags(required=True),
         classifier_tags=classifier,
         regressor_tags=utils.RegressorTags() if kind == "regressor" else None,
+        input_tags=utils.InputTags(allow_nan=missing),
     )
 
 

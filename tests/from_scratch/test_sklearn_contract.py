@@ -33,6 +33,10 @@ from pipeline.from_scratch.logistic_regression import LogisticRegression
 from pipeline.from_scratch.neural_network import NeuralNetworkClassifier, NeuralNetworkRegressor
 from pipeline.from_scratch.perceptron import Perceptron
 from pipeline.from_scratch.recurrent_network import RecurrentClassifier, RecurrentRegressor
+from pipeline.from_scratch.symmetric_trees import (
+    SymmetricTreesClassifier,
+    SymmetricTreesRegressor,
+)
 from tests.project import ROOT
 
 # one batch of all rows and no dropout: then even a network takes a weight of 2 for two rows
@@ -54,6 +58,8 @@ ESTIMATORS = [
     RecurrentRegressor(step_dropout=0.0, **WHOLE),
     GaussianProcessClassifier(steps=10),
     GaussianProcessRegressor(steps=10),
+    SymmetricTreesClassifier(n_trees=20),
+    SymmetricTreesRegressor(n_trees=50),
 ]
 each = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 

@@ -1,0 +1,232 @@
+"""Boosting of trees that ask one question a level, all leaves the same: is column j at least c?
+
+A tree of depth 7 is seven questions and 128 numbers, one for each way to answer them. Tree after
+tree corrects what those before it leave, t - p or y - f, the downhill slope of the loss (Friedman
+2001). That a question must serve all leaves at once restrains a tree far more than a choice in each
+would, which small tables thank (oblivious trees: Kohavi and Li 1995; boosted, as CatBoost's:
+Prokhorenkova et al. 2018, arXiv:1706.09516).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from pipeline.from_scratch import inputs
+from pipeline.from_scratch.activations import identity, sigmoid, softmax
+from pipeline.from_scratch.estimator import Classifier, Estimator, Regressor
+from pipeline.from_scratch.interactions import learn_edges, levels
+from pipeline.from_scratch.losses import (
+    binary_cross_entropy,
+    cross_entropy,
+    mean_squared_error,
+)
+
+
+class Cuts(NamedTuple):
+    """All questions that may be asked of the rows: q cuts, and the rows' place between them.
+
+    `column` (q,) and `threshold` (q,): yes is x >= threshold. A missing value lies above all, and a
+    column's last threshold, inf, asks for it. The levels between cuts are numbered through from
+    column to column: `codes` (n, d) of the rows; yes begins at `level` (q,) and ends before `end`
+    (q,), the next column's first.
+    """
+
+    codes: np.ndarray
+    column: np.ndarray
+    threshold: np.ndarray
+    level: np.ndarray
+    end: np.ndarray
+
+    @classmethod
+    def of(cls, X: np.ndarray, bins: int) -> "Cuts":
+        """X (n, d), NaN for missing; columns with more than `bins` values are cut at quantiles."""
+        edges = learn_edges(X, bins)
+        cuts = np.array([len(between) + 1 for between in edges])
+        end = np.cumsum(cuts + 1)
+        first = end - cuts - 1
+        column = np.repeat(np.arange(len(edges)), cuts)
+        threshold = np.concatenate([np.append(between, np.inf) for between in edges])
+        level = np.delete(np.arange(end[-1]), first)
+        return cls(levels(X, edges) + first, column, threshold, level, end[column])
+
+    def grow(self, residuals: np.ndarray, depth: int, l2: float) -> tuple[np.ndarray, np.ndarray]:
+        """The tree of the questions that tell most: residuals (n, k) -> cuts (depth,), leaf (n,).
+
+        One after the other, each that with the largest sum, over leaves and outputs, of
+        (Σ r)² / (rows + l2): how far Σ r² falls where each leaf answers with its own mean (l2 = 0).
+        """
+        asked = np.empty(depth, dtype=np.int64)
+        leaf = np.zeros(len(residuals), dtype=np.int64)
+        weights = [np.repeat(r, self.codes.shape[1]) for r in residuals.T]
+        for number in range(depth):
+            place = (self.codes + leaf[:, None] * self.end[-1]).ravel()
+            cells = 2**number * self.end[-1]
+            rows = self._sides(np.bincount(place, minlength=cells)) + l2
+            sums = [self._sides(np.bincount(place, w, minlength=cells)) for w in weights]
+            told = sum((s**2 / rows).sum(axis=(0, 1)) for s in sums)
+            asked[number] = cut = int(np.argmax(told))
+            leaf = 2 * leaf + (self.codes[:, self.column[cut]] >= self.level[cut])
+        return asked, leaf
+
+    def _sides(self, cells: np.ndarray) -> np.ndarray:
+        """Sums by level, leaf after leaf -> sums of who says no, and yes: (2, leaves, q)."""
+        by_leaf = cells.reshape(-1, self.end[-1])
+        below = np.zeros((len(by_leaf), self.end[-1] + 1))  # sums of all levels before
+        np.cumsum(by_leaf, axis=1, out=below[:, 1:])
+        yes = below[:, self.end] - below[:, self.level]
+        return np.stack([below[:, self.end[:1]] - yes, yes])
+
+
+class Loss(NamedTuple):
+    """A loss of f whose slope is p - t: what f answers, p(f), how much it bends, and itself.
+
+    All of (n, k) arrays; `bend` takes p.
+    """
+
+    response: Callable[[np.ndarray], np.ndarray]
+    bend: Callable[[np.ndarray], np.ndarray]
+    mean: Callable[[np.ndarray, np.ndarray], float]
+
+
+SQUARES = Loss(identity, np.ones_like, lambda y, t: mean_squared_error(y, t) / 2)
+TWO_CLASSES = Loss(sigmoid, lambda p: p * (1 - p), binary_cross_entropy)
+# all k logits move at once, each as if alone: (k - 1) / k of each step (Friedman 2001, equation 34)
+CLASSES = Loss(softmax, lambda p: p * (1 - p) * p.shape[1] / (p.shape[1] - 1), cross_entropy)
+
+
+class SymmetricTrees(Estimator):
+    """What classifier and regressor share: f(x) = start + Σ over the trees of x's leaf's value.
+
+    X may hold NaN. No chance is in it, so that it takes no seed.
+
+    Learns start_ (k,), columns_ and thresholds_ (trees, depth), values_ (trees, 2^depth, k), where
+    a leaf's number is its answers, read as binary digits, and loss_curve_ (trees,), before each.
+    """
+
+    _missing_allowed = True
+
+    def __init__(
+        self,
+        *,
+        n_trees: int = 300,
+        lr: float = 0.05,
+        depth: int = 7,
+        bins: int = 32,
+        l2: float = 3.0,
+    ) -> None:
+        self.n_trees, self.lr, self.depth, self.bins, self.l2 = n_trees, lr, depth, bins, l2
+
+    def _boost(
+        self, X: np.ndarray, T: np.ndarray, start: np.ndarray, loss: Loss, steps: int
+    ) -> None:
+        """Learn from X (n, d) and T (n, k), 0 and 1 or values; start (k,)."""
+        cuts, F = Cuts.of(X, self.bins), np.tile(start, (len(X), 1))
+        trees, values, losses = [], [], []
+        for _ in range(self.n_trees):
+            p = loss.response(F)
+            losses.append(loss.mean(p, T))
+            asked, leaf = cuts.grow(T - p, self.depth, self.l2)
+            trees.append(asked)
+            values.append(self.lr * self._leaf_values(T, F, leaf, loss, steps))
+            F = F + values[-1][leaf]
+        self.columns_, self.thresholds_ = cuts.column[trees], cuts.threshold[trees]
+        self.start_, self.values_, self.loss_curve_ = start, np.array(values), np.array(losses)
+
+    def _leaf_values(
+        self, T: np.ndarray, F: np.ndarray, leaf: np.ndarray, loss: Loss, steps: int
+    ) -> np.ndarray:
+        """What each leaf would add to the F (n, k) of its rows by itself, (leaves, k).
+
+        A Newton step is Σ (t - p) / (Σ bend + l2). Several go far where the rows of a leaf agree.
+        """
+        value = np.zeros((2**self.depth, T.shape[1]))
+        for _ in range(steps):
+            p = loss.response(F + value[leaf])
+            down, bend = (_sums(each, leaf, len(value)) for each in (T - p, loss.bend(p)))
+            value += down / (bend + self.l2)
+        return value
+
+    def _f(self, X: Any) -> np.ndarray:
+        """X (m, d) -> f (m, k)."""
+        self._require_fit("values_")
+        X = self._known_features(X)
+        F = np.tile(self.start_, (len(X), 1))
+        trees = zip(self.columns_, self.thresholds_, self.values_, strict=True)
+        for columns, thresholds, values in trees:
+            leaf = np.zeros(len(X), dtype=np.int64)
+            for column, threshold in zip(columns, thresholds, strict=True):
+                leaf = 2 * leaf + ~(X[:, column] < threshold)  # a missing value is below nothing
+            F += values[leaf]
+        return F
+
+    def _check_parameters(self) -> None:
+        self._require_whole(1, "n_trees", "depth")
+        self._require_whole(2, "bins")
+        self._require("lr", lambda lr: 0 < lr <= 1, "numbers above 0, up to 1")
+        self._require("l2", lambda l2: l2 > 0, "numbers above 0")
+
+
+class SymmetricTreesRegressor(SymmetricTrees, Regressor):
+    """Least squares: a tree answers with the mean residual of each leaf, shrunken by l2."""
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """X (n, d), NaN for missing, y (n,) -> self."""
+        self._check_parameters()
+        X = self._learn_features(X)
+        y = inputs.targets(y, len(X))[:, None]
+        self._boost(X, y, y.mean(axis=0), SQUARES, steps=1)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """X (m, d) -> (m,), float64."""
+        return self._f(X)[:, 0]
+
+
+class SymmetricTreesClassifier(SymmetricTrees, Classifier):
+    """Cross-entropy: trees add up to logits. Of k > 2 classes all share a tree's questions.
+
+    `newton_steps`: what a leaf adds is `lr` times where so many steps lead. Learns classes_ (k,)
+    besides.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_trees: int = 300,
+        lr: float = 0.05,
+        depth: int = 7,
+        bins: int = 32,
+        l2: float = 3.0,
+        newton_steps: int = 10,
+    ) -> None:
+        super().__init__(n_trees=n_trees, lr=lr, depth=depth, bins=bins, l2=l2)
+        self.newton_steps = newton_steps
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """X (n, d), NaN for missing, y (n,) of numbers or text -> self."""
+        self._check_parameters()
+        self._require_whole(1, "newton_steps")
+        X = self._learn_features(X)
+        self.classes_, codes = inputs.labels(y, len(X))
+        T = (codes[:, None] == np.arange(len(self.classes_))).astype(np.float64)
+        start, loss = np.log(T.mean(axis=0)), CLASSES
+        if len(self.classes_) == 2:
+            T, start, loss = T[:, 1:], start[1:] - start[:1], TWO_CLASSES
+        self._boost(X, T, start, loss, self.newton_steps)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """X (m, d) -> (m, k), each row summing to 1, float64."""
+        F = self._f(X)
+        return np.hstack([sigmoid(-F), sigmoid(F)]) if F.shape[1] == 1 else softmax(F)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """X (m, d) -> the likeliest class, (m,)."""
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(axis=1)]
+
+
+def _sums(values: np.ndarray, leaf: np.ndarray, leaves: int) -> np.ndarray:
+    """values (n, k) -> the sum of each leaf's rows, (leaves, k)."""
+    return np.stack([np.bincount(leaf, v, minlength=leaves) for v in values.T], axis=1)
