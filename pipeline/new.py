@@ -36,6 +36,7 @@ BUDGETS: dict[str, dict[str, int]] = {  # of the models that every competition s
     "neural_net": {},
     "rnn": {},
     "lightgbm": {"trials": 20},
+    "symmetric_trees": {},
     "kernel": {},
 }
 BEST_BUDGETS = {
@@ -44,6 +45,7 @@ BEST_BUDGETS = {
     "neural_net": {"trials": 20},
     "rnn": {},
     "lightgbm": {"trials": 100},
+    "symmetric_trees": {},
     "kernel": {},
 }
 
