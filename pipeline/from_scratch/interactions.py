@@ -21,16 +21,37 @@ def learn_edges(X: np.ndarray, bins: int, whole: Collection[int] = ()) -> list[n
     """X (n, d), NaN for missing -> for each column the edges between its levels, ascending.
 
     A value is a level where there are at most `bins`, or the column is in `whole`; other columns
-    are cut at quantiles, so that each level has about as many rows.
+    are cut into `bins` levels of about as many rows each. Edges lie halfway between two values.
     """
     edges = []
     for j, column in enumerate(X.T.astype(float)):
-        values = np.unique(column[~np.isnan(column)])
+        values, rows = np.unique(column[~np.isnan(column)], return_counts=True)
+        cuts = np.arange(len(values) - 1)
         if len(values) > bins and j not in whole:
-            edges.append(np.unique(np.nanquantile(column, np.arange(1, bins) / bins)))
-        else:
-            edges.append((values[1:] + values[:-1]) / 2)
+            cuts = _quantiles(rows, bins)
+        low, high = values[cuts], values[cuts + 1]
+        middle = low / 2 + high / 2  # halves first: a sum could overflow
+        edges.append(np.where(middle > low, middle, high))  # where no number lies between
     return edges
+
+
+def _quantiles(rows: np.ndarray, bins: int) -> np.ndarray:
+    """Rows of each value, ascending -> after which values to cut, at most bins - 1 of them.
+
+    A value with more rows than a level should have, such as no delay, is one by itself, and the
+    others share the levels that are left.
+    """
+    heavy = np.zeros(len(rows), dtype=bool)
+    while True:
+        level = rows[~heavy].sum() / (bins - heavy.sum())
+        if not np.any(more := ~heavy & (rows > level)):
+            break
+        heavy |= more
+    below = np.cumsum(np.where(heavy, level, rows))
+    shares = level * np.arange(1, bins)
+    above = np.clip(np.searchsorted(below, shares), 1, len(rows) - 2)
+    nearer_before = shares - below[above - 1] < below[above] - shares
+    return np.unique(above - nearer_before)
 
 
 def levels(X: np.ndarray, edges: Sequence[np.ndarray]) -> np.ndarray:

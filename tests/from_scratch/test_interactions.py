@@ -49,6 +49,24 @@ def test_what_is_a_category_is_not_cut(rng) -> None:
     assert_array_equal(levels(X, learn_edges(X, 8, {0})), X)
 
 
+def test_a_value_that_most_rows_have_is_a_level_and_the_others_share_the_rest(rng) -> None:
+    """As with delays: 0 in nineteen rows of twenty, and forty other values."""
+    late = np.arange(1.0, 41.0)
+    X = column(np.concatenate([np.zeros(760), late]))
+    edges = learn_edges(X, 8)[0]
+    assert edges[0] == 0.5
+    shares = np.bincount(levels(X, [edges])[760:, 0])[1:]
+    assert len(shares) == 7
+    assert set(shares) == {5, 6}
+
+
+def test_edges_part_numbers_that_nothing_lies_between() -> None:
+    pairs = [[1, np.nextafter(1, 2)], [0, 5e-324], [1.2e308, 1.7e308], [-1.7e308, 1.7e308]]
+    for pair in pairs:
+        X = np.array(pair)[:, None]
+        assert_array_equal(levels(X, learn_edges(X, 8)), [[0], [1]])
+
+
 def test_rows_share_a_cell_where_they_share_every_level(rng) -> None:
     X = rng.integers(4, size=(300, 4)).astype(float)
     X[rng.random(X.shape) < 0.2] = np.nan
