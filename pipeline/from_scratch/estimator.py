@@ -19,7 +19,7 @@ class Estimator:
     Every fit learns n_features_in_, and feature_names_in_ (d,) from a data frame with text names.
     """
 
-    _missing_allowed = False  # NaN in X
+    _missing_allowed = False  # whether X may hold NaN
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's parameters and their values; `deep` is there for scikit-learn."""

@@ -15,10 +15,10 @@ from pipeline.from_scratch import scikit_learn
 def features(
     X: Any, *, estimator: str, width: int | None = None, missing: bool = False
 ) -> np.ndarray:
-    """X as finite floats (n, d), n and d at least 1, d equal to `width` where that is given.
+    """X as floats (n, d), n and d at least 1, d equal to `width` where that is given.
 
-    NaN is let through where values may be `missing`. float32 stays float32, every other number
-    becomes float64; nothing is copied without need.
+    All are finite, but for NaN where values may be `missing`. float32 stays float32, every other
+    number becomes float64; nothing is copied without need.
     """
     if hasattr(X, "toarray"):
         raise ValueError("X is a sparse matrix: pass a dense one, X.toarray().")

@@ -4,7 +4,8 @@ A tree of depth 7 is seven questions and 128 numbers, one for each way to answer
 tree corrects what those before it leave, t - p or y - f, the downhill slope of the loss (Friedman
 2001). That a question must serve all leaves at once restrains a tree far more than a choice in each
 would, which small tables thank (oblivious trees: Kohavi and Li 1995; boosted, as CatBoost's:
-Prokhorenkova et al. 2018, arXiv:1706.09516).
+Prokhorenkova et al. 2018, arXiv:1706.09516). Time grows as rows x columns x outputs: a second and a
+half for 300 trees on 3,000 rows of 25 columns and two classes, 40 s on 80,000 rows.
 """
 
 from collections.abc import Callable
@@ -14,13 +15,15 @@ import numpy as np
 
 from pipeline.from_scratch import inputs
 from pipeline.from_scratch.activations import identity, sigmoid, softmax
-from pipeline.from_scratch.estimator import Classifier, Estimator, Regressor
+from pipeline.from_scratch.estimator import Classifier, Estimator, Regressor, whole
 from pipeline.from_scratch.interactions import learn_edges, levels
 from pipeline.from_scratch.losses import (
     binary_cross_entropy,
     cross_entropy,
     mean_squared_error,
 )
+
+DEEPEST = 16
 
 
 class Cuts(NamedTuple):
@@ -53,18 +56,21 @@ class Cuts(NamedTuple):
     def grow(self, residuals: np.ndarray, depth: int, l2: float) -> tuple[np.ndarray, np.ndarray]:
         """The tree of the questions that tell most: residuals (n, k) -> cuts (depth,), leaf (n,).
 
-        One after the other, each that with the largest sum, over leaves and outputs, of
-        (Σ r)² / (rows + l2): how far Σ r² falls where each leaf answers with its own mean (l2 = 0).
+        Each question is the one with the most Σ (Σ r)² / (rows + l2), over leaves and outputs. With
+        l2 = 0 that is how far Σ r² falls where each leaf answers with its mean. (Curvature in the
+        place of rows, as a Newton step would have it, finds worse questions on small tables.)
         """
         asked = np.empty(depth, dtype=np.int64)
         leaf = np.zeros(len(residuals), dtype=np.int64)
-        weights = [np.repeat(r, self.codes.shape[1]) for r in residuals.T]
         for number in range(depth):
             place = (self.codes + leaf[:, None] * self.end[-1]).ravel()
             cells = 2**number * self.end[-1]
             rows = self._sides(np.bincount(place, minlength=cells)) + l2
-            sums = [self._sides(np.bincount(place, w, minlength=cells)) for w in weights]
-            told = sum((s**2 / rows).sum(axis=(0, 1)) for s in sums)
+            told = np.zeros(len(self.column))
+            for r in residuals.T:
+                weights = np.repeat(r, self.codes.shape[1])
+                sums = self._sides(np.bincount(place, weights, minlength=cells))
+                told += (sums**2 / rows).sum(axis=(0, 1))
             asked[number] = cut = int(np.argmax(told))
             leaf = 2 * leaf + (self.codes[:, self.column[cut]] >= self.level[cut])
         return asked, leaf
@@ -79,26 +85,33 @@ class Cuts(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """A loss of f whose slope is p - t: what f answers, p(f), how much it bends, and itself.
+    """A mean over rows whose slope by f is p - t, up to 1 / n.
 
-    All of (n, k) arrays; `bend` takes p.
+    `response`: f (n, k) -> p (n, k). `bend`: p -> the second derivative (n, k), of each output
+    alone. `value`: p and t (n, k) -> the loss. `reach`: how far one Newton step may go.
     """
 
     response: Callable[[np.ndarray], np.ndarray]
     bend: Callable[[np.ndarray], np.ndarray]
-    mean: Callable[[np.ndarray, np.ndarray], float]
+    value: Callable[[np.ndarray, np.ndarray], float]
+    reach: float = 2.0
 
 
-SQUARES = Loss(identity, np.ones_like, lambda y, t: mean_squared_error(y, t) / 2)
+SQUARES = Loss(identity, np.ones_like, lambda y, t: mean_squared_error(y, t) / 2, np.inf)
 TWO_CLASSES = Loss(sigmoid, lambda p: p * (1 - p), binary_cross_entropy)
-# all k logits move at once, each as if alone: (k - 1) / k of each step (Friedman 2001, equation 34)
+# all k logits move at once, each as if alone: (k - 1) / k of a step (Friedman 2001, section 4.6)
 CLASSES = Loss(softmax, lambda p: p * (1 - p) * p.shape[1] / (p.shape[1] - 1), cross_entropy)
 
 
 class SymmetricTrees(Estimator):
     """What classifier and regressor share: f(x) = start + Σ over the trees of x's leaf's value.
 
-    X may hold NaN. No chance is in it, so that it takes no seed.
+    `n_trees` trees of `depth` questions each, which cost twice as much a level; `lr`: how much of
+    its correction a tree makes. `bins`: a column with more values is cut into as many levels. `l2`:
+    rows without an opinion in each leaf; the more, the less a leaf of few rows says.
+
+    X may hold NaN, which lies above all other values, in columns that had none in `fit` too. No
+    chance is in it, so that it takes no seed.
 
     Learns start_ (k,), columns_ and thresholds_ (trees, depth), values_ (trees, 2^depth, k), where
     a leaf's number is its answers, read as binary digits, and loss_curve_ (trees,), before each.
@@ -125,7 +138,7 @@ class SymmetricTrees(Estimator):
         trees, values, losses = [], [], []
         for _ in range(self.n_trees):
             p = loss.response(F)
-            losses.append(loss.mean(p, T))
+            losses.append(loss.value(p, T))
             asked, leaf = cuts.grow(T - p, self.depth, self.l2)
             trees.append(asked)
             values.append(self.lr * self._leaf_values(T, F, leaf, loss, steps))
@@ -138,13 +151,14 @@ class SymmetricTrees(Estimator):
     ) -> np.ndarray:
         """What each leaf would add to the F (n, k) of its rows by itself, (leaves, k).
 
-        A Newton step is Σ (t - p) / (Σ bend + l2). Several go far where the rows of a leaf agree.
+        A Newton step is Σ (t - p) / (Σ bend + l2). Where p is next to 0 or 1 the loss bends so
+        little that a step could go too far to come back from: hence its `reach`.
         """
         value = np.zeros((2**self.depth, T.shape[1]))
         for _ in range(steps):
             p = loss.response(F + value[leaf])
             down, bend = (_sums(each, leaf, len(value)) for each in (T - p, loss.bend(p)))
-            value += down / (bend + self.l2)
+            value += np.clip(down / (bend + self.l2), -loss.reach, loss.reach)
         return value
 
     def _f(self, X: Any) -> np.ndarray:
@@ -161,21 +175,28 @@ class SymmetricTrees(Estimator):
         return F
 
     def _check_parameters(self) -> None:
-        self._require_whole(1, "n_trees", "depth")
+        self._require_whole(1, "n_trees")
         self._require_whole(2, "bins")
+        allowed = f"whole numbers, 1 to {DEEPEST}: each more doubles the leaves"
+        self._require("depth", lambda found: whole(found, 1) and found <= DEEPEST, allowed)
         self._require("lr", lambda lr: 0 < lr <= 1, "numbers above 0, up to 1")
         self._require("l2", lambda l2: l2 > 0, "numbers above 0")
 
 
 class SymmetricTreesRegressor(SymmetricTrees, Regressor):
-    """Least squares: a tree answers with the mean residual of each leaf, shrunken by l2."""
+    """Least squares: a tree answers with the mean residual of each leaf, shrunken by l2.
+
+    loss_curve_ is in units of the variance of y.
+    """
 
     def fit(self, X: Any, y: Any) -> Self:
         """X (n, d), NaN for missing, y (n,) -> self."""
         self._check_parameters()
         X = self._learn_features(X)
         y = inputs.targets(y, len(X))[:, None]
-        self._boost(X, y, y.mean(axis=0), SQUARES, steps=1)
+        mean, spread = y.mean(axis=0), y.std() or 1.0
+        self._boost(X, (y - mean) / spread, np.zeros(1), SQUARES, steps=1)
+        self.start_, self.values_ = mean, self.values_ * spread
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -186,8 +207,9 @@ class SymmetricTreesRegressor(SymmetricTrees, Regressor):
 class SymmetricTreesClassifier(SymmetricTrees, Classifier):
     """Cross-entropy: trees add up to logits. Of k > 2 classes all share a tree's questions.
 
-    `newton_steps`: what a leaf adds is `lr` times where so many steps lead. Learns classes_ (k,)
-    besides.
+    A leaf adds `lr` times where `newton_steps` lead to: with many of them to the classes' shares in
+    the leaf, `l2` being no more than a brake then; ten go far where all rows agree (they are
+    CatBoost's leaf_estimation_iterations). Learns classes_ (k,) besides.
     """
 
     def __init__(

@@ -99,6 +99,88 @@ def test_many_newton_steps_lead_to_the_share_of_each_leaf(marks) -> None:
     assert_allclose(model.predict_proba(X)[:, 1], shares, atol=1e-9)
 
 
+def test_a_newton_step_of_three_classes_by_hand() -> None:
+    """From p = 1/3 a pure leaf's own class goes by (1 - p) / (p (1 - p) 3/2) = 2, others by -1."""
+    X, classes = np.arange(3.0)[:, None], np.array(["a", "b", "c"])
+    model = SymmetricTreesClassifier(n_trees=1, lr=1.0, depth=2, l2=NO_L2, newton_steps=1)
+    own = 1 / (1 + 2 * np.exp(-3))
+    expected = np.where(np.eye(3), own, (1 - own) / 2)
+    assert_allclose(model.fit(X, classes).predict_proba(X), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("edges", [[0.5], [0.5, 0.95]])
+def test_a_rare_class_throws_no_leaf_out(rng, edges) -> None:
+    """Of 4,000 rows some 2% are in it, half of them where x is 1: 160 rows, every second one."""
+    x = np.repeat([1.0, 0.0], [160, 3840])
+    number = np.where(x == 1, np.tile([0.0, 0.9], 2000), rng.random(4000) < 0.01)
+    model = SymmetricTreesClassifier(n_trees=120, depth=2).fit(
+        np.column_stack([x, rng.normal(size=(4000, 2))]), np.digitize(number, edges)
+    )
+    assert (np.diff(model.loss_curve_) < 0).all()
+    assert model.predict_proba([[1.0, 0, 0]])[0, 1] == pytest.approx(0.5, abs=0.1)
+
+
+def test_rows_go_down_the_trees_as_they_went_in_training(rng) -> None:
+    """With many values, ties on the edges, gaps, and both kinds of float."""
+    X = np.column_stack([rng.normal(size=400), rng.integers(0, 40, 400), rng.integers(0, 3, 400)])
+    X[rng.random(X.shape) < 0.1] = np.nan
+    y = rng.normal(size=400)
+    for rows in (X, X.astype(np.float32)):
+        model = SymmetricTreesRegressor(n_trees=1, lr=1.0, depth=4, bins=8, l2=NO_L2).fit(rows, y)
+        cuts = Cuts.of(rows, bins=8)
+        asked, leaf = cuts.grow(y[:, None] - y.mean(), depth=4, l2=NO_L2)
+        assert_array_equal(model.columns_[0], cuts.column[asked])
+        means = np.array([y[leaf == own].mean() for own in leaf])
+        assert_allclose(model.predict(rows), means, atol=1e-6)
+
+
+def test_a_column_that_is_nearly_always_zero_still_tells(rng) -> None:
+    x = np.where(rng.random(2000) < 0.98, 0, rng.integers(1, 60, 2000)).astype(float)
+    model = SymmetricTreesClassifier(n_trees=50, depth=1).fit(x[:, None], x > 0)
+    assert model.score(x[:, None], x > 0) == 1
+
+
+def test_a_value_far_from_all_others_is_reached_in_one_step() -> None:
+    X, y = np.repeat([0.0, 1.0], [9, 1])[:, None], np.repeat([0.0, 10.0], [9, 1])
+    model = SymmetricTreesRegressor(n_trees=1, lr=1.0, depth=1, l2=NO_L2).fit(X, y)
+    assert_allclose(model.predict(X), y, atol=1e-6)
+
+
+def test_what_says_nothing_leaves_the_mean_or_the_share(rng) -> None:
+    blank = np.column_stack([np.ones(40), np.full(40, np.nan)])
+    y = np.repeat([0, 1], [30, 10])
+    assert_allclose(SymmetricTreesClassifier().fit(blank, y).predict_proba(blank)[:, 1], 0.25)
+    assert_allclose(SymmetricTreesRegressor().fit(blank, y).predict(blank), 0.25)
+    constant = SymmetricTreesRegressor().fit(rng.normal(size=(40, 2)), np.full(40, 7.0))
+    assert_array_equal(constant.predict(blank), 7.0)
+
+
+def test_the_loss_begins_where_only_shares_are_known(marks) -> None:
+    X, y = marks
+    share = (y > 0).mean()
+    entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    assert SymmetricTreesClassifier(n_trees=1).fit(X, y > 0).loss_curve_ == pytest.approx(entropy)
+    assert SymmetricTreesRegressor(n_trees=1).fit(X, 9 * y).loss_curve_ == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "refused"),
+    [
+        ("n_trees", 0),
+        ("depth", 17),
+        ("depth", 1.5),
+        ("bins", 1),
+        ("lr", 0.0),
+        ("l2", 0),
+        ("newton_steps", 0),
+    ],
+)
+def test_what_is_not_allowed_is_named(marks, parameter, refused) -> None:
+    X, y = marks
+    with pytest.raises(ValueError, match=f"^{parameter} is {refused}; allowed are "):
+        SymmetricTreesClassifier(**{parameter: refused}).fit(X, y > 0)
+
+
 def test_three_classes_however_they_are_called(marks) -> None:
     X, y = marks
     classes = np.digitize(y, [-1.5, 0])

@@ -22,6 +22,7 @@ SMALL: dict[str, dict[str, object]] = {
     "lightgbm": {"max_rounds": 60, "n_models": 2},
     "neural_net": {"epochs": 30, "n_networks": 2, "hidden": [16], "dropout": 0.0},
     "rnn": {"epochs": 15, "n_networks": 2, "hidden": [16], "state_width": 8},
+    "symmetric_trees": {"n_trees": 60},
 }
 CLASSES_ONLY = ("interactions", "logistic")
 EXTRAS = ("catboost",)
