@@ -4,6 +4,7 @@ A fold's models never saw its validation rows, so `predict_fold` on these is an 
 """
 
 import csv
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from pipeline.encoding.features import add_features
 from pipeline.encoding.views import FoldEncoder
 from pipeline.errors import SettingsError
 from pipeline.folds import Fold, read_folds
+from pipeline.parallel import Map, workers
 from pipeline.wording import count, shortened
 
 if TYPE_CHECKING:
@@ -58,7 +60,12 @@ class Predictor:
             name for name, w in zip(self.blend.models, self.blend.weights, strict=True) if w > 0
         ]
 
-    def predict(self, frame: "pd.DataFrame", folds: Sequence[Fold] | None = None) -> np.ndarray:
+    def predict(
+        self,
+        frame: "pd.DataFrame",
+        folds: Sequence[Fold] | None = None,
+        parallel_map: Map[str, dict[str, np.ndarray]] = map,
+    ) -> np.ndarray:
         """Rows -> (n, k): each model's mean over these folds, or over all, then blended.
 
         A model that was cut short has the folds of fewer repeats; the mean is over those.
@@ -67,8 +74,8 @@ class Predictor:
         table = self._table(frame, names[0])
         fits = {model: [name for name in names if self._has(model, name)] for model in self.members}
         totals: dict[str, np.ndarray] = {}
-        for fold in names:
-            for model, prediction in self._fold_predictions(table, fold).items():
+        for predictions in parallel_map(functools.partial(self._fold_predictions, table), names):
+            for model, prediction in predictions.items():
                 totals[model] = totals.get(model, 0.0) + prediction / len(fits[model])
         return self.blend.combine(totals)
 
@@ -172,8 +179,9 @@ def predict_file(workspace: Workspace, file: Path, out: Path | None = None) -> S
     target = predictions_path(workspace, file, out)
     if out is not None:
         _refuse_foreign(target, predictor.schema)
-    rows, ids = read_rows(stages["load"], file)
-    prediction = predictor.predict(rows)
+    with workers() as parallel_map:  # before the reading starts threads
+        rows, ids = read_rows(stages["load"], file)
+        prediction = predictor.predict(rows, parallel_map=parallel_map)
     table = labelled(prediction, predictor.schema, ids)
     write_atomically(target, table.to_csv(index=False, lineterminator="\n"))
     return Scored(target, len(table), tuple(_notes(stages["load"], rows, str(file))))

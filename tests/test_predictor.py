@@ -12,6 +12,7 @@ from pipeline import config, predictor
 from pipeline.artifacts import Workspace
 from pipeline.errors import DataError, SettingsError
 from pipeline.folds import read_folds
+from pipeline.parallel import workers
 from pipeline.predictor import Predictor, labelled, predict_file
 from pipeline.progress import Progress
 from pipeline.runner import run_stage
@@ -101,6 +102,13 @@ def test_test_rows_get_the_predictions_of_the_run(run):
     test = run.stage("load").read_table("test")
     expected = run.stage("blend").read_array("test")
     np.testing.assert_allclose(predictor_of(run).predict(test), expected, atol=1e-9)
+
+
+def test_worker_processes_predict_the_same_bytes(run):
+    test, predictor = run.stage("load").read_table("test"), predictor_of(run)
+    with workers(2) as parallel_map:
+        found = predictor.predict(test, parallel_map=parallel_map)
+    assert found.tobytes() == predictor.predict(test).tobytes()
 
 
 def test_a_fold_predicts_its_validation_rows_as_training_did(run):

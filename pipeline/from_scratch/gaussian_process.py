@@ -26,7 +26,7 @@ from pipeline.from_scratch.logistic_regression import LogisticRegression
 from pipeline.from_scratch.optimizers import Adam
 from pipeline.from_scratch.schedules import cosine
 
-CHUNK = 2048  # rows predicted at a time
+CHUNK = 512  # rows predicted at a time; of more, memory is asked for anew in every step
 START = np.log([1.0, 0.1, 0.1])  # s², c and σ², for y of variance 1
 
 
