@@ -20,6 +20,7 @@ from pipeline.from_scratch.interactions import learn_edges, levels
 from pipeline.from_scratch.losses import (
     binary_cross_entropy,
     cross_entropy,
+    distribution,
     mean_squared_error,
 )
 
@@ -231,7 +232,7 @@ class SymmetricTreesClassifier(SymmetricTrees, Classifier):
         self._require_whole(1, "newton_steps")
         X = self._learn_features(X)
         self.classes_, codes = inputs.labels(y, len(X))
-        T = (codes[:, None] == np.arange(len(self.classes_))).astype(np.float64)
+        T = distribution(codes, (len(X), len(self.classes_)))
         start, loss = np.log(T.mean(axis=0)), CLASSES
         if len(self.classes_) == 2:
             T, start, loss = T[:, 1:], start[1:] - start[:1], TWO_CLASSES
