@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.from_scratch.activations import sigmoid, softplus
+from pipeline.from_scratch.products import whitening
 
 # leave-one-out predictions (n, k) and targets (n, k) -> loss, and its slope (n, k)
 Judge = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
 
-SMALL = 64  # rows; halves of them gain nothing
 LEAST_NOISE = 1e-4  # so that the inverse keeps its digits where y has no noise
 ROUNDING = 32 * np.finfo(float).eps  # in an r² of equal rows, times |a|²
 LEAST_SQUARE = 2e-15  # of r², for r^p has no slope at 0
@@ -69,23 +69,12 @@ class Kernel(NamedTuple):
 
 
 def inverse(A: np.ndarray) -> np.ndarray:
-    """A⁻¹ of a symmetric positive definite A, (n, n): with A = L Lᵀ it is MᵀM, M being L⁻¹.
+    """A⁻¹ of a symmetric positive definite A, (n, n).
 
     Nearly all of it is matrix products, which run faster than the elimination of numpy.linalg.inv.
     """
-    M = lower_inverse(np.linalg.cholesky(A))
-    return M.T @ M
-
-
-def lower_inverse(L: np.ndarray) -> np.ndarray:
-    """L⁻¹ of a lower triangular L, (n, n), by halves: of [P 0; R S] it is [P⁻¹ 0; -S⁻¹RP⁻¹ S⁻¹]."""
-    if len(L) <= SMALL:
-        return np.linalg.inv(L)
-    half, M = len(L) // 2, np.zeros_like(L)
-    M[:half, :half] = lower_inverse(L[:half, :half])
-    M[half:, half:] = lower_inverse(L[half:, half:])
-    M[half:, :half] = -M[half:, half:] @ L[half:, :half] @ M[:half, :half]
-    return M
+    T = whitening(A, np.matmul)
+    return T.T @ T
 
 
 def leave_one_out(Q: np.ndarray, Y: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ busy they wait for each other instead, and the inverse of a 100 x 100 matrix tak
 0.5 ms. Tiles take what one thread takes, on a quiet machine and on a busy one.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 TILE = 64  # OpenBLAS wakes a second thread from 64³ multiplications on
@@ -36,17 +38,20 @@ def gram(A: np.ndarray) -> np.ndarray:
     return out
 
 
-def whitening(H: np.ndarray) -> np.ndarray:
+def whitening(
+    H: np.ndarray, times: Callable[[np.ndarray, np.ndarray], np.ndarray] = product
+) -> np.ndarray:
     """T with T H Tᵀ = I, hence TᵀT = H⁻¹, of a symmetric, positive definite H; lower triangular.
 
     T is the inverse of Cholesky's triangle. That of H = [[A, Bᵀ], [B, C]] comes from those of A and
-    of Schur's complement C - B A⁻¹ Bᵀ, which are half its size.
+    of Schur's complement C - B A⁻¹ Bᵀ, which are half its size. `times` multiplies: where H has a
+    thousand rows, np.matmul is worth its threads.
     """
     half = len(H) // 2
     if len(H) <= TILE:
         return np.tril(np.linalg.inv(np.linalg.cholesky(H)))
-    upper = whitening(H[:half, :half])
-    B = product(H[half:, :half], upper.T)
-    lower = whitening(H[half:, half:] - gram(B.T))
-    corner = -product(lower, product(B, upper))
+    upper = whitening(H[:half, :half], times)
+    B = times(H[half:, :half], upper.T)
+    lower = whitening(H[half:, half:] - times(B, B.T), times)
+    corner = -times(lower, times(B, upper))
     return np.block([[upper, np.zeros_like(B.T)], [corner, lower]])
