@@ -30,6 +30,17 @@ QUICK_FOLDS = 5
 FEW_ROWS = 10_000
 WIDTH = 96
 QUICK_MINUTES, MINUTES, BEST_MINUTES = 0.6, 6, 30  # of tune and train
+QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
+    "models.lightgbm": {"trials": 0},
+    "models.kernel": {"batch_size": 600},
+    "evaluate": {
+        "learning_curve": (0.5, 1.0),
+        "importance_rows": 400,
+        "importance_repeats": 2,
+        "dependence_rows": 150,
+        "dependence_columns": 4,
+    },
+}
 BUDGETS: dict[str, dict[str, int]] = {  # of the models that every competition starts with
     "linear": {},
     "logistic": {},
@@ -332,7 +343,9 @@ def _presets(found: Found) -> Iterator[str]:
     folds = f"folds = {min(QUICK_FOLDS, splitting['folds'])}"
     yield _lines("[presets.quick.budget]", f"minutes = {QUICK_MINUTES}")
     yield _lines("[presets.quick.split]", folds, "repeats = 1")
-    yield _lines("[presets.quick.models.lightgbm]", "trials = 0")
+    for table, less in QUICK.items():
+        keys = (f"{key} = {_value(value)}" for key, value in less.items())
+        yield _lines(f"[presets.quick.{table}]", *keys)
     yield _lines("[presets.best.budget]", f"minutes = {BEST_MINUTES}")
     yield _lines("[presets.best.split]", f"repeats = {splitting['repeats'] + 2}")
     for model in _models(found.roles.task):
