@@ -155,7 +155,7 @@ watch: ## open the report of the last run in a browser
 	@$(PYTHON) -m webbrowser "file://$(CURDIR)/$(BUILD)/evaluate/report.html" >/dev/null
 
 test: check ## set up, check the code and run all tests
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile # a file's tests share what it makes once
 
 check: | $(VENV)/installed-test ## ruff, mypy and the import contracts
 	@$(VENV)/bin/ruff check && $(VENV)/bin/ruff format --check --quiet
