@@ -305,6 +305,7 @@ def test_a_hundred_thousand_rows_take_less_than_a_second(write):
         ("t.parquet", as_parquet(pd.DataFrame({"a": [[1], [2]]})), "column 'a' is of type list"),
         ("t.parquet", as_parquet(pd.DataFrame({"a": []})), "no rows"),
     ],
+    ids=lambda value: "data" if isinstance(value, bytes) else None,  # a gzip file holds the time
 )
 def test_a_bad_file_is_one_clear_sentence(write, name, data, says):
     path = write(name, data)
