@@ -7,6 +7,7 @@
     python benchmarks/draws.py --table-only --out benchmarks/scores --against pipeline
 
 DIR holds Kaggle's airline passenger satisfaction (zip or CSV files, 129,880 labelled rows);
+`--target "Type of Travel"` asks another question of the same rows, any column of two values;
 `--simulated` draws from the project's simulated survey instead, 50,000 rows to judge on.
 
 A method is a tool of peers.py or searchers.py; a model of the project at its defaults
@@ -54,6 +55,7 @@ WHOLE = "pipeline"
 MODELS = {path.stem for path in (ROOT / "pipeline/models").glob("*.py")} - {"__init__"} | {WHOLE}
 METHOD = re.compile(r"((?P<label>[\w.-]+):)?(?P<name>\w+)(@(?P<settings>.+))?")
 JUDGED = 50_000  # rows of the simulated survey
+TARGET = "satisfaction"
 
 Draw: TypeAlias = tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]  # frame, y, train, rest
 Draws: TypeAlias = Callable[[int], Draw]
@@ -61,14 +63,19 @@ Draws: TypeAlias = Callable[[int], Draw]
 # -- the rows --------------------------------------------------------------------------------------
 
 
-def load_passenger(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """The features (129,880, 22) and whether the passenger was satisfied, 0 or 1, (129,880,).
+def load_passenger(path: Path, target: str = TARGET) -> tuple[pd.DataFrame, np.ndarray]:
+    """The features (129,880, 22) and the target (129,880,): 1 where it has the later of its two
+    values in the alphabet, as "satisfied" is.
 
-    `path` is the zip, or a folder that holds the zip or train.csv and test.csv.
+    `path` is the zip, or a folder that holds the zip or train.csv and test.csv. Stops at a target
+    that is not a column of two values.
     """
     table = pd.concat(_csv_files(Path(path)), ignore_index=True)
-    y = (table["satisfaction"] == "satisfied").to_numpy(dtype=np.int64)
-    useless = ["satisfaction", "id", *(name for name in table if str(name).startswith("Unnamed"))]
+    two = [str(name) for name in table if table[name].nunique() == 2]
+    if target not in two:
+        sys.exit(f"--target: found {target!r}; allowed are the columns of two values, {two}.")
+    y = (table[target] == table[target].max()).to_numpy(dtype=np.int64)
+    useless = [target, "id", *(name for name in table if str(name).startswith("Unnamed"))]
     return table.drop(columns=useless), y
 
 
@@ -91,8 +98,8 @@ def draw(
     return shuffled[:rows], np.sort(shuffled[rows:][:judged])
 
 
-def passenger(path: Path, rows: int, judged: int | None) -> Draws:
-    frame, y = load_passenger(path)
+def passenger(path: Path, target: str, rows: int, judged: int | None) -> Draws:
+    frame, y = load_passenger(path, target)
     return lambda number: (frame, y, *draw(frame, number, rows, judged))
 
 
@@ -223,7 +230,10 @@ def processor_seconds() -> float:
 def run_all(options: argparse.Namespace, numbers: range, results: Results) -> None:
     """The methods one after another; what is not installed is passed over."""
     sizes = options.rows, options.judged
-    draws = simulated(*sizes) if options.simulated else passenger(options.raw, *sizes)
+    if options.simulated:
+        draws = simulated(*sizes)
+    else:
+        draws = passenger(options.raw, options.target, *sizes)
     for method in options.methods:
         stored = results.scores()
         missing = [number for number in numbers if (number, method) not in stored]
@@ -243,8 +253,7 @@ def main() -> None:
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)  # of what is not loaded yet
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(options.threads):
-        table = "simulated" if options.simulated else "passenger"
-        results = Results(options.out or Path(folder), table, options.rows)
+        results = Results(options.out or Path(folder), table_name(options), options.rows)
         numbers = range(options.first, options.first + options.draws)
         if not options.table_only:
             run_all(options, numbers, results)
@@ -252,11 +261,20 @@ def main() -> None:
         print_honesty(results, numbers)
 
 
+def table_name(options: argparse.Namespace) -> str:
+    """What the results are kept under: every table and target has samples of its own."""
+    if options.simulated:
+        return "simulated"
+    question = re.sub(r"\W+", "_", options.target.lower())
+    return "passenger" if options.target == TARGET else f"passenger-{question}"
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     table = parser.add_mutually_exclusive_group()
     table.add_argument("--raw", type=Path, help="zip or folder with Kaggle's train.csv, test.csv")
     table.add_argument("--simulated", action="store_true", help="the project's simulated survey")
+    parser.add_argument("--target", default=TARGET, help="column to predict, with --raw")
     parser.add_argument("--methods", nargs="+", default=[], metavar="METHOD")
     parser.add_argument("--draws", type=int, default=10, help="how many")
     parser.add_argument("--first", type=int, default=0, help="number of the first draw")
