@@ -305,7 +305,8 @@ def test_a_hundred_thousand_rows_take_less_than_a_second(write):
         ("t.parquet", as_parquet(pd.DataFrame({"a": [[1], [2]]})), "column 'a' is of type list"),
         ("t.parquet", as_parquet(pd.DataFrame({"a": []})), "no rows"),
     ],
-    ids=lambda value: "data" if isinstance(value, bytes) else None,  # a gzip file holds the time
+    # the bytes of a gzip file hold the time, and two workers must find the same names
+    ids=lambda value: "data" if isinstance(value, bytes) else None,
 )
 def test_a_bad_file_is_one_clear_sentence(write, name, data, says):
     path = write(name, data)
