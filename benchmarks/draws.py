@@ -44,7 +44,7 @@ import pandas as pd
 import peers
 import searchers
 import whole_pipeline
-from results import Results, judge, print_honesty, print_table
+from results import Results, judge, print_honesty, print_table, refuse
 from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +73,7 @@ def load_passenger(path: Path, target: str = TARGET) -> tuple[pd.DataFrame, np.n
     table = pd.concat(_csv_files(Path(path)), ignore_index=True)
     two = [str(name) for name in table if table[name].nunique() == 2]
     if target not in two:
-        sys.exit(f"--target: found {target!r}; allowed are the columns of two values, {two}.")
+        refuse(f"--target: found {target!r}; allowed are the columns of two values, {two}.")
     y = (table[target] == table[target].max()).to_numpy(dtype=np.int64)
     useless = [target, "id", *(name for name in table if str(name).startswith("Unnamed"))]
     return table.drop(columns=useless), y
@@ -157,7 +157,7 @@ def own(name: str, settings: dict[str, Any], features: str | None) -> peers.Fit:
     try:
         config.validate(module.Settings, settings, "--methods", name)
     except errors.SettingsError as error:
-        sys.exit(str(error))
+        refuse(str(error))
 
     def fit(X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
         known, rest, columns = _encoded(X, y, unseen, features)
@@ -178,7 +178,7 @@ def named(method: str) -> tuple[str, list[str]]:
     """LABEL:NAME@key=value,key=value -> NAME and its settings; stops at what is no method."""
     found = METHOD.fullmatch(method)
     if found is None or found["name"] not in (MODELS if found["settings"] else MODELS | set(PEERS)):
-        sys.exit(
+        refuse(
             f"--methods: found {method!r}; allowed are the project's {', '.join(sorted(MODELS))}, "
             f"with or without @key=value,..., and the tools {', '.join(PEERS)}."
         )
@@ -289,6 +289,8 @@ def parse() -> argparse.Namespace:
     options = parser.parse_args()
     for method in options.methods:
         named(method)
+    if options.simulated and options.target != TARGET:
+        parser.error("--target asks a question of --raw; the simulated survey has but one")
     if not (options.raw or options.simulated or options.table_only):
         parser.error("give --raw DIR or --simulated")
     inside = options.out and options.out.resolve().is_relative_to(ROOT)

@@ -13,7 +13,7 @@ import sys
 import urllib.parse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -25,7 +25,6 @@ class Results:
 
     def __init__(self, out: Path, table: str, rows: int) -> None:
         self.table, self.rows, self.folder = table, rows, out / f"{table}-{rows}"
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.file = self.folder / "results.jsonl"
 
     def scores(self) -> dict[tuple[int, str], dict[str, Any]]:
@@ -50,7 +49,7 @@ class Results:
         if not self._place(draw, "labels").exists():
             self._save(draw, "labels", y.astype(np.uint8))
         elif not np.array_equal(self.labels(draw), y):
-            sys.exit(
+            refuse(
                 f"{self._place(draw, 'labels')}: draw {draw} held other rows when it was made. "
                 "Give the same files as then, or another folder as --out."
             )
@@ -60,11 +59,17 @@ class Results:
 
     def _save(self, draw: int, name: str, array: np.ndarray) -> None:
         place = self._place(draw, name)
-        place.parent.mkdir(exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         unfinished = place.with_suffix(f".{os.getpid()}.tmp")
         with unfinished.open("wb") as file:
             np.save(file, array, allow_pickle=False)
         unfinished.replace(place)
+
+
+def refuse(message: str) -> NoReturn:
+    """What was asked for or given cannot be worked with: one sentence, exit code 2."""
+    print(message, file=sys.stderr)
+    sys.exit(2)
 
 
 def judge(y: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
