@@ -265,8 +265,9 @@ def table_name(options: argparse.Namespace) -> str:
     """What the results are kept under: every table and target has samples of its own."""
     if options.simulated:
         return "simulated"
-    question = re.sub(r"\W+", "_", options.target.lower())
-    return "passenger" if options.target == TARGET else f"passenger-{question}"
+    if options.target == TARGET:
+        return "passenger"
+    return "passenger-" + re.sub(r"\W+", "_", options.target.lower())
 
 
 def parse() -> argparse.Namespace:
