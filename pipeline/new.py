@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import archives, config, reading, schema
+from pipeline import archives, config, finding, reading, schema
 from pipeline.errors import DataError, SettingsError
 from pipeline.metrics import DEFAULTS, METRICS, Task
 
@@ -88,7 +88,7 @@ def write_competition(name: str, source: Path, folder: Path) -> Draft:
     that cannot be learnt from.
     """
     _refuse_name(name, folder)
-    sources = reading.find_files(source)
+    sources = finding.find_files(source)
     frames = {role: reading.read_table(table) for role, table in sources.items()}
     found = look(schema.Tables(frames["train"], frames["test"], frames.get("sample")))
     path = folder / f"{name}.toml"
@@ -156,7 +156,7 @@ def look(tables: schema.Tables) -> Found:
 
 def copy_raw(source: Path, raw: Path) -> None:
     """Copy the files found in `source`, and no others, into `raw`; what is there stays as it is."""
-    paths = sorted({table.path for table in reading.find_files(source).values()})
+    paths = sorted({table.path for table in finding.find_files(source).values()})
     targets = {path: raw / path.name for path in paths}
     if len({*targets.values()}) < len(targets):
         raise DataError(

@@ -203,10 +203,10 @@ def _refuse_foreign(target: Path, schema: Mapping[str, Any]) -> None:
 
 def read_rows(load: Folder, file: Path) -> "tuple[pd.DataFrame, pd.Series | None]":
     """The features of a file's rows, checked as `load` checks the test table, and their ids."""
-    from pipeline import contract, reading, schema
+    from pipeline import contract, finding, reading, schema
 
     described, where = load.read_json("schema"), str(file)
-    frame = reading.read_table(reading.locate(file))
+    frame = reading.read_table(finding.locate(file))
     id = described["id"] if described["id"] in frame else None
     needed = {id, *(column["name"] for column in described["columns"])} & set(frame.columns)
     settings = LoadStage.model_validate(json.loads(load.read_text("DONE"))["settings"])

@@ -1,4 +1,4 @@
-"""Foreign bytes -> tables: find the organiser's files and read them, or say in a sentence why not.
+"""Foreign bytes -> a table, or one sentence on why not.
 
 A table is a CSV (comma, semicolon or tab; UTF-8, CP949 or UTF-16), a parquet file, either of them
 inside a zip, or a gzipped CSV. What comes out holds three kinds of column: int64, float64 and str.
@@ -9,22 +9,13 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.archives import (
-    Source,
-    content,
-    is_hidden,
-    is_table,
-    listed,
-    members,
-    readable,
-    refuse_bomb,
-)
+from pipeline.archives import Source, content, refuse_bomb
 from pipeline.errors import DataError
+from pipeline.finding import sole_table
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -33,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-IN_ZIP = re.compile(r"(?i)(?<=\.zip)/")  # where the name of a member begins
 BLOCK = 1 << 24  # bytes that Arrow parses at once
 INDEX_NAMES = ("Unnamed: 0", "__index_level_0__")  # what pandas calls an index that it saved
 SIGNATURES = {
@@ -43,33 +33,6 @@ SIGNATURES = {
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"%PDF": "a PDF",
 }
-PUT_THERE = (
-    "Put the organiser's files there as you downloaded them: train.csv, test.csv and "
-    "sample_submission.csv, or the zip that holds them"
-)
-
-
-def find_files(folder: Path, names: Mapping[str, str | None] | None = None) -> dict[str, Source]:
-    """Which file is train, test and sample, by their names; `names` settles what names leave open.
-
-    names: role -> file in the folder, or "archive.zip/member". Returns role -> source; "sample" is
-    left out where there is none. Two files with the same bytes count as one.
-    """
-    given = {role: name for role, name in (names or {}).items() if name}
-    found = {role: _named(folder, role, name) for role, name in given.items()}
-    wanted = [role for role in ("train", "test", "sample") if role not in found]
-    candidates = _candidates(folder) if wanted else []
-    for role in wanted:
-        sources = [source for candidate, source in candidates if candidate == role]
-        if sources:
-            found[role] = _only(sources, role)
-        elif role != "sample":
-            there = listed([source for _, source in candidates])
-            raise DataError(
-                f"{folder}: no {role} table; found {there}. {PUT_THERE}, or name the file in the "
-                f'competition\'s TOML: [load] {role} = "...".'
-            )
-    return found
 
 
 def read_table(source: Source | Path) -> "pd.DataFrame":
@@ -79,7 +42,7 @@ def read_table(source: Source | Path) -> "pd.DataFrame":
     text, so that a column has the same type with and without missing values. An index that was
     saved as an unnamed column is left out.
     """
-    source = source if isinstance(source, Source) else _sole_table(Source(source))
+    source = source if isinstance(source, Source) else sole_table(Source(source))
     data = content(source)
     _refuse_empty(data, source)
     frame = (_read_parquet if source.name.endswith(".parquet") else _read_csv)(data, source)
@@ -91,100 +54,9 @@ def read_table(source: Source | Path) -> "pd.DataFrame":
     return _without_index(frame)
 
 
-def locate(path: Path) -> Source:
-    """The table at this path, which may lead into a zip: "archive.zip/test.csv"."""
-    archive = next(
-        (p for p in path.parents if p.name.lower().endswith(".zip") and p.is_file()), None
-    )
-    if archive is None:
-        return _sole_table(Source(path))
-    inner = IN_ZIP.split(path.relative_to(archive).as_posix())
-    return _sole_table(Source(archive, tuple(inner)))
-
-
 def _refuse_empty(data: bytes | str, source: Source) -> None:
     if not data.strip():
         raise DataError(f"{source} is empty. Download or save it again.")
-
-
-# -- which file is which ---------------------------------------------------------------------------
-
-
-def _role(name: str) -> str | None:
-    """train*, test*, *sample* or *submission* -> its role."""
-    name = name.lower()
-    for role in ("train", "test"):
-        if name.startswith(role):
-            return role
-    return "sample" if "sample" in name or "submission" in name else None
-
-
-def _candidates(folder: Path) -> list[tuple[str | None, Source]]:
-    """(role, source) of every table in the folder, its sub-folders and their zips, plain first."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder. Make it. {PUT_THERE}.")
-    with readable(folder):
-        paths = [path for pattern in ("*", "*/*") for path in sorted(folder.glob(pattern))]
-    found: list[tuple[str | None, Source]] = []
-    for path in paths:
-        if not is_hidden(str(path.relative_to(folder))) and is_table(path.name) and path.is_file():
-            found += _tables(Source(path))
-    return sorted(found, key=lambda candidate: len(candidate[1].members))
-
-
-def _tables(source: Source) -> list[tuple[str | None, Source]]:
-    """(role, source) of the table itself, or of each in the zip.
-
-    A zip in the zip is opened if its name has a role. The only table of train.zip is train,
-    whatever its name.
-    """
-    if not source.name.endswith(".zip"):
-        return [(_role(source.name), source)]
-    tables = [
-        table
-        for member in members(source)
-        if is_table(member.name)
-        and (not member.name.endswith(".zip") or (_role(member.name) and not source.members))
-        for table in _tables(member)
-    ]
-    if len(tables) == 1:
-        return [(tables[0][0] or _role(source.name), tables[0][1])]
-    return tables
-
-
-def _only(sources: list[Source], role: str) -> Source:
-    """The first of them, if they all hold the same bytes (a zip beside what was unpacked of it)."""
-    if len(sources) > 1 and len({content(source) for source in sources}) > 1:
-        raise DataError(
-            f"{len(sources)} files may be the {role} table: {listed(sources)}. Keep "
-            f'one, or say which in the competition\'s TOML: [load] {role} = "..." (a file in the '
-            'folder, or "archive.zip/member").'
-        )
-    return sources[0]
-
-
-def _named(folder: Path, role: str, name: str) -> Source:
-    """The source that the TOML names: "foo.csv", "foo.zip" or "archive.zip/foo.csv"."""
-    first, *inner = IN_ZIP.split(name)
-    source = Source(folder / first, tuple(inner))
-    if not source.path.exists():
-        raise DataError(
-            f'{source.path}: no such file, named by [load] {role} = "{name}". Put it there, or '
-            "correct the name in the competition's TOML."
-        )
-    if inner:
-        content(source)
-    return _sole_table(source)
-
-
-def _sole_table(source: Source) -> Source:
-    """The source, or the only table in it if it is a zip."""
-    tables = [table for _, table in _tables(source)]
-    if len(tables) != 1:
-        raise DataError(
-            f"{source} must hold one table; found {listed(tables)}. Name the one that is meant."
-        )
-    return tables[0]
 
 
 # -- CSV -------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """What many tests need: one small finished run, made once."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -17,3 +19,16 @@ def finished_project(tmp_path_factory) -> Project:
     done = project.make("all")
     assert done.returncode == 0, done.stdout + done.stderr
     return project
+
+
+@pytest.fixture
+def write(tmp_path):
+    """write(name, content) -> path in a fresh folder."""
+
+    def write(name: str, content: bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    return write

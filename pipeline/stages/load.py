@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import archives, contract, reading, schema
+from pipeline import archives, contract, finding, reading, schema
 from pipeline.artifacts import Folder
 from pipeline.config import LoadStage
 from pipeline.errors import DataError, SettingsError
@@ -62,7 +62,7 @@ def _is_bare(raw: Path, settings: LoadStage) -> bool:
 
 def _organisers(settings: LoadStage, raw: Path) -> tuple[schema.Tables, dict[str, dict[str, Any]]]:
     names = {"train": settings.train, "test": settings.test, "sample": settings.sample}
-    sources = reading.find_files(raw, names)
+    sources = finding.find_files(raw, names)
     frames = {role: reading.read_table(source) for role, source in sources.items()}
     sums = {path: archives.checksum(path) for path in {s.path for s in sources.values()}}
     files = {
