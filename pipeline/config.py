@@ -46,6 +46,9 @@ class Competition(Settings):
     url: str = ""
     metric: str | None = Field(None, description=f"one of {', '.join(METRICS)}")
     task: Literal["binary", "multiclass", "regression"] | None = None
+    positive: str | None = Field(
+        None, description="of two classes, the one whose probability a submission holds"
+    )
 
     @field_validator("metric")
     @classmethod
@@ -64,6 +67,13 @@ class Load(Settings):
     target: str | None = None
     id: str | None = None
     drop: tuple[str, ...] = Field((), description="columns that no model may see")
+    header: bool = Field(True, description="whether train and test begin with a line of names")
+    missing_target: Literal["refuse", "drop"] = Field(
+        "refuse", description="drop leaves rows of train without a target out"
+    )
+    merge_labels: bool = Field(
+        False, description="labels that differ only in case or blanks are one class"
+    )
     columns: dict[str, Column] = Field(default_factory=dict, description="the data contract")
     simulator: Name | None = Field(
         None, description="module in pipeline/competitions to use where there are no files"
@@ -318,6 +328,7 @@ class LoadStage(Load):
     """What a stage is given: its own table, and what else it depends on."""
 
     task: Literal["binary", "multiclass", "regression"] | None = None
+    positive: str | None = None
 
 
 class TuneStage(Tune):
@@ -374,7 +385,7 @@ def stage_snapshots(experiment: Experiment) -> dict[str, dict[str, Any]]:
     asked = experiment.competition
     metric, models = {"metric": asked.metric}, {"models": sorted(experiment.models)}
     snapshots = {
-        "load": {**_plain(experiment.load), "task": asked.task},
+        "load": {**_plain(experiment.load), "task": asked.task, "positive": asked.positive},
         "explore": _plain(experiment.explore),
         "split": _plain(experiment.split),
         "encode": _plain(experiment.encode),

@@ -4,6 +4,7 @@ Rows are counted as a spreadsheet shows them: the header is row 1, the first dat
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 FIRST_ROW = 2
 MOST_LINES = 20
 MOST_NAMES = 5
+WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
 REMEDY = "Correct the file, or widen [load.columns] in the competition's TOML"
 ROWS_EXPLAINED = "rows are counted as in a spreadsheet, the header is row 1"
 
@@ -32,6 +34,9 @@ class Column(BaseModel):
     max: float | None = Field(None, strict=True, description="greatest number allowed")
     allowed: tuple[str | int | bool, ...] | None = Field(None, description="the only values")
     missing: bool = Field(True, strict=True, description="whether values may be missing")
+    missing_words: tuple[str, ...] | None = Field(
+        None, description="words that mean missing; left out, the usual ones"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -67,7 +72,7 @@ class Column(BaseModel):
 
         fit = pd.Series(True, index=values.index)
         if self.allowed is not None:
-            # 1, 1.0, "1" and True, "True" are served for one another, as missing values come and go
+            # 1, 1.0 and "1" stand for one another, as missing values come and go
             words = {_word(value) for value in self.allowed}
             fit &= values.isin([value for value in values.unique() if _word(value) in words])
         if self.kind in ("number", "integer"):
@@ -107,10 +112,7 @@ def check(
 
 
 def compare(train: "pd.DataFrame", test: "pd.DataFrame", target: str, id: str | None) -> None:
-    """Train and test have the same columns, with numbers in both or text in both.
-
-    The target need not be in test, and the id need not be in both, nor of one type.
-    """
+    """Train and test have the same columns; the target need not be in test, nor the id in both."""
     free = {target, id}
     only_train = [name for name in train if name not in test and name not in free]
     only_test = [name for name in test if name not in train and name not in free]
@@ -120,18 +122,6 @@ def compare(train: "pd.DataFrame", test: "pd.DataFrame", target: str, id: str | 
         raise DataError(
             f"train and test must have the same columns but for the target {target!r}; found "
             f"{found}. Correct the files, or name the columns in [load] drop of the TOML."
-        )
-    lines = [
-        line
-        for name in train
-        if name in test and name not in free
-        for line in _mismatch(str(name), train[name], test[name])
-    ]
-    if lines:
-        raise DataError(
-            f"{count(len(lines), 'column')} with numbers in one table and text in the other "
-            f"({ROWS_EXPLAINED}).{_listed(lines, len(lines))}\n"
-            "Correct the files: a column must hold numbers in both, or text in both."
         )
 
 
@@ -165,8 +155,8 @@ def check_sample(
     _require(sample, [id, *(name for name in columns if name != id)], "sample")
     check_ids(sample, id, "sample")
     check_ids(test, id, "test")
-    absent = test[id][~test[id].isin(sample[id])]
-    extra = sample[id][~sample[id].isin(test[id])]
+    known, asked = comparable(test[id], sample[id])
+    absent, extra = test[id][~known.isin(asked)], sample[id][~asked.isin(known)]
     if len(absent) or len(extra):
         sides = (("only in test", absent), ("only in the sample", extra))
         found = "; ".join(
@@ -178,8 +168,20 @@ def check_sample(
         )
 
 
+def comparable(one: "pd.Series", other: "pd.Series") -> "tuple[pd.Series, pd.Series]":
+    """Ids of two tables in one spelling: as they are; or, where they have none in common so,
+    without blanks around, and 5 for 5.0, as whole numbers with gaps are saved."""
+    if one.isin(other).any():
+        return one, other
+    bare = (ids.str.strip().str.replace(WHOLE, r"\1", regex=True) for ids in (one, other))
+    return next(bare), next(bare)
+
+
 def check_target(target: "pd.Series", task: Literal["binary", "multiclass", "regression"]) -> None:
-    """A target that can be learnt: known in every row, two values at least, right for the task."""
+    """A target that can be learnt: known in every row, two values at least, right for the task.
+
+    target: numbers, NaN where they are none; or words (n,).
+    """
     target = target.reset_index(drop=True)
     problem, remedy = _target_problem(target, task)
     if problem:
@@ -194,10 +196,15 @@ def _target_problem(target: "pd.Series", task: str) -> tuple[str, str]:
     other = f"Correct the file, {name_it}"
     missing = target.index[target.isna()]
     if len(missing):
-        return f"is missing in {_rows(missing)}", f"Fill in or remove these rows, {name_it}"
+        return (
+            f"is missing in {_rows(missing)}",
+            'Leave these rows out with [load] missing_target = "drop" in the competition\'s TOML, '
+            f"fill them in, {name_it}",
+        )
     values = target.unique()
     if len(values) < 2:
-        return f"has one value only, {_shown(values[0])}; at least two are needed", other
+        found = f"has one value only, {_shown(values[0])}" if len(values) else "has no value"
+        return f"{found}; at least two are needed", other
     if task == "binary" and len(values) > 2:
         found = _names(values.tolist())
         other = f'{other[:-1]}, or set [competition] task = "multiclass".'
@@ -243,31 +250,6 @@ def _spread(found: list[tuple[str, int]], most: int) -> list[tuple[str, int]]:
     return list(zip(chosen["name"], chosen["row"], strict=True))
 
 
-def _mismatch(name: str, train: "pd.Series", test: "pd.Series") -> list[str]:
-    """A line if one holds numbers and the other text; a column with no value is neither."""
-    sides = {"train": train, "test": test}
-    kinds = {side: _kind(values) for side, values in sides.items()}
-    if set(kinds.values()) != {"number", "text"}:
-        return []
-    side = "train" if kinds["train"] == "text" else "test"
-    other = "test" if side == "train" else "train"
-    values = sides[side].reset_index(drop=True).dropna()
-    words = values[_numbers(values).isna()]
-    row = (words if len(words) else values).index[0]
-    return [
-        f"column {name!r}: {side}, row {row + FIRST_ROW}: found {_shown(values[row])}, "
-        f"{other} has numbers"
-    ]
-
-
-def _kind(values: "pd.Series") -> Literal["number", "text", "nothing"]:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    if values.isna().all():
-        return "nothing"
-    return "number" if is_numeric_dtype(values) and not is_bool_dtype(values) else "text"
-
-
 def _numbers(values: "pd.Series") -> "pd.Series":
     """(n,) -> (n,) float64; NaN where the value is no number."""
     import pandas as pd
@@ -285,10 +267,10 @@ def _require(frame: "pd.DataFrame", names: Iterable[str], where: str) -> None:
 
 
 def _word(value: Any) -> str:
-    """The value as a person writes it: 7 for 7.0, so that text and numbers can be compared."""
+    """The value as a person writes it: 7 for 7.0, so that words and numbers can be compared."""
     if isinstance(value, float) and math.isfinite(value) and value == int(value):
         return str(int(value))
-    return str(value)
+    return WHOLE.sub(r"\1", str(value))
 
 
 def _shown(value: Any) -> str:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import archives, config, finding, reading, schema
+from pipeline import archives, config, finding, kinds, reading, schema
 from pipeline.errors import DataError, SettingsError
 from pipeline.metrics import DEFAULTS, METRICS, Task
+from pipeline.notation import numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,8 +90,11 @@ def write_competition(name: str, source: Path, folder: Path) -> Draft:
     """
     _refuse_name(name, folder)
     sources = finding.find_files(source)
-    frames = {role: reading.read_table(table) for role, table in sources.items()}
-    found = look(schema.Tables(frames["train"], frames["test"], frames.get("sample")))
+    read = {role: reading.read_table(table) for role, table in sources.items()}
+    sample = read.get("sample")
+    train = read["train"].words
+    test, _ = kinds.align(read["test"].words, schema.column_names(train))
+    found = look(schema.Tables(train, test, sample.words if sample else None, sample))
     path = folder / f"{name}.toml"
     names = {role: _file_name(table) for role, table in sources.items()}
     return Draft(path, _toml(name, found, names), _told(found, path))
@@ -237,10 +241,9 @@ def _metric(found: Found) -> tuple[str, str]:
     form, _ = schema.find_form(found.tables, roles)
     if form.kind == "classes":
         return "log_loss", "the sample asks for a probability of each class"
-    if roles.task == "binary" and sample is not None and str(sample[form.target].dtype) != "str":
-        answers = sample[form.target].dropna()
-        words = any(isinstance(label, str) for label in roles.classes or ())
-        if words or (answers != answers.round()).any():
+    if roles.task == "binary" and sample is not None:
+        answers = numbers(sample[form.target].dropna())
+        if answers.between(0, 1).all() and (answers != answers.round()).any():
             return "roc_auc", "the sample asks for probabilities"
     return DEFAULTS[roles.task], f"the default of a {roles.task} task"
 
@@ -283,21 +286,23 @@ def _rule(name: str, tables: schema.Tables) -> dict[str, Any]:
     """The contract of one column; empty for dates and infinite numbers, which have none."""
     import pandas as pd
 
-    values = pd.concat([tables.train[name], tables.test[name]], ignore_index=True)
-    known = values.dropna()
+    sides = tables.train[name], tables.test[name]
     try:
-        kind = schema.describe_column(name, tables.train[name], tables.test[name])["kind"]
+        column = kinds.describe_column(name, *sides)
     except DataError:  # words among numbers: load will ask
-        kind = "category"
-    missing = {} if len(known) < len(values) else {"missing": False}
+        column = {"name": name, "kind": "category"}
+    kind = column["kind"]
     if kind == "date":
         return {}
-    if kind == "number" and str(known.dtype) != "str":
+    values = pd.concat([kinds.conform(side.to_frame(), [column], name)[name] for side in sides])
+    known = values.dropna()
+    missing = {} if len(known) < len(values) else {"missing": False}
+    if kind == "number":
         held = _range(known)
         return {**held, **missing} if held else {}
-    levels = sorted(known.astype("str").unique().tolist())
+    levels = sorted(known.unique().tolist())
     listed = {"allowed": levels} if kind == "category" and len(levels) <= MOST_CATEGORIES else {}
-    return {"kind": kind if kind != "number" else "text", **(listed if levels else {}), **missing}
+    return {"kind": kind, **(listed if levels else {}), **missing}
 
 
 def _range(known: "pd.Series") -> dict[str, Any]:

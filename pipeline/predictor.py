@@ -203,32 +203,37 @@ def _refuse_foreign(target: Path, schema: Mapping[str, Any]) -> None:
 
 def read_rows(load: Folder, file: Path) -> "tuple[pd.DataFrame, pd.Series | None]":
     """The features of a file's rows, checked as `load` checks the test table, and their ids."""
-    from pipeline import contract, finding, reading, schema
+    from pipeline import contract, finding, kinds, reading
 
     described, where = load.read_json("schema"), str(file)
-    frame = reading.read_table(finding.locate(file))
+    columns = {column["name"]: column for column in described["columns"]}
+    frame = reading.read_table(finding.locate(file)).words
+    frame, _ = kinds.align(frame, [*columns, *filter(None, [described["id"]])])
     id = described["id"] if described["id"] in frame else None
-    needed = {id, *(column["name"] for column in described["columns"])} & set(frame.columns)
+    needed = {id, *columns} & set(frame.columns)
     settings = LoadStage.model_validate(json.loads(load.read_text("DONE"))["settings"])
     rules = {name: rule for name, rule in settings.columns.items() if name in needed}
     again = f", which counts once `make C={described['competition']} all` has run again"
-    contract.check(frame, rules, where, f"{contract.REMEDY}{again}")
+    words = {
+        name: kinds.cleaned(frame[name], columns.get(name, {"kind": "text"})) for name in rules
+    }
+    contract.check(frame.assign(**words), rules, where, f"{contract.REMEDY}{again}")
     if id is not None:
         contract.check_ids(frame, id, where)
-    rows = schema.conform(frame, described["columns"], where)
+    rows = kinds.conform(frame, described["columns"], where)
     return rows, None if id is None else frame[id]
 
 
 def _notes(load: Folder, rows: "pd.DataFrame", where: str) -> Iterator[str]:
     """What is odd about the rows and yet allowed."""
-    from pipeline import schema
+    from pipeline import kinds
 
     columns = load.read_json("schema")["columns"]
     words = [column["name"] for column in columns if column["kind"] == "category"]
-    unseen = schema.unseen_values(load.read_table("train", words), rows[words])
+    unseen = kinds.unseen_values(load.read_table("train", words), rows[words])
     if unseen:
         yield _unseen_told(unseen)
-    yield from schema.infinite_numbers({where: rows})
+    yield from kinds.infinite_numbers({where: rows})
 
 
 def _unseen_told(unseen: Mapping[str, Sequence[str]]) -> str:

@@ -1,7 +1,7 @@
-"""Foreign bytes -> a table, or one sentence on why not.
+"""Foreign bytes -> a table of words: every cell as its file writes it, or one sentence on why not.
 
-A table is a CSV (comma, semicolon or tab; UTF-8, CP949 or UTF-16), a parquet file, either of them
-inside a zip, or a gzipped CSV. What comes out holds three kinds of column: int64, float64 and str.
+A table is a CSV (comma, semicolon, tab or bar; UTF-8, UTF-16, CP949 or Windows-1252) or a parquet
+file, as it is, in a zip or compressed. What words mean is for `notation` and `schema`.
 """
 
 import csv
@@ -9,49 +9,103 @@ import io
 import json
 import re
 from collections import Counter
-from itertools import islice
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.archives import Source, content, refuse_bomb
 from pipeline.errors import DataError
 from pipeline.finding import sole_table
-from pipeline.wording import count
+from pipeline.wording import count, shortened
 
 if TYPE_CHECKING:
-    from _csv import Reader
-
     import pandas as pd
     import pyarrow as pa
 
 BLOCK = 1 << 24  # bytes that Arrow parses at once
+SEPARATORS = ",;\t|"
+LOOKED_AT = 60  # records from which the layout is read
+MOST_TITLES = 20  # records above a header
 INDEX_NAMES = ("Unnamed: 0", "__index_level_0__")  # what pandas calls an index that it saved
+NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")  # never in a text table
 SIGNATURES = {
     b"PK": "a zip archive or an Excel workbook",
     b"\x1f\x8b": "a gzip file",
     b"PAR1": "a parquet file",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"%PDF": "a PDF",
+    b"version https://git-lfs": "a Git LFS pointer, which stands for a file that was not fetched "
+    "(`git lfs pull` fetches it)",
 }
 
 
-def read_table(source: Source | Path) -> "pd.DataFrame":
-    """Bytes -> table with columns of int64, float64 or str; missing is NaN in all three.
+@dataclass(frozen=True)
+class TextTable:
+    """A table as its file writes it.
 
-    "", a lone space and the words that pandas takes for missing are missing. True and False are
-    text, so that a column has the same type with and without missing values. An index that was
-    saved as an unnamed column is left out.
+    `words` (n rows) holds str columns, named without blanks around; an empty cell is NaN.
+    `header` has the names to the letter. `notes` are sentences on what was left out or guessed.
+    """
+
+    words: "pd.DataFrame"
+    header: tuple[str, ...]
+    separator: str = ","
+    encoding: str = "utf-8"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the columns are: separator, names, and what stands before the rows of data."""
+
+    separator: str
+    names: tuple[str, ...]
+    lines: int  # before the first row of data
+    notes: tuple[str, ...] = ()
+
+
+def read_table(source: Source | Path, header: bool = True) -> TextTable:
+    """Bytes -> table of words. An index that was saved as an unnamed column is left out.
+
+    Without a header, the columns are named "column 1", "column 2", ...
     """
     source = source if isinstance(source, Source) else sole_table(Source(source))
     data = content(source)
-    _refuse_empty(data, source)
-    frame = (_read_parquet if source.name.endswith(".parquet") else _read_csv)(data, source)
-    if frame.empty:
+    if source.name.endswith(".parquet"):
+        _refuse_empty(data, source)
+        words = _read_parquet(data, source)
+        table = TextTable(words, tuple(map(str, words.columns)))
+    else:
+        table = parse(data, source, header)
+    if table.words.empty:
         raise DataError(
             f"{source} has a header and no rows. Download or save it again; at least one row of "
             "data is needed."
         )
-    return _without_index(frame)
+    return _without_index(table)
+
+
+def as_words(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """A frame of any types -> the words that a CSV of it would hold; missing stays missing."""
+    import pandas as pd
+    import pyarrow as pa
+
+    columns = {
+        str(name): pa.chunked_array([pa.array(_plainly_typed(frame[name]))])
+        for name in frame.columns
+    }
+    return pd.DataFrame(
+        {name: _words_of(column, name, "the frame") for name, column in columns.items()}
+    )
+
+
+def _plainly_typed(values: "pd.Series") -> "pd.Series":
+    """Values of mixed types become words each; others stay as they are."""
+    if values.dtype != object:
+        return values
+    return values.map(str, na_action="ignore").astype("str")
 
 
 def _refuse_empty(data: bytes | str, source: Source) -> None:
@@ -62,83 +116,87 @@ def _refuse_empty(data: bytes | str, source: Source) -> None:
 # -- CSV -------------------------------------------------------------------------------------------
 
 
-def _read_csv(data: bytes, source: Source) -> "pd.DataFrame":
-    """Text -> table. pandas' C parser is the fastest here, but it fills short rows: check first."""
-    text = _decoded(data, source)
+def parse(data: bytes, source: Source, header: bool = True) -> TextTable:
+    """The bytes of a CSV -> table of words; `source` is for messages."""
+    _refuse_empty(data, source)
+    text, encoding, notes = _decoded(data, source)
     _refuse_empty(text, source)
-    text = re.sub(r"\A(?: *[\r\n])+", "", text)
-    separator, names = _header(text, source)
-    _refuse_ragged(text, separator, names, source)
+    _refuse_other_formats(text, source)
+    layout = _layout(text, source, header)
+    names = tuple(name.strip() or f"Unnamed: {i}" for i, name in enumerate(layout.names))
+    if len({*names}) < len(names) == len({*layout.names}):
+        names = layout.names  # names that differ by blanks alone
+    _refuse_duplicates(names, source)
+    words = _parsed(text, layout, names, source)
+    unnamed = [name for name in names if name.startswith("Unnamed: ") and words[name].isna().all()]
+    written = dict(zip(names, layout.names, strict=True))  # all but separators at the ends of lines
+    words = words.drop(columns=unnamed)
+    kept = tuple(written[name] for name in words.columns)
+    return TextTable(words, kept, layout.separator, encoding, (*notes, *layout.notes))
+
+
+def _parsed(text: str, layout: _Layout, names: Sequence[str], source: Source) -> "pd.DataFrame":
+    """All rows as words, by Arrow, which is strict and fast; Python's parser finds the bad line."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    body = io.StringIO(text, newline="")
+    for _ in range(layout.lines):
+        body.readline()
+    rest = body.read()
+    places = [str(i) for i in range(len(names))]
+    if not rest.strip():
+        import pandas as pd
+
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in names})
     try:
-        frame = _parsed(text, separator, names)
-        doubtful = _doubtful(frame)
-        served = _parsed(text, separator, names, words=doubtful) if doubtful else frame
-        for name in doubtful:
-            if _is_text(frame[name], served[name]):
-                frame[name] = served[name]
-    except (ValueError, OverflowError) as error:
-        raise DataError(_parser_message(error, source)) from None
-    unnamed = [name for name in names if name.startswith("Unnamed: ") and frame[name].isna().all()]
-    return frame.drop(columns=unnamed)  # of separators at the end of every line
+        table = arrow.read_csv(
+            pa.BufferReader(rest.encode()),
+            arrow.ReadOptions(use_threads=False, block_size=BLOCK, column_names=places),
+            arrow.ParseOptions(
+                delimiter=layout.separator,
+                newlines_in_values=True,
+                invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
+            ),
+            arrow.ConvertOptions(
+                column_types=dict.fromkeys(places, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        _refuse_first_ragged(text, layout, len(names), source)
+        raise DataError(
+            f"{source} is not a CSV: {str(error).splitlines()[0]}. Save it again as CSV (UTF-8)."
+        ) from None
+    frame = table.rename_columns(list(names)).to_pandas()
+    _refuse_open_quote(rest, frame, layout, source)
+    return frame
 
 
-def _parsed(
-    text: str, separator: str, names: list[str], words: list[str] | None = None
-) -> "pd.DataFrame":
-    """The whole table with its types inferred; or the columns named in `words`, as text."""
-    import pandas as pd
-
-    return pd.read_csv(
-        io.BytesIO(text.encode()),
-        sep=separator,
-        header=0,
-        names=names,
-        index_col=False,
-        usecols=words,
-        dtype=str if words else None,
-        na_values=[" "],  # how spreadsheets save an emptied cell
-        low_memory=False,  # one type a column, whatever its length
-    )
+def _refuse_open_quote(rest: str, frame: "pd.DataFrame", layout: _Layout, source: Source) -> None:
+    """Arrow closes at the end of the file what was never closed: the last cell then ends it."""
+    if frame.empty or rest.count('"') % 2 == 0:
+        return
+    last = frame.iloc[-1, -1]
+    if isinstance(last, str) and rest.endswith(f'{layout.separator}"{last}'):
+        raise DataError(
+            f"{source}, row {len(frame) + 1}: a quote is opened there and never closed. Correct "
+            "the row."
+        )
 
 
-def _decoded(data: bytes, source: Source) -> str:
-    """UTF-16 by its mark, else UTF-8, else CP949 (Korean Excel)."""
-    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp949"):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    kind = next((kind for start, kind in SIGNATURES.items() if data.startswith(start)), "")
-    raise DataError(
-        f"{source} is not a CSV: it is {kind or 'no text in UTF-8, CP949 or UTF-16'}. Save it as "
-        "CSV (UTF-8), or download it again."
-    )
-
-
-def _header(text: str, source: Source) -> tuple[str, list[str]]:
-    """Separator and column names."""
-    line = io.StringIO(text, newline="").readline()
-    if re.match(r"\s*<(!doctype|html|\?xml)[\s>]", line, re.IGNORECASE):
+def _refuse_other_formats(text: str, source: Source) -> None:
+    start = text.lstrip()[:1000]
+    if re.match(r"<(!doctype|html|\?xml)[\s>]", start, re.IGNORECASE):
         raise DataError(
             f"{source} is a web page, not a CSV; often it is the organiser's log-in page. Log in "
             "and download the file again."
         )
+    if start.startswith("version https://git-lfs"):
+        raise DataError(f"{source} is {SIGNATURES[b'version https://git-lfs']}.")
     if _is_json(text):
         raise DataError(f"{source} is JSON, not a CSV. Save the table as CSV (UTF-8).")
-    try:
-        heads = {separator: _head(text, separator) for separator in ",;\t"}
-    except csv.Error as error:
-        raise DataError(f"{source} is not a CSV: its header cannot be read ({error}).") from None
-    # the separator that gives the first row as many fields as the header, and the most of them
-    separator = max(heads, key=lambda separator: _evenness(heads[separator]))
-    names = [
-        name if name.strip() else f"Unnamed: {i}" for i, name in enumerate(heads[separator][0])
-    ]
-    _refuse_twins(names, source)
-    return separator, names
 
 
 def _is_json(text: str) -> bool:
@@ -152,62 +210,197 @@ def _is_json(text: str) -> bool:
     return bool(value) and (isinstance(value, dict) or isinstance(value[0], dict | list))
 
 
-def _head(text: str, separator: str) -> list[list[str]]:
-    """The header and the first row of data, where there is one."""
-    return list(islice(_records(text, separator), 2))
+# -- encoding --------------------------------------------------------------------------------------
 
 
-def _records(text: str, separator: str) -> "Reader":
+def _decoded(data: bytes, source: Source) -> tuple[str, str, list[str]]:
+    """Text, the encoding's name, and a note where that is not plain UTF-8."""
+    for encoding in _encodings(data):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if encoding == "cp949" and not _is_korean(text):
+            continue
+        if "\0" in text or (encoding == "cp1252" and CONTROL.search(text)):
+            continue
+        usual = encoding in ("utf-8", "utf-8-sig")
+        return text, encoding, [] if usual else [f"read as {_shown(encoding)}, for it is not UTF-8"]
+    kind = next((kind for start, kind in SIGNATURES.items() if data.startswith(start)), "")
+    kind = kind or _broken_korean(data) or "no text in UTF-8, UTF-16, CP949 or Windows-1252"
+    if b"\0" in data and kind.startswith("no text"):
+        kind += f" (a zero byte in line {data[: data.index(0)].count(10) + 1})"
+    raise DataError(
+        f"{source} is not a CSV: it is {kind}. Save it as CSV (UTF-8), or download it again."
+    )
+
+
+def _encodings(data: bytes) -> tuple[str, ...]:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return ("utf-16",)
+    if data.startswith(b"\xef\xbb\xbf"):
+        return ("utf-8-sig",)
+    first, second = data[:4000:2], data[1:4000:2]
+    if first.count(0) == 0 and second.count(0) > len(second) / 3:
+        return ("utf-16-le",)
+    if second.count(0) == 0 and first.count(0) > len(first) / 3:
+        return ("utf-16-be",)
+    if _broken_korean(data):
+        return ("utf-8", "cp949")
+    return ("utf-8", "cp949", "cp1252")
+
+
+def _is_korean(text: str) -> bool:
+    """Whether text decoded as CP949 was written so.
+
+    A Latin-1 letter before an ASCII letter ("°C", "Änderung") makes one of the characters that
+    CP949 adds to KS X 1001. Those are rare in Korean, and nearly all that Latin-1 taken for Korean
+    has.
+    """
+    letters = Counter(re.findall(r"[^\x00-\x7f]", text))
+    added = sum(n for letter, n in letters.items() if letter.encode("cp949")[-1] < 0xA1)
+    return 2 * added <= letters.total()
+
+
+def _broken_korean(data: bytes) -> str:
+    """Where a text is Korean but for a few bytes: what to say of it; else nothing."""
+    text = data.decode("cp949", errors="replace")
+    bad = text.count("�")
+    korean = len(re.findall(r"[가-힣]{2}", text))
+    if not bad or korean < 10 * bad:
+        return ""
+    line = text[: text.index("�")].count("\n") + 1
+    return f"Korean text in CP949 with bytes in line {line} that are no text"
+
+
+def _shown(encoding: str) -> str:
+    return {"cp949": "CP949", "cp1252": "Windows-1252"}.get(encoding, encoding.upper())
+
+
+# -- layout ----------------------------------------------------------------------------------------
+
+
+def _layout(text: str, source: Source, header: bool) -> _Layout:
+    """Separator, names and the first row of data, from the first records."""
+    try:
+        heads = {separator: _head(text, separator) for separator in SEPARATORS}
+    except csv.Error as error:
+        raise DataError(f"{source} is not a CSV: its header cannot be read ({error}).") from None
+    # the separator that parts most records alike, and into the most fields
+    separator = max(SEPARATORS, key=lambda one: _evenness(heads[one]))
+    records = heads[separator]
+    if not header:
+        width = _usual([len(fields) for _, fields in records])
+        names = tuple(f"column {i + 1}" for i in range(width))
+        return _Layout(separator, names, 0)
+    place = _header_place(records)
+    line, first = records[place]
+    rows = [fields for _, fields in records[place + 1 :]]
+    completed, notes = _complete(first, rows)
+    _refuse_headless(completed, rows, source)
+    if place:
+        titles = shortened([repr(" ".join(fields).strip()) for _, fields in records[:place]], 3)
+        notes.append(f"left out what stands above the header: {titles}")
+    return _Layout(separator, tuple(completed), line, tuple(notes))
+
+
+def _head(text: str, separator: str) -> list[tuple[int, list[str]]]:
+    """The first records that are not blank: the lines up to the end of each, and its fields."""
+    reader = _records(text, separator)
+    found = []
+    for fields in reader:
+        if any(field.strip() for field in fields):
+            found.append((reader.line_num, fields))
+        if len(found) == LOOKED_AT:
+            break
+    return found
+
+
+def _records(text: str, separator: str):  # type: ignore[no-untyped-def]
     csv.field_size_limit(2**31 - 1)  # the default refuses texts of more than 131,072 letters
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
 
 
-def _evenness(head: list[list[str]]) -> tuple[bool, int]:
-    fields = len(head[0])
-    return fields > 1 and len(head[-1]) == fields, fields
+def _evenness(records: list[tuple[int, list[str]]]) -> tuple[bool, float, int]:
+    widths = [len(fields) for _, fields in records]
+    usual = _usual(widths)
+    return usual > 1, widths.count(usual) / len(widths) if widths else 0.0, usual
 
 
-def _refuse_twins(names: list[str], source: Source) -> None:
-    twins = [repr(name) for name, times in Counter(names).items() if times > 1]
-    if twins:
+def _usual(widths: Sequence[int]) -> int:
+    """The most common number of fields; of equally common ones the greatest."""
+    counts = Counter(widths)
+    return max(counts, key=lambda width: (counts[width], width), default=0)
+
+
+def _header_place(records: list[tuple[int, list[str]]]) -> int:
+    """Which record is the header: titles above it fill less than half of the fields."""
+    usual = _usual([len(fields) for _, fields in records])
+    for place, (_, fields) in enumerate(records[:MOST_TITLES]):
+        filled = sum(bool(field.strip()) for field in fields)
+        if filled > usual // 2 or usual < 3:
+            return place
+    return 0
+
+
+def _complete(names: list[str], rows: Sequence[list[str]]) -> tuple[list[str], list[str]]:
+    """Names for rows that have one field more: row names before them, or a separator after."""
+    wide = [fields for fields in rows if len(fields) == len(names) + 1]
+    if not rows or len(wide) < len(rows):
+        return names, []
+    if not any(fields[-1].strip() for fields in wide):
+        return [*names, ""], []
+    first = [fields[0] for fields in wide]
+    counts = [int(word) for word in first if word.isdecimal()]
+    counted = len(counts) == len(first) and counts == list(range(counts[0], counts[0] + len(first)))
+    if len({*first}) == len(first) and (counted or not any(map(NUMBER.fullmatch, first))):
+        return ["", *names], ["took the first field of each line, which has no name, for row names"]
+    return names, []
+
+
+def _refuse_headless(names: Sequence[str], rows: Sequence[list[str]], source: Source) -> None:
+    """A first line that reads like the rows below it is no header."""
+    counted = [name.strip() for name in names] == [str(i) for i in range(len(names))]
+    whole = [fields for fields in rows if len(fields) == len(names)]
+    if counted or not whole or not any(map(NUMBER.fullmatch, names)):
+        return
+    for name, values in zip(names, zip(*whole, strict=True), strict=True):
+        known = [value for value in values if value.strip()]
+        if all(map(NUMBER.fullmatch, known)):
+            fits = bool(NUMBER.fullmatch(name)) or not name.strip()
+        else:
+            fits = name in known
+        if not fits:
+            return
+    raise DataError(
+        f"{source} has no header: its first line, {shortened([repr(name) for name in names], 5)}, "
+        "reads like the rows below it. Put a line with the names of the columns above it; or set "
+        "[load] header = false in the competition's TOML, which names them 'column 1', 'column 2' "
+        "and so on."
+    )
+
+
+def _refuse_duplicates(names: Sequence[str], source: Source) -> None:
+    duplicates = [repr(name) for name, times in Counter(names).items() if times > 1]
+    if duplicates:
         raise DataError(
-            f"{source} has two or more columns named {', '.join(twins)}. Give every column a name "
-            "of its own."
+            f"{source} has two or more columns named {shortened(duplicates, 5)}. Give every column "
+            "a name of its own."
         )
 
 
-def _refuse_ragged(text: str, separator: str, names: list[str], source: Source) -> None:
-    """Every row has as many fields as the header.
-
-    Arrow, which is strict and fast, acquits nearly every file; what it does not acquit is judged,
-    with line numbers, by Python's own parser.
-    """
-    import pyarrow as pa
-    from pyarrow import csv as arrow
-
-    columns = [str(i) for i in range(len(names))]
-    try:
-        arrow.read_csv(
-            pa.BufferReader(text.encode()),
-            arrow.ReadOptions(use_threads=False, block_size=BLOCK, column_names=columns),
-            arrow.ParseOptions(delimiter=separator, newlines_in_values=True),
-            arrow.ConvertOptions(include_columns=["0"], column_types={"0": pa.binary()}),
-        )
-    except pa.ArrowInvalid:
-        _refuse_first_ragged(text, separator, len(names), source)
-
-
-def _refuse_first_ragged(text: str, separator: str, expected: int, source: Source) -> None:
-    reader = _records(text, separator)
+def _refuse_first_ragged(text: str, layout: _Layout, expected: int, source: Source) -> None:
+    """Raise DataError naming the first line that has another number of fields than the header."""
+    reader = _records(text, layout.separator)
     line = 1
     try:
         for record in reader:
             blank = not record or (len(record) == 1 and not record[0].strip())
-            if not blank and len(record) != expected:
+            if line > layout.lines and not blank and len(record) != expected:
                 many = reader.line_num > line
                 raise DataError(
                     f"{source}, line {line}: found {count(len(record), 'field')}, the header has "
-                    f"{expected} (separator {separator!r}). Correct the line"
+                    f"{expected} (separator {layout.separator!r}). Correct the line"
                     + (", where a quote is perhaps never closed" if many else "")
                     + ", or download the file again."
                 )
@@ -216,40 +409,11 @@ def _refuse_first_ragged(text: str, separator: str, expected: int, source: Sourc
         raise DataError(f"{source}, line {line}: not a CSV ({error}). Correct the line.") from None
 
 
-def _doubtful(frame: "pd.DataFrame") -> list[str]:
-    """Columns whose own words may say more than their parsed values.
-
-    Those that are no numbers and no text (True and False, whole numbers beyond 64 bits), and whole
-    numbers that never repeat: they may be identifiers such as 00042.
-    """
-    return [
-        str(name)
-        for name, column in frame.items()
-        if str(column.dtype) not in ("int64", "float64", "str")
-        or (str(column.dtype) == "int64" and column.is_unique)
-    ]
-
-
-def _is_text(parsed: "pd.Series", served: "pd.Series") -> bool:
-    """Not a number after all, or an identifier of one width that is padded with zeros."""
-    if str(parsed.dtype) != "int64":
-        return True
-    return served.str.len().nunique() == 1 and bool(served.str.fullmatch(r"0\d+").any())
-
-
-def _parser_message(error: Exception, source: Source) -> str:
-    unclosed = re.search(r"EOF inside string starting at row (\d+)", str(error))
-    if unclosed:
-        row = int(unclosed[1]) + 1
-        return f"{source}, row {row}: a quote is opened there and never closed. Correct the row."
-    return f"{source} is not a CSV: {str(error).strip()}. Save it again as CSV (UTF-8)."
-
-
 # -- parquet ---------------------------------------------------------------------------------------
 
 
 def _read_parquet(data: bytes, source: Source) -> "pd.DataFrame":
-    """Parquet -> table, with the same three types as from a CSV."""
+    """Parquet -> the words that a CSV of it would hold."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import parquet
@@ -266,13 +430,13 @@ def _read_parquet(data: bytes, source: Source) -> "pd.DataFrame":
             f"{source} is not a whole parquet file ({first}). Download or write it again."
         ) from None
     names = [str(name) for name in table.column_names]
-    _refuse_twins(names, source)
+    _refuse_duplicates(names, source)
     columns = zip(names, table.columns, strict=True)
-    return pd.DataFrame({name: _plain(column, name, source) for name, column in columns})
+    return pd.DataFrame({name: _words_of(column, name, str(source)) for name, column in columns})
 
 
-def _plain(column: "pa.ChunkedArray", name: str, source: Source) -> "pd.Series":
-    """int64, float64 or str; dates become ISO text, True and False the words."""
+def _words_of(column: "pa.ChunkedArray", name: str, where: str) -> "pd.Series":
+    """One column as words: whole numbers without a point, dates as ISO text, True and False."""
     import pyarrow as pa
     from pyarrow import compute, types
 
@@ -280,28 +444,44 @@ def _plain(column: "pa.ChunkedArray", name: str, source: Source) -> "pd.Series":
         if types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
         kind = column.type
-        if types.is_null(kind) or types.is_floating(kind) or types.is_decimal(kind):
-            return column.cast(pa.float64()).to_pandas()
-        if types.is_integer(kind) and not types.is_uint64(kind):
-            return column.cast(pa.int64()).to_pandas()
-        if types.is_uint64(kind):
-            largest = compute.max(column).as_py() or 0
-            return column.cast(pa.int64() if largest < 2**63 else pa.string()).to_pandas()
         if types.is_boolean(kind):
             column = compute.if_else(column, "True", "False")
+        elif types.is_floating(kind):
+            column = compute.if_else(compute.is_nan(column), pa.scalar(None, kind), column)
+            column = _whole(column)
         return column.cast(pa.string()).to_pandas().astype("str")
     except pa.ArrowException:
         raise DataError(
-            f"{source}: column {name!r} is of type {column.type}; allowed are numbers, text, "
+            f"{where}: column {name!r} is of type {column.type}; allowed are numbers, text, "
             "dates, and true or false. Leave it out, or write it as one of these."
         ) from None
 
 
-def _without_index(frame: "pd.DataFrame") -> "pd.DataFrame":
+def _whole(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Floats that are all whole numbers, as what is whole with gaps is stored -> integers."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    exact = compute.all(
+        compute.and_(
+            compute.equal(column, compute.round(column)), compute.less(compute.abs(column), 2.0**53)
+        )
+    ).as_py()
+    return column.cast(pa.int64()) if exact else column
+
+
+def _without_index(table: TextTable) -> TextTable:
     """Leave out an unnamed column that counts 0, 1, 2, ... or onwards from any number."""
     for name in INDEX_NAMES:
-        if name in frame and frame.shape[1] > 1 and str(frame[name].dtype) == "int64":
-            numbers = frame[name].to_numpy()
-            if (numbers[1:] - numbers[:-1] == 1).all():
-                frame = frame.drop(columns=name)
-    return frame
+        if name in table.words and table.words.shape[1] > 1 and _counts_up(table.words[name]):
+            place = list(table.words.columns).index(name)
+            header = table.header[:place] + table.header[place + 1 :]
+            table = replace(table, words=table.words.drop(columns=name), header=header)
+    return table
+
+
+def _counts_up(words: "pd.Series") -> bool:
+    import pandas as pd
+
+    numbers = pd.to_numeric(words, errors="coerce").to_numpy(dtype=float, na_value=float("nan"))
+    return bool((numbers[1:] - numbers[:-1] == 1).all() and (numbers == numbers.round()).all())

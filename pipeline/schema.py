@@ -1,49 +1,41 @@
-"""What the tables are: the target, the id, the task, the sample's form, what each column holds.
+"""What the tables are: the target, the id, the task and the sample's form.
 
-All is found by looking at train, test and sample, unless the competition's TOML says it, and each
-finding comes with one sentence. Tables hold int64, float64 and str columns, as `reading` serves
-them.
+All is found by looking at the words of train, test and sample, unless the competition's TOML says
+it, and each finding comes with one sentence. What the other columns hold is for `kinds`.
 """
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.config import LoadStage
-from pipeline.contract import FIRST_ROW, Column, check_ids, check_sample, check_target
+from pipeline.contract import WHOLE, check_ids, check_sample, check_target, comparable
 from pipeline.errors import DataError, SettingsError
+from pipeline.kinds import read_numbers
 from pipeline.metrics import Task
-from pipeline.wording import count, shortened
+from pipeline.notation import PROGRAM, numbers
+from pipeline.reading import TextTable, as_words
+from pipeline.wording import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_CLASSES = 20  # whole numbers with at most so many values are classes
-NEARLY_ALL = 0.9  # share of rows
-FEW_ROWS = 20  # fewer values say nothing about what a column holds
-LONG = 5  # words a value, on average: prose, not a category
-MOST_STRAY = 3  # so few different words among numbers are mistakes, not categories
-STRAY_SHARE = 0.002
 ID_NAME = re.compile(
     r"(?i:(.*[\W_])?(id|idx|index|uid|uuid|key)|id[\W_].*|identifier)|.*[a-z]I[dD]"
 )
-DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
-DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y")
-TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f")
-
-LETTERS = {
-    "%Y": "YYYY",
-    "%m": "MM",
-    "%d": "DD",
-    "%H": "HH",
-    "%M": "MM",
-    "%S": "SS",
-    "%f": "ffffff",
-}
-THOUSANDS = r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?"  # 87,974
-MOSTLY = 0.5  # share of a column's values
+PADDED = re.compile(r"[+-]?0\d+")  # 01 is a name, not a number
+# of two labels, those that say that something is so, and that it is not
+YES = frozenset(("yes", "y", "true", "t", "positive", "pos", "present", "1", "on", "success"))
+NO = frozenset(
+    [
+        *("no", "n", "false", "f", "negative", "neg", "absent", "0", "-1", "off", "none", "normal"),
+        *("healthy", "control", "benign", "ham", "failure", "retained", "stayed", "아니오", "정상"),
+    ]
+)
+NOT = re.compile(r"(?i)(not?|non|un|dis|in)[\s_-]*")
 
 
 class UnknownTarget(DataError):
@@ -52,11 +44,21 @@ class UnknownTarget(DataError):
 
 @dataclass(frozen=True)
 class Tables:
-    """The organiser's tables; `sample` is None where there is none."""
+    """The organiser's tables as words; `sample` is None where there is none.
+
+    `sample_file` is how the sample's file is written.
+    """
 
     train: "pd.DataFrame"
     test: "pd.DataFrame"
     sample: "pd.DataFrame | None" = None
+    sample_file: TextTable | None = None
+
+    @classmethod
+    def of(cls, frames: "Mapping[str, pd.DataFrame]") -> "Tables":
+        """Frames of any types by role -> the words that CSV files of them would hold."""
+        words = {role: as_words(frame) for role, frame in frames.items()}
+        return cls(words["train"], words["test"], words.get("sample"))
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Form:
     `kind` "target": the column `target` holds labels, probabilities or values. "classes":
     `class_columns` hold a probability each, in the order of the classes. `id` is None where the
     sample has only predictions; `by_row` says that its rows stand for test's rows in order;
-    `made_up` that there was no sample.
+    `made_up` that there was no sample. `header`, `separator` and `encoding` are the sample's own.
     """
 
     columns: tuple[str, ...]
@@ -76,6 +78,9 @@ class Form:
     target: str | None = None
     class_columns: tuple[str, ...] = ()
     made_up: bool = False
+    header: tuple[str, ...] = ()
+    separator: str = ","
+    encoding: str = "utf-8"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -86,19 +91,30 @@ class Form:
             "target": self.target,
             "class_columns": list(self.class_columns),
             "made_up": self.made_up,
+            "header": list(self.header or self.columns),
+            "separator": self.separator,
+            "encoding": self.encoding,
         }
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Target and id, what the task is, and a sentence on each; `sample_id` is the sample's id."""
+    """Target and id, what the task is, and a sentence on each; `sample_id` is the sample's id.
+
+    `classes` are spelled as train spells them; of two, the second is the positive one. `labels` is
+    the class of every word of the target. `alike` are classes that differ in case or blanks alone.
+    """
 
     target: str
     id: str | None
     task: Task
-    classes: tuple[int | float | str, ...] | None
+    classes: tuple[str, ...] | None
     sample_id: str | None
     found: tuple[str, ...]
+    labels: Mapping[str, str] | None = None
+    positive: str | None = None
+    positive_guessed: bool = False
+    alike: tuple[tuple[str, ...], ...] = ()
 
 
 def column_names(table: "pd.DataFrame") -> list[str]:
@@ -108,14 +124,21 @@ def column_names(table: "pd.DataFrame") -> list[str]:
 def find_roles(tables: Tables, settings: LoadStage) -> Roles:
     """Who is who. Raises DataError where the tables leave it open or contradict each other."""
     _refuse_unknown(tables, settings)
-    sample_id, values = _sample_parts(tables, settings)
-    target, target_found = find_target(tables, settings, values)
+    sample_id, answers = _sample_parts(tables, settings)
+    target, target_found = find_target(tables, settings, answers)
     id, id_found = find_id(tables, settings, target, sample_id)
-    column = tables.train[target]
-    task, task_found = find_task(column, settings.task)
-    check_target(column, task)
-    classes = None if task == "regression" else classes_of(column)
-    return Roles(target, id, task, classes, sample_id, (target_found, id_found, task_found))
+    values = target_values(tables.train[target], settings)
+    task, task_found = find_task(values, settings.task)
+    known = values.dropna() if settings.missing_target == "drop" else values
+    check_target(known, task)
+    found = (target_found, id_found, task_found)
+    if task == "regression":
+        return Roles(target, id, task, None, sample_id, found)
+    words = tables.train[target][values.notna()]
+    classes, labels = classes_of(words, values.dropna())
+    roles = Roles(target, id, task, classes, sample_id, found, labels)
+    roles = replace(roles, alike=alike_labels(classes))
+    return _with_positive(roles, words, answers, settings) if task == "binary" else roles
 
 
 # -- target ----------------------------------------------------------------------------------------
@@ -154,25 +177,32 @@ def _only_in_train(tables: Tables, settings: LoadStage) -> list[str]:
 
 
 def _spells(column: "pd.Series", values: Sequence[str]) -> bool:
-    if not column.notna().all() or column.nunique() != len(values):
+    known = column.dropna()
+    if known.nunique() != len(values):
         return False
-    return class_columns(classes_of(column), values) is not None
+    return class_columns(sorted(known.unique()), values) is not None
 
 
-def class_columns(classes: Sequence[Any], columns: Sequence[str]) -> tuple[str, ...] | None:
+def class_columns(classes: Sequence[str], columns: Sequence[str]) -> tuple[str, ...] | None:
     """Which of the columns belongs to which class, in the order of the classes; None: they do not.
 
-    A column is named like its class ("setosa"), or all have one prefix before it ("Status_C").
+    A column is named like its class ("setosa"), or all have the same letters before or behind it
+    ("Status_C", "low_prob").
     """
-    words = [str(label).casefold() for label in classes]
-    by_name = {name.casefold(): name for name in columns}
+    words = [WHOLE.sub(r"\1", label.strip()).casefold() for label in classes]
+    by_name = {name.strip().casefold(): name for name in columns}
     if len(by_name) != len(words):
         return None
     first = min(by_name)
-    prefixes = [first.removesuffix(word) for word in words if first.endswith(word)]
-    for prefix in prefixes:
-        if set(by_name) == {prefix + word for word in words}:
-            return tuple(by_name[prefix + word] for word in words)
+    around = {
+        (first[:place], first[place + len(word) :])
+        for word in words
+        for place in range(len(first) - len(word) + 1)
+        if first.startswith(word, place)
+    }
+    for before, behind in sorted(around, key=lambda affixes: sum(map(len, affixes))):
+        if set(by_name) == {before + word + behind for word in words}:
+            return tuple(by_name[before + word + behind] for word in words)
     return None
 
 
@@ -226,20 +256,35 @@ def _twin(
             return name
     ids = sample[sample_id]
     for name in names:
-        column = test[name]
-        if column.dtype == ids.dtype and _is_unique(column) and set(column) == set(ids):
+        column, asked = comparable(test[name], ids)
+        if _is_unique(column) and set(column) == set(asked):
             return name
     return None
 
 
 def _is_unique(column: "pd.Series | None") -> bool:
-    """Whole numbers or words, all different; a column that is not there does no harm."""
-    if column is None:
-        return True
-    return str(column.dtype) != "float64" and bool(column.notna().all() and column.is_unique)
+    """All different, and none missing; a column that is not there does no harm."""
+    return column is None or bool(column.notna().all() and column.is_unique)
 
 
 # -- task ------------------------------------------------------------------------------------------
+
+
+def target_values(words: "pd.Series", settings: LoadStage) -> "pd.Series":
+    """The target's words (n,) -> numbers if all are, else words; NaN where it is missing.
+
+    Words such as NA and None are labels like others; 01 is a name, unless numbers are asked for.
+    Where the TOML merges labels, those that differ in case or blanks alone become one word.
+    """
+    declared = settings.columns.get(str(words.name))
+    missing = declared.missing_words if declared else None
+    known = words.dropna()
+    found = read_numbers(known, missing) if len(known) else None
+    padded = settings.task != "regression" and known.str.fullmatch(PADDED.pattern).any()
+    if found is not None and not found.strays and not padded:
+        return numbers(words.mask(words.isin(found.missing)), found.notation)
+    labels = words.mask(words.isin(PROGRAM if missing is None else missing))
+    return labels.map(_merged_label, na_action="ignore") if settings.merge_labels else labels
 
 
 def find_task(target: "pd.Series", asked: Task | None) -> tuple[Task, str]:
@@ -266,7 +311,8 @@ def find_task(target: "pd.Series", asked: Task | None) -> tuple[Task, str]:
 
 
 def _task_of_words(known: "pd.Series", count: int) -> tuple[Task, str]:
-    if count > MOST_CLASSES and _numbers(known).notna().mean() >= NEARLY_ALL:
+    found = read_numbers(known)
+    if count > MOST_CLASSES and found is not None and found.strays:
         return "regression", "task regression: nearly all values of the target are numbers"
     if count > max(MOST_CLASSES, len(known) / 2):
         raise DataError(
@@ -277,12 +323,94 @@ def _task_of_words(known: "pd.Series", count: int) -> tuple[Task, str]:
     return "multiclass", f"task multiclass: the target has {count} values, which are words"
 
 
-def classes_of(target: "pd.Series") -> tuple[int | float | str, ...]:
-    """The labels in code order, ascending: 0, 1, ... or the alphabet; whole numbers as such."""
-    labels = sorted(target.dropna().unique().tolist())
-    if all(isinstance(label, float) and label.is_integer() for label in labels):
-        return tuple(int(label) for label in labels)
-    return tuple(labels)
+def classes_of(words: "pd.Series", values: "pd.Series") -> tuple[tuple[str, ...], dict[str, str]]:
+    """The classes in code order, and the class of every word; words and values (n,), none missing.
+
+    Numbers come in their order, words in the alphabet's. Words of one value, such as 1 and 1.0, are
+    one class, spelled as most of its rows.
+    """
+    import pandas as pd
+
+    is_words = str(values.dtype) == "str"
+    rows = pd.DataFrame({"key": values, "word": words}).value_counts(sort=False).reset_index()
+    rows = rows.sort_values(["key", "count", "word"], ascending=[True, False, True])
+    spelled = rows.drop_duplicates("key").set_index("key")["word"]
+    classes = sorted(spelled) if is_words else spelled.tolist()
+    return tuple(classes), dict(zip(rows["word"], rows["key"].map(spelled), strict=True))
+
+
+def _merged_label(word: str) -> str:
+    return " ".join(word.split()).casefold()
+
+
+def alike_labels(classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Groups of classes that differ in case or blanks alone."""
+    groups: dict[str, list[str]] = {}
+    for label in classes:
+        groups.setdefault(_merged_label(label), []).append(label)
+    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+
+# -- the positive class ----------------------------------------------------------------------------
+
+
+def _with_positive(
+    roles: Roles, words: "pd.Series", answers: Sequence[str], settings: LoadStage
+) -> Roles:
+    """Put the positive class second: a column of probabilities is of it."""
+    assert roles.classes is not None and roles.labels is not None
+    label, why, guessed = find_positive(
+        roles.classes, words.map(roles.labels), answers, settings.positive
+    )
+    other = next(each for each in roles.classes if each != label)
+    return replace(
+        roles,
+        classes=(other, label),
+        positive=label,
+        positive_guessed=guessed,
+        found=(*roles.found, f"positive class {label!r}: {why}"),
+    )
+
+
+def find_positive(
+    classes: Sequence[str], labels: "pd.Series", answers: Sequence[str], asked: str | None
+) -> tuple[str, str, bool]:
+    """The class whose probability a submission holds, why, and whether it is a guess.
+
+    labels (n,): each row's class; answers: the sample's columns to fill in.
+    """
+    if asked is not None:
+        same = [label for label in classes if _merged_label(label) == _merged_label(asked)]
+        if asked not in classes and len(same) != 1:
+            raise SettingsError(
+                f"[competition] positive: found {asked!r}, but the target has {_names(classes)}. "
+                "Name one of the two."
+            )
+        return asked if asked in classes else same[0], "named in the TOML", False
+    if all(re.fullmatch(r"[+-]?[\d.]+", label) for label in classes):
+        return classes[-1], "the greater of two numbers", False
+    named = [label for label in classes for name in answers if _ends_with(name, label)]
+    if len({*named}) == 1:
+        return named[0], "the sample's column is named after it", False
+    for label, other in ((classes[0], classes[1]), (classes[1], classes[0])):
+        if _merged_label(label) in YES or _merged_label(other) in NO or _denies(other, label):
+            return label, f"{other!r} says that it is not so", False
+    rarer = labels.value_counts().reindex(list(classes)).idxmin()
+    return (
+        str(rarer),
+        'GUESSED, being the rarer one; [competition] positive = "..." in the TOML settles it',
+        True,
+    )
+
+
+def _ends_with(name: str, label: str) -> bool:
+    return bool(re.search(rf"(?i)(?:^|[\W_]){re.escape(label.strip())}$", name.strip()))
+
+
+def _denies(word: str, of: str) -> bool:
+    """Whether one label is the other with "not", "un-" or the like before it."""
+    start = NOT.match(word.strip())
+    return start is not None and _merged_label(word.strip()[start.end() :]) == _merged_label(of)
 
 
 # -- the sample's form -----------------------------------------------------------------------------
@@ -304,6 +432,9 @@ def find_form(tables: Tables, roles: Roles) -> tuple[Form, str]:
         spelled = _spelled(roles, values)
         form = Form(columns, "classes", roles.sample_id, by_row, class_columns=spelled)
         sentence = f"a submission has a probability for each of {len(values)} classes"
+    if tables.sample_file is not None:
+        file = tables.sample_file
+        form = replace(form, header=file.header, separator=file.separator, encoding=file.encoding)
     return form, sentence + ("; its rows stand for those of test, in order" if by_row else "")
 
 
@@ -339,185 +470,6 @@ def _spelled(roles: Roles, values: Sequence[str]) -> tuple[str, ...]:
             "the right column in [load] target of the competition's TOML."
         )
     return spelled
-
-
-# -- columns ---------------------------------------------------------------------------------------
-
-
-def describe_column(
-    name: str, train: "pd.Series", test: "pd.Series", declared: Column | None = None
-) -> dict[str, str]:
-    """{"name", "kind"}, and for a date its "format", as `conform` needs them."""
-    values = (train if train.notna().any() else test).dropna()
-    if declared is not None:
-        kind = "number" if declared.kind == "integer" else declared.kind
-        return {"name": name, "kind": kind}
-    if str(values.dtype) != "str":
-        return {"name": name, "kind": "number"}
-    pattern = date_format(values)
-    if pattern:
-        known = test.dropna()
-        both = date_format(known) if str(known.dtype) == "str" else None
-        # 03/04 leaves open which is the day; the other table may tell
-        agreed = both if both and _parses(values, both) else pattern
-        return {"name": name, "kind": "date", "format": agreed}
-    _refuse_stray_words(name, values)
-    return {"name": name, "kind": "text" if _is_prose(values) else "category"}
-
-
-def date_format(values: "pd.Series") -> str | None:
-    """The first format that every value (n,) str is written in; None: they are no dates."""
-    first = values.head(FEW_ROWS)
-    if values.empty or not first.str.fullmatch(DATE.pattern).all():
-        return None
-    for pattern in (day + time for day in DAYS for time in TIMES):
-        if _parses(first, pattern) and _parses(values, pattern):
-            return pattern
-    return None
-
-
-def _parses(values: "pd.Series", pattern: str) -> bool:
-    return bool(_dates(values, pattern).notna().all())
-
-
-def _refuse_stray_words(name: str, values: "pd.Series") -> None:
-    """A few words in a column of numbers are mistakes, or somebody's sign for nothing."""
-    stray = values[_numbers(values).isna()]
-    most = max(MOST_STRAY, STRAY_SHARE * len(values))
-    if len(values) < FEW_ROWS or not 0 < len(stray) <= most or stray.nunique() > MOST_STRAY:
-        return
-    raise DataError(
-        f"train, row {stray.index[0] + FIRST_ROW}: column {name!r} holds {stray.iloc[0]!r}, where "
-        f"{len(values) - len(stray):,} other rows hold numbers. Correct the file; or, if these are "
-        f'categories, say so in the TOML: [load.columns] "{name}" = {{ kind = "category" }}.'
-    )
-
-
-def _is_prose(values: "pd.Series") -> bool:
-    """Nearly every row has its own text, or texts are long."""
-    distinct = values.drop_duplicates()
-    if len(values) < FEW_ROWS:
-        return False
-    if len(distinct) >= NEARLY_ALL * len(values):
-        return True
-    return len(distinct) > 50 and distinct.head(1000).str.count(r"\S+").mean() >= LONG
-
-
-def conform(
-    frame: "pd.DataFrame", columns: Iterable[Mapping[str, str]], where: str
-) -> "pd.DataFrame":
-    """The features alone, in the order and with the types that the training table has.
-
-    Numbers are int64 or float64, categories and text str, dates datetime64; values stay as they
-    are. Raises DataError naming column, row and value; `where` names the table.
-    """
-    import pandas as pd
-
-    described = list(columns)
-    absent = [column["name"] for column in described if column["name"] not in frame]
-    if absent:
-        raise DataError(
-            f"{where}: no column {_names(absent)}; found {_names(frame.columns)}. "
-            "Add what is missing: a row must have the columns that the models were trained on."
-        )
-    return pd.DataFrame({c["name"]: _typed(frame[c["name"]], c, where) for c in described})
-
-
-def _typed(values: "pd.Series", column: Mapping[str, str], where: str) -> "pd.Series":
-    kind = column["kind"]
-    if kind in ("category", "text"):
-        return _as_words(values)
-    typed = _dates(values, column["format"]) if kind == "date" else _numbers(values)
-    lost = (values.notna() & typed.isna()).to_numpy().nonzero()[0]
-    if len(lost):
-        example = f" written as {_shape(column['format'])}" if kind == "date" else ""
-        raise DataError(
-            f"{where}, row {lost[0] + FIRST_ROW}: column {column['name']!r} holds "
-            f"{values.iloc[lost[0]]!r}, allowed are {kind}s{example}. Correct the file."
-        )
-    return typed
-
-
-def _shape(pattern: str) -> str:
-    """A date's format as people write it: YYYY-MM-DD."""
-    for code, letters in LETTERS.items():
-        pattern = pattern.replace(code, letters)
-    return pattern
-
-
-def _as_words(values: "pd.Series") -> "pd.Series":
-    """Text as it is; a number as a person writes it, 3 for 3.0."""
-    if str(values.dtype) != "float64":
-        return values.astype("str")
-    known = values.dropna()
-    whole = bool((known == known.round()).all()) and bool((known.abs() < 2**53).all())
-    words = (known.astype("int64") if whole else known).astype("str")
-    return words.reindex(values.index)
-
-
-def _dates(values: "pd.Series", pattern: str) -> "pd.Series":
-    import pandas as pd
-
-    # format= does not look at numbers, which are no dates: 20200131 must not become one
-    words = values if str(values.dtype) == "str" else values.where(values.isna())
-    return pd.to_datetime(words, format=pattern, errors="coerce")
-
-
-def _numbers(values: "pd.Series") -> "pd.Series":
-    import pandas as pd
-
-    return pd.to_numeric(values, errors="coerce")
-
-
-# -- what is odd, and yet allowed ------------------------------------------------------------------
-
-
-def infinite_numbers(tables: Mapping[str, "pd.DataFrame"]) -> list[str]:
-    """A sentence a table that holds infinite numbers; `tables` by name."""
-    return [found for name, table in tables.items() for found in _infinite(name, table)]
-
-
-def _infinite(where: str, table: "pd.DataFrame") -> Iterator[str]:
-    import numpy as np
-
-    floats = table.select_dtypes("float64")
-    counts = np.isinf(floats).sum()
-    columns = [str(name) for name in counts.index[counts > 0]]
-    if columns:
-        yield (
-            f"{where}: {count(int(counts.sum()), 'infinite number')} in "
-            f"{count(len(columns), 'column')} ({_names(columns, 5)}), counted as missing"
-        )
-
-
-def numbers_with_commas(
-    table: "pd.DataFrame", columns: Iterable[Mapping[str, str]]
-) -> Iterator[str]:
-    """A hint for each column of words that are mostly numbers such as 87,974."""
-    for column in columns:
-        name = column["name"]
-        if column["kind"] not in ("category", "text") or str(table[name].dtype) != "str":
-            continue
-        known = table[name].dropna()
-        written = known.str.fullmatch(THOUSANDS).astype(bool)
-        if not written.any() or (written | _numbers(known).notna()).mean() <= MOSTLY:
-            continue
-        yield (
-            f"column {name!r} is read as {column['kind']}, yet holds numbers with commas, such as "
-            f"{known[written].iloc[0]!r}: take the commas out of train and test to learn from them "
-            "as numbers"
-        )
-
-
-def unseen_values(train: "pd.DataFrame", rows: "pd.DataFrame") -> dict[str, list[str]]:
-    """Column of words -> the values that train never had, missing ones left out."""
-    unseen = {}
-    for name in column_names(rows):
-        values = rows[name].dropna()
-        new = values[~values.isin(train[name].unique())].unique().tolist()
-        if new:
-            unseen[name] = [str(value) for value in new]
-    return unseen
 
 
 # -- words -----------------------------------------------------------------------------------------

@@ -1,18 +1,26 @@
-"""The sample with answers filled in, and every reason why the organiser would refuse it."""
+"""The sample with answers filled in, and every reason why the organiser would refuse it.
+
+Ids and labels are words, spelled as the sample (or train) spells them; probabilities and values are
+numbers.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.archives import Source
+from pipeline.contract import WHOLE, comparable
 from pipeline.errors import DataError, SettingsError
 from pipeline.metrics import Metric
+from pipeline.reading import parse
 from pipeline.wording import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TRUTHS = {"False": 0, "True": 1}  # two ways to write truth values: train's and the sample's
+TRUTHS = ({"false", "0"}, {"true", "1"})  # ways to write truth values: train's and the sample's
 MOST_SHOWN = 5
 ROUNDING = 1e-9
 
@@ -59,7 +67,8 @@ def _rows_of_test(
     if schema["sample"]["by_row"]:
         return np.arange(len(sample))
     asked = sample[schema["sample"]["id"]]
-    rows = pd.Index(test[schema["id"]]).get_indexer(pd.Index(asked))
+    known, wanted = comparable(test[schema["id"]], asked)
+    rows = pd.Index(known).get_indexer(pd.Index(wanted))
     if (rows < 0).any():
         refuse([f"the sample asks for ids that test lacks: {_names(asked[rows < 0])}"])
     return rows
@@ -76,29 +85,55 @@ def _answer(
         labels = written_labels(schema["classes"], column)
         return labels.take(prediction.argmax(axis=1)).reset_index(drop=True)
     if prediction.shape[1] != 2:
+        several = ", ".join(f"'{column.name}_{label}'" for label in schema["classes"][:MOST_SHOWN])
         raise SettingsError(
             f"[competition] metric: {metric.name!r} needs a probability for each of "
             f"{prediction.shape[1]} classes, and the sample has one column, {column.name!r}. "
-            "Use a sample with a column per class, or another metric, such as 'accuracy'."
+            f"Two forms are possible: a sample with a column for each class, such as {several}; or "
+            "a label in the one column, for which the metric must be one of labels, such as "
+            "'accuracy'. The report judges the models by the metric all the same."
         )
     return prediction[:, 1]
 
 
-def written_labels(classes: Sequence[Any], column: "pd.Series") -> "pd.Series":
+def written_labels(classes: Sequence[str], column: "pd.Series") -> "pd.Series":
     """The classes as the sample writes them, in code order: 1.0 or True for 1 if it does so.
 
     A sample whose values are no labels (0.5, or none at all) leaves train's own.
     """
     import pandas as pd
 
-    shown = set(column.unique().tolist())
-    if shown <= set(classes):
-        return pd.Series(list(classes)).astype(column.dtype)
-    if set(classes) <= set(TRUTHS) and shown <= {0, 1}:
-        return pd.Series([TRUTHS[label] for label in classes]).astype(column.dtype)
-    if list(classes) == [0, 1] and shown <= set(TRUTHS):
-        return pd.Series(list(TRUTHS), dtype=column.dtype)
-    return pd.Series(list(classes))
+    shown = [str(word) for word in column.dropna().unique()]
+    own = pd.Series(list(classes), dtype="str")
+    if not shown or set(shown) <= set(classes):
+        return own
+    whole = [WHOLE.sub(r"\1", label.strip()) for label in classes]
+    if {WHOLE.sub(r"\1", word.strip()) for word in shown} <= set(whole):
+        point = all(WHOLE.fullmatch(word.strip()) for word in shown)
+        return pd.Series([f"{label}.0" if point else label for label in whole], dtype="str")
+    truths = _truths(classes, shown)
+    if truths:
+        return pd.Series(truths, dtype="str")
+    spelled = {word.strip().casefold(): word for word in shown}
+    if set(spelled) <= {label.strip().casefold() for label in classes}:
+        return own.map(lambda label: spelled.get(label.strip().casefold(), label))
+    return own
+
+
+def _truths(classes: Sequence[str], shown: Sequence[str]) -> list[str]:
+    """False and True, in the way of the sample's words, if classes and sample both are such."""
+    values = [
+        next((i for i, ways in enumerate(TRUTHS) if word.strip().casefold() in ways), -1)
+        for word in (*classes, *shown)
+    ]
+    if sorted(values[: len(classes)]) != [0, 1] or min(values) < 0:
+        return []
+    word = shown[0].strip()
+    pair = ("0", "1") if word in ("0", "1") else ("False", "True")
+    if word.isalpha():
+        pair = tuple(str.upper(w) if word.isupper() else w for w in pair)  # type: ignore[assignment]
+        pair = tuple(str.lower(w) if word.islower() else w for w in pair)  # type: ignore[assignment]
+    return [pair[value] for value in values[: len(classes)]]
 
 
 def with_class_columns(
@@ -113,7 +148,33 @@ def with_class_columns(
     made = sample.drop(columns=target).assign(**dict.fromkeys(class_columns, 1 / len(classes)))
     columns = [str(name) for name in made.columns]
     changed = {"form": "classes", "target": None, "class_columns": class_columns}
-    return {**schema, "sample": {**form, **changed, "columns": columns}}, made
+    named = {"columns": columns, "header": columns}
+    return {**schema, "sample": {**form, **changed, **named}}, made
+
+
+def to_bytes(submission: "pd.DataFrame", schema: Mapping[str, Any]) -> bytes:
+    """The file to upload: header, separator and encoding are the sample's own."""
+    form = schema["sample"]
+    text = submission.to_csv(
+        index=False, header=form["header"], sep=form["separator"], lineterminator="\n"
+    )
+    return text.encode(form["encoding"])
+
+
+def file_problems(content: bytes, sample: "pd.DataFrame", schema: Mapping[str, Any]) -> list[str]:
+    """Where the file, read again, differs from the sample in header, separator or ids."""
+    form = schema["sample"]
+    table = parse(content, Source(Path("the submission")))
+    reasons = []
+    if list(table.header) != form["header"]:
+        reasons.append(f"its header reads {_names(table.header)} for {_names(form['header'])}")
+    elif len(form["header"]) > 1 and table.separator != form["separator"]:
+        reasons.append(f"its separator is {table.separator!r} for {form['separator']!r}")
+    elif form["id"] is not None:
+        again = table.words.iloc[:, form["columns"].index(form["id"])]
+        if len(again) != len(sample) or list(again) != list(sample[form["id"]]):
+            reasons.append(f"its ids in {form['id']!r} are spelled otherwise than the sample's")
+    return reasons
 
 
 # -- what the organiser would refuse ---------------------------------------------------------------
@@ -148,10 +209,9 @@ def problems(
 def _id_problems(
     ids: "pd.Series", asked: "pd.Series", where: str, exact: bool = True
 ) -> Iterator[str]:
-    """Not the same ids; where `exact`, also not of one type and in one order."""
-    if exact and ids.dtype != asked.dtype:
-        yield f"column {ids.name!r} holds {ids.dtype}, {where} has {asked.dtype}"
-        return
+    """Not the same ids; where `exact`, also not in one order or spelled otherwise."""
+    if not exact:
+        ids, asked = comparable(ids, asked)
     twins = ids[ids.duplicated()]
     missing, extra = asked[~asked.isin(ids)], ids[~ids.isin(asked)]
     if len(twins):
@@ -176,8 +236,6 @@ def _answer_problems(
         unknown = answers[~answers.isin(labels) & answers.notna()].unique()
         if len(unknown):
             yield f"column {name} holds labels that train never had: {_names(unknown)}"
-        elif not empty and answers.dtype != labels.dtype:
-            yield f"column {name} holds {answers.dtype}, the sample's form is {labels.dtype}"
     elif answers.dtype != np.float64:
         yield f"column {name} holds {answers.dtype}, not numbers with decimals"
     elif np.isinf(answers).any():

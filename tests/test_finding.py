@@ -33,7 +33,7 @@ def test_a_zip_as_it_is_served_is_looked_into(write, tmp_path):
         role: f"open.zip/{member}"
         for role, member in zip(("train", "test", "sample"), members, strict=True)
     }
-    assert len(read_table(find_files(tmp_path)["train"])) == 3
+    assert len(read_table(find_files(tmp_path)["train"]).words) == 3
 
 
 def test_each_table_may_have_a_zip_of_its_own_even_in_a_zip(write, tmp_path):
@@ -44,7 +44,7 @@ def test_each_table_may_have_a_zip_of_its_own_even_in_a_zip(write, tmp_path):
         "train": "train.csv.zip/train.csv",
         "test": "all.zip/test.csv.zip/data.csv",
     }
-    assert len(read_table(find_files(tmp_path)["test"])) == 3
+    assert len(read_table(find_files(tmp_path)["test"]).words) == 3
 
 
 def test_a_zip_beside_its_own_contents_is_not_ambiguous(write, tmp_path):
@@ -110,7 +110,11 @@ def test_a_path_may_lead_into_a_zip_and_a_folder_may_be_called_like_one(tmp_path
     folder.mkdir()
     (folder / "c.csv").write_bytes(b"x\n3\n")
     places = (path / "in" / "a.csv", path / "b.csv", folder / "c.csv")
-    assert [read_table(locate(place))["x"].tolist() for place in places] == [[1], [2], [3]]
+    assert [read_table(locate(place)).words["x"].tolist() for place in places] == [
+        ["1"],
+        ["2"],
+        ["3"],
+    ]
     with pytest.raises(DataError, match=r"no such member of the zip; found b\.csv, in/a\.csv"):
         read_table(locate(path / "c.csv"))
     with pytest.raises(DataError, match="Name the one that is meant"):

@@ -150,7 +150,9 @@ def test_a_file_is_scored_like_the_test_table(run, tmp_path):
         return
     names = [f"probability {label}" for label in schema["classes"]]
     np.testing.assert_allclose(table[names], expected, atol=1e-9)
-    assert list(table["answer"]) == [schema["classes"][code] for code in expected.argmax(axis=1)]
+    assert list(table["answer"].astype(str)) == [
+        schema["classes"][code] for code in expected.argmax(axis=1)
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -1,25 +1,21 @@
 """What the tables are is found as a person would find it, or asked for in one sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.config import LoadStage
-from pipeline.contract import Column
 from pipeline.errors import DataError, SettingsError
+from pipeline.reading import TextTable, as_words
 from pipeline.schema import (
     Tables,
     class_columns,
-    classes_of,
-    conform,
-    date_format,
-    describe_column,
     find_form,
     find_roles,
     find_task,
-    infinite_numbers,
-    numbers_with_commas,
-    unseen_values,
+    target_values,
 )
 
 N = 40
@@ -39,11 +35,17 @@ def tables(target="y", labels=(0, 1), id="id", sample=("id", "y"), **more) -> Ta
     )
     test = pd.DataFrame({id: IDS, "x": x})
     values = {sample[0]: IDS, **dict.fromkeys(sample[1:], 0.5)} if sample else None
-    return Tables(train.assign(**more), test, pd.DataFrame(values) if values else None)
+    return given(train.assign(**more), test, pd.DataFrame(values) if values else None)
 
 
-def roles_of(given: Tables, **settings):
-    return find_roles(given, LoadStage(**settings))
+def given(train, test, sample=None) -> Tables:
+    """The tables that CSV files of these frames hold."""
+    frames = {"train": train, "test": test, "sample": sample}
+    return Tables.of({role: frame for role, frame in frames.items() if frame is not None})
+
+
+def roles_of(found: Tables, **settings):
+    return find_roles(found, LoadStage(**settings))
 
 
 # Kaggle's and DACON's ways to serve a competition: (tables, target, id, task, form, by row)
@@ -69,17 +71,17 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_roles_are_found_by_looking(shape):
-    given, target, id, task, kind, by_row = SHAPES[shape]
-    roles = roles_of(given)
-    form, _ = find_form(given, roles)
+    looked_at, target, id, task, kind, by_row = SHAPES[shape]
+    roles = roles_of(looked_at)
+    form, _ = find_form(looked_at, roles)
     found = (roles.target, roles.id, roles.task, form.kind, form.by_row)
     assert found == (target, id, task, kind, by_row)
 
 
 def test_rows_are_matched_in_order_where_test_has_no_id():
-    given = tables()
-    digits = Tables(given.train.drop(columns="id"), given.test.drop(columns="id"),
-                    table(ImageId=range(1, N + 1), y=0))  # fmt: skip
+    whole = tables()
+    digits = given(whole.train.drop(columns="id"), whole.test.drop(columns="id"),
+                   table(ImageId=range(1, N + 1), y=0))  # fmt: skip
     roles = roles_of(digits)
     form, _ = find_form(digits, roles)
     assert (roles.target, roles.id) == ("y", None)
@@ -87,14 +89,14 @@ def test_rows_are_matched_in_order_where_test_has_no_id():
 
 
 def test_an_id_of_another_name_is_known_by_its_values():
-    given = tables(sample=("passenger", "y"))
-    assert roles_of(given).id == "id"
-    assert find_form(given, roles_of(given))[0].id == "passenger"
+    whole = tables(sample=("passenger", "y"))
+    assert roles_of(whole).id == "id"
+    assert find_form(whole, roles_of(whole))[0].id == "passenger"
 
 
 def test_columns_may_come_in_any_order():
-    given = tables("Status", ("C", "D", "CL"), sample=("id", "Status_D", "Status_C", "Status_CL"))
-    turned = Tables(given.train.iloc[:, ::-1], given.test.iloc[:, ::-1], given.sample)
+    whole = tables("Status", ("C", "D", "CL"), sample=("id", "Status_D", "Status_C", "Status_CL"))
+    turned = Tables(whole.train.iloc[:, ::-1], whole.test.iloc[:, ::-1], whole.sample)
     roles = roles_of(turned)
     assert (roles.target, roles.id, roles.classes) == ("Status", "id", ("C", "CL", "D"))
     form, _ = find_form(turned, roles)
@@ -103,13 +105,13 @@ def test_columns_may_come_in_any_order():
 
 
 def test_the_toml_overrules_what_is_found():
-    given = tables()
-    roles = roles_of(Tables(given.train, given.test), target="x", id="id", task="regression")
+    whole = tables()
+    roles = roles_of(Tables(whole.train, whole.test), target="x", id="id", task="regression")
     assert (roles.target, roles.task) == ("x", "regression")
 
 
 @pytest.mark.parametrize(
-    ("given", "settings", "told"),
+    ("looked_at", "settings", "told"),
     [
         (tables(), {"target": "Y2"}, "no target 'Y2'; the columns are 'id', 'x', 'y'"),
         (tables(), {"target": "yy"}, "Did you mean 'y'"),
@@ -124,9 +126,9 @@ def test_the_toml_overrules_what_is_found():
         (tables(labels=(0, 1, 2)), {"task": "binary"}, "a binary target has two"),
     ],
 )
-def test_what_the_tables_leave_open_is_asked_for(given, settings, told):
+def test_what_the_tables_leave_open_is_asked_for(looked_at, settings, told):
     with pytest.raises(DataError, match=told):
-        roles_of(given, **settings)
+        roles_of(looked_at, **settings)
 
 
 def test_the_target_cannot_be_dropped():
@@ -146,9 +148,9 @@ def test_the_target_cannot_be_dropped():
     ],
 )
 def test_a_sample_that_does_not_fit_test_is_refused(sample, told):
-    given = Tables(tables().train, tables().test, sample)
+    whole = given(tables().train, tables().test, sample)
     with pytest.raises(DataError, match=told):
-        find_form(given, roles_of(given, target="y"))
+        find_form(whole, roles_of(whole, target="y"))
 
 
 @pytest.mark.parametrize(
@@ -166,128 +168,106 @@ def test_a_sample_that_does_not_fit_test_is_refused(sample, told):
     ],
 )
 def test_task_follows_from_the_targets_values(values, task):
-    assert find_task(pd.Series(values), None)[0] == task
+    words = as_words(table(y=values))["y"]
+    assert find_task(target_values(words, LoadStage()), None)[0] == task
 
 
-def test_classes_are_in_order_and_whole():
-    assert classes_of(pd.Series([2.0, 0.0, 10.0])) == (0, 2, 10)
-    assert classes_of(pd.Series(["yes", "no"])) == ("no", "yes")
-    assert [type(label) for label in classes_of(pd.Series([1.0, 0.0]))] == [int, int]
+def classes_of(words, **settings) -> tuple[str, ...] | None:
+    """The classes of a train table whose target holds these words, ten times each."""
+    train = table(x=range(10 * len(words)), y=pd.Series(list(words) * 10, dtype="str"))
+    return roles_of(Tables(as_words(train), as_words(train[["x"]])), target="y", **settings).classes
+
+
+@pytest.mark.parametrize(
+    ("words", "classes"),
+    [
+        (["2", "0", "10"], ("0", "2", "10")),
+        (["2.0", "0.0", "10.0"], ("0.0", "2.0", "10.0")),
+        (["1", "0", "1", "0", "1.0"], ("0", "1")),
+        (["02", "10", "01"], ("01", "02", "10")),
+        (["yes", "no"], ("no", "yes")),
+        (["NA", "None", "EU"], ("EU", "NA", "None")),
+        (["b", "a", "c "], ("a", "b", "c ")),
+    ],
+)
+def test_classes_are_spelled_as_train_spells_them_and_in_order(words, classes):
+    assert classes_of(words) == classes
+
+
+def test_labels_that_differ_in_case_or_blanks_are_told_and_merged_on_request():
+    words = ["Yes", "yes", "YES ", "Yes", "No", "no", "No"]
+    train = table(x=range(70), y=pd.Series(words * 10, dtype="str"))
+    found = Tables(as_words(train), as_words(train[["x"]]))
+    assert set(map(frozenset, roles_of(found, target="y").alike)) == {
+        frozenset({"Yes", "yes", "YES "}), frozenset({"No", "no"})
+    }  # fmt: skip
+    merged = roles_of(found, target="y", merge_labels=True)
+    assert (merged.task, merged.classes, merged.alike) == ("binary", ("No", "Yes"), ())
+    assert merged.labels["YES "] == "Yes" and merged.labels["no"] == "No"
+
+
+@pytest.mark.parametrize(
+    ("words", "column", "positive", "guessed"),
+    [
+        (["0", "1"], "y", "1", False),
+        (["yes", "no"], "y", "yes", False),
+        (["TRUE", "FALSE"], "y", "TRUE", False),
+        (["satisfied", "dissatisfied"], "y", "satisfied", False),
+        (["not paid", "paid"], "y", "paid", False),
+        (["churned", "retained"], "y", "churned", False),
+        (["stay", "leave", "stay"], "y", "leave", True),
+        (["alpha", "beta", "beta"], "p_beta", "beta", False),
+    ],
+)
+def test_which_class_a_probability_is_of_is_found_or_guessed_aloud(
+    words, column, positive, guessed
+):
+    train = table(id=range(10 * len(words)), x=1, y=pd.Series(words * 10, dtype="str"))
+    test = table(id=[1001, 1002], x=1)
+    found = given(train, test, table(**{"id": [1001, 1002], column: 0.5}))
+    roles = roles_of(found, target="y")
+    assert (roles.positive, roles.classes[1], roles.positive_guessed) == (
+        positive,
+        positive,
+        guessed,
+    )
+    assert ("GUESSED" in roles.found[-1]) == guessed
+    other = next(label for label in roles.classes if label != positive)
+    assert roles_of(found, target="y", positive=other).classes == (positive, other)
+    with pytest.raises(SettingsError, match="positive: found 'maybe'"):
+        roles_of(found, target="y", positive="maybe")
+
+
+def test_rows_without_a_target_are_refused_with_the_line_that_leaves_them_out():
+    whole = tables(labels=("1", "", "0"))
+    whole = Tables(whole.train.replace("", np.nan), whole.test)
+    with pytest.raises(DataError, match=r'\[load\] missing_target = "drop"'):
+        roles_of(whole)
+    assert roles_of(whole, missing_target="drop").classes == ("0", "1")
+
+
+def test_the_samples_header_separator_and_encoding_are_kept():
+    whole = tables()
+    file = TextTable(whole.sample, ("ID ", "y"), ";", "utf-8-sig")
+    form, _ = find_form(replace(whole, sample_file=file), roles_of(whole))
+    assert (form.header, form.separator, form.encoding) == (("ID ", "y"), ";", "utf-8-sig")
 
 
 @pytest.mark.parametrize(
     ("classes", "columns", "expected"),
     [
-        ((0, 1, 10), ("p10", "p1", "p0"), ("p0", "p1", "p10")),
+        (("0", "1", "10"), ("p10", "p1", "p0"), ("p0", "p1", "p10")),
         (("Class_1", "Class_2"), ("Class_2", "Class_1"), ("Class_1", "Class_2")),
         (("c", "cc"), ("cc", "ccc"), ("cc", "ccc")),
         (("Low", "high"), ("LOW", "HIGH"), ("LOW", "HIGH")),
+        (("high", "low", "mid"), ("low_prob", "mid_prob", "high_prob"),
+         ("high_prob", "low_prob", "mid_prob")),
+        (("0", "1"), ("prob_0", "prob_1"), ("prob_0", "prob_1")),
+        (("0", "1"), ("p0_of_all", "p1_of_all"), ("p0_of_all", "p1_of_all")),
+        (("1.0", "2.0"), ("c_2", "c_1"), ("c_1", "c_2")),
         (("a", "b"), ("a", "c"), None),
         (("a", "b", "c"), ("a", "b"), None),
     ],
-)
+)  # fmt: skip
 def test_class_columns_are_told_by_their_names(classes, columns, expected):
     assert class_columns(classes, columns) == expected
-
-
-@pytest.mark.parametrize(
-    ("values", "kind"),
-    [
-        ([1, 2, 3] * 20, "number"),
-        ([1.5, np.nan] * 20, "number"),
-        (["red", "green", None] * 20, "category"),
-        ([f"Ms {i}" for i in range(60)], "text"),
-        ([f"a long story of many words, number {i % 55}" for i in range(110)], "text"),
-        (["2020-01-31", "2021-12-01"] * 20, "date"),
-        (["2020-01-31 10:00:00", None] * 20, "date"),
-        (["1.5.2", "1.6.3"] * 20, "category"),
-    ],
-)
-def test_kind_follows_from_a_columns_values(values, kind):
-    column = pd.Series(values)
-    assert describe_column("c", column, column)["kind"] == kind
-
-
-def test_a_declared_kind_is_taken():
-    column = pd.Series([1, 2, 3] * 20)
-    declared = Column(kind="category")
-    assert describe_column("c", column, column, declared) == {"name": "c", "kind": "category"}
-    turned = conform(table(c=[1.0, np.nan, 3.0]), [{"name": "c", "kind": "category"}], "test")
-    assert turned["c"].tolist()[::2] == ["1", "3"]
-    assert turned["c"].isna().tolist() == [False, True, False]
-
-
-def test_one_word_among_numbers_is_told_with_its_row():
-    column = pd.Series([*map(str, range(99)), "abc"])
-    with pytest.raises(DataError, match="row 101: column 'Age' holds 'abc'"):
-        describe_column("Age", column, column)
-
-
-def test_codes_that_are_mostly_numbers_are_categories():
-    column = pd.Series([*map(str, range(80)), *(f"V{i}" for i in range(20))] * 5)
-    assert describe_column("diagnosis", column, column)["kind"] == "category"
-
-
-def test_which_is_the_day_may_be_told_by_the_other_table():
-    train, test = pd.Series(["03/04/2020"] * 30), pd.Series(["03/04/2020", "25/12/2020"] * 15)
-    assert date_format(train) == "%m/%d/%Y"
-    described = describe_column("when", train, test)
-    assert described["format"] == "%d/%m/%Y"
-    turned = conform(table(when=test), [described], "test")["when"]
-    assert turned.iloc[1] == pd.Timestamp(2020, 12, 25)
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "told"),
-    [
-        ({"name": "c", "kind": "number"}, "x", "row 3: column 'c' holds 'x', allowed are numbers"),
-        ({"name": "c", "kind": "date", "format": "%Y-%m-%d"}, "31.1.2020", "written as YYYY-MM-DD"),
-    ],
-)
-def test_new_rows_must_have_the_types_of_the_training_rows(column, value, told):
-    with pytest.raises(DataError, match=told):
-        conform(table(c=["2020", value] if column["kind"] == "number" else ["2020-01-01", value]),
-                [column], "new.csv")  # fmt: skip
-
-
-def test_a_minute_is_not_taken_for_a_month():
-    column = {"name": "c", "kind": "date", "format": "%d.%m.%Y %H:%M:%S"}
-    with pytest.raises(DataError, match=r"written as DD\.MM\.YYYY HH:MM:SS\. "):
-        conform(table(c=["2020"]), [column], "new.csv")
-
-
-def test_infinite_numbers_are_counted_over_columns():
-    frame = table(a=[np.inf, -np.inf, 1.0], b=[0.5, np.nan, np.inf], c=[1, 2, 3])
-    (told,) = infinite_numbers({"train": frame, "test": frame[["c"]]})
-    assert told == "train: 3 infinite numbers in 2 columns ('a', 'b'), counted as missing"
-
-
-@pytest.mark.parametrize(
-    ("values", "hint"),
-    [
-        (["87,974", "1,200.50", "-3,000,000", "950"], True),
-        (["87,974", "1,200", "free"], True),
-        (["87,974", "free", "gone"], False),
-        (["1,2", "3,4", "5,6"], False),
-        (["950", "87", "1.5"], False),
-    ],
-)
-def test_numbers_with_thousands_separators_are_pointed_at(values, hint):
-    kinds = [{"name": "price", "kind": "category"}]
-    told = list(numbers_with_commas(table(price=values), kinds))
-    assert len(told) == hint
-    assert all("'price'" in line and "'87,974'" in line for line in told)
-
-
-def test_values_never_seen_are_told_once_and_missing_ones_not_at_all():
-    train = table(city=["Ulm", "Linz", "Bern"], flag=["True", "False", "True"])
-    rows = table(city=["Graz", "Graz", None, "Ulm"], flag=["1", "0", "1", "0"])
-    assert unseen_values(train, rows) == {"city": ["Graz"], "flag": ["1", "0"]}
-
-
-def test_new_rows_must_have_every_column_and_keep_the_order():
-    columns = [{"name": "b", "kind": "number"}, {"name": "a", "kind": "category"}]
-    turned = conform(table(a=["u"], more=[0], b=[1]), columns, "new.csv")
-    assert list(turned) == ["b", "a"]
-    with pytest.raises(DataError, match="no column 'b'; found 'a'"):
-        conform(table(a=["u"]), columns, "new.csv")

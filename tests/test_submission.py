@@ -13,7 +13,7 @@ from pipeline.config import LoadStage
 from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS
 from pipeline.schema import Tables, find_form, find_roles
-from pipeline.submission import fill, problems, written_labels
+from pipeline.submission import file_problems, fill, problems, to_bytes, written_labels
 
 
 def competition(labels, sample=None, ids=(30, 10, 20), test_ids=(10, 20, 30)):
@@ -24,7 +24,8 @@ def competition(labels, sample=None, ids=(30, 10, 20), test_ids=(10, 20, 30)):
     train = pd.DataFrame({"id": range(len(labels)), "x": 0.0, "y": labels})
     test = pd.DataFrame({"id": test_ids, "x": 0.0})
     form = None if sample is None else pd.DataFrame({"id": ids, **sample})
-    tables = Tables(train, test, form)
+    frames = {"train": train, "test": test} | ({} if form is None else {"sample": form})
+    tables = Tables.of(frames)
     roles = find_roles(tables, LoadStage(id="id"))
     found, _ = find_form(tables, roles)
     schema = {
@@ -32,9 +33,9 @@ def competition(labels, sample=None, ids=(30, 10, 20), test_ids=(10, 20, 30)):
         "classes": list(roles.classes) if roles.classes else None,
         "sample": found.to_json(), "files": {"train": {"sha256": "abc"}},
     }  # fmt: skip
-    if form is None:
-        form = test[["id"]].assign(y=train["y"].iloc[0])
-    return form, test, schema
+    if tables.sample is None:
+        return tables.test[["id"]].assign(y=tables.train["y"].iloc[0]), tables.test, schema
+    return tables.sample, tables.test, schema
 
 
 TWO = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])  # rows of test: ids 10, 20, 30
@@ -47,14 +48,21 @@ def csv_of(prediction, metric, *case, **keys):
     sample, test, schema = competition(*case, **keys)
     submission = fill(sample, test, prediction, schema, METRICS[metric])
     assert problems(submission, sample, test, schema, METRICS[metric]) == []
-    return submission.to_csv(index=False, lineterminator="\n")
+    content = to_bytes(submission, schema)
+    assert file_problems(content, sample, schema) == []
+    return content.decode()
 
 
 @pytest.mark.parametrize(
     ("prediction", "metric", "labels", "sample", "expected"),
     [
         (TWO, "accuracy", BINARY, {"y": 0}, "id,y\n30,1\n10,0\n20,1\n"),
-        (TWO, "accuracy", BINARY, {"y": 0.0}, "id,y\n30,1.0\n10,0.0\n20,1.0\n"),
+        (TWO, "accuracy", BINARY, {"y": "0.0"}, "id,y\n30,1.0\n10,0.0\n20,1.0\n"),
+        (TWO, "accuracy", ["0.0", "1.0"] * 9, {"y": "0"}, "id,y\n30,1\n10,0\n20,1\n"),
+        (TWO, "accuracy", ["01", "02"] * 9, {"y": "01"}, "id,y\n30,02\n10,01\n20,02\n"),
+        (TWO, "accuracy", ["01", "02"] * 9, {"y": 0.5}, "id,y\n30,02\n10,01\n20,02\n"),
+        (TWO, "accuracy", ["false", "true"] * 9, {"y": "FALSE"},
+         "id,y\n30,TRUE\n10,FALSE\n20,TRUE\n"),
         (TWO, "accuracy", BINARY, {"y": 0.5}, "id,y\n30,1\n10,0\n20,1\n"),
         (TWO, "accuracy", BINARY, {"y": np.nan}, "id,y\n30,1\n10,0\n20,1\n"),
         (TWO, "accuracy", [0.0, 1.0] * 10, {"y": 0}, "id,y\n30,1\n10,0\n20,1\n"),
@@ -86,15 +94,17 @@ def test_a_probability_a_last_digit_above_one_is_one():
 
 
 def test_rows_in_order_where_sample_and_test_share_no_id():
-    sample = pd.DataFrame({"ImageId": [1, 2, 3], "Label": 0})
-    test = pd.DataFrame({"x": [0.0, 1.0, 2.0]})
-    tables = Tables(pd.DataFrame({"x": range(30), "label": [0, 1, 2] * 10}), test, sample)
+    tables = Tables.of({
+        "train": pd.DataFrame({"x": range(30), "label": [0, 1, 2] * 10}),
+        "test": pd.DataFrame({"x": [0.0, 1.0, 2.0]}),
+        "sample": pd.DataFrame({"ImageId": [1, 2, 3], "Label": 0}),
+    })  # fmt: skip
     roles = find_roles(tables, LoadStage())
-    schema = {"task": "multiclass", "id": None, "classes": [0, 1, 2],
+    schema = {"task": "multiclass", "id": None, "classes": list(roles.classes),
               "sample": find_form(tables, roles)[0].to_json()}  # fmt: skip
-    submission = fill(sample, test, THREE, schema, METRICS["accuracy"])
-    assert submission.to_csv(index=False) == "ImageId,Label\n1,0\n2,2\n3,1\n"
-    assert problems(submission, sample, test, schema, METRICS["accuracy"]) == []
+    submission = fill(tables.sample, tables.test, THREE, schema, METRICS["accuracy"])
+    assert to_bytes(submission, schema) == b"ImageId,Label\n1,0\n2,2\n3,1\n"
+    assert problems(submission, tables.sample, tables.test, schema, METRICS["accuracy"]) == []
 
 
 def test_one_column_cannot_hold_the_probabilities_of_three_classes():
@@ -102,9 +112,37 @@ def test_one_column_cannot_hold_the_probabilities_of_three_classes():
         csv_of(THREE, "log_loss", WORDS, {"y": "a"})
 
 
-def test_labels_follow_the_type_of_the_sample():
-    assert written_labels([0, 1], pd.Series([0.0, 1.0])).dtype == np.float64
-    assert written_labels(["a", "b"], pd.Series([0, 0])).tolist() == ["a", "b"]
+def test_labels_follow_the_spelling_of_the_sample():
+    def written(classes, *shown):
+        return written_labels(classes, pd.Series(shown, dtype="str")).tolist()
+
+    assert written(["0", "1"], "0.0") == ["0.0", "1.0"]
+    assert written(["a", "b"], "0") == ["a", "b"]
+    assert written(["no", "yes"], "No") == ["No", "yes"]
+    assert written([" <=50K", " >50K"], "<=50K") == ["<=50K", ">50K"]
+
+
+def test_ids_header_separator_and_encoding_are_the_samples_own():
+    sample, test, schema = competition(BINARY, {"y": 0}, ids=["007", "+1", "3e3"],
+                                       test_ids=["+1", "3e3", "007"])  # fmt: skip
+    schema["sample"] |= {"header": ["ID ", "y"], "separator": ";", "encoding": "utf-8-sig"}
+    submission = fill(sample, test, TWO, schema, METRICS["accuracy"])
+    content = to_bytes(submission, schema)
+    assert content == b"\xef\xbb\xbfID ;y\n007;1\n+1;0\n3e3;1\n"
+    assert file_problems(content, sample, schema) == []
+    for spoiled, reason in {
+        content.replace(b"007", b"7"): "spelled otherwise",
+        content.replace(b";", b","): "separator",
+        content.replace(b"ID ", b"id"): "header",
+    }.items():
+        assert reason in file_problems(spoiled, sample, schema)[0]
+
+
+def test_ids_saved_as_floats_are_the_samples_whole_numbers():
+    sample, test, schema = competition(BINARY, {"y": 0}, test_ids=["10.0", "20.0", "30.0"])
+    submission = fill(sample, test, TWO, schema, METRICS["accuracy"])
+    assert submission["id"].tolist() == ["30", "10", "20"]
+    assert submission["y"].tolist() == ["1", "0", "1"]
 
 
 SPOILS = {
@@ -112,14 +150,13 @@ SPOILS = {
     "others than": lambda s: s.rename(columns={"y": "z"}),
     "it has 2 rows, and test has 3": lambda s: s[:2],
     "ids of the sample missing: 20": lambda s: s[:2],
-    "ids more than once: 30": lambda s: s.assign(id=[30, 30, 20]),
-    "ids that test lacks: 40": lambda s: s.assign(id=[30, 10, 40]),
+    "ids more than once: 30": lambda s: s.assign(id=["30", "30", "20"]),
+    "ids that test lacks: 40": lambda s: s.assign(id=["30", "10", "40"]),
     "ids in another order": lambda s: s.iloc[::-1].reset_index(drop=True),
-    "column 'id' holds float64": lambda s: s.astype({"id": float}),
-    "empty in 1 rows": lambda s: s.assign(y=[0, 1, None]),
-    "labels that train never had: 2": lambda s: s.assign(y=[0, 1, 2]),
-    "labels that train never had: 0.4": lambda s: s.assign(y=[0, 1, 0.4]),
-    "column 'y' holds float64, the sample's form is int64": lambda s: s.astype({"y": float}),
+    "empty in 1 rows": lambda s: s.assign(y=["0", "1", None]),
+    "labels that train never had: 2": lambda s: s.assign(y=["0", "1", "2"]),
+    "labels that train never had: 0.4": lambda s: s.assign(y=["0", "1", "0.4"]),
+    "labels that train never had: 1.0": lambda s: s.assign(y=s["y"] + ".0"),
 }
 
 

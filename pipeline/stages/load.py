@@ -3,17 +3,19 @@
 import hashlib
 import importlib.util
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import archives, contract, finding, reading, schema
+from pipeline import archives, contract, finding, kinds, reading, schema
 from pipeline.artifacts import Folder
 from pipeline.config import LoadStage
 from pipeline.errors import DataError, SettingsError
 from pipeline.progress import Progress
+from pipeline.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,26 +30,33 @@ def run(
     their place.
     """
     simulated = settings.simulator if _is_bare(raw, settings) else None
-    tables, files = _simulated(settings, simulated) if simulated else _organisers(settings, raw)
+    where = _simulated(settings, simulated) if simulated else _organisers(settings, raw)
+    tables, files, read = where
     progress.say(_origin(raw, files, simulated))
+    tables, matched = _matched(tables)
     roles = schema.find_roles(tables, settings)
     form, form_found = schema.find_form(tables, roles)
-    tables, answers_found = _without_answers(tables, roles.target)
-    _check(tables, settings, roles)
+    tables, left_out = _known(tables, roles, settings)
     columns = _features(tables, settings, roles)
+    _check(tables, settings, roles, columns)
     typed = {
         side: _typed(table, columns, side)
         for side, table in (("train", tables.train), ("test", tables.test))
     }
-    found = [*roles.found, form_found, *answers_found, _counted(columns), *_odd(typed, columns)]
+    odd = [*kinds.notes(columns, tables.train, tables.test), *_infinite(typed, columns)]
+    found = [*read, *matched, *roles.found, form_found, *left_out, _counted(columns), *odd]
     for sentence in found:
         progress.say(sentence)
+    alarms = list(_alarms(roles))
+    for alarm in alarms:
+        progress.advise(f"ALARM: {alarm}")
     for side, table in typed.items():
         out.write_table(side, table)
     out.write_table("sample", _sample(tables, roles, form))
-    out.write_array("y", _answers(tables.train[roles.target], roles))
+    out.write_array("y", _answers(tables.train[roles.target], roles, settings))
     origin = {"competition": competition, "simulated": simulated is not None, "files": files}
-    out.write_json("schema", _to_json(roles, form, columns) | origin | {"found": found})
+    known = {"found": found, "alarms": alarms}
+    out.write_json("schema", _to_json(roles, form, columns) | origin | known)
 
 
 # -- where the tables come from --------------------------------------------------------------------
@@ -60,25 +69,40 @@ def _is_bare(raw: Path, settings: LoadStage) -> bool:
     return not raw.is_dir() or all(path.name.startswith(".") for path in raw.iterdir())
 
 
-def _organisers(settings: LoadStage, raw: Path) -> tuple[schema.Tables, dict[str, dict[str, Any]]]:
+def _organisers(
+    settings: LoadStage, raw: Path
+) -> tuple[schema.Tables, dict[str, dict[str, Any]], list[str]]:
     names = {"train": settings.train, "test": settings.test, "sample": settings.sample}
     sources = finding.find_files(raw, names)
-    frames = {role: reading.read_table(source) for role, source in sources.items()}
+    read = {
+        role: reading.read_table(source, settings.header or role == "sample")
+        for role, source in sources.items()
+    }
     sums = {path: archives.checksum(path) for path in {s.path for s in sources.values()}}
     files = {
         role: {
             "name": "/".join((str(source.path.relative_to(raw)), *source.members)),
             "sha256": sums[source.path],
-            "rows": len(frames[role]),
+            "rows": len(read[role].words),
         }
         for role, source in sources.items()
     }
-    return schema.Tables(frames["train"], frames["test"], frames.get("sample")), files
+    notes = [f"{role}: {note}" for role, table in read.items() for note in table.notes]
+    train, test, sample = read["train"].words, read["test"].words, read.get("sample")
+    if not settings.header:
+        test = _named_like(test, train, settings.target)
+    return schema.Tables(train, test, sample.words if sample else None, sample), files, notes
+
+
+def _named_like(test: "pd.DataFrame", train: "pd.DataFrame", target: str | None) -> "pd.DataFrame":
+    """Columns without names are told by their place; test's lack the target's."""
+    names = [name for name in train.columns if name != target]
+    return test.set_axis(names, axis=1) if len(names) == test.shape[1] else test
 
 
 def _simulated(
     settings: LoadStage, simulator: str
-) -> tuple[schema.Tables, dict[str, dict[str, Any]]]:
+) -> tuple[schema.Tables, dict[str, dict[str, Any]], list[str]]:
     name = f"pipeline.competitions.{simulator}"
     if importlib.util.find_spec(name) is None:
         raise SettingsError(
@@ -96,7 +120,7 @@ def _simulated(
         }
         for role, frame in frames.items()
     }
-    return schema.Tables(frames["train"], frames["test"], frames.get("sample")), files
+    return schema.Tables.of(frames), files, []
 
 
 def _content_hash(frame: "pd.DataFrame") -> str:
@@ -120,35 +144,78 @@ def _origin(raw: Path, files: Mapping[str, Mapping[str, Any]], simulator: str | 
 # -- what they hold --------------------------------------------------------------------------------
 
 
-def _without_answers(tables: schema.Tables, target: str) -> tuple[schema.Tables, list[str]]:
-    """A test table that comes with the target loses it: no stage may see it."""
-    if target not in tables.test:
-        return tables, []
-    known = int(tables.test[target].notna().sum())
-    test = tables.test.drop(columns=target)
-    sentence = f"test has the target too ({known:,} values): left out, no stage sees it"
-    return schema.Tables(tables.train, test, tables.sample), [sentence]
+def _matched(tables: schema.Tables) -> tuple[schema.Tables, list[str]]:
+    """Columns of test whose names differ from train's by case or blanks alone get train's."""
+    test, renamed = kinds.align(tables.test, schema.column_names(tables.train))
+    sentences = [f"test's column {one!r} is train's {other!r}" for one, other in renamed.items()]
+    return replace(tables, test=test), sentences
 
 
-def _check(tables: schema.Tables, settings: LoadStage, roles: schema.Roles) -> None:
-    """Refuse what breaks the contract of the TOML, and train and test that do not fit together."""
-    sides = {"train": tables.train, "test": tables.test}
-    for side, table in sides.items():
+def _known(
+    tables: schema.Tables, roles: schema.Roles, settings: LoadStage
+) -> tuple[schema.Tables, list[str]]:
+    """Train without the rows that have no target, where the TOML says so; test without targets:
+    no stage may see them."""
+    sentences = []
+    values = schema.target_values(tables.train[roles.target], settings)
+    if values.isna().any():
+        train = tables.train[values.notna()].reset_index(drop=True)
+        missing = len(tables.train) - len(train)
+        sentences.append(f"{count(missing, 'row')} of train without a target left out")
+        tables = replace(tables, train=train)
+    if roles.target in tables.test:
+        known = int(tables.test[roles.target].notna().sum())
+        tables = replace(tables, test=tables.test.drop(columns=roles.target))
+        sentences.append(f"test has the target too ({known:,} values): left out, no stage sees it")
+    return tables, sentences
+
+
+def _check(
+    tables: schema.Tables,
+    settings: LoadStage,
+    roles: schema.Roles,
+    columns: Sequence[Mapping[str, Any]],
+) -> None:
+    """Refuse what breaks the contract of the TOML."""
+    import pandas as pd
+
+    described = {column["name"]: column for column in columns}
+    for side, table in (("train", tables.train), ("test", tables.test)):
         other = {roles.target, roles.id} - set(table.columns)
         declared = {name: c for name, c in settings.columns.items() if name not in other}
-        contract.check(table, declared, side)
-        if roles.id is not None and roles.id in table:
-            contract.check_ids(table, roles.id, side)
-    train, test = (
-        table.drop(columns=list(settings.drop), errors="ignore") for table in sides.values()
-    )
-    contract.compare(train, test, roles.target, roles.id)
+        words = {
+            name: kinds.cleaned(table[name], described.get(name) or _described(table[name], rule))
+            for name, rule in declared.items()
+            if name in table
+        }
+        contract.check(pd.DataFrame(words, index=table.index), declared, side)
+
+
+def _described(values: "pd.Series", rule: contract.Column) -> dict[str, Any]:
+    return kinds.describe_column(str(values.name), values, values.iloc[:0], rule)
+
+
+def _alarms(roles: schema.Roles) -> Iterator[str]:
+    """What should be mended before anything is learnt, though nothing is refused."""
+    for labels in roles.alike:
+        yield (
+            f"classes of {roles.target!r} that differ only in case or blanks, "
+            f"{', '.join(map(repr, labels))}, are learnt as different ones. If they are one, say "
+            "so in the competition's TOML: [load] merge_labels = true"
+        )
 
 
 def _features(
     tables: schema.Tables, settings: LoadStage, roles: schema.Roles
 ) -> list[dict[str, str]]:
-    """The columns that models may see, in the file's order."""
+    """The columns that models may see, in the file's order; ids and columns are checked."""
+    if roles.id is not None:
+        contract.check_ids(tables.test, roles.id, "test")
+    train, test = (
+        table.drop(columns=list(settings.drop), errors="ignore")
+        for table in (tables.train, tables.test)
+    )
+    contract.compare(train, test, roles.target, roles.id)
     others = {roles.target, roles.id, *settings.drop}
     names = [name for name in schema.column_names(tables.train) if name not in others]
     if not names:
@@ -157,7 +224,7 @@ def _features(
             "one to learn from is needed. Correct the file, or [load] drop in the TOML."
         )
     return [
-        schema.describe_column(
+        kinds.describe_column(
             name, tables.train[name], tables.test[name], settings.columns.get(name)
         )
         for name in names
@@ -172,19 +239,18 @@ def _counted(columns: Sequence[Mapping[str, str]]) -> str:
         if kind in counts
     }
     listed = [
-        f"{count} {kind}" + (f" ({', '.join(named[kind])})" if kind in named else "")
-        for kind, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        f"{number} {kind}" + (f" ({', '.join(named[kind])})" if kind in named else "")
+        for kind, number in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     ]
     noun = "feature" if len(columns) == 1 else "features"
     return f"{len(columns)} {noun}: {', '.join(listed)}"
 
 
-def _odd(typed: Mapping[str, "pd.DataFrame"], columns: Sequence[Mapping[str, str]]) -> list[str]:
-    """What a person would want to know of the features, though nothing is refused."""
+def _infinite(
+    typed: "Mapping[str, pd.DataFrame]", columns: Sequence[Mapping[str, Any]]
+) -> list[str]:
     names = [column["name"] for column in columns]
-    features = {side: table[names] for side, table in typed.items()}
-    commas = schema.numbers_with_commas(features["train"], columns)
-    return [*schema.infinite_numbers(features), *commas]
+    return kinds.infinite_numbers({side: table[names] for side, table in typed.items()})
 
 
 # -- what is written -------------------------------------------------------------------------------
@@ -194,7 +260,7 @@ def _typed(
     table: "pd.DataFrame", columns: Sequence[Mapping[str, str]], where: str
 ) -> "pd.DataFrame":
     """Every column of the file, the features with their types."""
-    whole, typed = table.copy(), schema.conform(table, columns, where)
+    whole, typed = table.copy(), kinds.conform(table, columns, where)
     for name in schema.column_names(typed):
         whole[name] = typed[name]
     return whole
@@ -211,12 +277,12 @@ def _sample(tables: schema.Tables, roles: schema.Roles, form: schema.Form) -> "p
     return made_up[list(form.columns)]
 
 
-def _answers(target: "pd.Series", roles: schema.Roles) -> np.ndarray:
+def _answers(target: "pd.Series", roles: schema.Roles, settings: LoadStage) -> np.ndarray:
     """(n,): class codes int64 in the order of the classes, or values float64."""
-    if roles.classes is None:
-        return target.to_numpy().astype("float64")
+    if roles.classes is None or roles.labels is None:
+        return schema.target_values(target, settings).to_numpy().astype("float64")
     codes = {label: code for code, label in enumerate(roles.classes)}
-    return target.map(codes).to_numpy(dtype="int64")
+    return target.map(roles.labels).map(codes).to_numpy(dtype="int64")
 
 
 def _to_json(
@@ -227,6 +293,7 @@ def _to_json(
         "id": roles.id,
         "task": roles.task,
         "classes": None if roles.classes is None else list(roles.classes),
+        "positive": roles.positive,
         "sample": form.to_json(),
         "columns": list(columns),
     }

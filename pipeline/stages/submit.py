@@ -13,7 +13,14 @@ from pipeline.artifacts import Folder, write_atomically
 from pipeline.config import SubmitStage
 from pipeline.metrics import Metric, get_metric
 from pipeline.progress import Progress
-from pipeline.submission import fill, problems, refuse, with_class_columns
+from pipeline.submission import (
+    file_problems,
+    fill,
+    problems,
+    refuse,
+    to_bytes,
+    with_class_columns,
+)
 from pipeline.wording import from_here
 
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "lightgbm", "optuna")
@@ -42,7 +49,8 @@ def run(
         schema, sample = with_class_columns(schema, sample)
     submission = fill(sample, test, blend.read_array("test"), schema, metric)
     refuse(problems(submission, sample, test, schema, metric))
-    content = submission.to_csv(index=False, lineterminator="\n").encode()
+    content = to_bytes(submission, schema)
+    refuse(file_problems(content, sample, schema))
     path = submissions.path / file_name(competition, schema, blended, digest, content)
     write_atomically(path, content)
     entry = {"file": path.name, "competition": competition, **_about(settings, digest, blended)}

@@ -1,0 +1,241 @@
+"""How a column of words writes numbers, and which of its words mean that a value is missing.
+
+Others than plain numbers have decimal commas, thousands separators, a currency sign, a unit or
+full-width digits. A notation is found on all words of a column together, so that 1,234 and 1,5 are
+read alike. A word that no number can be made of stays a word.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:inf|infinity)"
+WHOLE = r"[+-]?\d+"
+CURRENCY = r"[$€£¥₩₽₹￦￥＄円元원]|[A-Z]{2,3}\$|(?:USD|EUR|GBP|JPY|KRW|CNY|INR|RUB|CHF|Rs\.?)"
+UNIT = r"%|[A-Za-z°µ²³/가-힣㎍㎎㎏㎜㎝㎞㎡㎥℃]{1,12}\.?"
+MULTIPLES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "bn": 1e9, "천": 1e3, "만": 1e4, "억": 1e8}
+# decimal point and thousands separator, in the order in which they are tried
+CONVENTIONS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"))
+SPACES = str.maketrans({"\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2212": "-", "\u2019": "'"})
+# what pandas takes for missing: a program wrote it
+PROGRAM = frozenset(
+    [
+        *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+        *("<NA>", "NULL", "NaN", "nan", "null", "\\N"),
+    ]
+)
+DOUBTFUL = frozenset(("NA", "N/A", "n/a", "None"))  # missing, or a country and a level
+# what stands for missing among numbers, in small letters
+NOTHING = frozenset(
+    [
+        *(word.casefold() for word in PROGRAM | DOUBTFUL),
+        *("?", "??", "-", "--", "---", ".", "..", "*", "n.a.", "n.a", "nil", "missing", "unknown"),
+        *("unk", "unk.", "undefined", "none given", "not available", "not applicable", "not given"),
+        *("no data", "(null)", "(blank)", "blank", "#value!", "#ref!", "#div/0!", "#null!"),
+        *("#num!", "#name?", "없음", "미상", "모름", "결측", "결측치", "해당없음", "해당 없음"),
+        *("미응답", "무응답", "알수없음"),
+    ]
+)
+NEARLY_ALL = 0.9  # share of a column's known values
+SAME_FORM = 0.8  # share of the levels
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How numbers are written. `prefix` and `suffix` may stand around them; "" where none does.
+
+    `multiples`: k, M and the like stand for factors.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    prefix: str = ""
+    suffix: str = ""
+    multiples: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        return self == PLAIN_NOTATION
+
+    def to_json(self) -> dict[str, Any]:
+        """Without what is as in plain numbers."""
+        return {
+            key: value
+            for key, value in asdict(self).items()
+            if value != getattr(PLAIN_NOTATION, key)
+        }
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any] | None) -> "Notation":
+        return cls(**(state or {}))
+
+
+PLAIN_NOTATION = Notation()
+
+
+def find_notation(words: Collection[str]) -> Notation | None:
+    """The notation in which all these distinct words are numbers; None: there is none.
+
+    The words that mean missing are to be left out before.
+    """
+    normal = [_normal(word) for word in words]
+    if not normal:
+        return None
+    if all(re.fullmatch(PLAIN, word) for word in normal):
+        return PLAIN_NOTATION
+    parts = [_parts(word) for word in normal]
+    if any(part is None for part in parts):
+        return None
+    prefixes, bodies, suffixes = ([*column] for column in zip(*parts, strict=True))
+    affixes = _affixes(prefixes, suffixes)
+    if affixes is None:
+        return None
+    for decimal, thousands in CONVENTIONS:
+        pattern = re.compile(_body(decimal, thousands))
+        if all(pattern.fullmatch(body) for body in bodies):
+            return Notation(decimal, thousands, *affixes)
+    return None
+
+
+def numbers(words: "pd.Series", notation: Notation = PLAIN_NOTATION) -> "pd.Series":
+    """Words (n,), NaN where missing -> int64, or float64 with NaN for what is no number."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    known = words.notna()
+    column = pa.array(words, type=pa.string())
+    plain = compute.match_substring_regex(compute.utf8_trim_whitespace(column), f"^(?:{PLAIN})$")
+    if notation.is_plain and compute.all(plain).as_py() is not False:
+        return _plain_numbers(column, bool(known.all()), words)
+    distinct = words[known].drop_duplicates()
+    values = {word: value_of(word, notation) for word in distinct}
+    return words.map(values).astype("float64")
+
+
+def _plain_numbers(column: Any, complete: bool, words: "pd.Series") -> "pd.Series":
+    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import compute
+
+    bare = compute.replace_substring_regex(compute.utf8_trim_whitespace(column), r"^\+", "")
+    whole = compute.all(compute.match_substring_regex(bare, f"^{WHOLE}$")).as_py()
+    if complete and whole:
+        try:
+            found = bare.cast(pa.int64())
+            return pd.Series(found.to_numpy(), index=words.index, name=words.name)
+        except pa.ArrowInvalid:
+            pass  # beyond 64 bits
+    found = bare.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return pd.Series(found, index=words.index, name=words.name)
+
+
+def value_of(word: str, notation: Notation) -> float:
+    """The number that one word writes; NaN if it writes none."""
+    normal = _normal(word)
+    if re.fullmatch(PLAIN, normal) and notation.decimal == "." and not notation.thousands:
+        return float(normal)
+    part = _parts(normal)
+    if part is None:
+        return float(normal) if re.fullmatch(PLAIN, normal) else np.nan
+    _, body, suffix = part
+    factor = MULTIPLES.get(suffix, np.nan) if notation.multiples and suffix else 1.0
+    known = suffix in ("", notation.suffix) or notation.multiples
+    if not known or not re.fullmatch(_body(notation.decimal, notation.thousands), body):
+        return np.nan
+    plain = body.replace(notation.thousands, "") if notation.thousands else body
+    return float(plain.replace(notation.decimal, ".")) * factor
+
+
+def looks_numeric(word: str) -> bool:
+    """A number with perhaps a sign, a currency or a unit around it."""
+    return _parts(_normal(word)) is not None
+
+
+def _normal(word: str) -> str:
+    """ASCII digits and signs, no blanks around: a Korean keyboard writes full-width forms."""
+    if not word.isascii():
+        word = unicodedata.normalize("NFKC", word.translate(SPACES)).translate(SPACES)
+    return word.strip()
+
+
+_PARTS = re.compile(
+    rf"(?P<open>\()?\s*(?P<sign>[+-])?\s*(?P<prefix>{CURRENCY})?\s*(?P<inner>[+-])?\s*"
+    r"(?P<body>\d[\d.,' ]*\d|\d|[.,]\d+)\.?(?P<exponent>[eE][+-]?\d+)?\s*"
+    rf"(?P<suffix>{CURRENCY}|{UNIT})?\s*(?P<close>\))?"
+)
+
+
+def _parts(word: str) -> tuple[str, str, str] | None:
+    """Prefix, body with its sign and exponent, suffix; (12) is -12, as accountants write it."""
+    found = _PARTS.fullmatch(word)
+    if found is None or bool(found["open"]) != bool(found["close"]):
+        return None
+    signs = [sign for sign in (found["sign"], found["inner"], found["open"]) if sign]
+    if len(signs) > 1:
+        return None
+    minus = "-" if signs and signs[0] in "-(" else ""
+    body = f"{minus}{found['body']}{found['exponent'] or ''}"
+    return found["prefix"] or "", body, found["suffix"] or ""
+
+
+def _body(decimal: str, thousands: str) -> str:
+    point = re.escape(decimal)
+    whole = rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|\d+" if thousands else r"\d+"
+    return rf"-?(?:(?:{whole})(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
+
+
+def _affixes(prefixes: list[str], suffixes: list[str]) -> tuple[str, str, bool] | None:
+    """Prefix, suffix and whether the suffixes are factors; None where they tell rows apart.
+
+    A currency may be left out here and there; a unit stands behind every number or behind none.
+    """
+    before, behind = {*prefixes} - {""}, {*suffixes} - {""}
+    if behind and behind <= {*MULTIPLES}:
+        return (*before, "")[0], "", True
+    money = {word for word in before | behind if re.fullmatch(CURRENCY, word)}
+    if len(money) > 1 or len(before) > 1 or len(behind) > 1:
+        return None
+    if behind and not behind <= money and "" in suffixes:
+        return None
+    return (*before, "")[0], (*behind, "")[0], False
+
+
+# -- missing ---------------------------------------------------------------------------------------
+
+
+def is_nothing(word: str) -> bool:
+    """Whether a word among numbers means that there is none."""
+    return word.strip().casefold() in NOTHING or not word.strip()
+
+
+def words_for_missing(levels: Collection[str], has_empty: bool) -> tuple[set[str], set[str]]:
+    """Of a column of words: the levels that mean missing, and those of them that may be values.
+
+    NaN and the like were written by a program. NA and None are values where missing ones are left
+    empty, or where the other levels are written in the same form: NA among DE and FR is a country,
+    None among Apnea and Insomnia is one of the answers.
+    """
+    written = {word for word in levels if word.strip() in PROGRAM or not word.strip()}
+    doubtful = {word for word in levels if word.strip() in DOUBTFUL}
+    others = [word for word in levels if word not in written and word not in doubtful]
+    if has_empty or not others:
+        return written, set()
+    unlike = {
+        word
+        for word in doubtful
+        if sum(_form(other) == _form(word) for other in others) < SAME_FORM * len(others)
+    }
+    return written | unlike, unlike
+
+
+def _form(word: str) -> tuple[str, int]:
+    """What kinds of letters it has, and for abbreviations how many: NA, DE and FR are alike."""
+    kinds = re.sub(r"[a-z]+", "a", re.sub(r"[A-Z]", "A", word.strip().split(" ")[0]))
+    return kinds, len(kinds) if "a" not in kinds else 0
