@@ -135,17 +135,34 @@ def join(
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="small letters, digits and _")],
-    source: Annotated[str, typer.Option("--from", help="folder with the organiser's files")],
+    source: Annotated[
+        list[str], typer.Option("--from", help="folder, zip or file of the organiser; may repeat")
+    ],
+    train: Annotated[str, typer.Option(help="the train table, if its name does not say so")] = "",
+    test: Annotated[str, typer.Option(help="the test table")] = "",
+    sample: Annotated[str, typer.Option(help="the sample submission")] = "",
+    labels: Annotated[str, typer.Option(help="train's labels, if in a file apart")] = "",
+    target: Annotated[str, typer.Option(help="the column to predict")] = "",
+    id: Annotated[str, typer.Option(help="the column that names the rows")] = "",
+    metric: Annotated[str, typer.Option(help="what the organiser scores by")] = "",
+    task: Annotated[str, typer.Option(help="binary, multiclass or regression")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="any other line of the TOML: TABLE.KEY=VALUE; may repeat"),
+    ] = None,
 ) -> None:
     """Write the TOML of a new competition from its files."""
     from pipeline.artifacts import Workspace, write_atomically
     from pipeline.config import COMPETITIONS
-    from pipeline.new import copy_raw, refuse_nothing, write_competition
+    from pipeline.new import copy_raw, refuse_nothing, settings_given, write_competition
 
     refuse_nothing(name, source)
-    folder, raw = Path(source).expanduser(), Workspace(Path.cwd(), name).raw
-    draft = write_competition(name, folder, COMPETITIONS)
-    copy_raw(folder, raw)
+    options = {"train": train, "test": test, "sample": sample, "labels": labels}
+    options |= {"target": target, "id": id, "metric": metric, "task": task}
+    given = settings_given(options, settings or ())
+    places, raw = [Path(s).expanduser() for s in source if s], Workspace(Path.cwd(), name).raw
+    draft = write_competition(name, places, COMPETITIONS, given, raw)
+    copy_raw(draft.copies)
     write_atomically(COMPETITIONS / f"{name}.toml", draft.text)
     print(*draft.told, sep="\n")
     print(f"wrote {from_here(draft.path)}, copied the files to {from_here(raw)}")

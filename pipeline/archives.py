@@ -1,11 +1,13 @@
-"""A table's bytes: out of a file, a zip or a zip within it, and gunzipped; nothing that does harm.
+"""A table's bytes: out of a file, a zip or a zip in it, decompressed; nothing that does harm.
 
 Nothing is unpacked to disk. A path that leads out of its archive, a password or a bomb is refused.
 """
 
+import bz2
 import gzip
 import hashlib
 import io
+import lzma
 import re
 import struct
 import zipfile
@@ -14,14 +16,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from lzma import LZMAError
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pipeline.errors import DataError
 from pipeline.wording import some
 
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".zip")
+PLAIN = (".csv", ".tsv", ".tab", ".parquet")
+TEXT = (".txt", ".data", ".dat")  # often a table, as often a description of one
+KINDS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
+COMPRESSED = tuple(KINDS)
 MOST_BYTES = 8 * 10**9  # unpacked; more would not fit into a laptop's memory
 BOMB_BYTES, BOMB_RATIO = 10**9, 200  # text packs to a tenth, rarely to a fiftieth
 CHUNK = 1 << 24
@@ -47,9 +51,9 @@ class Source:
 
 
 def content(source: Source) -> bytes:
-    """The table's own bytes: out of its zips, gunzipped."""
+    """The table's own bytes: out of its zips, decompressed."""
     data = _stored(source)
-    return _gunzipped(data, source) if source.name.endswith(".gz") else data
+    return _decompressed(data, source) if source.name.endswith(COMPRESSED) else data
 
 
 def members(source: Source) -> list[Source]:
@@ -84,7 +88,23 @@ def listed(sources: Sequence[Source]) -> str:
 
 
 def is_table(name: str) -> bool:
-    return name.lower().endswith(TABLES)
+    """By its name: text, parquet, a zip, or one of the first two compressed (`train.gz` too)."""
+    name = name.lower()
+    if name.endswith(".zip"):
+        return True
+    stem, suffix = _split(name)
+    return suffix in (*PLAIN, *TEXT) or (not suffix and stem != name)
+
+
+def is_text(name: str) -> bool:
+    """By its name: text that may be a table or a description."""
+    return _split(name.lower())[1] in TEXT
+
+
+def _split(name: str) -> tuple[str, str]:
+    """'a.csv.gz' -> ('a.csv', '.csv'): without its compression, and the suffix that is left."""
+    stem = name.removesuffix(next((end for end in COMPRESSED if name.endswith(end)), ""))
+    return stem, Path(stem).suffix
 
 
 def is_hidden(name: str) -> bool:
@@ -92,7 +112,7 @@ def is_hidden(name: str) -> bool:
     return any(part == "__MACOSX" or part.startswith(".") for part in re.split(r"[/\\]", name))
 
 
-# -- zip and gzip ----------------------------------------------------------------------------------
+# -- zip and compressed files ----------------------------------------------------------------------
 
 
 def _stored(source: Source) -> bytes:
@@ -126,7 +146,7 @@ def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
             "files in its place."
         ) from None
     except (
-        *(zipfile.BadZipFile, zlib.error, LZMAError, struct.error),
+        *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
         *(OSError, EOFError, ValueError, RuntimeError, IndexError, OverflowError),
     ) as error:
         raise DataError(
@@ -165,7 +185,7 @@ def refuse_bomb(unpacked: int, packed: int, source: Source) -> None:
         )
 
 
-def _drained(stream: IO[bytes] | gzip.GzipFile, source: Source, packed: int) -> bytes:
+def _drained(stream: Any, source: Source, packed: int) -> bytes:
     """All that the stream unpacks to, in chunks: the size that an archive declares may be a lie."""
     chunks, size = [], 0
     for chunk in iter(partial(stream.read, CHUNK), b""):
@@ -175,11 +195,23 @@ def _drained(stream: IO[bytes] | gzip.GzipFile, source: Source, packed: int) -> 
     return b"".join(chunks)
 
 
-def _gunzipped(data: bytes, source: Source) -> bytes:
+def _decompressed(data: bytes, source: Source) -> bytes:
+    kind = KINDS[Path(source.name).suffix]
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        with _stream(kind, io.BytesIO(data)) as stream:
             return _drained(stream, source, len(data))
-    except (OSError, EOFError, zlib.error, struct.error) as error:
+    except (OSError, EOFError, ValueError, zlib.error, struct.error, lzma.LZMAError) as error:
         raise DataError(
-            f"{source} is not a whole gzip file ({error or 'cut short'}). Download it again."
+            f"{source} is not a whole {kind} file ({error or 'cut short'}). Download it again."
         ) from None
+
+
+def _stream(kind: str, packed: IO[bytes]) -> Any:
+    """A file of what `packed` holds, decompressed as it is read."""
+    if kind == "zstd":
+        import pyarrow as pa
+
+        return pa.CompressedInputStream(packed, "zstd")
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=packed)
+    return bz2.BZ2File(packed) if kind == "bzip2" else lzma.LZMAFile(packed)

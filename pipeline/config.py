@@ -63,7 +63,8 @@ class Load(Settings):
 
     train: str | None = None
     test: str | None = None
-    sample: str | None = None
+    sample: str | None = Field(None, description='"none": whatever the names say, there is none')
+    labels: str | None = Field(None, description='train\'s labels, if in a file apart; or "none"')
     target: str | None = None
     id: str | None = None
     drop: tuple[str, ...] = Field((), description="columns that no model may see")

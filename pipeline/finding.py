@@ -1,40 +1,103 @@
-"""Which file is train, test and sample: by name, in folders, zips and zips within zips."""
+"""Which file is train, test, sample and labels: by name, in folders, zips and zips within zips."""
 
+import json
+import os
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.archives import Source, content, is_hidden, is_table, listed, members, readable
+from pipeline.archives import Source, content, is_hidden, is_table, is_text, listed, members
 from pipeline.errors import DataError
+from pipeline.naming import KINDS, Judgement, judge, words
+from pipeline.wording import some
 
 IN_ZIP = re.compile(r"(?i)(?<=\.zip)/")  # where the name of a member begins
+DEEPEST = 4  # folders within the folder
+NONE = "none"  # a name that says that there is no sample, or no labels apart
+MOST_NAMED = 12  # files in a message, and files that are compared byte by byte
+FEATURES = {"x", "feature", "features", "values", "피처", "특성"}
+ROLES = {
+    "train": "train table",
+    "test": "test table",
+    "sample": "sample submission",
+    "labels": "file of train's labels",
+}
 PUT_THERE = (
     "Put the organiser's files there as you downloaded them: train.csv, test.csv and "
     "sample_submission.csv, or the zip that holds them"
 )
+UNREAD = {  # kinds of file that may hold a table and are not read
+    (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"): "a workbook, not read: save its sheet as CSV",
+    (".rar", ".7z", ".tar", ".tgz", ".tar.gz"): "an archive, not read: unpack it",
+    (".json", ".jsonl", ".ndjson", ".arff", ".feather", ".h5"): "not read: save it as CSV",
+    (".pkl", ".pickle", ".rds", ".rdata", ".sav", ".dta"): "not read: save it as CSV",
+}
 
 
-def find_files(folder: Path, names: Mapping[str, str | None] | None = None) -> dict[str, Source]:
-    """Which file is train, test and sample, by their names; `names` settles what names leave open.
+@dataclass(frozen=True)
+class Files:
+    """Role -> source, with no entry for a sample or labels that are not there.
 
-    names: role -> file in the folder, or "archive.zip/member". Returns role -> source; "sample" is
-    left out where there is none. Two files with the same bytes count as one.
+    notes: a sentence on each choice that was not plain.
     """
+
+    sources: dict[str, Source]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file, and what its name says of its role.
+
+    shown: its path as one would name it in the TOML; problem: why it cannot be read, "" if it can.
+    """
+
+    source: Source
+    shown: str
+    judgement: Judgement
+    problem: str = ""
+
+    def __str__(self) -> str:
+        return _printable(self.shown)
+
+
+def find_files(
+    places: Path | Sequence[Path],
+    names: Mapping[str, str | None] | None = None,
+    *,
+    anywhere: bool = False,
+) -> Files:
+    """Which file is train, test, sample and train's labels; `names` settles what names leave open.
+
+    places: folders to look through, or single files, zips among them. names: role -> file in a
+    place, or "archive.zip/member"; with `anywhere` it may be any other path too, and labels are
+    looked for although train is named. The name "none" says that there is no sample, or no labels
+    apart. Two files with the same bytes count as one.
+    """
+    places = [places] if isinstance(places, Path) else list(places)
+    candidates = _candidates(places)
     given = {role: name for role, name in (names or {}).items() if name}
-    found = {role: _named(folder, role, name) for role, name in given.items()}
-    wanted = [role for role in ("train", "test", "sample") if role not in found]
-    candidates = _candidates(folder) if wanted else []
-    for role in wanted:
-        sources = [source for candidate, source in candidates if candidate == role]
-        if sources:
-            found[role] = _only(sources, role)
-        elif role != "sample":
-            there = listed([source for _, source in candidates])
-            raise DataError(
-                f"{folder}: no {role} table; found {there}. {PUT_THERE}, or name the file in the "
-                f'competition\'s TOML: [load] {role} = "...".'
-            )
-    return found
+    absent = [role for role in ("sample", "labels") if given.get(role) == NONE]
+    given = {role: name for role, name in given.items() if role not in absent}
+    found = {role: _named(places, role, name, candidates, anywhere) for role, name in given.items()}
+    taken = {*found.values()}
+    free = [candidate for candidate in candidates if candidate.source not in taken]
+    notes = []
+    for role in (role for role in ROLES if role not in found and role not in absent):
+        if role == "labels" and "train" in given and not anywhere:
+            continue
+        fitting = _fitting(free, role)
+        if role == "labels":
+            fitting, note = _labels(fitting, found["train"])
+            notes += [note] if note else []
+        if fitting:
+            found[role], note = _choice(fitting, role)
+            notes += [note] if note else []
+        elif role in ("train", "test"):
+            raise _absent(places, role, candidates)
+    return Files(found, (*notes, *_answers(free, found)))
 
 
 def locate(path: Path) -> Source:
@@ -48,78 +111,282 @@ def locate(path: Path) -> Source:
     return sole_table(Source(archive, tuple(inner)))
 
 
-def _role(name: str) -> str | None:
-    """train*, test*, *sample* or *submission* -> its role."""
-    name = name.lower()
-    for role in ("train", "test"):
-        if name.startswith(role):
-            return role
-    return "sample" if "sample" in name or "submission" in name else None
+def sole_table(source: Source) -> Source:
+    """The source, or the only table in it if it is a zip."""
+    tables = _tables(source)
+    if len(tables) != 1:
+        held = listed([table for table, _ in tables])
+        raise DataError(f"{source} must hold one table; found {held}. Name the one that is meant.")
+    return tables[0][0]
 
 
-def _candidates(folder: Path) -> list[tuple[str | None, Source]]:
-    """(role, source) of every table in the folder, its sub-folders and their zips, plain first."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder. Make it. {PUT_THERE}.")
-    with readable(folder):
-        paths = [path for pattern in ("*", "*/*") for path in sorted(folder.glob(pattern))]
-    found: list[tuple[str | None, Source]] = []
-    for path in paths:
-        if not is_hidden(str(path.relative_to(folder))) and is_table(path.name) and path.is_file():
-            found += _tables(Source(path))
-    return sorted(found, key=lambda candidate: len(candidate[1].members))
+# -- what there is ---------------------------------------------------------------------------------
 
 
-def _tables(source: Source) -> list[tuple[str | None, Source]]:
-    """(role, source) of the table itself, or of each in the zip.
+def _candidates(places: Sequence[Path]) -> list[Candidate]:
+    """Every file in the places that may hold a table: plain ones first, then by depth and name."""
+    found = [candidate for place in places for candidate in _in_place(place)]
+    return sorted(found, key=lambda c: (len(c.source.members), c.shown.count("/")))
+
+
+def _in_place(place: Path) -> Iterator[Candidate]:
+    if not place.exists():
+        raise DataError(f"{place}: no such folder or file. Make it. {PUT_THERE}.")
+    base = place if place.is_dir() else place.parent
+    for path in _paths(place) if place.is_dir() else [place]:
+        problem = _problem(path)
+        if not (is_table(path.name) or problem):
+            continue
+        folder = "" if path.parent == base else path.parent.name
+        if problem or not is_table(path.name):
+            source = Source(path)
+            yield Candidate(source, _shown(source, base), judge(path.name, folder), problem)
+            continue
+        for source, judgement in _tables(Source(path), folder):
+            yield Candidate(source, _shown(source, base), judgement)
+
+
+def _paths(folder: Path) -> Iterator[Path]:
+    """The files in the folder and in those within it, without hidden ones."""
+
+    def refuse(error: OSError) -> None:
+        raise DataError(
+            f"{error.filename} cannot be read: {error.strerror}. Change its permissions."
+        )
+
+    seen: set[str] = set()
+    for root, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        here = Path(root)
+        deep = len(here.relative_to(folder).parts) >= DEEPEST
+        known = os.path.realpath(root) in seen  # by a link
+        seen.add(os.path.realpath(root))
+        ends = deep or known
+        folders[:] = [] if ends else sorted(name for name in folders if not is_hidden(name))
+        yield from (here / name for name in sorted(names) if not (known or is_hidden(name)))
+
+
+def _problem(path: Path) -> str:
+    """Why the file cannot be read; "" if it can, or may hold no table."""
+    if is_table(path.name) and path.is_symlink() and not path.exists():
+        return f"a link to {_printable(os.readlink(path))}, where there is no file"
+    name = path.name.lower()
+    return next((what for ends, what in UNREAD.items() if name.endswith(ends)), "")
+
+
+def _tables(source: Source, folder: str = "") -> list[tuple[Source, Judgement]]:
+    """The table itself, or each in the zip; `folder` is the one that it lies in.
 
     A zip in the zip is opened if its name has a role. The only table of train.zip is train,
     whatever its name.
     """
+    own = judge(source.name, folder)
     if not source.name.endswith(".zip"):
-        return [(_role(source.name), source)]
+        return [(source, own)]
     tables = [
         table
         for member in members(source)
-        if is_table(member.name)
-        and (not member.name.endswith(".zip") or (_role(member.name) and not source.members))
-        for table in _tables(member)
+        if is_table(member.name) and (not member.name.endswith(".zip") or _is_opened(member))
+        for table in _tables(member, _folder_of(member))
     ]
-    if len(tables) == 1:
-        return [(tables[0][0] or _role(source.name), tables[0][1])]
+    tables = _without_documents(tables)
+    if len(tables) == 1 and tables[0][1].role is None and own.role is not None:
+        return [(tables[0][0], replace(own, why=f"{own.why} (the zip's)"))]
     return tables
 
 
-def _only(sources: list[Source], role: str) -> Source:
-    """The first of them, if they all hold the same bytes (a zip beside what was unpacked of it)."""
-    if len(sources) > 1 and len({content(source) for source in sources}) > 1:
+def _is_opened(member: Source) -> bool:
+    """One zip within a zip, if its name has a role: nothing is nested without an end."""
+    return len(member.members) == 1 and judge(member.name).role is not None
+
+
+def _folder_of(member: Source) -> str:
+    return Path(member.members[-1].replace("\\", "/")).parent.name
+
+
+def _without_documents(tables: list[tuple[Source, Judgement]]) -> list[tuple[Source, Judgement]]:
+    """Text files of no role describe the tables, unless there is nothing else."""
+    kept = [(table, own) for table, own in tables if own.role or not is_text(table.name)]
+    return kept or tables
+
+
+# -- which of them ---------------------------------------------------------------------------------
+
+
+def _fitting(candidates: Sequence[Candidate], role: str) -> list[Candidate]:
+    """Those with the role; where there are none, train_with_labels.csv may well be train."""
+    fitting = [c for c in candidates if c.judgement.role == role]
+    other = {"train": "labels", "test": "answers"}.get(role)
+    if fitting or other is None:
+        return fitting
+    return [
+        c
+        for c in candidates
+        if c.judgement.role == other and {role, "with"} <= {*c.judgement.words}
+    ]
+
+
+def _labels(fitting: list[Candidate], train: Source) -> tuple[list[Candidate], str]:
+    """The files that hold train's labels, and a sentence on those that are no more than named so.
+
+    Beside X_train or train_features any labels are train's; beside a train table, which may have a
+    target of its own, only the one that is named for train.
+    """
+    if train in [candidate.source for candidate in fitting]:
+        return [], ""
+    if {*words(train.name)} & FEATURES:
+        return fitting, ""
+    for_train = [c for c in fitting if {*c.judgement.words} & {*KINDS["train"]}]
+    if len(for_train) == 1:
+        return for_train, ""
+    note = f"left out: {_judged(fitting)}; if one holds train's labels, name it: "
+    return [], note + _line("labels", fitting[0]) if fitting else ""
+
+
+def _choice(fitting: list[Candidate], role: str) -> tuple[Source, str]:
+    """The file that fits best, and a sentence on those that are left out ("" if none is)."""
+    readable = [c for c in fitting if c.source.path.exists() and not c.problem]
+    links = [c for c in fitting if not c.source.path.exists()]
+    if not readable and not links:
         raise DataError(
-            f"{len(sources)} files may be the {role} table: {listed(sources)}. Keep "
-            f'one, or say which in the competition\'s TOML: [load] {role} = "..." (a file in the '
-            'folder, or "archive.zip/member").'
+            f"{fitting[0].source} is {fitting[0].problem}. It may be the {ROLES[role]}, and there "
+            "is no other."
         )
-    return sources[0]
+    best = min(_fit(c) for c in readable + links)
+    first = [c for c in readable + links if _fit(c) == best]
+    broken = next((c for c in first if c in links), None)
+    if broken is not None:
+        raise DataError(
+            f"{broken.source} is {broken.problem}. It may be the {ROLES[role]}: put the file "
+            f"there, remove the link, or name another file: {_line(role)}."
+        )
+    chosen, why = _settled(first, role)
+    left = [c for c in fitting if c not in first or (why and c is not chosen)]
+    note = f"{role}: {chosen} ({why or chosen.judgement.why}); left out: " + _judged(left)
+    return chosen.source, note if left else ""
 
 
-def _named(folder: Path, role: str, name: str) -> Source:
-    """The source that the TOML names: "foo.csv", "foo.zip" or "archive.zip/foo.csv"."""
+def _fit(candidate: Candidate) -> tuple[int, bool]:
+    return candidate.judgement.rank, is_text(candidate.source.name)
+
+
+def _settled(first: list[Candidate], role: str) -> tuple[Candidate, str]:
+    """One of several whose names fit equally well; and why, where it is not by their names.
+
+    A zip beside what was unpacked of it holds the same bytes. A sample has one value in all rows.
+    """
+    if len(first) == 1 or _are_same(first):
+        return first[0], ""
+    if role == "sample" and len(first) <= MOST_NAMED:
+        constant = [c for c in first if _is_constant(c.source)]
+        if constant and _are_same(constant):
+            return constant[0], "its values are the same in every row, as in an example"
+    none = f' ("{NONE}" if it is none of them)' if role in ("sample", "labels") else ""
+    raise DataError(
+        f"{len(first)} files may be the {ROLES[role]}:{_judged(first, every=True)}\n"
+        f"Keep one, or say which in the competition's TOML: {_line(role, first[0])}{none}."
+    )
+
+
+def _are_same(candidates: Sequence[Candidate]) -> bool:
+    if len(candidates) > MOST_NAMED:
+        return False
+    return len({content(candidate.source) for candidate in candidates}) == 1
+
+
+def _is_constant(source: Source) -> bool:
+    """Whether all that follows the first column is the same in every row."""
+    lines = content(source).strip().splitlines()[1:]
+    return len({re.split(rb"[,;\t|]", line, maxsplit=1)[-1] for line in lines}) == 1
+
+
+def _answers(candidates: Iterable[Candidate], found: Mapping[str, Source]) -> Iterator[str]:
+    for candidate in candidates:
+        if candidate.judgement.role == "answers" and candidate.source not in found.values():
+            yield f"{candidate}: left out, taken for the labels of test, which no stage may see"
+
+
+def _absent(places: Sequence[Path], role: str, candidates: Sequence[Candidate]) -> DataError:
+    where = ", ".join(map(str, places))
+    found = f"; found:{_judged(candidates, every=True)}\n" if candidates else "; found no table. "
+    return DataError(
+        f"{where}: no {role} table{found}{PUT_THERE}, or name the file in the competition's TOML: "
+        f"{_line(role)}."
+    )
+
+
+# -- by name ---------------------------------------------------------------------------------------
+
+
+def _named(
+    places: Sequence[Path],
+    role: str,
+    name: str,
+    candidates: Sequence[Candidate],
+    anywhere: bool,
+) -> Source:
+    """The file that is named: "foo.csv", "foo.zip" or "archive.zip/foo.csv", or its last part."""
+    bases = [place if place.is_dir() else place.parent for place in places]
     first, *inner = IN_ZIP.split(name)
-    source = Source(folder / first, tuple(inner))
-    if not source.path.exists():
+    inside = not Path(first).is_absolute() and ".." not in Path(first).parts
+    if not inside and not anywhere:
         raise DataError(
-            f'{source.path}: no such file, named by [load] {role} = "{name}". Put it there, or '
-            "correct the name in the competition's TOML."
+            f'[load] {role} = "{name}": found a path out of {bases[0]}; allowed are files in it. '
+            " Put the file there, and name it as it lies there."
         )
-    if inner:
-        content(source)
-    return sole_table(source)
+    for base in [*bases, Path()] if anywhere else bases:
+        if (base / first).is_file():
+            source = Source(base / first, tuple(inner))
+            if inner:
+                content(source)
+            return sole_table(source)
+    ends = [c for c in candidates if f"/{_same(c.shown)}".endswith(f"/{_same(name)}")]
+    if len(ends) == 1 and not ends[0].problem:
+        return ends[0].source
+    raise _no_such_file(bases[0] / first, role, name, ends or candidates)
 
 
-def sole_table(source: Source) -> Source:
-    """The source, or the only table in it if it is a zip."""
-    tables = [table for _, table in _tables(source)]
-    if len(tables) != 1:
-        raise DataError(
-            f"{source} must hold one table; found {listed(tables)}. Name the one that is meant."
-        )
-    return tables[0]
+def _no_such_file(path: Path, role: str, name: str, candidates: Sequence[Candidate]) -> DataError:
+    what = "no such file"
+    if path.is_dir():
+        what = "a folder, not a file"
+    elif path.is_symlink():
+        what = _problem(path) or "a link that leads nowhere"
+    there = some([str(candidate) for candidate in candidates], MOST_NAMED) or "no table"
+    return DataError(
+        f'{path}: {what}, named by [load] {role} = "{name}"; found {there}. Put it there, or '
+        "correct the name."
+    )
+
+
+def _same(name: str) -> str:
+    """A Mac takes Korean syllables apart: two spellings of one name are one."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+# -- words -----------------------------------------------------------------------------------------
+
+
+def _shown(source: Source, base: Path) -> str:
+    return "/".join((source.path.relative_to(base).as_posix(), *source.members))
+
+
+def _line(role: str, example: Candidate | None = None) -> str:
+    return f"[load] {role} = " + (
+        json.dumps(str(example), ensure_ascii=False) if example else '"..."'
+    )
+
+
+def _judged(candidates: Sequence[Candidate], every: bool = False) -> str:
+    """The files by what is said of them: on a line each reason (`every`), or in one sentence."""
+    reasons: dict[str, list[str]] = {}
+    for candidate in candidates:
+        reasons.setdefault(candidate.problem or candidate.judgement.why, []).append(str(candidate))
+    if not every:
+        return "; ".join(f"{some(names, 3)} ({why})" for why, names in reasons.items())
+    lines = [f"\n  {some(names, MOST_NAMED)}: {why}" for why, names in reasons.items()]
+    return some(lines, MOST_NAMED) if len(lines) > MOST_NAMED else "".join(lines)
+
+
+def _printable(text: str) -> str:
+    """A name comes from outside: nothing in it may command the terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

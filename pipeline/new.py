@@ -10,20 +10,38 @@ import os
 import re
 import shutil
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import archives, config, finding, kinds, reading, schema
-from pipeline.errors import DataError, SettingsError
-from pipeline.metrics import DEFAULTS, METRICS, Task
+from pipeline import archives, config, finding, kinds, labels, reading, schema
+from pipeline.errors import DataError, SettingsError, UserError
+from pipeline.metrics import DEFAULTS, METRICS, Task, get_metric
 from pipeline.notation import numbers
+from pipeline.wording import some
 
 if TYPE_CHECKING:
     import pandas as pd
     from pydantic.fields import FieldInfo
 
+Given = Mapping[str, Mapping[str, Any]]  # table of the TOML -> key -> value
+
+OPTIONS = {  # of the command line, and the table that each belongs to
+    **dict.fromkeys((*finding.ROLES, "target", "id"), "load"),
+    **dict.fromkeys(("metric", "task"), "competition"),
+}
+TABLES: dict[str, Any] = {  # what --set may name
+    name: field.annotation
+    for name, field in config.Experiment.model_fields.items()
+    if name != "models"
+}
+SETTING = re.compile(r"(\w+)\.(\w+)\s*=\s*(.+)", re.DOTALL)
+ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"))?')
+MOST_COLUMNS = 12  # in a message
 RESERVED = ("all",)  # `make C=all all` reads like a slip
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 MOST_CATEGORIES = 20  # more of them are too many to list
@@ -64,44 +82,129 @@ BEST_BUDGETS = {
 
 @dataclass(frozen=True)
 class Found:
-    """What the files show; `target_found` is a guess where they leave it open."""
+    """What the files show; `target_found` is a guess where they leave it open.
+
+    given: what the command line says; files: role -> name in the folder of raw files; notes: a
+    sentence on each choice among the files.
+    """
 
     tables: schema.Tables
     roles: schema.Roles
     target_found: str
     guessed: bool
     drop: tuple[str, ...]
+    given: Given
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A competition's TOML, where it belongs, and a line on each thing that was found."""
+    """A competition's TOML, where it belongs, a line on each thing that was found, and the files.
+
+    copies: file -> the place among the raw files where the TOML expects it.
+    """
 
     path: Path
     text: str
     told: tuple[str, ...]
+    copies: Mapping[Path, Path]
 
 
-def write_competition(name: str, source: Path, folder: Path) -> Draft:
+def write_competition(
+    name: str,
+    source: Path | Sequence[Path],
+    folder: Path,
+    given: Given | None = None,
+    raw: Path | None = None,
+) -> Draft:
     """A commented TOML for the files in `source`; nothing is written to disk.
 
-    Raises SettingsError for a name that is not allowed, or taken in `folder`; DataError for files
-    that cannot be learnt from.
+    source: folders, zips or files; given: settings that the command line names; raw: the folder
+    that the files will be copied to. Raises SettingsError for a name that is not allowed, or taken
+    in `folder`; DataError for files that cannot be learnt from, with the option that helps.
     """
     _refuse_name(name, folder)
-    sources = finding.find_files(source)
-    read = {role: reading.read_table(table) for role, table in sources.items()}
-    sample = read.get("sample")
-    train = read["train"].words
-    test, _ = kinds.align(read["test"].words, schema.column_names(train))
-    found = look(schema.Tables(train, test, sample.words if sample else None, sample))
+    places, given = [source] if isinstance(source, Path) else list(source), given or {}
+    raw = raw or folder / "raw"
+    for place in places:
+        if not place.exists():
+            raise DataError(
+                f"--from: found {str(place)!r}, no such folder or file. Give the folder, zip or "
+                "file that the organiser's files were downloaded to."
+            )
+    with _options_named():
+        asked = given.get("load", {})
+        names = {role: asked.get(role) for role in finding.ROLES}
+        files = finding.find_files(places, names, anywhere=True)
+        copies = _copies(files.sources.values(), places, raw)
+        found = look(files, given)
+    kept = {
+        role: "/".join((copies[table.path].relative_to(raw).as_posix(), *table.members))
+        for role, table in files.sources.items()
+    }
+    kept |= {role: finding.NONE for role in finding.ROLES if names[role] == finding.NONE}
+    found = replace(found, files=kept)
     path = folder / f"{name}.toml"
-    names = {role: _file_name(table) for role, table in sources.items()}
-    return Draft(path, _toml(name, found, names), _told(found, path))
+    return Draft(path, _toml(name, found), _told(found, path), copies)
 
 
-def _toml(name: str, found: Found, files: Mapping[str, str]) -> str:
-    task = found.roles.task
+@contextmanager
+def _options_named() -> Iterator[None]:
+    """Advice to add a line to the TOML, which is not written yet, is given as an option, too."""
+    try:
+        yield
+    except UserError as error:
+        advised = dict.fromkeys(match.groups() for match in ADVISED.finditer(str(error)))
+        if not advised:
+            raise
+        options = " or ".join(_option(*line) for line in advised)
+        raise type(error)(
+            f"{error}\nThere is no TOML yet: run the same command with {options}."
+        ) from None
+
+
+def _option(table: str, key: str, value: str | None) -> str:
+    value = value if value not in (None, '"..."') else key.upper()
+    return f"--{key} {value}" if OPTIONS.get(key) == table else f"--set {table}.{key}={value}"
+
+
+def settings_given(options: Mapping[str, str | None], lines: Sequence[str] = ()) -> Given:
+    """What the command line says: options by name, and lines such as "load.missing_target=drop".
+
+    Raises SettingsError for a table, key or value that no TOML may have.
+    """
+    given: dict[str, dict[str, Any]] = {}
+    for key, value in options.items():
+        if value:
+            given.setdefault(OPTIONS[key], {})[key] = value
+    for line in filter(None, lines):
+        match = SETTING.fullmatch(line.strip())
+        if match is None or match[1] not in TABLES:
+            raise SettingsError(
+                f"--set: found {line!r}; allowed is TABLE.KEY=VALUE, TABLE being one of "
+                f"{', '.join(TABLES)}. Correct it, for example --set split.folds=5."
+            )
+        given.setdefault(match[1], {})[match[2]] = _parsed(match[3])
+    for table, keys in given.items():
+        config.validate(TABLES[table], keys, "new", table)
+    return given
+
+
+def _parsed(value: str) -> Any:
+    """A TOML value; a word without quotes, which a shell takes off, is text."""
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _toml(name: str, found: Found) -> str:
+    task, given = found.roles.task, found.given
+
+    def table(name: str, settings: type[config.Settings], **keys: Any) -> str:
+        return _table(name, settings, {**keys, **given.get(name, {})})
+
     return "\n".join(
         (
             _comment(f"{name}: written by looking at its files. It runs as it is:"),
@@ -111,17 +214,17 @@ def _toml(name: str, found: Found, files: Mapping[str, str]) -> str:
             ),
             "",
             _competition(name, found),
-            _load(found, files),
+            _load(found),
             _contract(found),
-            _table("explore", config.Explore),
-            _table("split", config.Split, _splitting(found)),
-            _table("encode", config.Encode),
-            _table("budget", config.Budget, {"minutes": MINUTES}),
-            _table("tune", config.Tune),
+            table("explore", config.Explore),
+            table("split", config.Split, **_splitting(found)),
+            table("encode", config.Encode),
+            table("budget", config.Budget, minutes=MINUTES),
+            table("tune", config.Tune),
             *(_model(model, BUDGETS[model]) for model in _models(task)),
-            _table("blend", config.Blend),
-            _table("evaluate", config.Evaluate),
-            _table("submit", config.Submit),
+            table("blend", config.Blend),
+            table("evaluate", config.Evaluate),
+            table("submit", config.Submit),
             *_presets(found),
         )
     )
@@ -132,50 +235,157 @@ def _told(found: Found, path: Path) -> tuple[str, ...]:
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     metric, why = _metric(found)
     target = f"; check [load] target in {shown}" if found.guessed else ""
+    guessed = f"metric {metric}: GUESSED, {why}; check [competition] metric in {shown}"
+    asked = "metric" in found.given.get("competition", {})
     return (
+        *found.notes,
         found.target_found + target,
         found.roles.found[1],
         found.roles.found[2],
-        f"metric {metric}: GUESSED, {why}; check [competition] metric in {shown}",
+        f"metric {metric}: {why}" if asked else guessed,
+        *_positive_told(found, metric, shown),
+        *_left_out_told(found),
+        *schema.alike_told(found.roles),
     )
 
 
-def look(tables: schema.Tables) -> Found:
-    """Who is who in the tables; where the target cannot be told, the last column is guessed."""
-    try:
-        roles = schema.find_roles(tables, config.LoadStage())
-        target_found, guessed = roles.found[0], False
-    except schema.UnknownTarget:
-        names = schema.column_names(tables.train)
-        missing = [name for name in names if name not in tables.test]
-        roles = schema.find_roles(tables, config.LoadStage(target=(missing or names)[-1]))
-        target_found = f"target {roles.target!r}: GUESSED, the files leave it open"
-        guessed = True
+def _positive_told(found: Found, metric: str, path: Path) -> Iterator[str]:
+    """Whose probability will be written, where the labels do not say it themselves."""
+    label, guessed = found.roles.positive, found.roles.positive_guessed
+    if label is None or METRICS[metric].needs != "probabilities":
+        return
+    check = f"; is it the one that the organiser asks for? [competition] positive in {path}"
+    yield f"probabilities are of class {label!r}{': GUESSED' + check if guessed else ''}"
+
+
+def _left_out_told(found: Found) -> Iterator[str]:
+    """Columns that only one table has: no model may see them."""
+    for side, other in (("train", "test"), ("test", "train")):
+        columns = getattr(found.tables, side).columns
+        names = [name for name in found.drop if name in columns]
+        if names:
+            yield f"left out, for {other} lacks them: {_names(names)}"
+
+
+def look(files: finding.Files, given: Given | None = None) -> Found:
+    """Read the files, and find out who is who in the tables."""
+    given = given or {}
+    about = given.get("competition", {})
+    asked = config.LoadStage(
+        **given.get("load", {}), task=about.get("task"), positive=about.get("positive")
+    )
+    read = {
+        role: reading.read_table(table, asked.header or role == "sample")
+        for role, table in files.sources.items()
+    }
+    tables, notes = labels.tables_of(read, asked)
+    columns = schema.column_names(tables.train)
+    added = [name for name in columns if name not in read["train"].words]
+    roles, target_found, guessed = _roles(tables, asked, added, files.notes)
     schema.find_form(tables, roles)
+    if "metric" in given.get("competition", {}):
+        get_metric(given["competition"]["metric"], roles.task, "--metric")
     sides = (schema.column_names(tables.train), schema.column_names(tables.test))
     kept = {*sides[0]} & {*sides[1]} | {roles.target, roles.id}
-    drop = dict.fromkeys(name for side in sides for name in side if name not in kept)
-    return Found(tables, roles, target_found, guessed, tuple(drop))
+    drop = dict.fromkeys([*asked.drop, *(n for side in sides for n in side if n not in kept)])
+    all_notes = (*files.notes, *notes)
+    return Found(tables, roles, target_found, guessed, tuple(drop), given, {}, all_notes)
 
 
-def copy_raw(source: Path, raw: Path) -> None:
-    """Copy the files found in `source`, and no others, into `raw`; what is there stays as it is."""
-    paths = sorted({table.path for table in finding.find_files(source).values()})
-    targets = {path: raw / path.name for path in paths}
-    if len({*targets.values()}) < len(targets):
-        raise DataError(
-            f"{source}: two of the files have one name: {', '.join(map(str, paths))}. "
-            "Rename one of them."
+def _roles(
+    tables: schema.Tables, asked: config.LoadStage, added: Sequence[str], notes: Sequence[str]
+) -> tuple[schema.Roles, str, bool]:
+    """Who is who, a sentence on the target, and whether it is a guess.
+
+    added: columns that came with labels in a file apart. Where test has all columns of train, and
+    no other file says more, the last is guessed.
+    """
+    if asked.target is not None:
+        return (
+            schema.find_roles(tables, asked),
+            f"target {asked.target!r}: named by --target",
+            False,
         )
-    for path, target in targets.items():
+    if len(added) == 1:
+        roles = schema.find_roles(tables, asked.model_copy(update={"target": added[0]}))
+        return roles, f"target {added[0]!r}: the column that the file of labels adds", False
+    try:
+        roles = schema.find_roles(tables, asked)
+        return roles, roles.found[0], False
+    except schema.UnknownTarget:
+        names = [n for n in schema.column_names(tables.train) if n not in (*asked.drop, asked.id)]
+        missing = [name for name in names if name not in tables.test]
+        if missing or tables.sample is not None or notes:
+            raise _target_asked(tables, missing or names, notes) from None
+    last = asked.model_copy(update={"target": names[-1]})
+    found = f"target {names[-1]!r}: GUESSED, the last column, for test has all columns of train"
+    return schema.find_roles(tables, last), f"{found}; --target names another", True
+
+
+def _target_asked(tables: schema.Tables, names: Sequence[str], notes: Sequence[str]) -> DataError:
+    """The question which column is the target, with what is known of each that may be."""
+    alone = "that test lacks" if names[0] not in tables.test else "test has them all"
+    judged = [f"\n  {name!r}: {_held(tables.train[name])}" for name in names[:MOST_COLUMNS]]
+    more = len(names) - MOST_COLUMNS
+    judged += [f"\n  and {more:,} more"] if more > 0 else []
+    values = (
+        ""
+        if tables.sample is None
+        else f", nor does the sample ({_names(schema.column_names(tables.sample))})"
+    )
+    left = "".join(f"\n{note}" for note in notes)
+    return DataError(
+        f"train: which column is the target? Their names do not show it{values}. Columns "
+        f"({alone}):{''.join(judged)}{left}\n"
+        'Name it: [load] target = "...". Columns that only train has are dropped otherwise.'
+    )
+
+
+def _held(column: "pd.Series") -> str:
+    """What a column holds, in so far as it matters for a target."""
+    known = column.dropna()
+    values = sorted(known.unique().tolist())
+    found = kinds.read_numbers(known) if len(known) else None
+    number = "number" if found is not None and not found.strays else "text"
+    what = f"{len(values):,} different {number}s" if len(values) > 1 else f"one {number} only"
+    shown = f", {some([repr(value) for value in values], 3)}" if values else ""
+    missing = f", missing in {len(column) - len(known):,} rows" if len(known) < len(column) else ""
+    return f"{what}{shown}{missing}"
+
+
+def _copies(
+    sources: Iterable[archives.Source], places: Sequence[Path], raw: Path
+) -> dict[Path, Path]:
+    """File -> where it goes in `raw`: by its name, and with its folders where two have one name."""
+    paths = sorted({source.path for source in sources})
+    names = Counter(path.name.casefold() for path in paths)
+    copies = {}
+    for path in paths:
+        base = next((p for p in places if p.is_dir() and path.is_relative_to(p)), path.parent)
+        if path.resolve().is_relative_to(raw.resolve()):
+            copies[path] = raw / path.resolve().relative_to(raw.resolve())
+        elif names[path.name.casefold()] == 1:
+            copies[path] = raw / path.name
+        else:
+            copies[path] = raw / base.resolve().name / path.relative_to(base)
+    if len({*copies.values()}) < len(copies):
+        raise DataError(
+            f"two of the files have one name: {', '.join(map(str, paths))}. Rename one of them."
+        )
+    return copies
+
+
+def copy_raw(copies: Mapping[Path, Path]) -> None:
+    """Copy each file to its place, and no others; what is there stays as it is."""
+    for path, target in copies.items():
         if target.exists() and archives.checksum(target) != archives.checksum(path):
             raise DataError(
                 f"{target} is there already, and {path} differs from it. "
                 "Move it away, or choose another name for the competition."
             )
-    raw.mkdir(parents=True, exist_ok=True)
-    for path, target in targets.items():
+    for path, target in copies.items():
         if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
             _copy(path, target)
 
 
@@ -189,11 +399,11 @@ def _copy(path: Path, target: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def refuse_nothing(name: str, source: str) -> None:
+def refuse_nothing(name: str, sources: Sequence[str]) -> None:
     """Without a name and a folder there is nothing to start."""
-    if not (name and source):
+    if not (name and any(sources)):
         absent = " and ".join(
-            what for what, given in (("name", name), ("folder", source)) if not given
+            what for what, given in (("name", name), ("folder", any(sources))) if not given
         )
         raise SettingsError(
             f"a new competition needs a name and the folder of its files; found no {absent}. "
@@ -224,20 +434,35 @@ def _competition(name: str, found: Found) -> str:
     task = found.roles.task
     allowed = ", ".join(metric.name for metric in METRICS.values() if task in metric.tasks)
     metric, why = _metric(found)
+    given = found.given.get("competition", {})
+    guessed = "" if "metric" in given else "GUESSED: "
+    url = f"url = {_value(given['url'])}" if "url" in given else '# url = "https://..."'
     return _lines(
         "[competition]",
-        f"title = {_value(name)}",
-        '# url = "https://..."',
+        f"title = {_value(given.get('title', name))}",
+        url,
         _comment(found.roles.found[2]),
         f"task = {_value(task)}",
-        _comment(f"GUESSED: {why}. The organiser's page tells; allowed are {allowed}"),
+        _comment(f"{guessed}{why}. The organiser's page tells; allowed are {allowed}"),
         f"metric = {_value(metric)}",
+        *_positive(found),
     )
+
+
+def _positive(found: Found) -> Iterator[str]:
+    """Of two classes that are words, the one whose probability a submission holds."""
+    roles = found.roles
+    if roles.positive is not None:
+        yield _comment(roles.found[-1])
+        yield f"positive = {_value(roles.positive)}"
 
 
 def _metric(found: Found) -> tuple[str, str]:
     """The metric and why: no file names it, but a sample may ask for probabilities."""
     roles, sample = found.roles, found.tables.sample
+    asked = found.given.get("competition", {}).get("metric")
+    if asked is not None:
+        return asked, "named by --metric"
     form, _ = schema.find_form(found.tables, roles)
     if form.kind == "classes":
         return "log_loss", "the sample asks for a probability of each class"
@@ -248,19 +473,23 @@ def _metric(found: Found) -> tuple[str, str]:
     return DEFAULTS[roles.task], f"the default of a {roles.task} task"
 
 
-def _load(found: Found, names: Mapping[str, str]) -> str:
+def _load(found: Found) -> str:
     roles = found.roles
     id = f"id = {_value(roles.id)}" if roles.id is not None else '# id = "..."'
     why = "columns that only one of train and test has" if found.drop else "columns not to look at"
+    written = {*finding.ROLES, "target", "id", "drop"}
+    others = {k: v for k, v in found.given.get("load", {}).items() if k not in written}
     return _lines(
         "[load]",
+        *map(_comment, found.notes),
+        *(f"{role} = {_value(name)}" for role, name in found.files.items()),
         _comment(found.target_found),
         f"target = {_value(roles.target)}",
         _comment(roles.found[1]),
         id,
         _comment(why),
         f"drop = {_value(found.drop)}",
-        *(f"# {role} = {_value(name)}" for role, name in names.items()),
+        *(f"{key} = {_value(value)}" for key, value in others.items()),
     )
 
 
@@ -409,7 +638,3 @@ def _string(text: str) -> str:
 
 def _names(names: Iterable[str]) -> str:
     return ", ".join(map(_string, names))
-
-
-def _file_name(source: archives.Source) -> str:
-    return "/".join((source.path.name, *source.members))

@@ -6,7 +6,7 @@ it, and each finding comes with one sentence. What the other columns hold is for
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MOST_CLASSES = 20  # whole numbers with at most so many values are classes
 ID_NAME = re.compile(
     r"(?i:(.*[\W_])?(id|idx|index|uid|uuid|key)|id[\W_].*|identifier)|.*[a-z]I[dD]"
+    r"|.*(번호|아이디|식별자|순번)"
 )
 PADDED = re.compile(r"[+-]?0\d+")  # 01 is a name, not a number
 # of two labels, those that say that something is so, and that it is not
@@ -349,6 +350,16 @@ def alike_labels(classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     for label in classes:
         groups.setdefault(_merged_label(label), []).append(label)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+
+def alike_told(roles: Roles) -> Iterator[str]:
+    """A sentence on each group of classes that are perhaps one."""
+    for labels in roles.alike:
+        yield (
+            f"classes of {roles.target!r} that differ only in case or blanks, "
+            f"{', '.join(map(repr, labels))}, are learnt as different ones. If they are one, say "
+            "so in the competition's TOML: [load] merge_labels = true"
+        )
 
 
 # -- the positive class ----------------------------------------------------------------------------

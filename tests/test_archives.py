@@ -1,13 +1,17 @@
 """The bytes that were packed come out, or one clear sentence and nothing that does harm."""
 
+import bz2
 import gzip
 import hashlib
+import lzma
 import struct
+from functools import partial
 
+import pyarrow as pa
 import pytest
 
 from pipeline import archives
-from pipeline.archives import Source, checksum, content, members
+from pipeline.archives import Source, checksum, content, is_table, members
 from tests.test_reading import TABLE, archived, message
 
 
@@ -29,6 +33,38 @@ def test_bytes_come_out_as_they_were_packed(write):
     assert content(write("all.zip", nested, "t.zip", "t.csv.gz")) == TABLE
 
 
+PACKERS = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": partial(pa.Codec("zstd").compress, asbytes=True),
+}
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+@pytest.mark.parametrize("name", ["t.csv", "t"])
+def test_every_kind_of_compression_comes_out(write, kind, name):
+    packed = PACKERS[kind](TABLE)
+    assert is_table(f"{name}.{kind}")
+    assert content(write(f"{name}.{kind}", packed)) == TABLE
+    assert content(write("t.zip", archived({f"{name}.{kind}": packed}), f"{name}.{kind}")) == TABLE
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_what_is_cut_short_or_something_else_is_refused(write, kind):
+    packed = PACKERS[kind](TABLE * 1000)
+    for data in (packed[:-5], packed[: len(packed) // 2], TABLE):
+        assert "is not a whole" in message(content, write(f"t.csv.{kind}", data))
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv", "a.TSV", "a.tab", "a.txt", "a.dat", "a.parquet", "a.zip"]
+)
+def test_tables_are_known_by_their_names(name):
+    assert is_table(name)
+    assert not is_table(name + ".md") and not is_table("a.png.gz") and not is_table("csv")
+
+
 def test_members_are_sorted_and_leave_out_folders_and_hidden_files(write):
     names = ("b.csv", "a/", "a/c.txt", "__MACOSX/b.csv", ".hidden/b.csv", "a/.b.csv")
     found = members(write("t.zip", archived(dict.fromkeys(names, b""))))
@@ -43,13 +79,13 @@ def test_a_locked_zip_is_refused(write):
     assert "locked with a password" in message(content, write("t.zip", bytes(data), "t.csv"))
 
 
-@pytest.mark.parametrize("wrap", ["zip", "csv.gz"])
+@pytest.mark.parametrize("wrap", ["zip", *PACKERS])
 def test_a_bomb_is_refused(write, monkeypatch, wrap):
     table = b"a,b\n" + b"1,2\n" * 10**6
     if wrap == "zip":
         source = write("t.zip", archived({"t.csv": table}), "t.csv")
     else:
-        source = write("t.csv.gz", gzip.compress(table))
+        source = write(f"t.csv.{wrap}", PACKERS[wrap](table))
     assert content(source) == table  # 4 MB may shrink as much as they like
 
     monkeypatch.setattr(archives, "BOMB_BYTES", 10**6)

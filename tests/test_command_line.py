@@ -105,3 +105,20 @@ def test_new_tells_what_it_found_and_what_comes_next(command, tmp_path):
 def test_help_shows_no_type_for_help_itself(command):
     for arguments in (("--help",), ("score", "--help")):
         assert "<bool>" not in command(*arguments)[1]
+
+
+def test_new_takes_options_and_names_the_one_that_helps(command, tmp_path):
+    from tests.test_new import several_targets
+
+    raw = several_targets(tmp_path / "files")
+    code, _, told = command("new", "fresh", "--from", str(raw))
+    assert (code, told.startswith("error: "), "--target TARGET" in told) == (2, True, True)
+    assert not (tmp_path / "data").exists()
+    places = ("--from", str(raw / "train.csv"), "--from", str(raw / "test.csv"))
+    code, told, _ = command("new", "fresh", *places, "--target", "y", "--set", "split.folds=3")
+    assert (code, "copied the files to data/raw/fresh" in told) == (0, True)
+    assert {path.name for path in (tmp_path / "data/raw/fresh").iterdir()} == {
+        "train.csv",
+        "test.csv",
+    }
+    assert "folds = 3" in (tmp_path / "competitions" / "fresh.toml").read_text()

@@ -13,7 +13,7 @@ from pipeline import contract
 from pipeline.artifacts import Folder
 from pipeline.config import load_experiment, stage_snapshots
 from pipeline.errors import DataError, SettingsError
-from pipeline.new import copy_raw, refuse_nothing, write_competition
+from pipeline.new import copy_raw, refuse_nothing, settings_given, write_competition
 from pipeline.progress import Progress
 from pipeline.stages import load
 
@@ -231,7 +231,7 @@ def test_names_that_are_taken_are_refused(tmp_path):
 )
 def test_nothing_given_is_answered_with_how_to_say_it(name, source, absent):
     with pytest.raises(SettingsError, match=f"found no {absent}. Say `make new NAME=.* FROM="):
-        refuse_nothing(name, source)
+        refuse_nothing(name, [source])
 
 
 def test_a_competition_that_is_there_is_refused(tmp_path):
@@ -247,12 +247,17 @@ def test_files_that_cannot_be_learnt_from_are_told(tmp_path):
         write_competition("fresh", organiser(tmp_path / "raw", labels=("yes",)), tmp_path)
 
 
+def copy(source, raw):
+    folder = raw.parent / "competitions"
+    copy_raw(write_competition("fresh", source, folder, raw=raw).copies)
+
+
 def test_only_the_files_that_were_found_are_copied(tmp_path):
     source = organiser(tmp_path / "source", sample=["y"])
     (source / "notes.txt").write_text("private")
     (source / "old.csv").write_text("a,b\n1,2\n")
     raw = tmp_path / "raw"
-    copy_raw(source, raw)
+    copy(source, raw)
     copied = {path.name: path.read_bytes() for path in raw.iterdir()}
     assert set(copied) == {"train.csv", "test.csv", "sample_submission.csv"}
     assert all((source / name).read_bytes() == content for name, content in copied.items())
@@ -260,13 +265,13 @@ def test_only_the_files_that_were_found_are_copied(tmp_path):
 
 def test_files_already_there_are_never_replaced(tmp_path):
     source, raw = organiser(tmp_path / "source"), tmp_path / "raw"
-    copy_raw(source, raw)
-    copy_raw(source, raw)  # the same files: nothing to do
-    copy_raw(raw, raw)
+    copy(source, raw)
+    copy(source, raw)  # the same files: nothing to do
+    copy(raw, raw)
     (raw / "train.csv").unlink()
     (raw / "test.csv").write_text("mine")
     with pytest.raises(DataError, match=r"is there already, and .* differs"):
-        copy_raw(source, raw)
+        copy(source, raw)
     assert [(path.name, path.read_text()) for path in raw.iterdir()] == [("test.csv", "mine")]
 
 
@@ -277,5 +282,135 @@ def test_a_copy_that_fails_leaves_no_part_of_a_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr("shutil.copyfile", fail)
     with pytest.raises(OSError, match="disk full"):
-        copy_raw(organiser(tmp_path / "source"), tmp_path / "raw")
+        copy(organiser(tmp_path / "source"), tmp_path / "raw")
     assert list((tmp_path / "raw").iterdir()) == []
+
+
+# -- what the command line says --------------------------------------------------------------------
+
+
+def drafted(folder, source, lines=(), **options):
+    """The draft of a TOML with options of the command line, and the experiment that it holds."""
+    draft = write_competition("fresh", source, folder, settings_given(options, lines))
+    (folder / "fresh.toml").write_text(draft.text, encoding="utf-8")
+    experiment = load_experiment("fresh", folder=folder)
+    (folder / "fresh.toml").unlink()
+    return draft, experiment
+
+
+def several_targets(folder):
+    """No sample, and three columns that test lacks."""
+    raw = organiser(folder)
+    train = pd.read_csv(raw / "train.csv").assign(when=["2024-05-01", None] * 20, weight=1.0)
+    train.to_csv(raw / "train.csv", index=False)
+    return raw
+
+
+def test_an_unknown_target_is_asked_for_and_the_option_settles_it(tmp_path):
+    raw = several_targets(tmp_path / "raw")
+    with pytest.raises(DataError) as error:
+        write_competition("fresh", raw, tmp_path)
+    text = str(error.value)
+    assert "'y': 2 different texts, 'no', 'yes'" in text and "'weight': one number only" in text
+    assert "missing in 20 rows" in text and text.endswith("with --target TARGET.")
+    _, experiment = drafted(tmp_path, raw, target="y")
+    assert experiment.load.target == "y" and experiment.load.drop == ("when", "weight")
+    assert run_load(experiment, raw, tmp_path / "out")["target"] == "y"
+
+
+def test_options_go_into_the_toml_and_empty_ones_say_nothing(tmp_path):
+    raw = organiser(tmp_path / "raw", labels=(0, 1, 2), other=range(N))
+    lines = ["split.folds=4", "submit.note=first try", 'load.drop=["other"]', ""]
+    options = {"metric": "mae", "task": "regression", "id": "", "target": "y"}
+    draft, experiment = drafted(tmp_path, raw, lines, **options)
+    assert (experiment.competition.metric, experiment.competition.task) == ("mae", "regression")
+    assert (experiment.split.folds, experiment.submit.note) == (4, "first try")
+    assert (experiment.load.drop, experiment.load.id) == (("other",), "id")
+    assert "metric mae: named by --metric" in draft.told
+
+
+@pytest.mark.parametrize(
+    ("options", "lines", "says"),
+    [
+        ({"metric": "best"}, (), "allowed metrics are"),
+        ({"task": "ranking"}, (), "competition. task|task"),
+        ({}, ["load.traget=y"], "Did you mean 'target'"),
+        ({}, ["target=y"], "allowed is TABLE.KEY=VALUE"),
+        ({}, ["models.linear=1"], "allowed is TABLE.KEY=VALUE"),
+        ({}, ["split.folds=many"], "folds"),
+    ],
+)
+def test_options_that_no_toml_may_have_are_refused(options, lines, says):
+    with pytest.raises(SettingsError, match=says):
+        settings_given(options, lines)
+
+
+def test_a_metric_that_does_not_suit_the_task_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match="--metric"):
+        drafted(tmp_path, organiser(tmp_path / "raw"), metric="rmse")
+
+
+def test_names_that_leave_it_open_are_asked_for_and_the_option_settles_it(tmp_path):
+    raw = organiser(tmp_path / "raw")
+    train = (raw / "train.csv").read_text()
+    (raw / "train.csv").rename(raw / "train_a.csv")
+    (raw / "train_b.csv").write_text(train.replace("no", "No"))
+    with pytest.raises(DataError, match=r"train_b\.csv(?s:.*)with --train .train_a\.csv"):
+        write_competition("fresh", raw, tmp_path)
+    draft, experiment = drafted(tmp_path, raw, train="train_b.csv")
+    assert experiment.load.train == "train_b.csv"
+    copy_raw(draft.copies)
+    assert run_load(experiment, tmp_path / "raw", tmp_path / "out")["classes"] == ["No", "yes"]
+
+
+def test_a_file_named_by_its_path_may_lie_elsewhere(tmp_path):
+    raw = organiser(tmp_path / "source")
+    (raw / "train.csv").rename(tmp_path / "mine.csv")
+    draft, experiment = drafted(tmp_path, raw, train=str(tmp_path / "mine.csv"))
+    copy_raw(draft.copies)
+    assert experiment.load.train == "mine.csv"
+    assert run_load(experiment, tmp_path / "raw", tmp_path / "out")["target"] == "y"
+
+
+def test_labels_in_a_file_apart_are_joined_copied_and_named(tmp_path):
+    source = organiser(tmp_path / "source", labels=(0, 1))
+    train = pd.read_csv(source / "train.csv")
+    (source / "train.csv").unlink()
+    train.drop(columns="y").to_csv(source / "train_features.csv", index=False)
+    train[["id", "y"]].iloc[::-1].to_csv(source / "train_labels.csv", index=False)
+    draft, experiment = drafted(tmp_path, source)
+    assert (experiment.load.labels, experiment.load.target) == ("train_labels.csv", "y")
+    copy_raw(draft.copies)
+    run_load(experiment, tmp_path / "raw", tmp_path / "out")
+    assert Folder(tmp_path / "out").read_array("y").tolist() == train["y"].tolist()
+
+
+def test_two_files_of_one_name_keep_their_folders(tmp_path):
+    source = organiser(tmp_path / "source")
+    for side in ("train", "test"):
+        (source / side).mkdir()
+        (source / f"{side}.csv").rename(source / side / "data.csv")
+    draft, experiment = drafted(tmp_path, source)
+    copy_raw(draft.copies)
+    names = (experiment.load.train, experiment.load.test)
+    assert names == ("source/train/data.csv", "source/test/data.csv")
+    assert run_load(experiment, tmp_path / "raw", tmp_path / "out")["target"] == "y"
+
+
+def test_files_that_are_raw_files_already_stay_where_they_are(tmp_path):
+    raw = organiser(tmp_path / "raw" / "in")
+    draft, experiment = drafted(tmp_path, tmp_path / "raw")
+    copy_raw(draft.copies)
+    assert (experiment.load.train, experiment.load.test) == ("in/train.csv", "in/test.csv")
+    assert sorted(path.name for path in (tmp_path / "raw").rglob("*.csv")) == [
+        "test.csv",
+        "train.csv",
+    ]
+    assert run_load(experiment, raw.parent, tmp_path / "out")["target"] == "y"
+
+
+def test_no_sample_may_be_said_and_is_kept(tmp_path):
+    raw = organiser(tmp_path / "raw", sample=["y"])
+    draft, experiment = drafted(tmp_path, raw, sample="none")
+    assert experiment.load.sample == "none" and len(draft.copies) == 2
+    assert run_load(experiment, raw, tmp_path / "out")["sample"]["made_up"]

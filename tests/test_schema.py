@@ -78,6 +78,11 @@ def test_roles_are_found_by_looking(shape):
     assert found == (target, id, task, kind, by_row)
 
 
+@pytest.mark.parametrize("id", ["고객번호", "회원_아이디", "순번", "PassengerId", "customer_id"])
+def test_an_id_without_a_sample_is_known_by_its_name(id):
+    assert roles_of(tables(id=id, sample=None)).id == id
+
+
 def test_rows_are_matched_in_order_where_test_has_no_id():
     whole = tables()
     digits = given(whole.train.drop(columns="id"), whole.test.drop(columns="id"),

@@ -3,14 +3,14 @@
 import hashlib
 import importlib.util
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import archives, contract, finding, kinds, reading, schema
+from pipeline import archives, contract, finding, kinds, labels, reading, schema
 from pipeline.artifacts import Folder
 from pipeline.config import LoadStage
 from pipeline.errors import DataError, SettingsError
@@ -33,7 +33,6 @@ def run(
     where = _simulated(settings, simulated) if simulated else _organisers(settings, raw)
     tables, files, read = where
     progress.say(_origin(raw, files, simulated))
-    tables, matched = _matched(tables)
     roles = schema.find_roles(tables, settings)
     form, form_found = schema.find_form(tables, roles)
     tables, left_out = _known(tables, roles, settings)
@@ -44,10 +43,10 @@ def run(
         for side, table in (("train", tables.train), ("test", tables.test))
     }
     odd = [*kinds.notes(columns, tables.train, tables.test), *_infinite(typed, columns)]
-    found = [*read, *matched, *roles.found, form_found, *left_out, _counted(columns), *odd]
+    found = [*read, *roles.found, form_found, *left_out, _counted(columns), *odd]
     for sentence in found:
         progress.say(sentence)
-    alarms = list(_alarms(roles))
+    alarms = list(schema.alike_told(roles))
     for alarm in alarms:
         progress.advise(f"ALARM: {alarm}")
     for side, table in typed.items():
@@ -64,7 +63,7 @@ def run(
 
 def _is_bare(raw: Path, settings: LoadStage) -> bool:
     """No file at all, and none asked for: a file that is no table is a mistake to tell of."""
-    if settings.train or settings.test or settings.sample:
+    if settings.train or settings.test or settings.sample or settings.labels:
         return False
     return not raw.is_dir() or all(path.name.startswith(".") for path in raw.iterdir())
 
@@ -72,32 +71,24 @@ def _is_bare(raw: Path, settings: LoadStage) -> bool:
 def _organisers(
     settings: LoadStage, raw: Path
 ) -> tuple[schema.Tables, dict[str, dict[str, Any]], list[str]]:
-    names = {"train": settings.train, "test": settings.test, "sample": settings.sample}
-    sources = finding.find_files(raw, names)
+    """The tables, what is kept of each file by role, and a sentence on each choice."""
+    names = {role: getattr(settings, role) for role in finding.ROLES}
+    chosen = finding.find_files(raw, names)
     read = {
         role: reading.read_table(source, settings.header or role == "sample")
-        for role, source in sources.items()
+        for role, source in chosen.sources.items()
     }
-    sums = {path: archives.checksum(path) for path in {s.path for s in sources.values()}}
+    sums = {path: archives.checksum(path) for path in {s.path for s in chosen.sources.values()}}
     files = {
         role: {
             "name": "/".join((str(source.path.relative_to(raw)), *source.members)),
             "sha256": sums[source.path],
             "rows": len(read[role].words),
         }
-        for role, source in sources.items()
+        for role, source in chosen.sources.items()
     }
-    notes = [f"{role}: {note}" for role, table in read.items() for note in table.notes]
-    train, test, sample = read["train"].words, read["test"].words, read.get("sample")
-    if not settings.header:
-        test = _named_like(test, train, settings.target)
-    return schema.Tables(train, test, sample.words if sample else None, sample), files, notes
-
-
-def _named_like(test: "pd.DataFrame", train: "pd.DataFrame", target: str | None) -> "pd.DataFrame":
-    """Columns without names are told by their place; test's lack the target's."""
-    names = [name for name in train.columns if name != target]
-    return test.set_axis(names, axis=1) if len(names) == test.shape[1] else test
+    tables, joined = labels.tables_of(read, settings)
+    return tables, files, [*chosen.notes, *joined]
 
 
 def _simulated(
@@ -144,13 +135,6 @@ def _origin(raw: Path, files: Mapping[str, Mapping[str, Any]], simulator: str | 
 # -- what they hold --------------------------------------------------------------------------------
 
 
-def _matched(tables: schema.Tables) -> tuple[schema.Tables, list[str]]:
-    """Columns of test whose names differ from train's by case or blanks alone get train's."""
-    test, renamed = kinds.align(tables.test, schema.column_names(tables.train))
-    sentences = [f"test's column {one!r} is train's {other!r}" for one, other in renamed.items()]
-    return replace(tables, test=test), sentences
-
-
 def _known(
     tables: schema.Tables, roles: schema.Roles, settings: LoadStage
 ) -> tuple[schema.Tables, list[str]]:
@@ -193,16 +177,6 @@ def _check(
 
 def _described(values: "pd.Series", rule: contract.Column) -> dict[str, Any]:
     return kinds.describe_column(str(values.name), values, values.iloc[:0], rule)
-
-
-def _alarms(roles: schema.Roles) -> Iterator[str]:
-    """What should be mended before anything is learnt, though nothing is refused."""
-    for labels in roles.alike:
-        yield (
-            f"classes of {roles.target!r} that differ only in case or blanks, "
-            f"{', '.join(map(repr, labels))}, are learnt as different ones. If they are one, say "
-            "so in the competition's TOML: [load] merge_labels = true"
-        )
 
 
 def _features(

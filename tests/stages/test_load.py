@@ -256,7 +256,7 @@ def test_a_file_that_is_no_table_is_told_and_nothing_is_simulated(tmp_path):
     raw = tmp_path / "raw"
     raw.mkdir()
     (raw / "train.xlsx").touch()
-    with pytest.raises(DataError, match="no train table"):
+    with pytest.raises(DataError, match="is a workbook"):
         load(raw, tmp_path / "out", simulator="airline_survey")
 
 

@@ -1,0 +1,175 @@
+"""The organiser's tables -> train, test and sample: labels joined to train, a sample completed.
+
+Features and labels in two files are joined by the columns that both have, or row by row.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.config import LoadStage
+from pipeline.errors import DataError
+from pipeline.kinds import align
+from pipeline.notation import numbers
+from pipeline.reading import TextTable
+from pipeline.schema import Tables, column_names
+from pipeline.wording import count, shortened, some
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_NAMES = 5
+REMEDY = (
+    'Correct the files, or name the right one in the TOML: [load] labels = "..."; if train has a '
+    'target of its own, [load] labels = "none" leaves the file out'
+)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The train table with its labels; `added` are the columns that they brought, if any."""
+
+    train: "pd.DataFrame"
+    added: tuple[str, ...]
+    found: str
+
+
+def tables_of(read: Mapping[str, TextTable], settings: LoadStage) -> tuple[Tables, list[str]]:
+    """Role -> table, with labels apart joined to train and the sample completed; sentences on how.
+
+    A train table that has the target which is asked for needs no other file. Columns of test whose
+    names differ from train's by case or blanks alone get train's.
+    """
+    found = [f"{role}: {note}" for role, table in read.items() for note in table.notes]
+    train, test = read["train"].words, read["test"].words
+    if "labels" in read and settings.target in train:
+        found.append(f"the file of labels is not used: train has the target {settings.target!r}")
+    elif "labels" in read:
+        joined = join(train, read["labels"].words)
+        train = joined.train
+        found.append(joined.found)
+    if not settings.header:
+        test = _named_by_place(test, train, settings.target)
+    test, renamed = align(test, column_names(train))
+    found += [f"test's column {one!r} is train's {other!r}" for one, other in renamed.items()]
+    if "sample" not in read:
+        return Tables(train, test), found
+    sample, completed = complete(read["sample"].words, test)
+    return Tables(train, test, sample, read["sample"]), [*found, *filter(None, [completed])]
+
+
+def _named_by_place(
+    test: "pd.DataFrame", train: "pd.DataFrame", target: str | None
+) -> "pd.DataFrame":
+    """Columns without names are known by their place; test's lack the target's."""
+    names = [name for name in train.columns if name != target]
+    return test.set_axis(names, axis=1) if len(names) == test.shape[1] else test
+
+
+def complete(sample: "pd.DataFrame", test: "pd.DataFrame") -> tuple["pd.DataFrame", str]:
+    """A sample (k, c) with some of test's ids (n) -> (n, c) with all, in test's order; and why.
+
+    Test's rows are what there is to predict, so a sample with at most half of them is taken for an
+    example. Any other stays as it is, and the sentence is empty: where few ids are absent, sample
+    and test may be of two versions.
+    """
+    import numpy as np
+
+    id = next((name for name in column_names(sample) if name in test), None)
+    if id is None or len(sample) > len(test) / 2 or not sample[id].isin(test[id]).all():
+        return sample, ""
+    if not (_names_rows(sample, [id]) and _names_rows(test, [id])):
+        return sample, ""
+    repeated = sample.iloc[np.arange(len(test)) % len(sample)].reset_index(drop=True)
+    whole = repeated.assign(**{id: test[id].reset_index(drop=True)})
+    return whole, (
+        f"the sample lists {count(len(sample))} of test's {count(len(test))} ids: taken for an "
+        "example, so a submission has all of test's rows, in test's order"
+    )
+
+
+def join(train: "pd.DataFrame", labels: "pd.DataFrame") -> Joined:
+    """Train (n, d) and labels (n, k) -> train with the columns that only the labels have.
+
+    The rows are matched by the columns that both have, if these name each row once; else by their
+    order. Raises DataError where neither is possible, or a row of one is not in the other.
+    """
+    shared = [name for name in column_names(labels) if name in train]
+    own = [name for name in column_names(labels) if name not in train]
+    if not own:
+        return Joined(train, (), "the file of labels is not used: train has all of its columns")
+    key = _key(train, labels, shared)
+    if key:
+        _refuse_other_ids(train, labels, key)
+        joined = train.merge(labels[[*key, *own]], on=key, how="left", validate="one_to_one")
+        return Joined(joined, tuple(own), f"labels joined to train by {_names(key)}")
+    _refuse_other_rows(train, labels, shared)
+    own = _without_numbering(labels, own)
+    joined = train.assign(**{name: labels[name].to_numpy() for name in own})
+    how = "row by row: no column of both names each row once"
+    return Joined(joined.astype(labels[own].dtypes), tuple(own), f"labels joined to train {how}")
+
+
+def _key(train: "pd.DataFrame", labels: "pd.DataFrame", shared: Sequence[str]) -> list[str]:
+    """The column, or the columns together, that name each row once in both; [] if none do."""
+    for key in [*([name] for name in shared), list(shared)]:
+        if key and all(_names_rows(table, key) for table in (train, labels)):
+            return key
+    return []
+
+
+def _names_rows(table: "pd.DataFrame", key: list[str]) -> bool:
+    return bool(table[key].notna().all(axis=None) and not table.duplicated(key).any())
+
+
+def _refuse_other_ids(train: "pd.DataFrame", labels: "pd.DataFrame", key: list[str]) -> None:
+    """Every row of train has its label, and every label its row."""
+    rows = {"train": _ids(train, key), "the labels": _ids(labels, key)}
+    sides = (("train", "the labels"), ("the labels", "train"))
+    only = {side: [id for id in rows[side] if id not in rows[other]] for side, other in sides}
+    if any(only.values()):
+        found = "; ".join(
+            f"{count(len(ids))} only in {side}: {some(ids, MOST_NAMES)}"
+            for side, ids in only.items()
+            if ids
+        )
+        raise DataError(
+            f"train and its labels must have the same ids in {_names(key)}; found {found}. "
+            f"{REMEDY}."
+        )
+
+
+def _ids(table: "pd.DataFrame", key: list[str]) -> dict[str, None]:
+    """What names each row, for a message, in order."""
+    rows = zip(*(table[name].tolist() for name in key), strict=True)
+    return dict.fromkeys(", ".join(map(repr, row)) for row in rows)
+
+
+def _refuse_other_rows(
+    train: "pd.DataFrame", labels: "pd.DataFrame", shared: Sequence[str]
+) -> None:
+    """Without an id the rows are matched by order: as many, and equal in what both have."""
+    rows = f"train has {count(len(train), 'row')}, its labels {count(len(labels), 'row')}"
+    if len(train) != len(labels):
+        by = f"{_names(shared)} does not name each row once" if shared else "they share no column"
+        raise DataError(f"{rows}, and {by}: there is no way to match them. {REMEDY}.")
+    for name in shared:
+        if not train[name].equals(labels[name]):
+            raise DataError(
+                f"train and its labels share {name!r}, which is missing or the same in several "
+                f"rows, and differs between them row by row: there is no way to match them. "
+                f"{REMEDY}."
+            )
+
+
+def _without_numbering(labels: "pd.DataFrame", own: list[str]) -> list[str]:
+    """Row by row, a column of the labels that numbers their rows is no label."""
+    import numpy as np
+
+    counted = {name: numbers(labels[name]) for name in own if len(labels) > 1}
+    numbering = [name for name, row in counted.items() if (np.diff(row.to_numpy()) == 1).all()]
+    return [name for name in own if name not in numbering] or own
+
+
+def _names(names: Sequence[str]) -> str:
+    return shortened([repr(str(name)) for name in names], MOST_NAMES)
