@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import archives, config, finding, kinds, labels, reading, schema
 from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.metrics import DEFAULTS, METRICS, Task, get_metric
-from pipeline.notation import numbers
+from pipeline.notation import is_plain_number, numbers
 from pipeline.wording import some
 
 if TYPE_CHECKING:
@@ -452,7 +452,7 @@ def _competition(name: str, found: Found) -> str:
 def _positive(found: Found) -> Iterator[str]:
     """Of two classes that are words, the one whose probability a submission holds."""
     roles = found.roles
-    if roles.positive is not None:
+    if roles.positive is not None and not all(map(is_plain_number, roles.classes or ())):
         yield _comment(roles.found[-1])
         yield f"positive = {_value(roles.positive)}"
 

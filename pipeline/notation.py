@@ -153,6 +153,10 @@ def value_of(word: str, notation: Notation) -> float:
     return float(plain.replace(notation.decimal, ".")) * factor
 
 
+def is_plain_number(word: str) -> bool:
+    return re.fullmatch(PLAIN, word.strip()) is not None
+
+
 def looks_numeric(word: str) -> bool:
     """A number with perhaps a sign, a currency or a unit around it."""
     return _parts(_normal(word)) is not None

@@ -15,7 +15,7 @@ from pipeline.contract import WHOLE, check_ids, check_sample, check_target, comp
 from pipeline.errors import DataError, SettingsError
 from pipeline.kinds import read_numbers
 from pipeline.metrics import Task
-from pipeline.notation import PROGRAM, numbers
+from pipeline.notation import PROGRAM, find_notation, is_plain_number, numbers
 from pipeline.reading import TextTable, as_words
 from pipeline.wording import shortened
 
@@ -69,7 +69,8 @@ class Form:
     `kind` "target": the column `target` holds labels, probabilities or values. "classes":
     `class_columns` hold a probability each, in the order of the classes. `id` is None where the
     sample has only predictions; `by_row` says that its rows stand for test's rows in order;
-    `made_up` that there was no sample. `header`, `separator` and `encoding` are the sample's own.
+    `made_up` that there was no sample. `header`, `separator`,
+    `decimal` and `encoding` are the sample's own.
     """
 
     columns: tuple[str, ...]
@@ -81,6 +82,7 @@ class Form:
     made_up: bool = False
     header: tuple[str, ...] = ()
     separator: str = ","
+    decimal: str = "."
     encoding: str = "utf-8"
 
     def to_json(self) -> dict[str, Any]:
@@ -94,6 +96,7 @@ class Form:
             "made_up": self.made_up,
             "header": list(self.header or self.columns),
             "separator": self.separator,
+            "decimal": self.decimal,
             "encoding": self.encoding,
         }
 
@@ -398,7 +401,7 @@ def find_positive(
                 "Name one of the two."
             )
         return asked if asked in classes else same[0], "named in the TOML", False
-    if all(re.fullmatch(r"[+-]?[\d.]+", label) for label in classes):
+    if all(map(is_plain_number, classes)):
         return classes[-1], "the greater of two numbers", False
     named = [label for label in classes for name in answers if _ends_with(name, label)]
     if len({*named}) == 1:
@@ -446,6 +449,10 @@ def find_form(tables: Tables, roles: Roles) -> tuple[Form, str]:
     if tables.sample_file is not None:
         file = tables.sample_file
         form = replace(form, header=file.header, separator=file.separator, encoding=file.encoding)
+        shown = {word for name in values for word in tables.sample[name].dropna().unique()}
+        notation = find_notation(sorted(shown))
+        if file.separator != "," and notation is not None:
+            form = replace(form, decimal=notation.decimal)
     return form, sentence + ("; its rows stand for those of test, in order" if by_row else "")
 
 

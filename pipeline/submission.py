@@ -155,9 +155,8 @@ def with_class_columns(
 def to_bytes(submission: "pd.DataFrame", schema: Mapping[str, Any]) -> bytes:
     """The file to upload: header, separator and encoding are the sample's own."""
     form = schema["sample"]
-    text = submission.to_csv(
-        index=False, header=form["header"], sep=form["separator"], lineterminator="\n"
-    )
+    written = {"header": form["header"], "sep": form["separator"], "decimal": form["decimal"]}
+    text = submission.to_csv(index=False, lineterminator="\n", **written)
     return text.encode(form["encoding"])
 
 

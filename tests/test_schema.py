@@ -253,9 +253,11 @@ def test_rows_without_a_target_are_refused_with_the_line_that_leaves_them_out():
 
 def test_the_samples_header_separator_and_encoding_are_kept():
     whole = tables()
+    whole = replace(whole, sample=whole.sample.assign(y="0,5"))
     file = TextTable(whole.sample, ("ID ", "y"), ";", "utf-8-sig")
     form, _ = find_form(replace(whole, sample_file=file), roles_of(whole))
-    assert (form.header, form.separator, form.encoding) == (("ID ", "y"), ";", "utf-8-sig")
+    assert (form.header, form.encoding) == (("ID ", "y"), "utf-8-sig")
+    assert (form.separator, form.decimal) == (";", ",")
 
 
 @pytest.mark.parametrize(
