@@ -70,7 +70,7 @@ PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
 EXPLORE := $(wildcard pipeline/exploration/*.py) $(SCRATCH) $(call code,models/__init__ \
   models/lightgbm wording)
 EVALUATE := $(wildcard pipeline/evaluation/*.py pipeline/exploration/*.py) $(call code,ledger predictor \
-  archives finding naming labels reading notation kinds schema contract wording models/lightgbm)
+  archives finding naming labels reading notation kinds dates date_columns schema contract wording models/lightgbm)
 
 # $(call stage,name,stages that it reads,code that it imports)
 define stage
@@ -84,7 +84,7 @@ FLAGS = --run $(RUN) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),--plain) $(if 
 TUNED = $(call done,$(addprefix tune/,$(MODELS)))
 TRAINED = $(call done,$(addprefix train/,$(MODELS)))
 
-$(eval $(call stage,load,$(SNAPSHOTS)/raw,$(call code,archives finding naming labels reading notation kinds contract schema wording) $(FEATURES)))
+$(eval $(call stage,load,$(SNAPSHOTS)/raw,$(call code,archives finding naming labels reading notation kinds dates date_columns contract schema wording) $(FEATURES)))
 $(eval $(call stage,explore,$(call done,load),$(EXPLORE) $(PAGES)))
 $(eval $(call stage,split,$(call done,load),$(call code,folds)))
 $(eval $(call stage,encode,$(call done,load split),$(ENCODING) $(FEATURES)))

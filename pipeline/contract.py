@@ -29,10 +29,13 @@ class Column(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: Literal["number", "integer", "category", "text"]
+    kind: Literal["number", "integer", "category", "text", "date"]
     min: float | None = Field(None, strict=True, description="smallest number allowed")
     max: float | None = Field(None, strict=True, description="greatest number allowed")
     allowed: tuple[str | int | bool, ...] | None = Field(None, description="the only values")
+    format: str | tuple[str, ...] | None = Field(
+        None, description='of dates, or several: "%d/%m/%Y"; found by looking if left out'
+    )
     missing: bool = Field(True, strict=True, description="whether values may be missing")
     missing_words: tuple[str, ...] | None = Field(
         None, description="words that mean missing; left out, the usual ones"
@@ -47,12 +50,37 @@ class Column(BaseModel):
             raise ValueError(f"min is {self.min:g}, which is more than max, {self.max:g}")
         if self.allowed is not None and not self.allowed:
             raise ValueError("allowed is empty; name the values, or leave it out")
+        self._refuse_format()
         return self
+
+    def _refuse_format(self) -> None:
+        if self.format is None:
+            return
+        from pipeline import dates
+
+        if self.kind != "date":
+            raise ValueError(f'format is for kind "date", not "{self.kind}"')
+        if not self.formats:
+            raise ValueError("format is empty; name one form at least, or leave it out")
+        for form in self.formats:
+            if wrong := dates.problem(form):
+                raise ValueError(f"format {form!r}: {wrong}")
+        if len({dates.is_time(form) for form in self.formats}) > 1:
+            raise ValueError("format: dates and times without a date cannot be in one column")
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The forms of dates that are named."""
+        return (self.format,) if isinstance(self.format, str) else self.format or ()
 
     def __str__(self) -> str:
         """What is allowed, in words that follow 'allowed are'."""
         if self.allowed is not None:
             values = ", ".join(_shown(value) for value in self.allowed)
+        elif self.formats:
+            from pipeline import dates
+
+            values = f"dates written as {' or '.join(map(dates.shape, self.formats))}"
         else:
             values = {"integer": "whole numbers", "number": "numbers"}.get(self.kind, "values")
             values += self._range()
@@ -75,6 +103,11 @@ class Column(BaseModel):
             # 1, 1.0 and "1" stand for one another, as missing values come and go
             words = {_word(value) for value in self.allowed}
             fit &= values.isin([value for value in values.unique() if _word(value) in words])
+        if self.formats:
+            from pipeline.date_columns import is_gap, read_dates
+
+            described = {"format": self.formats}
+            fit &= read_dates(values, described).notna() | is_gap(values, described)
         if self.kind in ("number", "integer"):
             numbers = _numbers(values)
             fit &= np.isfinite(numbers)

@@ -4,12 +4,20 @@ The kind follows from the words of train and test together, unless the competiti
 it. A description is what `conform` needs to read that column of any other table in the same way.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.contract import FIRST_ROW, Column
+from pipeline.date_columns import (
+    Found,
+    describe_dates,
+    describe_declared,
+    find_dates,
+    is_gap,
+    read_dates,
+)
+from pipeline.dates import formats_of, shape
 from pipeline.errors import DataError
 from pipeline.notation import (
     NEARLY_ALL,
@@ -34,26 +42,14 @@ MOST_STRAY = 3  # so few different words among numbers are mistakes, not categor
 STRAY_SHARE = 0.002
 MOST_NAMED = 5  # columns in a note
 MOST_UNITS = 5
-DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
-DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y")
-TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f")
-
-LETTERS = {
-    "%Y": "YYYY",
-    "%m": "MM",
-    "%d": "DD",
-    "%H": "HH",
-    "%M": "MM",
-    "%S": "SS",
-    "%f": "ffffff",
-}
 
 
 def describe_column(
     name: str, train: "pd.Series", test: "pd.Series", declared: Column | None = None
 ) -> dict[str, Any]:
-    """{"name", "kind"} and, where they are not the usual ones, "format" of dates, "notation" of
-    numbers, and the words that are "missing".
+    """{"name", "kind"} and, where they are not the usual ones, the "format" of dates and times and
+    their "zone", the "notation" of numbers, and the words that are "missing"; "found" are sentences
+    for a person.
 
     Raises DataError where numbers and words meet in a way that looks like a mistake.
     """
@@ -62,23 +58,27 @@ def describe_column(
     values = pd.concat([train, test], ignore_index=True)
     known = values.dropna()
     if declared is not None:
-        return _declared(name, known, declared)
-    pattern = date_format(known)
-    if pattern:
-        return {"name": name, "kind": "date", "format": pattern}
+        return _declared(name, (train, test), known, declared)
+    described = _dated(name, find_dates(name, *_typed_if_plain((train, test))))
+    if "format" in described:
+        return described
     found = None if _is_code(train) or _is_code(test) else read_numbers(known)
     if found is not None and not found.strays:
-        return {"name": name, "kind": "number", **found.to_json()}
+        return {**described, "kind": "number", **found.to_json()}
     if found is not None:
         _refuse_mistakes(name, {"train": train, "test": test}, found)
     _refuse_mismatch(name, train, test)
     if _is_prose(train.dropna() if train.notna().any() else known):
-        return {"name": name, "kind": "text"}
+        return {**described, "kind": "text"}
     missing, _ = words_for_missing(known.unique().tolist(), bool(values.isna().any()))
-    return {"name": name, "kind": "category", **_missing(missing)}
+    return {**described, "kind": "category", **_missing(missing)}
 
 
-def _declared(name: str, known: "pd.Series", declared: Column) -> dict[str, Any]:
+def _declared(
+    name: str, sides: "tuple[pd.Series, pd.Series]", known: "pd.Series", declared: Column
+) -> dict[str, Any]:
+    if declared.kind == "date":
+        return _declared_dates(name, sides, declared)
     missing = _missing(declared.missing_words or ())
     if declared.kind in ("number", "integer"):
         found = read_numbers(known, declared.missing_words) or Numbers()
@@ -96,32 +96,62 @@ def _missing(words: Iterable[str]) -> dict[str, list[str]]:
 # -- dates -----------------------------------------------------------------------------------------
 
 
-def date_format(values: "pd.Series") -> str | None:
-    """The first format that every value (n,) str is written in; None: they are no dates."""
-    first = values.head(FEW_ROWS)
-    if values.empty or not first.str.fullmatch(DATE.pattern).all():
+def describe_id(
+    id: str, train: "pd.DataFrame", test: "pd.DataFrame", declared: Column | None = None
+) -> dict[str, Any] | None:
+    """The column that an id gives to the models where it is a date; None where it is none.
+
+    It has a name of its own, and the id's as "source": the id itself stays as the organiser
+    wrote it.
+    """
+    if id not in train or id not in test:
         return None
-    for pattern in (day + time for day in DAYS for time in TIMES):
-        if _parses(first, pattern) and _parses(values, pattern):
-            return pattern
-    return None
+    sides = train[id], test[id]
+    if declared is None:
+        described = _dated(id, find_dates(id, *_typed_if_plain(sides)))
+    elif declared.kind == "date":
+        described = _declared_dates(id, sides, declared)
+    else:
+        return None
+    if "format" not in described:
+        return None
+    name = f"{id} (date)"
+    while name in train or name in test:
+        name += "'"
+    line = (
+        f"id {id!r} is a date, and so a feature too, {name!r}; to leave it out: "
+        f'[load.columns] "{id}" = {{ kind = "text" }}'
+    )
+    found = [line, *described.get("found", ())]
+    return {**described, "name": name, "source": id, "found": found}
 
 
-def _parses(values: "pd.Series", pattern: str) -> bool:
-    return bool(parse_dates(values, pattern).notna().all())
+def _dated(name: str, dates: Found) -> dict[str, Any]:
+    """The column's name and notes; for dates and times all that the schema says of it."""
+    described = dates.to_json(name) if dates.forms else {"name": name}
+    return {**described, "found": list(dates.notes)} if dates.notes else described
 
 
-def parse_dates(values: "pd.Series", pattern: str) -> "pd.Series":
-    import pandas as pd
+def _declared_dates(
+    name: str, sides: "tuple[pd.Series, pd.Series]", declared: Column
+) -> dict[str, Any]:
+    sides = _typed_if_plain(sides)
+    if declared.formats:
+        return describe_declared(name, declared.formats, *sides)
+    dates = find_dates(name, *sides)
+    if not dates.forms:
+        raise DataError(
+            f"column {name!r}: the TOML declares dates, yet the values are in no form that is "
+            f'known. Name it: [load.columns] "{name}" = {{ kind = "date", format = "%d/%m/%Y" }}.'
+        )
+    return _dated(name, dates)
 
-    return pd.to_datetime(values, format=pattern, errors="coerce")
 
-
-def _shape(pattern: str) -> str:
-    """A date's format as people write it: YYYY-MM-DD."""
-    for code, letters in LETTERS.items():
-        pattern = pattern.replace(code, letters)
-    return pattern
+def _typed_if_plain(sides: "tuple[pd.Series, pd.Series]") -> "tuple[pd.Series, pd.Series]":
+    """Plain numbers as such: that they are dates wants more evidence than words do."""
+    if all(_is_plain(side.dropna()).all() for side in sides):
+        return numbers(sides[0]), numbers(sides[1])
+    return sides
 
 
 # -- numbers ---------------------------------------------------------------------------------------
@@ -260,14 +290,16 @@ def conform(
     """
     import pandas as pd
 
-    described = list(columns)
-    absent = [column["name"] for column in described if column["name"] not in frame]
+    described = {column["name"]: column for column in columns}
+    sources = {name: column.get("source", name) for name, column in described.items()}
+    absent = [source for source in sources.values() if source not in frame]
     if absent:
         raise DataError(
             f"{where}: no column {_names(absent)}; found {_names(frame.columns)}. "
             "Add what is missing: a row must have the columns that the models were trained on."
         )
-    return pd.DataFrame({c["name"]: _typed(frame[c["name"]], c, where) for c in described})
+    typed = {name: _typed(frame[sources[name]], c, where) for name, c in described.items()}
+    return pd.DataFrame(typed, index=frame.index)
 
 
 def cleaned(values: "pd.Series", column: Mapping[str, Any]) -> "pd.Series":
@@ -279,7 +311,7 @@ def cleaned(values: "pd.Series", column: Mapping[str, Any]) -> "pd.Series":
     bare = compute.utf8_trim_whitespace(pa.array(values, type=pa.string()))
     words = pd.Series(bare.to_pandas().astype("str").to_numpy(), index=values.index, dtype="str")
     missing = {word.strip() for word in column.get("missing", ())} | {""}
-    if column["kind"] != "number":
+    if "format" in column or column["kind"] != "number":
         words = words.mask(words.isin(missing))
         if column["kind"] == "category":  # 3.0 is 3: whole numbers with gaps are saved so
             words = words.str.replace(r"^([+-]?\d+)\.0+$", r"\1", regex=True)
@@ -308,13 +340,18 @@ def _typed(values: "pd.Series", column: Mapping[str, Any], where: str) -> "pd.Se
     kind, words = column["kind"], cleaned(values, column)
     if kind in ("category", "text"):
         return words
-    typed = parse_dates(words, column["format"]) if kind == "date" else numbers(words)
-    lost = (words.notna() & typed.isna()).to_numpy().nonzero()[0]
-    if len(lost):
-        example = f" written as {_shape(column['format'])}" if kind == "date" else ""
+    typed = read_dates(words, column) if "format" in column else numbers(words)
+    lost = words.notna() & typed.isna()
+    allowed = f"{kind}s"
+    if "format" in column:
+        lost &= ~is_gap(words, column)
+        forms = " or ".join(map(shape, formats_of(column)))
+        allowed = f"{'date' if kind == 'date' else 'time'}s written as {forms}"
+    if lost.any():
+        row = int(lost.to_numpy().argmax())
         raise DataError(
-            f"{where}, row {lost[0] + FIRST_ROW}: column {column['name']!r} holds "
-            f"{values.iloc[lost[0]]!r}, allowed are {kind}s{example}. Correct the file."
+            f"{where}, row {row + FIRST_ROW}: column {str(values.name)!r} holds "
+            f"{values.iloc[row]!r}, allowed are {allowed}. Correct the file."
         )
     return typed
 
@@ -352,13 +389,18 @@ def notes(
     """A sentence on each way in which words were read that a person might have meant otherwise."""
     import pandas as pd
 
+    yield from describe_dates(columns)
+    for column in columns:
+        yield from column.get("found", ())
+
     doubtful: dict[str, list[str]] = {}
     nothing: dict[str, list[str]] = {}
     for column in columns:
         name, kind = column["name"], column["kind"]
         if kind == "number" and "notation" in column:
             yield _notation_note(name, train[name], column)
-        for word in column.get("missing", ()) if kind == "number" else ():
+        plain = kind == "number" and "format" not in column
+        for word in column.get("missing", ()) if plain else ():
             nothing.setdefault(word, []).append(name)
         if kind == "category":
             values = pd.concat([train[name], test[name]], ignore_index=True)

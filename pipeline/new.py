@@ -521,7 +521,7 @@ def _rule(name: str, tables: schema.Tables) -> dict[str, Any]:
     except DataError:  # words among numbers: load will ask
         column = {"name": name, "kind": "category"}
     kind = column["kind"]
-    if kind == "date":
+    if "format" in column:
         return {}
     values = pd.concat([kinds.conform(side.to_frame(), [column], name)[name] for side in sides])
     known = values.dropna()

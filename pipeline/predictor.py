@@ -208,9 +208,10 @@ def read_rows(load: Folder, file: Path) -> "tuple[pd.DataFrame, pd.Series | None
     described, where = load.read_json("schema"), str(file)
     columns = {column["name"]: column for column in described["columns"]}
     frame = reading.read_table(finding.locate(file)).words
-    frame, _ = kinds.align(frame, [*columns, *filter(None, [described["id"]])])
+    sources = [column.get("source", name) for name, column in columns.items()]
+    frame, _ = kinds.align(frame, [*sources, *filter(None, [described["id"]])])
     id = described["id"] if described["id"] in frame else None
-    needed = {id, *columns} & set(frame.columns)
+    needed = {id, *sources} & set(frame.columns)
     settings = LoadStage.model_validate(json.loads(load.read_text("DONE"))["settings"])
     rules = {name: rule for name, rule in settings.columns.items() if name in needed}
     again = f", which counts once `make C={described['competition']} all` has run again"

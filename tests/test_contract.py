@@ -170,7 +170,7 @@ def test_what_a_terminal_would_obey_is_not_printed():
         ({"kind": "integer", "min": 5, "max": 0}, "more than max"),
         ({"kind": "text", "min": 5}, 'for kind "number" or "integer"'),
         ({"kind": "category", "allowed": ()}, "allowed is empty"),
-        ({"kind": "rating"}, "'number', 'integer', 'category' or 'text'"),
+        ({"kind": "rating"}, "'number', 'integer', 'category', 'text' or 'date'"),
         ({"kind": "number", "min": "0"}, "min"),
         ({"kind": "number", "least": 0}, "least"),
     ],

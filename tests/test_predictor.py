@@ -261,6 +261,21 @@ def test_a_rule_that_is_widened_counts_after_another_run(binary, tmp_path):
         predict_file(binary, file, tmp_path / "scores.csv")
 
 
+def test_an_id_that_is_a_date_is_read_and_given_back_as_it_is_written(tmp_path):
+    """The hour decides; a file without the column that decides is refused."""
+    rows, hours = survey("regression"), pd.date_range("2011-01-01", periods=210, freq="h")
+    rows = rows.assign(id=hours.strftime("%Y-%m-%dT%H:%MZ"), answer=100.0 * (hours.hour >= 12))
+    build = finished(tmp_path, rows)
+    file = build.raw / "test.csv"
+    predict_file(build, file, tmp_path / "scores.csv")
+    table = pd.read_csv(tmp_path / "scores.csv")
+    assert table["id"].tolist() == rows["id"].tolist()[-30:]
+    assert np.abs(table["answer"] - rows["answer"].to_numpy()[-30:]).mean() < 30
+    pd.read_csv(file).drop(columns="id").to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(DataError, match="no column 'id'"):
+        predict_file(build, tmp_path / "new.csv", tmp_path / "more.csv")
+
+
 def test_a_stage_that_has_not_run_is_named(tmp_path):
     with pytest.raises(DataError, match=r"has not run yet.*make C=tiny all"):
         predict_file(Workspace(tmp_path, "tiny"), tmp_path / "rows.csv", tmp_path / "scores.csv")

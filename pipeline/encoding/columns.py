@@ -5,7 +5,7 @@ learned from several rows is learned later, from the training rows of a fold.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,12 +24,14 @@ class Column:
     """values (m,) distinct and ascending, float64 or str; codes (n,) int32 in 0..m, m for missing.
 
     `repeats` marks a further part of a raw column: its missing values are those of the first part.
+    `choices` marks numbers of which each may mean something of its own, as the hours of a day do.
     """
 
     values: np.ndarray
     codes: np.ndarray
     kind: str
     repeats: bool
+    choices: bool = field(default=False, kw_only=True)
 
     def counts(self) -> np.ndarray:
         """Rows of each value, then the rows that miss it, (m + 1,)."""
@@ -118,13 +120,13 @@ def read_column(name: str, series: "pd.Series[Any]", kind: str) -> dict[str, Col
     return {name: number_column(to_numbers(series))}
 
 
-def number_column(numbers: np.ndarray, *, repeats: bool = False) -> Column:
+def number_column(numbers: np.ndarray, *, repeats: bool = False, choices: bool = False) -> Column:
     """Numbers (n,) with NaN for missing -> column."""
     import pandas as pd
 
     # -0.0 and 0.0 are one value; which of them stands for both must not depend on other rows
     codes, values = pd.factorize(numbers + 0.0, sort=True)
-    return Column(values, _missing_last(codes, len(values)), "number", repeats)
+    return Column(values, _missing_last(codes, len(values)), "number", repeats, choices=choices)
 
 
 def to_numbers(series: "pd.Series[Any]") -> np.ndarray:

@@ -1,7 +1,9 @@
 """A date becomes numbers: days since 2000, year, month, day, weekday, hour.
 
-They are functions of the date alone. An origin learned from the training rows would change nothing:
-trees do not mind a shift, and scaling takes the median off.
+They are functions of the date alone. In the dense view every hour is a choice of its own, as months
+and weekdays are for being few: no line through the hours tells day from night. An origin learned
+from the training rows would change nothing: trees do not mind a shift, and scaling takes the median
+off.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,8 @@ def read_dates(name: str, series: "pd.Series[Any]") -> dict[str, Column]:
         "hour": dates.hour,
     }
     return {
-        f"{name} {part}": number_column(np.asarray(numbers, dtype=float), repeats=part != "days")
+        f"{name} {part}": number_column(
+            np.asarray(numbers, dtype=float), repeats=part != "days", choices=part == "hour"
+        )
         for part, numbers in parts.items()
     }

@@ -13,7 +13,6 @@ import numpy as np
 from pipeline.config import Encode
 from pipeline.encoding.categories import Levels
 from pipeline.encoding.columns import Column
-from pipeline.encoding.distribution import Distribution
 from pipeline.encoding.missing import Median, indicator
 from pipeline.encoding.scaling import Scaling
 
@@ -33,7 +32,7 @@ class NumberEncoder:
         return cls(
             Median.fit(distribution),
             Scaling.fit(distribution, settings.log_skew),
-            Levels.fit(distribution, settings.rare) if _is_rating(distribution, settings) else None,
+            Levels.fit(distribution, settings.rare) if _is_rating(column, settings) else None,
             distribution.missing > 0 and not column.repeats,
         )
 
@@ -68,8 +67,8 @@ class NumberEncoder:
         return cls(median, scaling, levels, state["missing"])
 
 
-def _is_rating(distribution: Distribution, settings: Encode) -> bool:
-    """Whole numbers, few of them; of two values one is the other's complement."""
-    values = distribution.values
-    few = 2 < len(values) <= settings.one_hot_levels
-    return few and bool(np.all(values == np.floor(values)))
+def _is_rating(column: Column, settings: Encode) -> bool:
+    """Whole numbers, few of them or choices; of two values one is the other's complement."""
+    values = column.distribution().values
+    few = column.choices or len(values) <= settings.one_hot_levels
+    return len(values) > 2 and few and bool(np.all(values == np.floor(values)))

@@ -148,11 +148,13 @@ def evidence(results: Results, load: Folder) -> alarms.Evidence:
     columns = [(column["name"], column["kind"]) for column in schema["columns"]]
     names, id = [name for name, _ in columns], schema["id"]
     train = load.read_table("train")
+    # an id that is a date is a feature too: that it tells the target is no alarm
+    sources = {column.get("source") for column in schema["columns"]}
     return alarms.Evidence(
         train[names],
         load.read_table("test", names),
         columns,
-        train.get(id),
+        None if id in sources else train.get(id),
         results.y,
         len(schema["classes"] or ()),
         results.folds,

@@ -181,8 +181,11 @@ def _described(values: "pd.Series", rule: contract.Column) -> dict[str, Any]:
 
 def _features(
     tables: schema.Tables, settings: LoadStage, roles: schema.Roles
-) -> list[dict[str, str]]:
-    """The columns that models may see, in the file's order; ids and columns are checked."""
+) -> list[dict[str, Any]]:
+    """The columns that models may see, in the file's order, and the id's own date before them.
+
+    Ids, and that train and test have the same columns, are checked before.
+    """
     if roles.id is not None:
         contract.check_ids(tables.test, roles.id, "test")
     train, test = (
@@ -192,12 +195,13 @@ def _features(
     contract.compare(train, test, roles.target, roles.id)
     others = {roles.target, roles.id, *settings.drop}
     names = [name for name in schema.column_names(tables.train) if name not in others]
-    if not names:
+    dated = _id_dates(tables, settings, roles)
+    if not names and not dated:
         raise DataError(
             f"train: there is no column beside {', '.join(sorted(filter(None, others)))}; at least "
             "one to learn from is needed. Correct the file, or [load] drop in the TOML."
         )
-    return [
+    return dated + [
         kinds.describe_column(
             name, tables.train[name], tables.test[name], settings.columns.get(name)
         )
@@ -205,7 +209,18 @@ def _features(
     ]
 
 
-def _counted(columns: Sequence[Mapping[str, str]]) -> str:
+def _id_dates(
+    tables: schema.Tables, settings: LoadStage, roles: schema.Roles
+) -> list[dict[str, Any]]:
+    """The column that the id gives to the models, if it is a date and not declared otherwise."""
+    if roles.id is None:
+        return []
+    declared = settings.columns.get(roles.id)
+    described = kinds.describe_id(roles.id, tables.train, tables.test, declared)
+    return [described] if described else []
+
+
+def _counted(columns: Sequence[Mapping[str, Any]]) -> str:
     counts = Counter(column["kind"] for column in columns)
     named = {
         kind: [column["name"] for column in columns if column["kind"] == kind]
@@ -231,7 +246,7 @@ def _infinite(
 
 
 def _typed(
-    table: "pd.DataFrame", columns: Sequence[Mapping[str, str]], where: str
+    table: "pd.DataFrame", columns: Sequence[Mapping[str, Any]], where: str
 ) -> "pd.DataFrame":
     """Every column of the file, the features with their types."""
     whole, typed = table.copy(), kinds.conform(table, columns, where)
@@ -260,7 +275,7 @@ def _answers(target: "pd.Series", roles: schema.Roles, settings: LoadStage) -> n
 
 
 def _to_json(
-    roles: schema.Roles, form: schema.Form, columns: Sequence[Mapping[str, str]]
+    roles: schema.Roles, form: schema.Form, columns: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     return {
         "target": roles.target,
@@ -269,5 +284,5 @@ def _to_json(
         "classes": None if roles.classes is None else list(roles.classes),
         "positive": roles.positive,
         "sample": form.to_json(),
-        "columns": list(columns),
+        "columns": [{k: c[k] for k in c if k != "found"} for c in columns],
     }

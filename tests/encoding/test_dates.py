@@ -3,7 +3,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from pipeline.config import Encode
 from pipeline.encoding.columns import read_column
+from pipeline.encoding.views import FoldEncoder
 
 
 def by_row(series) -> dict[str, np.ndarray]:
@@ -48,3 +50,14 @@ def test_how_a_text_is_read_does_not_depend_on_the_texts_before_it():
 def test_the_indicator_belongs_to_one_part_only():
     parts = read_column("d", pd.Series(TEXTS), "date")
     assert [name for name, part in parts.items() if not part.repeats] == ["d days"]
+
+
+def test_the_hours_are_choices_of_their_own_for_a_line_and_one_number_for_a_tree():
+    times = pd.Series(pd.date_range("2021-01-01", periods=480, freq="h"))
+    encoder = FoldEncoder(Encode(), [{"name": "d", "kind": "date"}], None)
+    night = ((times.dt.hour < 6) | (times.dt.hour >= 22)).to_numpy(dtype=float)
+    views = encoder.fit_transform(pd.DataFrame({"d": times}), night, np.random.default_rng(0))
+    dense = np.column_stack([views["dense"].astype(float), np.ones(480)])
+    weights = np.linalg.lstsq(dense, night, rcond=None)[0]
+    assert_allclose(dense @ weights, night, atol=1e-3)
+    assert [name for name in encoder.describe()["tree"]["columns"] if "hour" in name] == ["d hour"]

@@ -187,6 +187,71 @@ def test_dates_and_declared_kinds_have_one_type_in_train_and_test(tmp_path):
     assert tables[1]["when"].isna().all()
 
 
+HOURS = [f"2011-01-{day:02}T{hour:02}:00Z" for day in range(1, 11) for hour in range(0, 24, 6)]
+DATED_TRAIN = "when,x,y\n" + "".join(f"{hour},{i},{i}\n" for i, hour in enumerate(HOURS))
+DATED_TEST = "when,x\n2011-02-01T06:00Z,1\n2011-02-01T00:00Z,2\n"
+DATED_SAMPLE = "when,y\n2011-02-01T00:00Z,0\n2011-02-01T06:00Z,0\n"
+
+
+def test_an_id_that_is_a_date_is_a_feature_too_and_stays_as_it_was_written(tmp_path, capsys):
+    raw = organiser(tmp_path / "raw", train=DATED_TRAIN, test=DATED_TEST, sample=DATED_SAMPLE)
+    loaded = load(raw, tmp_path / "out")
+    schema, test = loaded.read_json("schema"), loaded.read_table("test")
+    assert schema["id"] == "when"
+    assert [column["name"] for column in schema["columns"]] == ["when (date)", "x"]
+    assert schema["columns"][0]["source"] == "when"
+    assert test["when"].tolist() == ["2011-02-01T06:00Z", "2011-02-01T00:00Z"]
+    assert test["when (date)"].dt.hour.tolist() == [6, 0]
+    assert loaded.read_table("train")["when (date)"].dt.day.tolist()[::4] == list(range(1, 11))
+    assert loaded.read_table("sample")["when"].tolist() == test["when"].tolist()[::-1]
+    assert "id 'when' is a date, and so a feature too, 'when (date)'" in capsys.readouterr().out
+
+
+def test_an_id_that_is_a_date_may_be_left_out(tmp_path):
+    raw = organiser(tmp_path / "raw", train=DATED_TRAIN, test=DATED_TEST, sample=DATED_SAMPLE)
+    loaded = load(raw, tmp_path / "out", columns={"when": {"kind": "text"}})
+    assert [column["name"] for column in loaded.read_json("schema")["columns"]] == ["x"]
+
+
+def test_an_id_has_the_form_that_is_declared(tmp_path):
+    days = [f"{1 + i % 12:02}/{1 + i // 12:02}/2020" for i in range(48)]
+    train = "when,x,y\n" + "".join(f"{day},{i},{i}\n" for i, day in enumerate(days))
+    test, sample = "when,x\n05/12/2020,1\n06/12/2020,2\n", "when,y\n05/12/2020,0\n06/12/2020,0\n"
+    raw = organiser(tmp_path / "raw", train=train, test=test, sample=sample)
+    declared = {"when": {"kind": "date", "format": "%d/%m/%Y"}}
+    table = load(raw, tmp_path / "out", columns=declared).read_table("test")
+    assert table["when (date)"].dt.month.tolist() == [12, 12]
+    assert load(raw, tmp_path / "o").read_table("test")["when (date)"].dt.month.tolist() == [5, 6]
+
+
+def test_what_is_told_of_dates(tmp_path, capsys):
+    days = [f"0{1 + i % 9}/0{1 + i % 3}/2020,{20200101 + i % 28},{i % 24:02}:30" for i in range(40)]
+    train = "id,a,b,c,y\n" + "".join(f"{i},{day},{i % 2}\n" for i, day in enumerate(days))
+    test = "id,a,b,c\n" + "".join(f"{i},{day}\n" for i, day in enumerate(days[:10], 50))
+    raw = organiser(tmp_path / "raw", train=train, test=test, sample=None)
+    load(raw, tmp_path / "out")
+    told = capsys.readouterr().out
+    assert (
+        "dates and times: 'a' as MM/DD/YYYY; 'b' as YYYYMMDD; 'c' as HH:MM in hours since midnight"
+    ) in told
+    assert "no value rules out DD/MM/YYYY" in told
+    assert '"b" = { kind = "number" }' in told
+    declared = {"a": {"kind": "date", "format": "%d/%m/%Y"}, "b": {"kind": "number"}}
+    table = load(raw, tmp_path / "again", columns=declared).read_table("train")
+    assert table["a"].dt.month.tolist()[:4] == [1, 2, 3, 1]
+    assert table["b"].tolist()[:2] == [20200101, 20200102]
+    assert table["c"].tolist()[:2] == [0.5, 1.5]
+    assert "no value rules out" not in capsys.readouterr().out
+
+
+def test_dates_as_numbers_in_train_and_as_words_in_test_are_one_column(tmp_path):
+    train = "id,day,y\n" + "".join(f"{i},{20200101 + i % 28},{i % 2}\n" for i in range(40))
+    test = "id,day\n" + "".join(f"{i},2020-02-0{i - 49}\n" for i in range(50, 58))
+    loaded = load(organiser(tmp_path / "raw", train=train, test=test, sample=None), tmp_path / "o")
+    assert loaded.read_table("test")["day"].dt.day.tolist() == list(range(1, 9))
+    assert loaded.read_table("train")["day"].dt.day.tolist()[:28] == list(range(1, 29))
+
+
 def edited(text, row, column, value):
     """The CSV with one field changed; row 2 is the first below the header."""
     lines = text.splitlines()
