@@ -116,9 +116,11 @@ class Encode(Settings):
     )
     rare: int = Field(5, ge=1, description="categories seen in fewer training rows become 'rare'")
     target_means: tuple[str, ...] | Literal["auto"] = Field(
-        "auto", description="categories to give a cross-fitted target mean; auto: many levels"
+        "auto",
+        description="columns to give a cross-fitted target mean; auto: categories of many levels, "
+        "and whole numbers that act as codes (departments, stores), not as quantities",
     )
-    target_mean_levels: int = Field(12, ge=2, description="auto takes categories with more levels")
+    target_mean_levels: int = Field(12, ge=2, description="auto takes columns with more levels")
     smoothing: float = Field(10.0, ge=0, description="target means: weight of the overall mean")
     log_skew: float = Field(1.5, ge=0, description="log1p of counts skewed more than this")
     seed: int = Field(0, ge=0)

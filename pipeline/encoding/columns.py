@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.encoding.distribution import Distribution
+from pipeline.encoding.precision import EXACT, counted_from
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ LARGEST = float(np.finfo(np.float32).max)
 class Column:
     """values (m,) distinct and ascending, float64 or str; codes (n,) int32 in 0..m, m for missing.
 
+    Whole numbers that float64 does not hold are int64.
     `repeats` marks a further part of a raw column: its missing values are those of the first part.
     `choices` marks numbers of which each may mean something of its own, as the hours of a day do.
     """
@@ -43,9 +45,9 @@ class Column:
         seen = np.flatnonzero(counts[:-1])
         return Distribution(self.values[seen], counts[seen], int(counts[-1]))
 
-    def with_missing(self) -> np.ndarray:
-        """The numbers (m + 1,) float64, NaN in the place of missing."""
-        return np.append(self.values.astype(float), np.nan)
+    def with_missing(self, origin: int = 0) -> np.ndarray:
+        """The numbers, counted from an origin, (m + 1,) float64; NaN in the place of missing."""
+        return np.append(counted_from(origin, self.values), np.nan)
 
     def take(self, rows: np.ndarray) -> "Column":
         return replace(self, codes=self.codes[rows])
@@ -125,16 +127,23 @@ def number_column(numbers: np.ndarray, *, repeats: bool = False, choices: bool =
     import pandas as pd
 
     # -0.0 and 0.0 are one value; which of them stands for both must not depend on other rows
-    codes, values = pd.factorize(numbers + 0.0, sort=True)
+    codes, values = pd.factorize(numbers + 0, sort=True)
     return Column(values, _missing_last(codes, len(values)), "number", repeats, choices=choices)
 
 
 def to_numbers(series: "pd.Series[Any]") -> np.ndarray:
-    """float64 (n,): what is no finite number becomes NaN, what float32 cannot hold is clipped."""
+    """float64 (n,): what is no finite number becomes NaN, what float32 cannot hold is clipped.
+
+    int64 (n,) where some are whole numbers that float64 would round.
+    """
     import pandas as pd
 
     if not pd.api.types.is_numeric_dtype(series.dtype):
         series = pd.to_numeric(series, errors="coerce")
+    if str(series.dtype) in ("int64", "Int64") and not series.hasnans:
+        whole = series.to_numpy(dtype=np.int64)
+        if len(whole) and (whole.max() > EXACT or whole.min() < -EXACT):
+            return whole
     numbers = series.to_numpy(dtype=float, na_value=np.nan)
     return np.where(np.isfinite(numbers), np.clip(numbers, -LARGEST, LARGEST), np.nan)
 

@@ -1,11 +1,12 @@
 """Numbers: as they are in the tree view; scaled, and one-hot where few and whole, in the dense one.
 
 A rating is both an order and a set of choices: the scaled column carries the one, the one-hot
-columns the other.
+columns the other. Whole numbers beyond 2^53 are counted from an origin, and numbers that float32
+would merge are ranks in the tree view: the differences between values survive.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipeline.config import Encode
 from pipeline.encoding.categories import Levels
 from pipeline.encoding.columns import Column
 from pipeline.encoding.missing import Median, indicator
+from pipeline.encoding.precision import Ranks, counted_from, exact_origin
 from pipeline.encoding.scaling import Scaling
 
 
@@ -25,24 +27,32 @@ class NumberEncoder:
     scaling: Scaling
     levels: Levels | None
     missing: bool
+    origin: int = 0
+    ranks: Ranks | None = None
 
     @classmethod
     def fit(cls, column: Column, settings: Encode) -> "NumberEncoder":
-        distribution = column.distribution()
+        raw = column.distribution()
+        origin = exact_origin(raw)
+        distribution = replace(raw, values=counted_from(origin, raw.values))
         return cls(
             Median.fit(distribution),
             Scaling.fit(distribution, settings.log_skew),
-            Levels.fit(distribution, settings.rare) if _is_rating(column, settings) else None,
+            Levels.fit(raw, settings.rare) if _is_rating(column, settings) else None,
             distribution.missing > 0 and not column.repeats,
+            origin,
+            Ranks.fit(distribution),
         )
 
     def tree(self, column: Column) -> np.ndarray:
         """(m + 1, 1) float32, NaN kept."""
-        return column.with_missing().astype(np.float32)[:, np.newaxis]
+        numbers = column.with_missing(self.origin)
+        places = numbers if self.ranks is None else self.ranks.of(numbers)
+        return places.astype(np.float32)[:, np.newaxis]
 
     def dense(self, column: Column) -> np.ndarray:
         """(m + 1, 1 + levels + 1) float32 by value: scaled, one-hot, missing."""
-        filled = self.median.fill(column.with_missing())
+        filled = self.median.fill(column.with_missing(self.origin))
         tables = [self.scaling.transform(filled).astype(np.float32)[:, np.newaxis]]
         if self.levels is not None:
             tables.append(self.levels.one_hot(column.values))
@@ -64,7 +74,8 @@ class NumberEncoder:
     def from_json(cls, state: Mapping[str, Any]) -> "NumberEncoder":
         levels = None if state["levels"] is None else Levels(**state["levels"])
         median, scaling = Median(**state["median"]), Scaling(**state["scaling"])
-        return cls(median, scaling, levels, state["missing"])
+        ranks = None if state["ranks"] is None else Ranks(**state["ranks"])
+        return cls(median, scaling, levels, state["missing"], state["origin"], ranks)
 
 
 def _is_rating(column: Column, settings: Encode) -> bool:

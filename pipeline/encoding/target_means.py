@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.encoding.columns import Column, positions
 from pipeline.encoding.distribution import Distribution
 from pipeline.encoding.scaling import Scaling
+from pipeline.float32 import TargetScale
 
 INNER_FOLDS = 5
 
@@ -85,9 +86,12 @@ class TargetMeans:
 
 
 def target_columns(y: np.ndarray, classes: int | None) -> np.ndarray:
-    """y (n,) -> (n, outputs): the value; or for each class but the first, whether a row has it."""
+    """y (n,) -> (n, outputs): the value; or for each class but the first, whether a row has it.
+
+    Values that float32 would merge count from an origin, as those that the models are fitted on.
+    """
     if classes is None:
-        return np.asarray(y, dtype=float)[:, np.newaxis]
+        return TargetScale.fit(y).apply(y)[:, np.newaxis]
     return (np.asarray(y)[:, np.newaxis] == np.arange(1, classes)).astype(float)
 
 

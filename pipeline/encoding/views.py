@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.config import Encode
 from pipeline.encoding.categories import CategoryEncoder
+from pipeline.encoding.codes import are_codes, may_be_codes
 from pipeline.encoding.columns import Table, distinct_names, read_table
 from pipeline.encoding.numbers import NumberEncoder
 from pipeline.encoding.target_means import TargetMeans, inner_folds, target_columns
@@ -97,6 +98,12 @@ class FoldEncoder:
             "dense": {"columns": distinct_names(dense + means)},
         }
 
+    def codes(self) -> list[str]:
+        """The columns of numbers that have target means."""
+        return [
+            name for name in self.target_means_ if isinstance(self.encoders_[name], NumberEncoder)
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """Everything that was learned; `from_json` gives an encoder of the same bytes."""
         encoders = [
@@ -149,20 +156,24 @@ class FoldEncoder:
         targets, inner = target_columns(y, self.classes), inner_folds(table.rows, rng)
         self.target_means_: dict[str, TargetMeans] = {}
         crossed = {}
-        for name in self._target_mean_names(table):
+        for name in self._target_mean_names(table, targets, inner):
             self.target_means_[name], crossed[name] = TargetMeans.fit(
                 table.columns[name], targets, inner, self.settings.smoothing
             )
         return crossed
 
-    def _target_mean_names(self, table: Table) -> list[str]:
+    def _target_mean_names(self, table: Table, targets: np.ndarray, inner: np.ndarray) -> list[str]:
+        """Categories of many levels, and the whole numbers that turn out to be codes."""
         if self.settings.target_means != "auto":
             return list(self.settings.target_means)
         most = self.settings.target_mean_levels
+        # a date's parts are numbers too, and no codes: the days of new rows are new
+        raw = {column["name"] for column in self.columns if column["kind"] == "number"}
         return [
             name
             for name, column in table.columns.items()
-            if column.kind == "category" and len(column.distribution().values) > most
+            if (column.kind == "category" and len(column.distribution().values) > most)
+            or (name in raw and may_be_codes(column, most) and are_codes(column, targets, inner))
         ]
 
     def _encode(self, table: Table, means: Mapping[str, Block]) -> dict[str, np.ndarray]:

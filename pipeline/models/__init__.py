@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.artifacts import Folder
 from pipeline.errors import DataError
+from pipeline.float32 import TargetScale
 from pipeline.metrics import Task
 
 
@@ -54,6 +55,8 @@ def build(name: str, settings: Mapping[str, Any], problem: Problem) -> Model:
     """The unfitted model of this name."""
     chosen = module(name)
     model: Model = chosen.build(chosen.Settings.model_validate(dict(settings)), problem)
+    if problem.task == "regression":
+        model = ScaledTarget(model)
     return LogTarget(model) if problem.metric == "rmsle" else model
 
 
@@ -94,6 +97,30 @@ class FromScratch:
 
     def load(self, folder: Folder, name: str) -> "FromScratch":
         self.estimator.set_state(folder.read_arrays(name))
+        return self
+
+
+class ScaledTarget:
+    """Fits a target that float32 can hold; answers in the unit of y. See `TargetScale`."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "ScaledTarget":
+        self.scale = TargetScale.fit(y)
+        self.model.fit(X, self.scale.apply(y))
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return self.scale.undo(self.model.predict(X))
+
+    def save(self, folder: Folder, name: str) -> None:
+        self.model.save(folder, name)
+        folder.write_json(f"{name}-target", self.scale.to_json())
+
+    def load(self, folder: Folder, name: str) -> "ScaledTarget":
+        self.model.load(folder, name)
+        self.scale = TargetScale(**folder.read_json(f"{name}-target"))
         return self
 
 

@@ -12,6 +12,7 @@ from pipeline.encoding.views import FoldEncoder
 from pipeline.errors import SettingsError
 from pipeline.folds import Fold, read_folds
 from pipeline.progress import Progress
+from pipeline.wording import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,15 +27,22 @@ def run(settings: Encode, *, load: Folder, split: Folder, out: Folder, progress:
     encoder = FoldEncoder(settings, columns, classes)
     tables = read_table(train, columns), read_table(test, columns)
     folds = read_folds(split)
+    codes: dict[str, None] = {}
     with progress.task("folds", len(folds)) as task:
         for fold in folds:
             write_fold(encoder, fold, tables, y, out.folder(fold.name))
+            codes |= dict.fromkeys(encoder.codes())
             task.advance()
     widths = {view: len(told["columns"]) for view, told in encoder.describe().items()}
     progress.say(
         f"{len(columns)} columns -> {widths['tree']} for trees, {widths['dense']} dense; "
         f"{len(folds)} folds"
     )
+    if codes and settings.target_means == "auto":
+        progress.say(
+            f"whole numbers that act as codes, not as quantities: {shortened(list(codes), 10)}; "
+            "they get a target mean too"
+        )
 
 
 def read_features(

@@ -98,6 +98,32 @@ def test_regression_does_not_depend_on_the_unit_of_the_target(name):
     np.testing.assert_allclose(millimetres, 1000 * metres, rtol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("origin", "unit"), [(1e8, 1.0), (-1e12, 1.0), (1e18, 1e16), (0.0, 1e-22), (0.0, 1e300)]
+)
+@pytest.mark.parametrize(
+    "name", [named(name) for name in model_names() if name not in CLASSES_ONLY]
+)
+def test_regression_does_not_depend_on_where_the_target_lies(name, origin, unit, tmp_path):
+    X, y = sample("regression")
+    y = (y - 1000) / 50
+    near = build(name, "regression").fit(X, y).predict(X)
+    fitted = build(name, "regression").fit(X, origin + unit * y)
+    far = fitted.predict(X)
+    assert np.sqrt(np.mean(((far - origin) / unit - near) ** 2)) < 0.1 * y.std()
+    fitted.save(Folder(tmp_path), "r0-f0")
+    loaded = build(name, "regression").load(Folder(tmp_path), "r0-f0")
+    assert loaded.predict(X).tobytes() == far.tobytes()
+
+
+@pytest.mark.parametrize("name", ["linear", "lightgbm"])
+def test_an_ordinary_target_is_fitted_as_it_is(name):
+    X, y = sample("regression")
+    model = build(name, "regression").fit(X, y)
+    assert model.predict(X).tobytes() == model.model.predict(X).tobytes()
+    assert (model.scale.origin, model.scale.unit) == (0, 1)
+
+
 @pytest.mark.parametrize("name", ["linear", "lightgbm"])
 def test_rmsle_is_fitted_on_logarithms(name):
     X, y = sample("regression")

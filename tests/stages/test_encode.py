@@ -76,6 +76,19 @@ class World:
         return {str(path.relative_to(self.out.path)): path.read_bytes() for path in paths}
 
 
+def test_it_names_the_whole_numbers_that_it_takes_for_codes(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    store = rng.integers(20, size=ROWS)
+    train = table(ROWS, 0).assign(count=store * 37 % 101)
+    y = 3.0 * rng.permutation(20)[store] + rng.normal(size=ROWS)
+    World(tmp_path / "codes", train, table(40, 1), y, None).encode()
+    told = capsys.readouterr()
+    assert "act as codes, not as quantities: count;" in " ".join((told.out + told.err).split())
+    World(tmp_path / "none", table(ROWS, 0), table(40, 1), y, None).encode()
+    told = capsys.readouterr()
+    assert "codes" not in told.out + told.err
+
+
 def labels(classes: int | None) -> np.ndarray:
     rng = np.random.default_rng(3)
     return rng.normal(size=ROWS) if classes is None else rng.integers(classes, size=ROWS)
