@@ -1,17 +1,42 @@
 # The stage graph: what each stage reads, and the code that it runs. make decides what has to run.
-# Two knobs: C= names the competition (a TOML in pipeline/competitions), PRESET= one of its presets.
+# Two choices: C= names the competition (a TOML in pipeline/competitions), PRESET= one of its presets.
 
 C ?= airline
 PRESET ?= default
 PYTHON ?= python3
 VENV ?= .venv
 
-RAW := data/raw/$(C)
-BUILD := data/build/$(C)
-SNAPSHOTS := $(BUILD)/settings
-RUN := $(shell echo $$PPID)
-STARTED := $(shell date +%s)
-PIPELINE = $(VENV)/bin/python -m pipeline
+# --- what people type -----------------------------------------------------------------------------
+
+# it is text: make would expand it wherever it is used, and a shell would run what is in it. So make
+# takes it literally, C and VENV must be plain, and the rest reaches a recipe as "$$NAME" alone.
+TYPED := C PRESET NAME FROM PORT V PYTHON VENV $(foreach name,$(.VARIABLES),$(if $(filter \
+  command,$(origin $(name))),$(name)))
+$(foreach name,$(sort $(TYPED)),$(eval override $(name) := $$(value $(name))))
+export PRESET NAME FROM PORT PYTHON
+
+HASH := \#
+SPECIAL := ; & | < > ( ) { } [ ] ` ' " \ $$ * ? ! % : = ~ $(HASH)
+special = $(strip $(foreach mark,$(SPECIAL),$(findstring $(mark),$(1))))
+override COMPETITIONS := $(sort airline $(basename $(notdir $(wildcard pipeline/competitions/*.toml))))
+ifneq ($(words $(C)) $(filter $(COMPETITIONS),$(C))$(call special,$(C)),1 $(C))
+$(error C names no competition$(if $(call special,$(C)),,: found '$(C)'), allowed are $(COMPETITIONS). \
+  Choose one, as in: make C=airline all)
+endif
+override C := $(strip $(C))
+ifneq ($(words $(VENV))$(call special,$(VENV)),1)
+$(error VENV must be the path of a folder without spaces and special characters, as in: make VENV=.venv all)
+endif
+
+override RAW := data/raw/$(C)
+override BUILD := data/build/$(C)
+override SNAPSHOTS := $(BUILD)/settings
+override RUN := $(shell echo $$PPID)
+override STARTED := $(shell date +%s)
+# make says no more than "Killed" of a process that the system has ended; the shell lives on to tell
+PIPELINE = trap : INT; pipeline() { $(VENV)/bin/python -m pipeline "$$@" || { code=$$?; test $$code -ne 137 || \
+  echo "error: the process was ended from outside (SIGKILL), most likely because memory ran out. Close other \
+  programs, or use fewer rows, and run the same command again: what is done is kept." >&2; exit $$code; }; }; pipeline
 STAGES := load explore split encode tune train blend evaluate submit
 
 .DEFAULT_GOAL := help
@@ -19,7 +44,7 @@ STAGES := load explore split encode tune train blend evaluate submit
 
 # the summary is told whenever something ran, and is kept for the runs in which nothing has to
 all: explore evaluate submit $(BUILD)/summary.txt ## everything: from data/raw/$(C) to submissions/$(C)
-	@$(if $(TOLD),:,echo "nothing to do: $$(head -n 1 $(BUILD)/summary.txt)")
+	@$(if $(TOLD),:,printf 'nothing to do: %s\n' "$$(head -n 1 $(BUILD)/summary.txt | LC_ALL=C tr -d '\001-\037\177')")
 
 # --- set-up -------------------------------------------------------------------------------------
 
@@ -27,17 +52,23 @@ all: explore evaluate submit $(BUILD)/summary.txt ## everything: from data/raw/$
 $(VENV)/installed: requirements.lock
 $(VENV)/installed-test: requirements-test.lock
 $(VENV)/installed $(VENV)/installed-test:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is \
-	not Python 3.11 or newer. Name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { printf 'error: %s is not Python 3.11 \
+	or newer. Name one that is, as in: make PYTHON=python3.12 all\n' "$$PYTHON" >&2; exit 2; }
+	@test -e $(VENV)/pyvenv.cfg || test -z "$$(ls -A $(VENV) 2>/dev/null)" || { echo "error: $(VENV) holds files, and \
+	is no virtual environment. Choose a folder that is not there yet, as in: make VENV=.venv all" >&2; exit 2; }
 	@echo "setting up $(VENV) from $< (once, about a minute)"
-	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@test -x $(VENV)/bin/pip || "$$PYTHON" -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: -r $<
 	@touch $@ $(if $(findstring test,$@),$(VENV)/installed)
 
 # --- settings: the TOML, cut into a snapshot a stage ----------------------------------------------
 
 GOALS := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
 ifneq ($(filter all $(STAGES) tune-% train-% $(BUILD)/%,$(GOALS)),)
+ifneq ($(filter clean,$(GOALS)),)
+$(error clean stands alone: it would delete what the other targets have read already. Run make clean first)
+endif
 ifneq ($(wildcard pipeline/competitions/$(C).toml),)
 # names, sizes and times of the raw files: a file that is newer, older, gone or added reruns load
 LIST = find -L $(RAW) -type f -exec stat -L
@@ -46,31 +77,39 @@ ifneq ($(LISTING),$(shell cat $(SNAPSHOTS)/raw 2>/dev/null))
 $(shell { mkdir -p $(SNAPSHOTS) && echo '$(LISTING)' >$(SNAPSHOTS)/raw; } 2>/dev/null)
 endif
 endif
-include $(SNAPSHOTS)/models.mk
+# make brings what it includes up to date first and starts again: the settings are then those of now. The
+# file stays empty; a makefile in data/build, which others may have made, could run anything
+include $(VENV)/settings-$(C).mk
+$(VENV)/settings-$(C).mk: $(SNAPSHOTS)/models
+	@touch $@
 endif
 ifneq ($(PRESET),$(shell cat $(SNAPSHOTS)/preset 2>/dev/null))
-$(SNAPSHOTS)/models.mk: FORCE
+$(SNAPSHOTS)/models: FORCE
 endif
 
 # a snapshot is rewritten only when it changes, so a comment in the TOML reruns nothing
-$(SNAPSHOTS)/models.mk: $(wildcard pipeline/competitions/$(C).toml) pipeline/config.py | $(VENV)/installed
-	@$(PIPELINE) settings $(C) --preset $(PRESET) --run $(RUN)
+$(SNAPSHOTS)/models: $(wildcard pipeline/competitions/$(C).toml) pipeline/config.py | $(VENV)/installed
+	@$(PIPELINE) settings $(C) --preset "$$PRESET" --run $(RUN)
+
+# in the order of the TOML; a word that is no model's name counts for nothing
+override MODELS := $(filter $(basename $(notdir $(wildcard pipeline/models/[a-z]*.py))),$(shell \
+  test -f $(SNAPSHOTS)/models && cat $(SNAPSHOTS)/models))
 
 # --- the stages ---------------------------------------------------------------------------------
 
 code = $(addprefix pipeline/,$(addsuffix .py,$(1)))
-CORE := $(call code,artifacts metrics runner) requirements.lock
+CORE := $(call code,artifacts metrics runner wording) requirements.lock
 FEATURES := $(wildcard pipeline/competitions/*.py)
-ENCODING := $(wildcard pipeline/encoding/*.py) $(call code,folds)
-LEARNERS := $(call code,models/__init__ folds parallel)
+ENCODING := $(wildcard pipeline/encoding/*.py) $(call code,folds float32)
+LEARNERS := $(call code,models/__init__ folds float32 parallel prediction)
 SCRATCH := $(wildcard pipeline/from_scratch/*.py)
-BLENDING := $(call code,blending calibration budget expectation) $(SCRATCH)
+BLENDING := $(call code,blending calibration budget expectation prediction) $(SCRATCH)
 BUDGET := $(call code,budget)
 PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
 EXPLORE := $(wildcard pipeline/exploration/*.py) $(SCRATCH) $(call code,models/__init__ \
-  models/lightgbm wording)
+  models/lightgbm float32 wording)
 EVALUATE := $(wildcard pipeline/evaluation/*.py pipeline/exploration/*.py) $(call code,ledger predictor \
-  archives finding naming labels reading notation kinds dates date_columns schema contract wording models/lightgbm)
+  processor archives finding naming labels reading notation kinds dates date_columns schema contract wording models/lightgbm)
 
 # $(call stage,name,stages that it reads,code that it imports)
 define stage
@@ -91,7 +130,8 @@ $(eval $(call stage,encode,$(call done,load split),$(ENCODING) $(FEATURES)))
 $(eval $(call stage,blend,$(call done,load split) $(TRAINED),$(BLENDING) $(call code,folds)))
 $(eval $(call stage,evaluate,$(call done,load explore split encode blend) $(TUNED) $(TRAINED) $(SNAPSHOTS)/scores.json,\
   $(EVALUATE) $(ENCODING) $(FEATURES) $(LEARNERS) $(BLENDING) $(PAGES)))
-$(eval $(call stage,submit,$(call done,load blend),$(call code,ledger submission reading archives contract wording)))
+$(eval $(call stage,submit,$(call done,load blend),$(call code,ledger submission prediction processor reading \
+  archives contract finding naming)))
 
 $(BUILD)/summary.txt: $(call done,explore evaluate submit)
 	$(eval TOLD := yes)@$(PIPELINE) summary $(C) --since $(STARTED)
@@ -117,7 +157,8 @@ LEARNT := $(notdir $(basename $(shell grep -l from_scratch pipeline/models/[a-z]
 $(call done,$(foreach model,$(LEARNT),tune/$(model) train/$(model))): $(SCRATCH)
 
 # what [budget] minutes cut short is tried again when they change, or when its record is deleted
-CUT := $(patsubst $(BUILD)/%/cut.json,%,$(wildcard $(BUILD)/tune/*/cut.json $(BUILD)/train/*/cut.json))
+PIECES := $(addprefix tune/,$(MODELS)) $(addprefix train/,$(MODELS))
+CUT := $(foreach piece,$(PIECES),$(if $(wildcard $(BUILD)/$(piece)/cut.json),$(piece)))
 FORGOTTEN := $(foreach piece,$(CUT),$(if $(wildcard $(BUILD)/budget/$(piece).json),,$(piece)))
 $(call done,$(CUT)): $(SNAPSHOTS)/budget.json
 $(call done,$(FORGOTTEN)): FORCE
@@ -140,19 +181,20 @@ evaluate: ## the leaderboard with standard errors, and report.html
 submit: ## the checked submission, in submissions/$(C)
 
 new: | $(VENV)/installed ## start a competition: make new NAME=titanic FROM=~/Downloads/titanic
-	@$(PIPELINE) new "$(NAME)" --from "$(FROM)"
+	@$(PIPELINE) new "$$NAME" --from "$$FROM"
 
 fetch: | $(VENV)/installed ## download the openly licensed airline survey (OpenML 46920)
 	@$(PIPELINE) fetch
 
 dashboard: | $(VENV)/installed ## watch the tuning in a browser, on 127.0.0.1 (PORT=8080)
-	@$(PIPELINE) dashboard $(C) $(if $(PORT),--port $(PORT))
+	@$(PIPELINE) dashboard $(C) $(if $(PORT),--port "$$PORT")
 
 watch: ## open the report of the last run in a browser
 	@test -e $(BUILD)/evaluate/report.html || { echo "error: there is no report of $(C) yet. Run \
 	'make C=$(C) all' first." >&2; exit 2; }
 	@echo "$(BUILD)/evaluate/report.html"
-	@$(PYTHON) -m webbrowser "file://$(CURDIR)/$(BUILD)/evaluate/report.html" >/dev/null
+	@"$$PYTHON" -c 'import pathlib, sys, webbrowser; webbrowser.open(pathlib.Path(sys.argv[1]).resolve().as_uri())' \
+	  $(BUILD)/evaluate/report.html >/dev/null
 
 test: check ## set up, check the code and run all tests
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile # a file's tests share what it makes once
@@ -165,11 +207,11 @@ check: | $(VENV)/installed-test ## ruff, mypy and the import contracts
 format: | $(VENV)/installed-test ## lay out the code as `make check` wants it
 	@$(VENV)/bin/ruff check --fix --quiet && $(VENV)/bin/ruff format --quiet
 
-clean: ## delete the artifacts of the competition; raw files, submissions and the budget's record stay
-	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name budget -exec rm -rf {} +
+clean: | $(VENV)/installed ## delete the artifacts of the competition; raw files, submissions and the budget's record stay
+	@$(PIPELINE) clean $(C)
 
 help: ## this list
-	@echo "make [C=competition] [PRESET=preset] TARGET; competitions: $(basename $(notdir $(wildcard pipeline/competitions/*.toml)))"
+	@echo "make [C=competition] [PRESET=preset] TARGET; competitions: $(COMPETITIONS)"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
 FORCE:

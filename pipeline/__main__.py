@@ -22,7 +22,7 @@ import contextlib
 import errno
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pipeline.parallel import ONE_THREAD
 
@@ -32,7 +32,10 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from pipeline.errors import UserError
-from pipeline.wording import count, from_here
+from pipeline.wording import count, from_here, printable
+
+if TYPE_CHECKING:
+    from pipeline.artifacts import Workspace
 
 app = typer.Typer(
     help="From the organiser's files to a submission. `make all` runs everything; see `make help`.",
@@ -53,15 +56,11 @@ def settings(
     run_id: RunId = "",
 ) -> None:
     """Check a TOML and give each stage its own settings."""
-    from pipeline.artifacts import Workspace
     from pipeline.config import load_experiment
-    from pipeline.errors import SettingsError
     from pipeline.runner import write_snapshots
 
-    if not competition:  # `make C= all`
-        raise SettingsError("no competition is named. Say which, as in `make C=airline all`.")
+    workspace = _workspace(competition)
     experiment = load_experiment(competition, preset)
-    workspace = Workspace(Path.cwd(), competition)
     with workspace.locked(run_id or f"pid{os.getpid()}"):
         write_snapshots(workspace, experiment, preset)
 
@@ -77,7 +76,6 @@ def run(
     brief: Annotated[bool, typer.Option(hidden=True, help="a summary follows")] = False,
 ) -> None:
     """Run one stage with the settings that `settings` has checked."""
-    from pipeline.artifacts import Workspace
     from pipeline.config import STAGES
     from pipeline.errors import SettingsError
     from pipeline.progress import Progress
@@ -89,7 +87,7 @@ def run(
         raise SettingsError(
             f"stage '{stage}' {'needs --model NAME' if model is None else 'takes no --model'}."
         )
-    workspace = Workspace(Path.cwd(), competition)
+    workspace = _workspace(competition)
     title = f"{stage} {model}" if model else stage
     with workspace.locked(run_id or f"pid{os.getpid()}"):
         live = False if plain else None
@@ -105,15 +103,30 @@ def summary(
     """Tell what the last whole run amounts to, and what to do next."""
     import time
 
-    from pipeline.artifacts import Workspace, write_atomically
-    from pipeline.progress import clock
+    from pipeline.artifacts import write_atomically
+    from pipeline.progress import clock, tell
     from pipeline.summary import summarise
 
-    workspace = Workspace(Path.cwd(), competition)
+    workspace = _workspace(competition)
     lines = summarise(workspace)
-    write_atomically(workspace.build / "summary.txt", "\n".join(lines) + "\n")
+    write_atomically(workspace.build / "summary.txt", printable("\n".join(lines)) + "\n")
     took = f" in {clock(time.time() - since)}" if since else ""
-    print(f"\ndone{took}: {lines[0]}", *lines[1:], sep="\n", flush=True)
+    tell(f"\ndone{took}: {lines[0]}", *lines[1:])
+
+
+@app.command()
+def clean(competition: CompetitionName) -> None:
+    """Delete the artifacts of a competition.
+
+    Raw files, submissions and the budget's record stay.
+    """
+    from pipeline.progress import tell
+
+    workspace = _workspace(competition)
+    if workspace.clean():
+        tell(f"deleted the artifacts in {from_here(workspace.build)}")
+    else:
+        tell(f"nothing to delete in {from_here(workspace.build)}")
 
 
 @app.command()
@@ -125,11 +138,10 @@ def join(
 
     Its trials go to the same study, within its budget.
     """
-    from pipeline.artifacts import Workspace
     from pipeline.progress import Progress
     from pipeline.runner import join_tuning
 
-    join_tuning(Workspace(Path.cwd(), competition), model, Progress(f"join {model}"))
+    join_tuning(_workspace(competition), model, Progress(f"join {model}"))
 
 
 @app.command()
@@ -155,6 +167,7 @@ def new(
     from pipeline.artifacts import Workspace, write_atomically
     from pipeline.config import COMPETITIONS
     from pipeline.new import copy_raw, refuse_nothing, settings_given, write_competition
+    from pipeline.progress import tell
 
     refuse_nothing(name, source)
     options = {"train": train, "test": test, "sample": sample, "labels": labels}
@@ -164,9 +177,9 @@ def new(
     draft = write_competition(name, places, COMPETITIONS, given, raw)
     copy_raw(draft.copies)
     write_atomically(COMPETITIONS / f"{name}.toml", draft.text)
-    print(*draft.told, sep="\n")
-    print(f"wrote {from_here(draft.path)}, copied the files to {from_here(raw)}")
-    print(f"next: make C={name} all")
+    tell(*draft.told)
+    tell(f"wrote {from_here(draft.path)}, copied the files to {from_here(raw)}")
+    tell(f"next: make C={name} all")
 
 
 @app.command()
@@ -184,15 +197,12 @@ def predict(
 
     The checks and the encoders are those of the run.
     """
-    from pipeline.artifacts import Workspace
-    from pipeline.config import COMPETITIONS, read_toml
     from pipeline.predictor import predict_file
+    from pipeline.progress import tell
 
-    read_toml(COMPETITIONS / f"{competition}.toml")  # a name that is not there is told
-    scored = predict_file(Workspace(Path.cwd(), competition), file, out)
-    print(f"wrote {from_here(scored.target)}: {count(scored.rows, 'row')}")
-    for note in scored.notes:
-        print(f"note: {note}")
+    scored = predict_file(_workspace(competition), file, out)
+    tell(f"wrote {from_here(scored.target)}: {count(scored.rows, 'row')}")
+    tell(*(f"note: {note}" for note in scored.notes))
 
 
 # a score may be negative: -1 is a value, not an option
@@ -203,17 +213,28 @@ def score(
 ) -> None:
     """Keep a submission's leaderboard score in the ledger."""
     from pipeline.artifacts import Workspace, to_json, write_atomically
-    from pipeline.ledger import FILENAME, find, parse_score, read, record_score, scored
+    from pipeline.ledger import (
+        FILENAME,
+        competition_of,
+        find,
+        locked,
+        parse_score,
+        read,
+        record_score,
+        scored,
+    )
+    from pipeline.progress import tell
 
     number = parse_score(value)
-    path = find(file, Workspace(Path.cwd(), "").submissions)
-    competition = path.resolve().parent.name
+    submissions = Path.cwd() / "submissions"
+    path = find(file, submissions)
+    competition = competition_of(path, submissions)
     workspace = Workspace(Path.cwd(), competition)
-    with workspace.locked(f"pid{os.getpid()}"):
-        entry = record_score(path, number)
+    with locked(path.parent):
+        entry = record_score(path, number, competition)
         known = to_json(scored(read(path.parent / FILENAME)))
         write_atomically(workspace.settings.path / "scores.json", known)
-    print(
+    tell(
         f"{path.name}: leaderboard {number}, cross-validation {entry.get('score')}. "
         f"`make C={competition} evaluate` draws it into the report."
     )
@@ -229,9 +250,10 @@ def fetch(
     It is under CC0, and is split into 3,000 rows for train and 2,000 for test.
     """
     from pipeline.fetch import fetch_airline
+    from pipeline.progress import tell
 
     fetch_airline(folder, seed)
-    print(f"wrote train.csv, test.csv and sample_submission.csv to {folder}")
+    tell(f"wrote train.csv, test.csv and sample_submission.csv to {folder}")
 
 
 @app.command()
@@ -240,10 +262,19 @@ def dashboard(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
 ) -> None:
     """Open optuna-dashboard on 127.0.0.1 alone."""
-    from pipeline.artifacts import Workspace
     from pipeline.studies import serve_dashboard
 
-    serve_dashboard(Workspace(Path.cwd(), competition).journal, port)
+    serve_dashboard(_workspace(competition).journal, port)
+
+
+def _workspace(competition: str) -> "Workspace":
+    """The folders of a competition that there is; raises SettingsError for any other name."""
+    from pipeline import config
+    from pipeline.artifacts import Workspace
+
+    workspace = Workspace(Path.cwd(), competition)  # refuses a name that would lead elsewhere
+    config.require_toml(config.COMPETITIONS / f"{competition}.toml")
+    return workspace
 
 
 @contextlib.contextmanager
@@ -258,6 +289,12 @@ def _told_in_one_sentence() -> Iterator[None]:
         if sentence is None:
             raise
         _stop(sentence, 2)
+    except MemoryError:
+        _stop(
+            "memory ran out. Close other programs, or use fewer rows, and run the same command "
+            "again: what is done is kept.",
+            2,
+        )
     except (KeyboardInterrupt, Abort):
         _stop(STOPPED, 130)
 
@@ -265,6 +302,9 @@ def _told_in_one_sentence() -> Iterator[None]:
 def _disk_trouble(error: OSError) -> str | None:
     where = error.filename or "a file"
     code = error.errno
+    if code in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        found = _in_the_way(Path(os.fsdecode(where)))
+        return f"{found}. Move it away, and run the same command again."
     if code in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
         return f"{where}: the disk is full. Free some space and run again: what is done is kept."
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -275,8 +315,21 @@ def _disk_trouble(error: OSError) -> str | None:
     return None
 
 
+def _in_the_way(path: Path) -> str:
+    """A file stands where a folder belongs, there or above, or a folder where a file does."""
+    for place in (path, *path.parents):
+        if place.is_file():
+            return f"{place}: this is a file, where a folder belongs"
+        if place.is_symlink() and not place.exists():
+            return f"{place}: this is a link to nothing, where a folder belongs"
+        if place.is_dir():
+            break
+    return f"{path}: this is a folder, where a file belongs"
+
+
 def _stop(sentence: str, code: int) -> None:
-    print(f"error: {sentence}" if code == 2 else f"\n{sentence}", file=sys.stderr, flush=True)
+    told = printable(sentence)
+    print(f"error: {told}" if code == 2 else f"\n{told}", file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 

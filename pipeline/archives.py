@@ -9,6 +9,7 @@ import hashlib
 import io
 import lzma
 import re
+import stat
 import struct
 import zipfile
 import zlib
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.errors import DataError
-from pipeline.wording import some
+from pipeline.wording import printable, some
 
 PLAIN = (".csv", ".tsv", ".tab", ".parquet")
 TEXT = (".txt", ".data", ".dat")  # often a table, as often a description of one
@@ -45,9 +46,7 @@ class Source:
         return re.split(r"[/\\]", str(self))[-1].lower()
 
     def __str__(self) -> str:
-        place = "/".join((str(self.path), *self.members))
-        # a name in a zip comes from outside: nothing in it may command the terminal
-        return "".join(letter if letter.isprintable() else "?" for letter in place)
+        return printable("/".join((str(self.path), *self.members)))
 
 
 def content(source: Source) -> bytes:
@@ -71,9 +70,20 @@ def checksum(path: Path) -> str:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """What the file system refuses becomes a DataError."""
+    """What the file system refuses becomes a DataError, as does what is no file or folder.
+
+    A device or a pipe may have no end.
+    """
     try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise DataError(
+                f"{path} is a device, a pipe or a socket, and allowed are files. Write what comes "
+                "from there into a file first."
+            )
         yield
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder, and allowed are files. Name a file in it.") from None
     except FileNotFoundError:
         raise DataError(f"{path}: no such file. Put it there, or correct the name.") from None
     except PermissionError:

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -20,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import BusyError, DataError
+from pipeline.errors import BusyError, DataError, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DONE = "DONE"
+NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a competition
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,9 @@ class Workspace:
     root: Path
     competition: str
 
+    def __post_init__(self) -> None:
+        refuse_path(self.competition)
+
     @property
     def raw(self) -> Path:
         return self.root / "data" / "raw" / self.competition
@@ -198,6 +203,32 @@ class Workspace:
             shutil.rmtree(temporary, ignore_errors=True)
             started.unlink(missing_ok=True)
 
+    def clean(self) -> bool:
+        """Delete every artifact but the budget's record; says whether there was any.
+
+        Raises DataError where the folder is a link: what lies behind it may be somebody else's.
+        """
+        if self.build.is_symlink():
+            raise DataError(
+                f"{self.build}: this is a link to {self.build.resolve()}, and nothing was deleted: "
+                "what lies behind a link may be of use elsewhere. Remove the link, or empty that "
+                "folder yourself."
+            )
+        if not self._artifacts():
+            return False
+        with self.locked(f"pid{os.getpid()}"):
+            for path in self._artifacts():
+                _remove(path)
+        return True
+
+    def _artifacts(self) -> list[Path]:
+        kept = (self.budget.path, self._locks.path)
+        return [path for path in sorted(self.build.glob("*")) if path not in kept]
+
+    @property
+    def _locks(self) -> Folder:
+        return Folder(self.build / ".locks")
+
     @contextlib.contextmanager
     def locked(self, run: str) -> Iterator[None]:
         """Let the processes of one run in together (`make -j2`), and no process of another run.
@@ -205,7 +236,7 @@ class Workspace:
         Each process holds a lock on a file of its own, named after its run. POSIX record locks
         vanish with the process, however it ends, and worker processes do not inherit them.
         """
-        folder = Folder(self.build / ".locks")
+        folder = self._locks
         with folder._new("gate").open("w") as gate:
             fcntl.lockf(gate, fcntl.LOCK_EX)
             self._refuse_other_runs(folder.path, run)
@@ -237,6 +268,16 @@ class Workspace:
             file.unlink(missing_ok=True)
 
 
+def refuse_path(competition: str) -> None:
+    """A competition's name is part of paths: what could lead elsewhere is refused."""
+    if not NAME.fullmatch(competition):
+        shown = f"{competition[:60]!r}" if competition else "none"
+        raise SettingsError(
+            f"the name of the competition: found {shown}, allowed are small letters, digits and _, "
+            "with a letter first. Name a competition, as in `make C=airline all`."
+        )
+
+
 def to_json(value: Any) -> str:
     """JSON as every artifact has it: sorted keys, two spaces, a newline at the end, no NaN."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
@@ -259,12 +300,20 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def replace_folder(new: Path, old: Path) -> None:
     """Put a finished folder in the place of an earlier one."""
     retired = old.with_name(f".{old.name}.old")
-    shutil.rmtree(retired, ignore_errors=True)
-    if old.exists():
+    _remove(retired, ignore_errors=True)
+    if old.exists() or old.is_symlink():
         old.rename(retired)
     new.rename(old)
     _sync(old.parent)
-    shutil.rmtree(retired, ignore_errors=True)
+    _remove(retired, ignore_errors=True)
+
+
+def _remove(path: Path, ignore_errors: bool = False) -> None:
+    """Delete a file, a link (not what it leads to) or a folder with all that it holds."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=ignore_errors)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def digest_of(value: Any) -> str:

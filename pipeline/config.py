@@ -7,12 +7,14 @@ keys that the preset changes. Each stage gets a snapshot of its own settings as 
 import difflib
 import importlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -30,6 +32,17 @@ MODELS = Path(__file__).parent / "models"
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
+def _web_address(url: str) -> str:
+    """A link in the report must not run code, as one to `javascript:` would."""
+    if url and not WEB_ADDRESS.fullmatch(url):
+        raise ValueError("allowed are addresses that begin with http:// or https://")
+    return url
+
+
+WEB_ADDRESS = re.compile(r"(?i)https?://[^\s\x00-\x1f\x7f]+")
+Url = Annotated[str, AfterValidator(_web_address)]
+
+
 class Settings(BaseModel):
     """Frozen, and an unknown key is an error."""
 
@@ -43,7 +56,7 @@ class Competition(Settings):
     """What the competition asks for. Left out, the task and the metric follow from the target."""
 
     title: str = ""
-    url: str = ""
+    url: Url = ""
     metric: str | None = Field(None, description=f"one of {', '.join(METRICS)}")
     task: Literal["binary", "multiclass", "regression"] | None = None
     positive: str | None = Field(
@@ -212,13 +225,18 @@ def load_experiment(name: str, preset: str = "default", folder: Path | None = No
     return checked[preset]
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    if not path.exists():
+def require_toml(path: Path) -> None:
+    """Raises SettingsError, naming the competitions that there are, where this is not one."""
+    if not path.is_file():
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.toml"))) or "none yet"
         raise SettingsError(
             f"{path}: there is no such competition; known are: {known}. "
             "`python -m pipeline new NAME --from DIR` writes a new one."
         )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    require_toml(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -363,7 +381,7 @@ class EvaluateStage(Evaluate):
     models: tuple[Name, ...]
     metric: str | None = None
     title: str = ""
-    url: str = ""
+    url: Url = ""
 
 
 class SubmitStage(Submit):

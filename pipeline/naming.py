@@ -97,9 +97,14 @@ def judge(name: str, folder: str = "") -> Judgement:
 def words(name: str) -> list[str]:
     """'X_trainSet (1).csv.gz' -> ['x', 'train', 'set', '1']."""
     name = unicodedata.normalize("NFC", name)  # a Mac takes Korean syllables apart
+    return [part for word in WORD.findall(stem(name)) for part in _parts(word.lower())]
+
+
+def stem(name: str) -> str:
+    """The name without what tells its format: 'b.2024.csv.gz' -> 'b.2024'."""
     while name.lower().endswith(SUFFIXES):
         name = name[: name.rindex(".")]
-    return [part for word in WORD.findall(name) for part in _parts(word.lower())]
+    return name
 
 
 def _parts(word: str) -> list[str]:

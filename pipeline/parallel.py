@@ -31,6 +31,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 Map = Callable[[Callable[[Task], Result], Iterable[Task]], Iterator[Result]]
 
+CRASHES = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
 LONGEST_WAIT = 3600.0  # seconds; the clock is looked at again then
 
 # set before NumPy is imported: a matrix product split over threads sums in another order
@@ -151,11 +152,24 @@ class _Team:
             yield
         except (EOFError, ConnectionError):
             self.processes[pipe].join()
-            raise UserError(
-                f"a worker process was ended from outside (exit code "
-                f"{self.processes[pipe].exitcode}), most likely for want of memory. Close other "
-                "programs, or use fewer rows, and run again: what is done is kept."
-            ) from None
+            raise UserError(death(self.processes[pipe].exitcode)) from None
+
+
+def death(code: int | None) -> str:
+    """How a worker process ended, by its exit code: minus the number of a signal."""
+    number = -code if code is not None and code < 0 else 0
+    if number in CRASHES:
+        return (
+            f"a worker process crashed ({signal.Signals(number).name}), which is a fault of a "
+            "library or of a damaged file, not of your data. Delete what the last stage wrote and "
+            "run again: what is done before it is kept. If it happens again, report it."
+        )
+    if number == signal.SIGKILL:
+        return (
+            "a worker process was ended from outside (SIGKILL), most likely because memory ran "
+            "out. Close other programs, or use fewer rows, and run again: what is done is kept."
+        )
+    return f"a worker process ended (exit code {code}). Run again: what is done is kept."
 
 
 def _work(pipe: Connection, parent: int) -> None:

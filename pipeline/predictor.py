@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import archives, models
+from pipeline import archives, models, naming
 from pipeline.artifacts import Folder, Workspace, require_stage, write_atomically
 from pipeline.blending import Blend, read_blend
 from pipeline.config import LoadStage
@@ -23,7 +23,8 @@ from pipeline.encoding.views import FoldEncoder
 from pipeline.errors import SettingsError
 from pipeline.folds import Fold, read_folds
 from pipeline.parallel import Map, workers
-from pipeline.wording import count, shortened
+from pipeline.prediction import check, off_rounding
+from pipeline.wording import count, make_command, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,10 @@ class Predictor:
         for predictions in parallel_map(functools.partial(self._fold_predictions, table), names):
             for model, prediction in predictions.items():
                 totals[model] = totals.get(model, 0.0) + prediction / len(fits[model])
-        return self.blend.combine(totals)
+        with np.errstate(all="ignore"):  # what is no number is refused, not warned of
+            blended = self.blend.combine(totals)
+        self._check(blended, len(frame), "the blend")
+        return blended if self.schema["task"] == "regression" else off_rounding(blended)
 
     def predict_fold(self, frame: "pd.DataFrame", fold: str) -> np.ndarray:
         """Rows -> (n, k) by the encoder and the models of one fold alone, named as in "r0-f0"."""
@@ -90,12 +94,23 @@ class Predictor:
         return read_table(rows, encoder.columns)
 
     def _fold_predictions(self, table: Table, fold: str) -> dict[str, np.ndarray]:
-        views = self._encoder(fold).transform(table)
-        return {
-            name: self._model(name, fold).predict(views[models.module(name).VIEW])
-            for name in self.members
-            if self._has(name, fold)
-        }
+        members = [name for name in self.members if self._has(name, fold)]
+        with np.errstate(all="ignore"):  # likewise
+            views = self._encoder(fold).transform(table)
+            seen = {name: views[models.module(name).VIEW] for name in members}
+            predictions = {name: self._model(name, fold).predict(seen[name]) for name in members}
+        for name, prediction in predictions.items():
+            where = f"{self.train.path / name}, fold {fold},"
+            self._check(prediction, len(seen[name]), where)
+        return predictions
+
+    def _check(self, prediction: np.ndarray, rows: int, where: str) -> None:
+        """Raises DataError for what no sound encoder or model predicts."""
+        outputs = len(self.schema["classes"] or [""])
+        competition = self.schema.get("competition")
+        make = make_command(None if competition is None else str(competition))
+        remedy = f"An encoder or a model is damaged: run `{make} clean`, then `{make} all`."
+        check(prediction, rows, outputs, where, remedy)
 
     def _has(self, model: str, fold: str) -> bool:
         """Whether the model was fitted on this fold."""
@@ -151,9 +166,7 @@ def predictions_path(workspace: Workspace, file: Path, out: Path | None = None) 
 
     Raises SettingsError where writing there would harm what the user has.
     """
-    default = (
-        workspace.submissions / "predictions" / f"{file.name.partition('.')[0]}.predictions.csv"
-    )
+    default = workspace.submissions / "predictions" / f"{naming.stem(file.name)}.predictions.csv"
     target = out or default
     raw = workspace.raw.parent
     if target.exists() and file.exists() and target.samefile(file):
@@ -183,8 +196,16 @@ def predict_file(workspace: Workspace, file: Path, out: Path | None = None) -> S
         rows, ids = read_rows(stages["load"], file)
         prediction = predictor.predict(rows, parallel_map=parallel_map)
     table = labelled(prediction, predictor.schema, ids)
-    write_atomically(target, table.to_csv(index=False, lineterminator="\n"))
-    return Scored(target, len(table), tuple(_notes(stages["load"], rows, str(file))))
+    content = table.to_csv(index=False, lineterminator="\n").encode()
+    notes = [*_replaced(target, content), *_notes(stages["load"], rows, str(file))]
+    write_atomically(target, content)
+    return Scored(target, len(table), tuple(notes))
+
+
+def _replaced(target: Path, content: bytes) -> Iterator[str]:
+    """Files of one name in two folders have one place for their predictions."""
+    if target.exists() and target.read_bytes() != content:
+        yield "other predictions lay there and were replaced; --out FILE names another place"
 
 
 def _refuse_foreign(target: Path, schema: Mapping[str, Any]) -> None:

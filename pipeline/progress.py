@@ -8,7 +8,9 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
+
+from pipeline.wording import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 TITLE = 18  # characters
 BAR, TICKS = 18, 2  # characters, a second
 CLEAR_LINE = "\r\x1b[2K"
+
+
+def tell(*lines: str, file: TextIO | None = None) -> None:
+    """Print lines at once; what comes from files in them cannot command the terminal."""
+    for line in lines:
+        print(printable(line), file=file or sys.stdout, flush=True)
 
 
 class Progress:
@@ -67,7 +75,7 @@ class Progress:
     def say(self, text: str) -> None:
         """One line that stays."""
         if self._kept is None:
-            print(self._line(text), flush=True)
+            tell(self._line(text))
         else:
             self._kept.append(text)
 
@@ -83,15 +91,21 @@ class Progress:
 
     def show(self, table: "RenderableType") -> None:
         """A table, in colour on a terminal; the summary of a whole run has its own."""
+        from rich.segment import Segment, Segments
+
         if not self.brief:
             print(CLEAR_LINE * self.live, end="", flush=True)
-            self.console.print(table)
+            console = self.console
+            options = console.options.update(no_wrap=True, overflow="ignore")
+            segments = [
+                Segment(text if control else printable(text), style, control)
+                for text, style, control in console.render(table, options)
+            ]
+            console.print(Segments(segments), end="")
 
     def _line(self, text: str, told: str = "") -> str:
-        if not self.title:
-            return text
         place = "" if self._kept is None else f" {told:>7} "
-        return f"{self.title:<{TITLE}}{place} {text}"
+        return printable(f"{self.title:<{TITLE}}{place} {text}" if self.title else text)
 
     @contextlib.contextmanager
     def task(self, description: str, total: int) -> Iterator["Task"]:

@@ -9,13 +9,13 @@ import importlib
 import inspect
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline import budget, config
+from pipeline import archives, budget, config
 from pipeline.artifacts import (
     Folder,
     Workspace,
@@ -33,7 +33,7 @@ PER_MODEL = ("tune", "train")
 def write_snapshots(workspace: Workspace, experiment: config.Experiment, preset: str) -> None:
     """Give each stage a JSON file of its own settings, touched only where something changed.
 
-    `models.mk`, which make includes, names the models; its time is the time of this call.
+    `models`, which make reads as words, names the models; its time is the time of this call.
     """
     folder = workspace.settings
     snapshots = config.stage_snapshots(experiment)
@@ -46,7 +46,7 @@ def write_snapshots(workspace: Workspace, experiment: config.Experiment, preset:
         write_atomically(folder.path / "scores.json", to_json([]))
     write_atomically(folder.path / "preset", f"{preset}\n")
     # in the order of the TOML: the first is the one that [budget] minutes never leave out
-    write_atomically(folder.path / "models.mk", f"MODELS := {' '.join(experiment.models)}\n")
+    write_atomically(folder.path / "models", f"{' '.join(experiment.models)}\n")
 
 
 def _write_if_changed(path: Path, text: str) -> None:
@@ -193,12 +193,19 @@ def _record(
 
 
 def _checksums(raw: Path) -> dict[str, str]:
-    sums = {}
-    for path in sorted(path for path in raw.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            name = path.relative_to(raw).as_posix()
-            sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return sums
+    """SHA-256 of every file below `raw`, by its path; links to folders are followed."""
+    return {path.relative_to(raw).as_posix(): archives.checksum(path) for path in _files(raw, ())}
+
+
+def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """Files in order; a link that leads back to a folder `above` it is not followed."""
+    if not folder.is_dir() or folder.resolve() in above:
+        return
+    for path in sorted(folder.iterdir()):
+        if path.is_file():
+            yield path
+        else:
+            yield from _files(path, (*above, folder.resolve()))
 
 
 def _code() -> dict[str, str]:

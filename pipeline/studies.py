@@ -1,13 +1,14 @@
 """Optuna studies in one append-only journal per competition, which survives a kill at any byte."""
 
+import contextlib
 import fcntl
 import io
 import logging
-import socket
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import optuna
 from optuna.storages import JournalStorage
@@ -18,7 +19,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.config import Tune
 from pipeline.errors import DataError
+from pipeline.progress import tell
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+LOOPBACK = "127.0.0.1"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 Suggest = Callable[[optuna.Trial], dict[str, Any]]
 
@@ -88,6 +94,20 @@ def best_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> FrozenTrial |
     return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
 
+@contextlib.contextmanager
+def deletion_reported(study: optuna.Study, journal: Path) -> Iterator[None]:
+    """The dashboard can delete a study that is being searched: DataError, not a missing record."""
+    try:
+        yield
+    except KeyError:
+        if study.study_name in optuna.get_all_study_names(open_journal(journal)):
+            raise
+        raise DataError(
+            f"the study {study.study_name!r} was deleted while trials were added to it. Run the "
+            "same command again: the search then begins anew."
+        ) from None
+
+
 def abandon(study: optuna.Study, trial: optuna.Trial) -> None:
     """Give a trial up that there was no time to finish."""
     study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
@@ -147,17 +167,48 @@ def serve_dashboard(journal: Path, port: int) -> None:
             f"{journal}: no study yet. Tune first: `make tune` with `trials` above 0 in a "
             "[models.NAME] table of the competition's TOML."
         )
-    from optuna_dashboard import run_server
+    from optuna_dashboard import wsgi
 
     logging.getLogger("optuna_dashboard").setLevel(logging.ERROR)
+    guarded = for_this_machine(wsgi(open_journal(journal)), port)
     try:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-        print(f"optuna-dashboard: http://127.0.0.1:{port}/  (Ctrl-C ends it)", flush=True)
-        run_server(open_journal(journal), host="127.0.0.1", port=port)
+        server = make_server(LOOPBACK, port, guarded, handler_class=_SilentHandler)
     except OSError as error:
         raise DataError(
-            f"127.0.0.1:{port}: {error.strerror}; another program listens there. "
+            f"{LOOPBACK}:{port}: {error.strerror}; another program listens there. "
             "Choose another one: make dashboard PORT=8081."
         ) from None
+    with server, contextlib.suppress(KeyboardInterrupt):
+        tell(f"optuna-dashboard: http://{LOOPBACK}:{port}/  (Ctrl-C ends it)")
+        server.serve_forever()
+
+
+class _SilentHandler(WSGIRequestHandler):
+    """Writes no line a request."""
+
+    def log_message(self, format: str, *values: Any) -> None:
+        pass
+
+
+def for_this_machine(app: "WSGIApplication", port: int) -> "WSGIApplication":
+    """The application, for pages that it served itself.
+
+    Whoever runs a web site can let its name lead to 127.0.0.1 (DNS rebinding), and a browser then
+    takes the dashboard for a part of that site: the Host header gives it away. A page may also send
+    a form elsewhere, which the Origin header tells.
+    """
+    hosts = {f"{name}:{port}" for name in (LOOPBACK, "localhost")}
+    if port == 80:  # a browser leaves it out
+        hosts |= {LOOPBACK, "localhost"}
+
+    def guarded(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        origin = environ.get("HTTP_ORIGIN")
+        is_ours = environ.get("HTTP_HOST", "").lower() in hosts
+        if is_ours and environ["REQUEST_METHOD"] not in ("GET", "HEAD") and origin is not None:
+            is_ours = origin.lower() in {f"http://{host}" for host in hosts}
+        if is_ours:
+            return app(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"The dashboard answers http://{LOOPBACK}:{port}/ alone.\n".encode()]
+
+    return guarded

@@ -14,6 +14,7 @@ from pipeline.archives import Source
 from pipeline.contract import WHOLE, comparable
 from pipeline.errors import DataError, SettingsError
 from pipeline.metrics import Metric
+from pipeline.prediction import off_rounding
 from pipeline.reading import parse
 from pipeline.wording import shortened
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 TRUTHS = ({"false", "0"}, {"true", "1"})  # ways to write truth values: train's and the sample's
 MOST_SHOWN = 5
-ROUNDING = 1e-9
 
 
 def fill(
@@ -41,7 +41,7 @@ def fill(
         refuse([f"the blend has no finite prediction for {unknown:,} rows of test"])
     ordered = prediction[_rows_of_test(sample, test, schema)]
     if metric.needs != "values":
-        ordered = _off_rounding(ordered)
+        ordered = off_rounding(ordered)
     if form["form"] == "classes":
         answers: dict[str, Any] = dict(zip(form["class_columns"], ordered.T, strict=True))
     else:
@@ -50,12 +50,6 @@ def fill(
     columns = form["columns"]
     filled = {name: answers[name] if name in answers else sample[name] for name in columns}
     return pd.DataFrame(filled, columns=columns)
-
-
-def _off_rounding(probabilities: np.ndarray) -> np.ndarray:
-    """Weights that sum to 1 may carry a probability a last digit beyond 0 or 1."""
-    inside = np.clip(probabilities, 0.0, 1.0)
-    return np.where(np.abs(probabilities - inside) < ROUNDING, inside, probabilities)
 
 
 def _rows_of_test(

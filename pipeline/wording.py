@@ -1,5 +1,6 @@
 """What sentences are made of: '3,000 rows', "'a', 'b' and 3 more", paths and commands as typed."""
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,18 @@ def shortened(items: Sequence[str], most: int) -> str:
     """The first few, and how many there are: 'a, b, ... (5 in all)'."""
     more = f", ... ({len(items):,} in all)" if len(items) > most else ""
     return ", ".join(items[:most]) + more
+
+
+def printable(text: str) -> str:
+    """The text with a `?` for whatever could command a terminal or hide what stands there.
+
+    Names of files, columns and values come from outside. Line ends and tabs stay.
+    """
+    return "".join(letter if _is_harmless(letter) else "?" for letter in text)
+
+
+def _is_harmless(letter: str) -> bool:
+    return letter.isprintable() or letter in "\n\t" or unicodedata.category(letter) == "Zs"
 
 
 def from_here(path: Path) -> Path:

@@ -1,5 +1,7 @@
 """A TOML becomes settings, or one sentence that says where, what was found and what is allowed."""
 
+import json
+
 import pytest
 
 from pipeline.config import COMPETITIONS, load_experiment, stage_snapshots
@@ -43,6 +45,17 @@ MODEL = "[models.linear]\n"
         ("[split]\n", r"no \[models.NAME\] table"),
         ("models = 3\n", r"no \[models.NAME\] table"),
         ("x = [", "not TOML"),
+        *(
+            (f"[competition]\nurl = {json.dumps(url)}\n" + MODEL, r"\[competition\] url.*http://")
+            for url in (
+                "javascript:alert(1)",
+                "data:text/html,x",
+                "//evil.example",
+                "file:///etc/passwd",
+                "https://a\tb",
+                " https://dacon.io",
+            )
+        ),
         ('[load.columns]\nAge = {kind = "integer", mn = 0}\n' + MODEL, r"\[load.columns.Age\] mn"),
         ("presets = 3\n" + MODEL, r"\[presets\]: found 3"),
         ("[presets.quick.split]\nfold = 3\n" + MODEL, r"preset 'quick'.*\[split\] fold"),

@@ -1,13 +1,28 @@
 """What was submitted stays in the ledger, a line each; scores are filled in and nothing is lost."""
 
+import contextlib
 import json
 import math
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from pipeline.errors import DataError, SettingsError
-from pipeline.ledger import FILENAME, append, find, parse_score, read, record_score, scored
+from pipeline.errors import BusyError, DataError, SettingsError
+from pipeline.ledger import (
+    FILENAME,
+    append,
+    competition_of,
+    find,
+    locked,
+    parse_score,
+    read,
+    record_score,
+    scored,
+)
+from tests.project import ROOT
 
 
 @pytest.fixture
@@ -69,16 +84,80 @@ def test_a_score_must_be_finite(ledger, score):
         '{"file": "c.csv", "score": NaN}',
         '{"file": "c.csv", "score": true}',
         "[" * 100_000,
+        '{"file": ""}',
+        '{"file": "."}',
+        '{"file": ".."}',
+        '{"file": "../one.csv"}',
+        '{"file": "/tmp/one.csv"}',
+        '{"file": "c.csv\\u0000"}',
+        '{"file": "c.csv", "score": ' + "9" * 400 + "}",
+        '{"file": "c.csv", "score": -' + "9" * 5000 + "}",
+        '{"file": "c.csv", "leaderboard": 1e999}',
+        '{"file": "c.csv", "weights": {"linear": Infinity}}',
+        '{"file": "c.csv", "note": "\\ud800"}',
     ],
 )
 def test_a_broken_line_is_told_by_its_number(ledger, line):
     broken = ledger.read_text(encoding="utf-8") + "\n" + line + "\n"
     ledger.write_text(broken, encoding="utf-8")
-    with pytest.raises(DataError, match=r"ledger.jsonl, line 4: "):
+    with pytest.raises(DataError, match=r"ledger.jsonl, line 4: ") as told:
         read(ledger)
+    assert len(str(told.value)) < 500
     with pytest.raises(DataError):
         record_score(ledger.parent / "a.csv", 0.5)
     assert ledger.read_text(encoding="utf-8") == broken
+
+
+def test_who_changes_the_ledger_waits_for_the_other(ledger):
+    with held(ledger, seconds=0.6):
+        started = time.monotonic()
+        assert append(ledger, {"file": "c.csv"}) is True
+        assert time.monotonic() - started > 0.3
+
+
+def test_a_ledger_that_is_not_given_back_is_told(ledger):
+    told = r"ledger.jsonl: another process"
+    with (
+        held(ledger, seconds=30),
+        pytest.raises(BusyError, match=told),
+        locked(ledger.parent, patience=0.2),
+    ):
+        pytest.fail("two processes at once")
+
+
+@contextlib.contextmanager
+def held(ledger, seconds):
+    """Another process has the ledger for so long."""
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom pipeline.ledger import locked\n"
+        "with locked(Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n    time.sleep(float(sys.argv[2]))\n"
+    )
+    command = [sys.executable, "-c", program, str(ledger.parent), str(seconds)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        try:
+            yield
+        finally:
+            holder.kill()
+
+
+def test_the_competition_is_that_of_the_folder_that_is_named(tmp_path):
+    folder = tmp_path / "submissions" / "one"
+    folder.mkdir(parents=True)
+    (tmp_path / "submissions" / "two").symlink_to(folder)
+    (tmp_path / "link").symlink_to(tmp_path)
+    for root in (tmp_path, tmp_path / "link"):
+        path = root / "submissions" / "two" / "a.csv"
+        assert competition_of(path, tmp_path / "submissions") == "two"
+    for path in (
+        tmp_path / "a.csv",
+        tmp_path / "else" / "one" / "a.csv",
+        folder / "deeper" / "a.csv",
+    ):
+        with pytest.raises(DataError, match="lies outside"):
+            competition_of(path, tmp_path / "submissions")
 
 
 def test_simulated_data_has_no_leaderboard(ledger):
@@ -128,7 +207,7 @@ def test_a_bare_name_is_looked_up_in_every_competition(tmp_path):
         find(Path("three.csv"), tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("text", ["abc", "", "0,941", "nan", "-inf", "94%"])
+@pytest.mark.parametrize("text", ["abc", "", "0,941", "nan", "-inf", "94%", "1e400"])
 def test_what_is_no_score_is_named(text):
     with pytest.raises(SettingsError, match=f"found {text!r}"):
         parse_score(text)

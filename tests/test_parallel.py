@@ -1,5 +1,6 @@
 """Work over processes: results in order, and no process left behind."""
 
+import faulthandler
 import math
 import os
 import signal
@@ -87,8 +88,20 @@ def test_large_tasks_and_results_pass_whole(size):
 
 
 def test_a_worker_that_is_killed_is_told_in_one_sentence():
-    with pytest.raises(UserError, match="exit code -9"), workers(2) as parallel_map:
+    with pytest.raises(UserError, match=r"SIGKILL.*memory ran out"), workers(2) as parallel_map:
         list(parallel_map(end_by_kill, range(4)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
+def test_a_worker_that_crashed_is_not_said_to_lack_memory(number):
+    with pytest.raises(UserError, match=f"crashed .{number.name}") as told, workers(2) as run:
+        list(run(end_by, [number]))
+    assert "memory" not in str(told.value)
+
+
+def end_by(number):
+    faulthandler.disable()  # pytest's, which would write the stack
+    os.kill(os.getpid(), number)
 
 
 def end_by_kill(number):

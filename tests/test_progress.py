@@ -5,8 +5,10 @@ import re
 
 import pytest
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from pipeline.progress import CLEAR_LINE, Progress, clock
+from pipeline.progress import CLEAR_LINE, Progress, clock, tell
 
 
 def test_a_pipe_sees_what_is_said_and_no_bar(capsys):
@@ -60,6 +62,38 @@ def test_a_terminal_sees_one_line_of_a_stage_and_nothing_of_what_came_before(cap
     shown = capsys.readouterr().out
     assert shown.startswith("load ") and "\r" in shown
     assert re.fullmatch(r"load +0\.\d s  3,000 rows\n", shown.rpartition(CLEAR_LINE)[2])
+
+
+HOSTILE = "column \x1b]0;title\x07\x1b[2J\r\x08\x9b31m\u202egnp.\x00 한국어\u3000é"
+HARMLESS = "column ?]0;title??[2J???31m?gnp.? 한국어\u3000é"
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_names_from_files_cannot_command_the_terminal(capsys, live):
+    with Progress(HOSTILE, live=False, verbose=True) as progress:
+        progress.say(HOSTILE)
+        progress.advise(HOSTILE)
+        progress.detail(HOSTILE)
+    Progress().say(HOSTILE)
+    tell(HOSTILE, "two\nlines\tand a tab")
+    told = capsys.readouterr().out
+    assert told.count(HARMLESS) >= 5
+    assert "two\nlines\tand a tab\n" in told
+    assert not {"\x1b", "\x07", "\r", "\x9b", "\u202e", "\x00"} & set(told)
+
+
+def test_a_table_keeps_its_colours_and_nothing_else(monkeypatch):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr(Progress, "console", property(lambda self: console))
+    table = Table("name", "score")
+    table.add_row(Text(HOSTILE, "bold red"), "0.9")
+    Progress(live=False).show(table)
+    shown = screen.getvalue()
+    assert "\x1b[1;31m" in shown
+    assert not re.sub(r"\x1b\[[\d;]*m", "", shown).count("\x1b")
+    assert not {"\x07", "\r", "\x9b", "\u202e", "\x00"} & set(shown)
+    assert "한국어" in shown
 
 
 def test_details_are_for_those_who_ask(capsys):

@@ -367,7 +367,7 @@ def test_a_bad_file_is_one_clear_sentence(write, name, data, says):
 
 def test_a_missing_or_unreadable_file_says_so(tmp_path, write, monkeypatch):
     assert "no such file" in message(read_table, tmp_path / "none.csv")
-    assert "cannot be read" in message(read_table, tmp_path)
+    assert "is a folder" in message(read_table, tmp_path)
 
     def refuse(*_):
         raise PermissionError(13, "Permission denied")

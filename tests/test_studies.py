@@ -1,5 +1,6 @@
 """The dashboard shows the studies of a finished run, on 127.0.0.1 and nowhere else."""
 
+import http.client
 import json
 import signal
 import socket
@@ -11,6 +12,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from pipeline import studies
+from pipeline.artifacts import Workspace
+from pipeline.config import Tune
+from pipeline.errors import DataError
+from tests.project import copy_project
 
 
 def free_port():
@@ -77,3 +84,85 @@ def test_a_dashboard_that_cannot_start_says_why(finished_project, tmp_path, trou
     assert process.returncode == 2
     assert trouble in told
     assert "Traceback" not in told
+
+
+def open_study(journal):
+    return studies.open_study(journal, "linear 1234", Tune(), {}, greater_is_better=False)
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory):
+    """(port, journal) of a running dashboard with one study."""
+    project = copy_project(tmp_path_factory.mktemp("dashboard"))
+    journal = Workspace(project.root, "tiny").journal
+    open_study(journal)
+    port = free_port()
+    process = start(project, "tiny", port)
+    try:
+        answer(f"http://127.0.0.1:{port}/api/studies", process)
+        yield port, journal
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+
+
+def status(port, method, headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    path = "/api/studies" if method in ("GET", "HEAD") else "/api/studies/0"
+    connection.putrequest(method, path, skip_host=True)
+    for name, value in headers.items():
+        connection.putheader(name, value.format(port=port))
+    connection.endheaders()
+    try:
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example:{port}", "evil.example", "127.0.0.1", "127.0.0.1:1", "[::1]:{port}",
+     "127.0.0.1.evil.example:{port}", "localhost.:{port}", "", None],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "POST"])
+def test_another_host_is_refused_and_deletes_nothing(dashboard, host, method):
+    port, journal = dashboard
+    assert status(port, method, {} if host is None else {"Host": host}) == 403
+    assert open_study(journal).trials == []
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1", "https://127.0.0.1:{port}", ""]
+)
+def test_another_page_changes_nothing(dashboard, origin):
+    port, journal = dashboard
+    before = journal.read_bytes()
+    headers = {"Host": "127.0.0.1:{port}", "Origin": origin}
+    for method in ("DELETE", "POST", "PUT", "PATCH", "OPTIONS"):
+        assert status(port, method, headers) == 403
+    assert journal.read_bytes() == before
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}"])
+def test_the_dashboards_own_page_is_answered(dashboard, host):
+    port, _ = dashboard
+    assert status(port, "GET", {"Host": host}) == 200
+    # there is no such way, which is the dashboard's own answer
+    assert status(port, "PUT", {"Host": host, "Origin": f"http://{host}".lower()}) in (404, 405)
+
+
+def test_a_study_that_is_deleted_while_it_is_searched_is_named(tmp_path):
+    import optuna
+
+    journal = tmp_path / "journal.log"
+    study = open_study(journal)
+    optuna.delete_study(study_name=study.study_name, storage=studies.open_journal(journal))
+    with (
+        pytest.raises(DataError, match=r"'linear 1234' was deleted"),
+        studies.deletion_reported(study, journal),
+    ):
+        study.ask()
+    open_study(journal)
+    with pytest.raises(KeyError), studies.deletion_reported(study, journal):
+        raise KeyError

@@ -18,6 +18,7 @@ from pipeline.evaluation.leaderboard import (
     with_interval,
 )
 from pipeline.evaluation.tuning import Search
+from pipeline.processor import blas_kernels
 from pipeline.wording import count
 
 PACKAGES = ("lightgbm", "matplotlib", "numpy", "optuna", "pandas", "scikit-learn")
@@ -160,6 +161,7 @@ def versions_table() -> page.Table:
     rows = [
         ["Python", platform.python_version()],
         *([name, version(name)] for name in PACKAGES),
+        ["BLAS kernels of this processor", blas_kernels()],
         ["pipeline, SHA-256 of its code", code_digest()],
     ]
     return page.Table("Versions.", ("Library", "Version"), rows)

@@ -11,11 +11,13 @@ from pipeline.artifacts import Folder
 from pipeline.config import BlendStage
 from pipeline.expectation import averaging, expectation
 from pipeline.folds import folds_of
+from pipeline.prediction import check
 from pipeline.progress import Progress
 
 # the simpler one first: a later one must be better by more than noise
 METHODS = ("equal", "greedy", "stack")
 NAMED = "[blend] method in the competition's TOML names the way."
+REMEDY = "Leave out of the TOML a model that predicts such numbers, or name a [blend] method."
 RULE = (
     "The simplest way is kept (the best few models equally, then greedy selection, then the "
     "stacker), unless a later one is better in {judge} by more than two standard errors of the "
@@ -70,7 +72,11 @@ def run(
     blending.write_blend(out, blend, {**about, "candidates": candidates, **expected})
     out.write_array("oof", honest)
     tests = {name: train.folder(name).read_array("test") for name in names}
-    out.write_array("test", blend.combine(tests))
+    blended = blend.combine(tests)
+    outputs = len(schema["classes"] or [""])
+    for rows, prediction in ((len(y), honest), (len(tests[names[0]]), blended)):
+        check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
+    out.write_array("test", blended)
     if about["cut_short"]:
         progress.say(f"[budget] minutes cut short: {budget.told(about['cut_short'])}")
     progress.say(

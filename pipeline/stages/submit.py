@@ -12,6 +12,7 @@ from pipeline import ledger
 from pipeline.artifacts import Folder, write_atomically
 from pipeline.config import SubmitStage
 from pipeline.metrics import Metric, get_metric
+from pipeline.processor import blas_kernels
 from pipeline.progress import Progress
 from pipeline.submission import (
     file_problems,
@@ -92,7 +93,8 @@ def _data(schema: Mapping[str, Any]) -> dict[str, str]:
 
 def _versions() -> dict[str, str]:
     python = ".".join(map(str, sys.version_info[:3]))
-    return {"python": python, **{name: version(name) for name in LIBRARIES}}
+    libraries = {name: version(name) for name in LIBRARIES}
+    return {"python": python, "blas": blas_kernels(), **libraries}
 
 
 def _announce(path: Path, record: Mapping[str, Any], metric: Metric, progress: Progress) -> None:

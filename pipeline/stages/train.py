@@ -16,7 +16,10 @@ from pipeline.budget import UNBOUNDED, Allowance
 from pipeline.config import TrainStage
 from pipeline.folds import Fold, read_folds, read_view
 from pipeline.parallel import OutOfTime, workers
+from pipeline.prediction import check
 from pipeline.progress import Progress
+
+REMEDY = "Leave this model out of the competition's TOML, or change its settings."
 
 
 def run(
@@ -114,8 +117,10 @@ def fit_fold(
     fitted = time.perf_counter()
     unfinished = partial.folder(f".{fold.name}.tmp")
     shutil.rmtree(unfinished.path, ignore_errors=True)
-    unfinished.write_array("valid", model.predict(view.valid))
-    unfinished.write_array("test", model.predict(view.test))
+    for part, rows in (("valid", view.valid), ("test", view.test)):
+        predicted = model.predict(rows)
+        check(predicted, rows.shape[0], problem.outputs, f"{name}, fold {fold.name},", REMEDY)
+        unfinished.write_array(part, predicted)
     model.save(unfinished.folder("models"), fold.name)
     seconds = {"fit": fitted - started, "predict": time.perf_counter() - fitted}
     unfinished.write_json("seconds", seconds)

@@ -46,11 +46,12 @@ def run(
 
     search = _Search(settings, load, split, encode)
     study = _open(search, journal, inputs_digest)
-    studies.abandon_running(study)
-    _spend_budget(study, search, budget, progress)
-    # of more trials, which another process may have added, the record's are the first
-    trials = studies.finished(study)[: budget.follow]
-    best = studies.best_of(study, trials)
+    with studies.deletion_reported(study, journal):
+        studies.abandon_running(study)
+        _spend_budget(study, search, budget, progress)
+        # of more trials, which another process may have added, the record's are the first
+        trials = studies.finished(study)[: budget.follow]
+        best = studies.best_of(study, trials)
     _write_best(settings, trials, best, out)
     is_cut = budget.finish(len(trials), settings.trials)
     if best is None:
@@ -76,11 +77,14 @@ def join(
     progress: Progress,
 ) -> None:
     """Help a search that runs in another process: the same study, until its budget is spent."""
+    from pipeline import studies
+
     search = _Search(settings, load, split, encode)
     added = 0
     if settings.trials:
         study = _open(search, journal, inputs_digest)
-        added = _spend_budget(study, search, UNBOUNDED, progress)
+        with studies.deletion_reported(study, journal):
+            added = _spend_budget(study, search, UNBOUNDED, progress)
     progress.say(f"added {added} trials to a budget of {settings.trials}")
 
 

@@ -10,6 +10,7 @@ from pipeline import ledger
 from pipeline.artifacts import Folder
 from pipeline.config import SubmitStage
 from pipeline.errors import DataError
+from pipeline.processor import blas_kernels
 from pipeline.progress import Progress
 from pipeline.stages.submit import run
 from tests.test_submission import BINARY, TWO, competition
@@ -66,6 +67,7 @@ def test_the_ledger_keeps_what_is_needed_to_make_it_again(submit):
     }  # fmt: skip
     assert {**BLEND, **entry} == entry
     assert entry["versions"]["numpy"] == np.__version__
+    assert entry["versions"]["blas"] == blas_kernels()
     assert datetime.fromisoformat(entry["created"]).utcoffset() is not None
 
 

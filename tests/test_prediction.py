@@ -1,0 +1,46 @@
+"""Numbers that are no prediction are refused by every command that would write them."""
+
+import numpy as np
+import pytest
+
+from pipeline.errors import DataError
+from pipeline.prediction import check, off_rounding
+
+SOUND = np.array([[0.25, 0.75], [1.0, 0.0], [0.5, 0.5]])
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({(0, 1): np.nan}, "no finite number for 1 of 3 rows"),
+        ({(0, 1): np.inf, (2, 0): -np.inf}, "no finite number for 2 of 3 rows"),
+        ({(0, 1): 1.0 + 1e-6}, "above 1 for 1 of 3 rows"),
+        ({(1, 1): -0.5}, "below 0 or above 1 for 1 of 3 rows"),
+    ],
+)
+def test_what_is_no_probability_is_refused(changed, told):
+    prediction = SOUND.copy()
+    for place, value in changed.items():
+        prediction[place] = value
+    with pytest.raises(DataError, match=rf"^the blend predicts .*{told}.*Mend it\.$"):
+        check(prediction, 3, 2, "the blend", "Mend it.")
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (3, 3), (2, 2), (4, 2), (3,), (3, 2, 1), (0, 2)])
+def test_another_width_or_length_is_refused(shape):
+    with pytest.raises(DataError, match="shape"):
+        check(np.full(shape, 0.5), 3, 2, "the blend", "Mend it.")
+
+
+def test_a_last_digit_beyond_one_is_rounding():
+    prediction = SOUND + np.array([[0.0, 0.0], [3e-16, -3e-16], [0.0, 0.0]])
+    assert prediction.max() > 1
+    check(prediction, 3, 2, "the blend", "")
+    np.testing.assert_array_equal(off_rounding(prediction), SOUND)
+    assert off_rounding(np.array([1.1]))[0] == 1.1
+
+
+def test_values_may_lie_anywhere():
+    check(np.array([[-1e9], [1e9]]), 2, 1, "the blend", "")
+    with pytest.raises(DataError, match="finite"):
+        check(np.array([[np.nan], [1e9]]), 2, 1, "the blend", "")
