@@ -101,15 +101,16 @@ code = $(addprefix pipeline/,$(addsuffix .py,$(1)))
 CORE := $(call code,artifacts metrics runner wording) requirements.lock
 FEATURES := $(wildcard pipeline/competitions/*.py)
 ENCODING := $(wildcard pipeline/encoding/*.py) $(call code,folds float32)
-LEARNERS := $(call code,models/__init__ folds float32 parallel prediction)
+LEARNERS := $(call code,models/__init__ tree_text folds float32 parallel prediction)
 SCRATCH := $(wildcard pipeline/from_scratch/*.py)
 BLENDING := $(call code,blending calibration budget expectation prediction) $(SCRATCH)
 BUDGET := $(call code,budget)
 PAGES := $(call code,page figures parallel) $(wildcard pipeline/templates/*)
 EXPLORE := $(wildcard pipeline/exploration/*.py) $(SCRATCH) $(call code,models/__init__ \
-  models/lightgbm float32 wording)
+  models/lightgbm tree_text float32 wording)
 EVALUATE := $(wildcard pipeline/evaluation/*.py pipeline/exploration/*.py) $(call code,ledger predictor \
-  processor archives finding naming labels reading notation kinds dates date_columns schema contract wording models/lightgbm)
+  processor archives memory finding naming labels reading notation kinds dates date_columns schema contract \
+  wording models/lightgbm tree_text)
 
 # $(call stage,name,stages that it reads,code that it imports)
 define stage
@@ -123,7 +124,8 @@ FLAGS = --run $(RUN) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),--plain) $(if 
 TUNED = $(call done,$(addprefix tune/,$(MODELS)))
 TRAINED = $(call done,$(addprefix train/,$(MODELS)))
 
-$(eval $(call stage,load,$(SNAPSHOTS)/raw,$(call code,archives finding naming labels reading notation kinds dates date_columns contract schema wording) $(FEATURES)))
+$(eval $(call stage,load,$(SNAPSHOTS)/raw,$(call code,archives memory finding naming \
+  labels reading notation kinds dates date_columns contract schema wording) $(FEATURES)))
 $(eval $(call stage,explore,$(call done,load),$(EXPLORE) $(PAGES)))
 $(eval $(call stage,split,$(call done,load),$(call code,folds)))
 $(eval $(call stage,encode,$(call done,load split),$(ENCODING) $(FEATURES)))
@@ -131,7 +133,7 @@ $(eval $(call stage,blend,$(call done,load split) $(TRAINED),$(BLENDING) $(call 
 $(eval $(call stage,evaluate,$(call done,load explore split encode blend) $(TUNED) $(TRAINED) $(SNAPSHOTS)/scores.json,\
   $(EVALUATE) $(ENCODING) $(FEATURES) $(LEARNERS) $(BLENDING) $(PAGES)))
 $(eval $(call stage,submit,$(call done,load blend),$(call code,ledger submission prediction processor reading \
-  archives contract finding naming)))
+  archives memory contract finding naming)))
 
 $(BUILD)/summary.txt: $(call done,explore evaluate submit)
 	$(eval TOLD := yes)@$(PIPELINE) summary $(C) --since $(STARTED)

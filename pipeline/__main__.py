@@ -7,6 +7,8 @@ import time
 
 STARTED = time.perf_counter()
 STOPPED = "stopped. The same command goes on where it stopped; nothing finished is lost."
+NO_MEMORY = "there is not enough memory for this"
+MORE_MEMORY = "Close other programs, or use fewer rows, and run again: what is done is kept."
 
 
 def _stop_at_once(signum: int, frame: object) -> None:
@@ -289,12 +291,9 @@ def _told_in_one_sentence() -> Iterator[None]:
         if sentence is None:
             raise
         _stop(sentence, 2)
-    except MemoryError:
-        _stop(
-            "memory ran out. Close other programs, or use fewer rows, and run the same command "
-            "again: what is done is kept.",
-            2,
-        )
+    except MemoryError as error:
+        asked = f" ({error})" if str(error) else ""
+        _stop(f"{NO_MEMORY}{asked}. {MORE_MEMORY}", 2)
     except (KeyboardInterrupt, Abort):
         _stop(STOPPED, 130)
 
@@ -312,6 +311,14 @@ def _disk_trouble(error: OSError) -> str | None:
             f"{where}: {os.strerror(code).lower()}; this folder must be readable and writable. "
             "Change its permissions, or work in another folder."
         )
+    if code in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        found, needed = ("folder", "file") if code == errno.EISDIR else ("file", "folder")
+        return (
+            f"{where}: there is a {found} where a {needed} belongs. Move it away or delete it, and "
+            "run again."
+        )
+    if code == errno.ENOMEM:
+        return f"{where}: {NO_MEMORY}. {MORE_MEMORY}"
     return None
 
 

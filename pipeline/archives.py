@@ -14,22 +14,27 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from pipeline import memory
 from pipeline.errors import DataError
-from pipeline.wording import printable, some
+from pipeline.wording import count, printable, some
 
 PLAIN = (".csv", ".tsv", ".tab", ".parquet")
 TEXT = (".txt", ".data", ".dat")  # often a table, as often a description of one
 KINDS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 COMPRESSED = tuple(KINDS)
-MOST_BYTES = 8 * 10**9  # unpacked; more would not fit into a laptop's memory
+TIMES = 10  # a CSV's bytes that reading takes: bytes, text, words and columns; 6 to 15 measured
+PACKED_TIMES = 2  # of what is yet to be unpacked
+MOST_COLUMNS = 20_000  # what every stage bears
+MOST_MEMBERS, MOST_ZIPS, MOST_DEPTH = 100_000, 50, 3  # in a zip; of them zips; zips in zips
 BOMB_BYTES, BOMB_RATIO = 10**9, 200  # text packs to a tenth, rarely to a fiftieth
 CHUNK = 1 << 24
+IS_UTF8 = 0x800  # flag of a member whose name is UTF-8 (APPNOTE 4.4.4)
 MOST_NAMED = 12  # tables in a message
 
 
@@ -58,8 +63,16 @@ def content(source: Source) -> bytes:
 def members(source: Source) -> list[Source]:
     """What lies in the zip, by name, without folders and hidden files."""
     with _archive(source) as archive:
-        names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-    return [Source(source.path, (*source.members, name)) for name in names if not is_hidden(name)]
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+    names = sorted(name for name in map(_name, infos) if not is_hidden(name))
+    zips = sum(name.lower().endswith(".zip") for name in names)
+    for found, most, what in ((len(infos), MOST_MEMBERS, "file"), (zips, MOST_ZIPS, "zip")):
+        if found > most:
+            raise DataError(
+                f"{source} holds {count(found, what)}; allowed are {most:,}. Unpack it, and put "
+                "only the tables there."
+            )
+    return [Source(source.path, (*source.members, name)) for name in names]
 
 
 def checksum(path: Path) -> str:
@@ -129,15 +142,42 @@ def _stored(source: Source) -> bytes:
     """The bytes of the file or member."""
     if not source.members:
         with readable(source.path):
+            refuse_beyond_memory(source.path.stat().st_size, source, _times(source.name))
             return source.path.read_bytes()
+    if len(source.members) > MOST_DEPTH:
+        raise DataError(
+            f"{source} lies {len(source.members)} zips deep; allowed are {MOST_DEPTH}. Unpack it, "
+            "and put only the tables there."
+        )
     *outer, member = source.members
     with _archive(Source(source.path, tuple(outer))) as archive:
-        if member not in archive.namelist():
-            names = [name for name in archive.namelist() if is_table(name) and not is_hidden(name)]
+        infos = {_name(info): info for info in archive.infolist()}
+        if member not in infos:
+            names = [name for name in infos if is_table(name) and not is_hidden(name)]
             held = listed([Source(Path(name)) for name in names])
             raise DataError(f"{source}: no such member of the zip; found {held}. Correct the name.")
-        with archive.open(member) as stream:
-            return _drained(stream, source, archive.getinfo(member).compress_size)
+        info = infos[member]
+        times = _times(source.name)
+        refuse_beyond_memory(info.file_size, source, times)
+        with archive.open(info) as stream:
+            return _drained(stream, source, info.compress_size, times)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The member's name. Where it is not marked as UTF-8, zipfile reads code page 437.
+
+    Korean Windows writes CP949 there, and some programs write UTF-8 without the mark.
+    """
+    if info.flag_bits & IS_UTF8:
+        return info.filename
+    try:
+        written = info.filename.encode("cp437")
+    except UnicodeEncodeError:
+        return info.filename
+    for encoding in ("utf-8", "cp949"):
+        with suppress(UnicodeDecodeError):
+            return written.decode(encoding)
+    return info.filename
 
 
 @contextmanager
@@ -168,7 +208,7 @@ def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
 def _refuse_harmful(archive: zipfile.ZipFile, source: Source) -> None:
     """No path that leaves the archive, no password, no bomb."""
     for info in archive.infolist():
-        name = info.filename.replace("\\", "/")
+        name = _name(info).replace("\\", "/")
         if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):
             raise DataError(
                 f"{source} holds {info.filename!r}, a path that leads out of the archive. Nothing "
@@ -185,23 +225,54 @@ def _refuse_harmful(archive: zipfile.ZipFile, source: Source) -> None:
 
 
 def refuse_bomb(unpacked: int, packed: int, source: Source) -> None:
-    """More than 8 GB, or more than 1 GB out of less than a two-hundredth of it."""
-    if unpacked > MOST_BYTES or (unpacked > BOMB_BYTES and unpacked > BOMB_RATIO * packed):
+    """More than 1 GB out of less than a two-hundredth of it."""
+    if unpacked > BOMB_BYTES and unpacked > BOMB_RATIO * packed:
         raise DataError(
             f"{source} unpacks to {unpacked / 1e9:.1f} GB or more from {packed / 1e6:.1f} MB; "
-            f"allowed are {MOST_BYTES / 1e9:.0f} GB, and {BOMB_RATIO} times its size above "
-            f"{BOMB_BYTES / 1e9:.0f} GB. Unpack it yourself if you trust it, and put only the "
-            "tables there."
+            f"allowed is up to {BOMB_RATIO} times its size above {BOMB_BYTES / 1e9:.0f} GB. Unpack "
+            "it yourself if you trust it, and put only the tables there."
         )
 
 
-def _drained(stream: Any, source: Source, packed: int) -> bytes:
+def refuse_beyond_memory(
+    size: float, source: Source, times: float, free: float | None = None
+) -> None:
+    """DataError where reading `size` bytes takes more memory than is free: `times` as much."""
+    asked, free = size * times, memory.available() if free is None else free
+    if asked > free:
+        raise DataError(
+            f"{source} is a table of {_bytes(size)}, and reading it takes about {_bytes(asked)} of "
+            f"memory; {_bytes(free)} are free here. Close other programs, use a machine with more "
+            "memory, or leave rows or columns out."
+        )
+
+
+def refuse_columns(found: int, source: Source) -> None:
+    """DataError where a table has more columns than can be learnt from in reasonable time."""
+    if found > MOST_COLUMNS:
+        raise DataError(
+            f"{source} has {found:,} columns; allowed are {MOST_COLUMNS:,}. Keep those that tell "
+            "most, or check that the first line is the header."
+        )
+
+
+def _times(name: str) -> int:
+    """How many times its own bytes a file of this name takes: more where they are the table's."""
+    return PACKED_TIMES if name.endswith((".zip", ".parquet", *COMPRESSED)) else TIMES
+
+
+def _bytes(size: float) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
+
+
+def _drained(stream: Any, source: Source, packed: int, times: float) -> bytes:
     """All that the stream unpacks to, in chunks: the size that an archive declares may be a lie."""
-    chunks, size = [], 0
+    chunks, size, free = [], 0, memory.available()
     for chunk in iter(partial(stream.read, CHUNK), b""):
         chunks.append(chunk)
         size += len(chunk)
         refuse_bomb(size, packed, source)
+        refuse_beyond_memory(size, source, times, free)
     return b"".join(chunks)
 
 
@@ -209,7 +280,7 @@ def _decompressed(data: bytes, source: Source) -> bytes:
     kind = KINDS[Path(source.name).suffix]
     try:
         with _stream(kind, io.BytesIO(data)) as stream:
-            return _drained(stream, source, len(data))
+            return _drained(stream, source, len(data), TIMES)
     except (OSError, EOFError, ValueError, zlib.error, struct.error, lzma.LZMAError) as error:
         raise DataError(
             f"{source} is not a whole {kind} file ({error or 'cut short'}). Download it again."

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import BusyError, DataError, SettingsError
+from pipeline.errors import BusyError, DataError, SettingsError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DONE = "DONE"
 NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a competition
+LONGEST_REASON = 120  # letters of a library's own error
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,13 @@ class Folder:
             np.savez(file, **dict(arrays), allow_pickle=False)
 
     def read_arrays(self, name: str) -> dict[str, np.ndarray]:
-        with (
-            self._reading(f"{name}.npz") as path,
-            np.load(path, allow_pickle=False) as arrays,
-        ):
-            return dict(arrays)
+        with self._reading(f"{name}.npz") as path:
+            with zipfile.ZipFile(path) as archive:
+                # packed members are not ours, and could unpack to more than there is memory
+                if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+                    raise ValueError("its arrays are compressed")
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
 
     def write_json(self, name: str, value: Any) -> None:
         self.write_text(f"{name}.json", to_json(value))
@@ -83,6 +86,13 @@ class Folder:
     def read_json(self, name: str) -> Any:
         with self._reading(f"{name}.json") as path:
             return json.loads(path.read_text(encoding="utf-8"))
+
+    def read_record(self) -> dict[str, Any]:
+        """What the finished stage of this folder was computed from, and one hash of it all."""
+        text = self.read_text(DONE)
+        with self.checking(DONE):
+            record: dict[str, Any] = json.loads(text)
+            return record | {"digest": str(record["digest"])}
 
     def write_text(self, filename: str, text: str) -> None:
         with self._writing(filename) as path:
@@ -108,17 +118,46 @@ class Folder:
             yield path
 
     @contextlib.contextmanager
-    def _reading(self, filename: str) -> Iterator[Path]:
-        """Hand out the path of a file that an earlier stage wrote whole."""
-        path = self.path / filename
+    def checking(self, filename: str) -> Iterator[None]:
+        """Whatever fails here with what this file holds means that the file is damaged."""
         try:
-            yield path
-        except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile):
-            state = "damaged" if path.exists() else "missing"
-            raise DataError(
-                f"{path}: this artifact of an earlier stage is {state}. "
-                f"Delete {self.path} and run make again."
-            ) from None
+            yield
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            raise self._unusable(filename, error) from None
+
+    @contextlib.contextmanager
+    def _reading(self, filename: str) -> Iterator[Path]:
+        """Hand out the path of a file that an earlier stage wrote whole.
+
+        Libraries raise all kinds of errors for bytes that are not theirs; what the file system
+        refuses, and what is no fault of the file, stays as it is.
+        """
+        try:
+            yield self.path / filename
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise self._unusable(filename, error) from None
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:
+            # a library's own errors have no number; a place before the file's start is EINVAL
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise
+            raise self._unusable(filename, error) from None
+
+    def _unusable(self, filename: str, error: Exception) -> DataError:
+        """The sentence on a file that is missing or damaged, and what brings it back."""
+        path = self.path / filename
+        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+        state = f"damaged ({reason[:LONGEST_REASON]})" if path.exists() else "missing"
+        return DataError(
+            f"{path}: this artifact of an earlier stage is {state}. "
+            f"Delete {self._whole()} and run make again."
+        )
+
+    def _whole(self) -> Path:
+        """The folder that make makes anew once it is deleted: that of the stage, which has DONE."""
+        above = (self.path, *self.path.parents[:2])
+        return next((folder for folder in above if (folder / DONE).exists()), self.path)
 
     def _new(self, filename: str) -> Path:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -170,7 +209,8 @@ class Workspace:
 
     def digest(self, name: str) -> str:
         """What a finished stage was computed from, as one hash."""
-        return str(json.loads(self.stage(name).read_text(DONE))["digest"])
+        digest: str = self.stage(name).read_record()["digest"]
+        return digest
 
     def partial(self, name: str, digest: str) -> Folder:
         """Finished pieces of an unfinished stage; a different digest never sees them."""

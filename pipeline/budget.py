@@ -83,7 +83,7 @@ class Record:
             return []
         try:
             return [Attempt(**entry) for entry in self.folder.read_json(piece)]
-        except TypeError:
+        except (TypeError, DataError):
             raise DataError(
                 f"{self.folder.path / piece}.json: this is no record of what [budget] minutes cut "
                 "short. Delete it: what it knew is then tried anew."

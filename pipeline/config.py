@@ -212,7 +212,13 @@ def load_experiment(name: str, preset: str = "default", folder: Path | None = No
     Raises SettingsError naming the file, the table, the key, what was found and what is allowed.
     """
     path = (folder or COMPETITIONS) / f"{name}.toml"
-    presets = split_presets(read_toml(path), path)
+    try:
+        return _checked(split_presets(read_toml(path), path), preset, path)
+    except RecursionError:
+        raise _too_deep(path) from None
+
+
+def _checked(presets: Mapping[str, dict[str, Any]], preset: str, path: Path) -> Experiment:
     if preset not in presets:
         raise SettingsError(
             f"{path}: there is no preset '{preset}'; allowed are {', '.join(presets)}. "
@@ -241,6 +247,15 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: this is not TOML: {error}. Correct that line.") from None
+    except RecursionError:
+        raise _too_deep(path) from None
+
+
+def _too_deep(path: Path) -> SettingsError:
+    return SettingsError(
+        f"{path}: a value is nested more deeply than can be read. A setting is a number, a text or "
+        "a list of them: write it without so many brackets or dots."
+    )
 
 
 def split_presets(table: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:

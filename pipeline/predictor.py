@@ -5,7 +5,6 @@ A fold's models never saw its validation rows, so `predict_fold` on these is an 
 
 import csv
 import functools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +120,10 @@ class Predictor:
 
     def _encoder(self, fold: str) -> FoldEncoder:
         if fold not in self._encoders:
-            state = self.encode.folder(fold).read_json("encoder")
-            self._encoders[fold] = FoldEncoder.from_json(state)
+            folder = self.encode.folder(fold)
+            state = folder.read_json("encoder")
+            with folder.checking("encoder.json"):
+                self._encoders[fold] = FoldEncoder.from_json(state)
         return self._encoders[fold]
 
     def _model(self, name: str, fold: str) -> models.Model:
@@ -131,8 +132,9 @@ class Predictor:
             columns, categorical = described["columns"], described.get("categorical", ())
             problem = models.describe(self.schema, columns, categorical, self.metric)
             folder = self.train.folder(name)
-            model = models.build(name, folder.read_json("settings"), problem)
-            self._models[name, fold] = model.load(folder.folder("models"), fold)
+            settings = folder.read_json("settings")
+            loaded = models.load(name, settings, problem, folder.folder("models"), fold)
+            self._models[name, fold] = loaded
         return self._models[name, fold]
 
 
@@ -233,7 +235,7 @@ def read_rows(load: Folder, file: Path) -> "tuple[pd.DataFrame, pd.Series | None
     frame, _ = kinds.align(frame, [*sources, *filter(None, [described["id"]])])
     id = described["id"] if described["id"] in frame else None
     needed = {id, *sources} & set(frame.columns)
-    settings = LoadStage.model_validate(json.loads(load.read_text("DONE"))["settings"])
+    settings = LoadStage.model_validate(load.read_record()["settings"])
     rules = {name: rule for name, rule in settings.columns.items() if name in needed}
     again = f", which counts once `make C={described['competition']} all` has run again"
     words = {

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.archives import Source, content, refuse_bomb
+from pipeline.archives import Source, content, refuse_beyond_memory, refuse_columns
 from pipeline.errors import DataError
 from pipeline.finding import sole_table
 from pipeline.wording import count, shortened
@@ -22,7 +22,9 @@ from pipeline.wording import count, shortened
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from pyarrow import parquet
 
+WIDTH, PARQUET_TIMES = 8, 3  # bytes of a value, without its letters; Arrow's, pandas' and ours
 BLOCK = 1 << 24  # bytes that Arrow parses at once
 SEPARATORS = ",;\t|"
 LOOKED_AT = 60  # records from which the layout is read
@@ -419,11 +421,15 @@ def _read_parquet(data: bytes, source: Source) -> "pd.DataFrame":
     from pyarrow import parquet
 
     try:
-        file = parquet.ParquetFile(pa.BufferReader(data))
-        groups = (file.metadata.row_group(i) for i in range(file.metadata.num_row_groups))
-        refuse_bomb(sum(group.total_byte_size for group in groups), len(data), source)
+        _refuse_large_parquet(parquet.ParquetFile(pa.BufferReader(data)), source)
+        # words that repeat are kept once, until it is known how much they come to
+        schema = parquet.read_schema(pa.BufferReader(data))
+        _refuse_types(schema, source)
+        words = [field.name for field in schema if _is_words(field.type)]
+        file = parquet.ParquetFile(pa.BufferReader(data), read_dictionary=words)
         table = file.read(use_threads=False)
         table.validate(full=True)
+        refuse_beyond_memory(sum(map(_decoded_size, table.columns)), source, PARQUET_TIMES)
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         first = (str(error).splitlines() or ["unreadable"])[0]
         raise DataError(
@@ -433,6 +439,29 @@ def _read_parquet(data: bytes, source: Source) -> "pd.DataFrame":
     _refuse_duplicates(names, source)
     columns = zip(names, table.columns, strict=True)
     return pd.DataFrame({name: _words_of(column, name, str(source)) for name, column in columns})
+
+
+def _refuse_large_parquet(file: "parquet.ParquetFile", source: Source) -> None:
+    """Before anything is decoded: a file of a few MB may hold billions of values that repeat."""
+    refuse_columns(file.metadata.num_columns, source)
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    values = sum(group.column(i).num_values for group in groups for i in range(group.num_columns))
+    packed = sum(group.total_byte_size for group in groups)
+    refuse_beyond_memory(max(values * WIDTH, packed), source, PARQUET_TIMES)
+
+
+def _decoded_size(column: "pa.ChunkedArray") -> int:
+    """Bytes of a column whose repeated words are kept once, were each row to hold its own."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    size = 0
+    for chunk in column.chunks:
+        size += WIDTH * len(chunk)
+        if pa.types.is_dictionary(chunk.type) and _is_words(chunk.type.value_type):
+            lengths = compute.binary_length(chunk.dictionary)
+            size += compute.sum(lengths.cast(pa.int64()).take(chunk.indices)).as_py() or 0
+    return size
 
 
 def _words_of(column: "pa.ChunkedArray", name: str, where: str) -> "pd.Series":
@@ -451,10 +480,31 @@ def _words_of(column: "pa.ChunkedArray", name: str, where: str) -> "pd.Series":
             column = _whole(column)
         return column.cast(pa.string()).to_pandas().astype("str")
     except pa.ArrowException:
-        raise DataError(
-            f"{where}: column {name!r} is of type {column.type}; allowed are numbers, text, "
-            "dates, and true or false. Leave it out, or write it as one of these."
-        ) from None
+        raise _type_refused(name, column.type, where) from None
+
+
+def _is_words(kind: "pa.DataType") -> bool:
+    """Whether its values differ in length."""
+    from pyarrow import types
+
+    is_text = types.is_string(kind) or types.is_large_string(kind)
+    return is_text or types.is_binary(kind) or types.is_large_binary(kind)
+
+
+def _refuse_types(schema: "pa.Schema", source: Source) -> None:
+    """Before anything is decoded: tables in a cell, and cells of any width."""
+    from pyarrow import types
+
+    for field in schema:
+        if types.is_nested(field.type) or types.is_fixed_size_binary(field.type):
+            raise _type_refused(field.name, field.type, str(source))
+
+
+def _type_refused(name: str, kind: "pa.DataType", where: str) -> DataError:
+    return DataError(
+        f"{where}: column {name!r} is of type {kind}; allowed are numbers, text, dates, and true "
+        "or false. Leave it out, or write it as one of these."
+    )
 
 
 def _whole(column: "pa.ChunkedArray") -> "pa.ChunkedArray":

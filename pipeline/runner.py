@@ -7,7 +7,6 @@ stage's folder. The Makefile holds the same edges, because make decides what has
 import hashlib
 import importlib
 import inspect
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -103,7 +102,7 @@ def _is_complete(workspace: Workspace, name: str, data: str) -> bool:
     """Whether this piece is there, computed from these rows and folds and not cut short."""
     if not workspace.is_done(name) or workspace.stage(name).has("cut.json"):
         return False
-    return _data(json.loads(workspace.stage(name).read_text("DONE"))) == data
+    return _data(workspace.stage(name).read_record()) == data
 
 
 def join_tuning(workspace: Workspace, model: str, progress: Progress) -> None:

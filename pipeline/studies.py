@@ -3,6 +3,8 @@
 import contextlib
 import fcntl
 import io
+import itertools
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +19,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from pipeline.artifacts import write_atomically
 from pipeline.config import Tune
 from pipeline.errors import DataError
 from pipeline.progress import tell
@@ -49,16 +52,62 @@ class _RecordLock(BaseJournalFileLock):
 
 
 def open_journal(path: Path) -> JournalStorage:
-    """The journal's storage; a line that a kill cut short is dropped first."""
+    """The journal's storage, once it is mended; DataError where it is no journal of Optuna's."""
+    mend(path)
+    try:
+        return JournalStorage(JournalFileBackend(str(path), _lock(path)))
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: this is no journal of searches ({error or type(error).__name__}). Move it "
+            "away and run make again: searches that are done keep their results, others begin anew."
+        ) from None
+
+
+def mend(path: Path) -> str | None:
+    """Drop blank lines, and the last one if a kill cut it short; returns what else was damaged.
+
+    Every line goes on from those before it. Where one is damaged, the search goes on from there,
+    as if it had been stopped there, and the journal as it was is kept aside.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _RecordLock(path.with_suffix(".lock"))
+    lock = _lock(path)
     lock.acquire()
-    with path.open("a+b") as file:
-        file.seek(0)
-        content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
-    lock.release()
-    return JournalStorage(JournalFileBackend(str(path), lock))
+    try:
+        content = path.read_bytes() if path.exists() else b""
+        whole = content[: content.rfind(b"\n") + 1]
+        lines = [line for line in whole.splitlines(keepends=True) if line.strip()]
+        good = next((i for i, line in enumerate(lines) if not _is_entry(line)), len(lines))
+        sentence = None
+        if good < len(lines):
+            aside = next(free for free in _asides(path) if not free.exists())
+            write_atomically(aside, content)
+            sentence = (
+                f"line {whole.splitlines(keepends=True).index(lines[good]) + 1} of {path} is "
+                f"damaged: going on from the {good:,} lines before it; all of it is kept as "
+                f"{aside.name}"
+            )
+        kept = b"".join(lines[:good])
+        if kept != content or not path.exists():
+            write_atomically(path, kept)
+    finally:
+        lock.release()
+    return sentence
+
+
+def _is_entry(line: bytes) -> bool:
+    """Whether this line of a journal is whole."""
+    try:
+        return {"op_code", "worker_id"} <= set(json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        return False
+
+
+def _asides(path: Path) -> Iterator[Path]:
+    return (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
+
+
+def _lock(path: Path) -> _RecordLock:
+    return _RecordLock(path.with_suffix(".lock"))
 
 
 def open_study(

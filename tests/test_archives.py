@@ -4,13 +4,15 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import os
 import struct
 from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from pipeline import archives
+from pipeline import archives, memory
 from pipeline.archives import Source, checksum, content, is_table, members
 from tests.test_reading import TABLE, archived, message
 
@@ -92,8 +94,70 @@ def test_a_bomb_is_refused(write, monkeypatch, wrap):
     assert "unpacks to" in message(content, source)
 
     monkeypatch.setattr(archives, "BOMB_RATIO", 10**6)
-    monkeypatch.setattr(archives, "MOST_BYTES", 10**6)
-    assert "unpacks to" in message(content, source)
+    assert content(source) == table
+
+    monkeypatch.setattr(memory, "available", lambda: 10**7)
+    told = message(content, source)
+    assert "is a table of" in told
+    assert "10.0 MB are free" in told
+
+
+def test_a_table_that_memory_cannot_hold_is_refused_before_it_is_read(write, monkeypatch):
+    source = write("t.csv", TABLE * 1000)
+    monkeypatch.setattr(memory, "available", lambda: 10 * len(TABLE) * 1000)
+    assert content(source) == TABLE * 1000
+    monkeypatch.setattr(memory, "available", lambda: 10 * len(TABLE) * 1000 - 1)
+    monkeypatch.setattr(Path, "read_bytes", None)
+    assert "reading it takes about" in message(content, source)
+
+
+def test_memory_is_that_of_the_machine_or_of_the_container_where_less(tmp_path, monkeypatch):
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    5000 kB\n")
+    (tmp_path / "cgroup").write_text("0::/outer/inner\n")
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "OWN_GROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.available() == 5000 * 1024
+
+    (tmp_path / "outer" / "inner" / "memory.max").write_text("max\n")
+    (tmp_path / "outer" / "inner" / "memory.current").write_text("7\n")
+    assert memory.available() == 5000 * 1024
+
+    (tmp_path / "outer" / "memory.max").write_text("3000000\n")
+    (tmp_path / "outer" / "memory.current").write_text("2500000\n")
+    (tmp_path / "outer" / "memory.stat").write_text("anon 9\ninactive_file 400000\n")
+    assert memory.available() == 900_000
+
+
+def test_memory_of_a_system_without_proc_is_all_that_there_is(tmp_path, monkeypatch):
+    for name in ("MEMINFO", "OWN_GROUP", "CGROUP"):
+        monkeypatch.setattr(memory, name, tmp_path / "none")
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1000}.get)
+    assert memory.available() == 4_096_000
+
+
+def test_zips_in_zips_have_an_end(write):
+    packed = TABLE
+    for number in range(6):
+        packed = archived({"t.csv" if number == 0 else "t.zip": packed})
+    deep = write("deep.zip", packed, *["t.zip"] * 5, "t.csv")
+    assert "6 zips deep; allowed are 3" in message(content, deep)
+
+    many = write("many.zip", archived({f"train{i}.zip": b"" for i in range(300)}))
+    assert "300 zips; allowed are 50" in message(members, many)
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "utf-8"])
+def test_korean_names_without_the_mark_of_utf_8(write, encoding):
+    """As Korean Windows writes them; zipfile itself always sets the mark."""
+    name = "학습데이터.csv"
+    bytes_ = name.encode(encoding)
+    stand_in = "x" * len(bytes_)
+    data = archived({stand_in: TABLE}).replace(stand_in.encode(), bytes_)
+    (found,) = members(write("t.zip", data))
+    assert found.members == (name,)
+    assert content(found) == TABLE
 
 
 def test_a_zip_that_lies_about_its_size_is_not_unpacked_beyond_it(write):

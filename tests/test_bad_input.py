@@ -254,3 +254,108 @@ def test_two_runs_at_once(project, command):
 )
 def test_a_command_that_cannot_be_done(project, command, arguments, named):
     assert named in refused(project, command, *arguments)
+
+
+DAMAGE = {
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "emptied": lambda path: path.write_bytes(b""),
+    "overwritten": lambda path: path.write_bytes(b"\x00\xff" * 99),
+    "gone": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "reader", "deleted"),
+    [
+        ("load/DONE", "emptied", ("encode",), "load"),
+        ("load/train.parquet", "overwritten", ("encode",), "load"),
+        ("split/split.json", "cut short", ("encode",), "split"),
+        ("encode/r0-f0/tree-train.npy", "cut short", ("train", "--model", "lightgbm"), "encode"),
+        ("encode/r0-f0/columns.json", "gone", ("train", "--model", "lightgbm"), "encode"),
+        ("tune/linear/best.json", "overwritten", ("train", "--model", "linear"), "tune/linear"),
+        ("train/lightgbm/oof.npy", "gone", ("blend",), "train/lightgbm"),
+        ("train/lightgbm/DONE", "cut short", ("blend",), "train/lightgbm"),
+        ("train/lightgbm/models/r0-f0-0.txt", "cut short", ("evaluate",), "train/lightgbm"),
+        ("blend/blend.json", "emptied", ("submit",), "blend"),
+    ],
+)
+def test_what_a_message_on_a_damaged_file_says_is_enough(
+    finished_project, tmp_path, file, damage, reader, deleted
+):
+    """The folder that it names, and no other, is what make has to make anew."""
+    project = Project(tmp_path / "project")
+    shutil.copytree(finished_project.root, project.root, symlinks=True)
+    DAMAGE[damage](project.build / file)
+    told = project.run("run", reader[0], "tiny", *reader[1:])
+    assert told.returncode == 2, told.stdout + told.stderr
+    assert "Traceback" not in told.stderr
+    folder = project.build / deleted
+    assert f"Delete {folder} and run make again" in told.stderr
+    shutil.rmtree(folder)
+    planned = project.make("-n", "all").stdout
+    words = deleted.split("/")
+    model = f" --model {words[1]}" if len(words) > 1 else ""
+    assert f"run {words[0]} tiny{model}" in planned
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (MemoryError("Unable to allocate 9.9 TiB"), "not enough memory for this (Unable to"),
+        (MemoryError(), "not enough memory for this. Close other programs"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory"),
+        (NotADirectoryError(errno.ENOTDIR, "", "data/build/x"), "a file where a folder belongs"),
+        (IsADirectoryError(errno.EISDIR, "", "data/build/x"), "a folder where a file belongs"),
+    ],
+)
+def test_what_the_system_refuses(project, command, monkeypatch, error, named):
+    def fail(self, name, array):
+        raise error
+
+    monkeypatch.setattr(Folder, "write_array", fail)
+    told = refused(project, command, "run", "load", "tiny")
+    assert named in told
+    assert "run again" in told
+
+
+def test_a_file_where_a_folder_belongs(project, command):
+    build = project.build.with_name("kept")
+    shutil.rmtree(build, ignore_errors=True)
+    project.build.rename(build)
+    project.build.write_text("not a folder")
+    try:
+        code, told = command("settings", "tiny")
+        assert code == 2
+        assert f"{project.build}" in told
+        assert "a file where a folder belongs" in told
+        assert project.build.read_text() == "not a folder"
+    finally:
+        project.build.unlink()
+        build.rename(project.build)
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        f"[explore]\njourney = {'[' * 5000}{']' * 5000}\n",
+        f"[explore]\n[presets.quick.explore{'.a' * 2000}]\nb = 1\n",
+        f"[explore{'.a' * 2000}]\nb = 1\n[presets.quick.explore{'.a' * 2000}]\nb = 2\n",
+    ],
+    ids=["brackets", "dots", "dots twice"],
+)
+def test_a_toml_that_is_nested_too_deeply(project, command, deep):
+    project.toml.write_text(f"{TOML}\n{deep}")
+    assert "nested more deeply" in refused(project, command, "settings", "tiny")
+
+
+@pytest.mark.parametrize("path", ["{outside}/train.csv", "../../../outside/train.csv"])
+def test_a_file_outside_of_the_raw_folder(project, command, path, tmp_path):
+    """Its checksum would not be part of what the results were computed from."""
+    outside = project.root / "outside"
+    outside.mkdir(exist_ok=True)
+    (project.raw / "train.csv").rename(outside / "train.csv")
+    name = path.format(outside=outside)
+    project.toml.write_text(f'{TOML}\n[load]\ntrain = "{name}"\n')
+    assert command("settings", "tiny")[0] == 0
+    told = refused(project, command, "run", "load", "tiny")
+    assert f'train = "{name}": found a path out of' in told

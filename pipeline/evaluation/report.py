@@ -142,7 +142,7 @@ def _records(stages: Mapping[str, Folder]) -> Iterator[tuple[str, str]]:
     """(stage and hash, settings as JSON) of what the report was computed from."""
     for name, folder in stages.items():
         if folder.has("DONE"):
-            record = json.loads(folder.read_text("DONE"))
+            record = folder.read_record()
             text = json.dumps(record["settings"], indent=2, ensure_ascii=False)
             yield f"{name} {record['digest'][:16]}", text
 

@@ -60,6 +60,8 @@ class Architecture(Estimator):
         and their outputs (TabM); the predictions of all are averaged.
     """
 
+    _maybe_infinite = ("bin_edges_",)
+
     hidden: tuple[int, ...] = (256,)
     activation: str = "relu"
     parametric_activation: bool = False

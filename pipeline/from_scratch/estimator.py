@@ -20,6 +20,7 @@ class Estimator:
     """
 
     _missing_allowed = False  # whether X may hold NaN
+    _maybe_infinite: tuple[str, ...] = ()  # what is learned and may hold NaN or infinity
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's parameters and their values; `deep` is there for scikit-learn."""
@@ -45,12 +46,16 @@ class Estimator:
         return learned
 
     def set_state(self, state: dict[str, np.ndarray]) -> Self:
-        """Take over what another estimator with the same parameters has learned."""
+        """Take over what another estimator with the same parameters has learned.
+
+        ValueError where it is no such thing. It may come from a file: nothing in it may do harm.
+        """
         self._forget()
         for name, value in state.items():
             if not _is_learned(name):
                 raise ValueError(f"{type(self).__name__}: '{name}' is no learned attribute.")
             value = np.asarray(value)
+            require_learned(name, value, name in self._maybe_infinite or name.endswith("_curve_"))
             setattr(self, name, value.copy() if value.ndim else value.item())
         if "feature_names_in_" in state:
             self.feature_names_in_ = np.asarray(state["feature_names_in_"]).astype(object)
@@ -173,6 +178,14 @@ class Regressor(Estimator):
 
     def __sklearn_tags__(self) -> Any:
         return scikit_learn.tags("regressor", missing=self._missing_allowed)
+
+
+def require_learned(name: str, value: np.ndarray, maybe_infinite: bool = False) -> None:
+    """ValueError for what no fit learns: other than numbers and text, NaN, infinity."""
+    if value.dtype.kind not in "biufU":
+        raise ValueError(f"{name} has dtype {value.dtype}; allowed are numbers and text.")
+    if value.dtype.kind == "f" and not maybe_infinite and not np.isfinite(value).all():
+        raise ValueError(f"{name} holds NaN or infinity.")
 
 
 def whole(found: Any, least: int) -> bool:

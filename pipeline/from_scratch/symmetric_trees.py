@@ -141,6 +141,7 @@ class SymmetricTrees(Estimator):
     """
 
     _missing_allowed = True
+    _maybe_infinite = ("thresholds_",)
 
     def __init__(
         self,
@@ -152,6 +153,17 @@ class SymmetricTrees(Estimator):
         l2: float = 3.0,
     ) -> None:
         self.n_trees, self.lr, self.depth, self.bins, self.l2 = n_trees, lr, depth, bins, l2
+
+    def set_state(self, state: dict[str, np.ndarray]) -> Self:
+        """Take over the trees of another fit; ValueError where a question or a leaf is missing."""
+        super().set_state(state)
+        trees, depth = self.columns_.shape
+        if self.thresholds_.shape != (trees, depth) or self.values_.shape[:2] != (trees, 2**depth):
+            raise ValueError("columns_, thresholds_ and values_ are not of the same trees.")
+        columns, d = self.columns_, self.n_features_in_
+        if columns.dtype.kind != "i" or ((columns < 0) | (columns >= d)).any():
+            raise ValueError(f"columns_ must be whole numbers below {self.n_features_in_}.")
+        return self
 
     def _boost(
         self, X: np.ndarray, T: np.ndarray, start: np.ndarray, loss: Loss, steps: int

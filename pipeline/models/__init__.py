@@ -17,6 +17,8 @@ from pipeline.errors import DataError
 from pipeline.float32 import TargetScale
 from pipeline.metrics import Task
 
+TRIED = (2, 3)  # rows: an array of the wrong shape may make predictions of one number of rows
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -60,6 +62,22 @@ def build(name: str, settings: Mapping[str, Any], problem: Problem) -> Model:
     return LogTarget(model) if problem.metric == "rmsle" else model
 
 
+def load(
+    name: str, settings: Mapping[str, Any], problem: Problem, folder: Folder, fold: str
+) -> Model:
+    """The model that was fitted on this fold.
+
+    Raises DataError where what was saved is no such model: it is tried on rows of zeros.
+    """
+    with folder.checking(fold), np.errstate(all="ignore"):
+        model = build(name, settings, problem).load(folder, fold)
+        for rows in TRIED:
+            found = model.predict(np.zeros((rows, len(problem.columns)), np.float32))
+            if found.shape != (rows, problem.outputs) or not np.isfinite(found).all():
+                raise ValueError("it predicts something else than numbers")
+    return model
+
+
 def describe(
     schema: Mapping[str, Any], columns: Sequence[str], categorical: Sequence[int], metric: str
 ) -> Problem:
@@ -96,7 +114,11 @@ class FromScratch:
         folder.write_arrays(name, self.estimator.state())
 
     def load(self, folder: Folder, name: str) -> "FromScratch":
-        self.estimator.set_state(folder.read_arrays(name))
+        state = folder.read_arrays(name)
+        with folder.checking(f"{name}.npz"):
+            self.estimator.set_state(state)
+            if self.problem.task != "regression":
+                check_classes(self.estimator.classes_, self.problem.outputs)
         return self
 
 
@@ -122,6 +144,13 @@ class ScaledTarget:
         self.model.load(folder, name)
         self.scale = TargetScale(**folder.read_json(f"{name}-target"))
         return self
+
+
+def check_classes(classes: Any, outputs: int) -> None:
+    """ValueError unless classes (k,) are codes that ascend from 0 on and stay below `outputs`."""
+    known = np.isin(classes, np.arange(outputs)).all()
+    if np.ndim(classes) != 1 or not known or (np.diff(classes) <= 0).any():
+        raise ValueError("its classes are not those of the target")
 
 
 class LogTarget:

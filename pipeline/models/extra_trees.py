@@ -12,6 +12,7 @@ from pydantic import Field
 
 from pipeline.artifacts import Folder
 from pipeline.config import ModelSettings
+from pipeline.from_scratch.estimator import require_learned
 from pipeline.models import Problem
 
 if TYPE_CHECKING:
@@ -87,7 +88,33 @@ class ExtraTrees:
 
     def load(self, folder: Folder, name: str) -> "ExtraTrees":
         self.nodes = folder.read_arrays(name)
+        with folder.checking(f"{name}.npz"):
+            self._check_nodes()
         return self
+
+    def _check_nodes(self) -> None:
+        """ValueError where the nodes are not those of trees: a row would never come to a leaf.
+
+        A child comes after its parent and within the same tree, as scikit-learn numbers them.
+        """
+        nodes, n = self.nodes, len(self.nodes["feature"])
+        for key, array in nodes.items():
+            require_learned(key, array)
+            if array.dtype.kind == "f" and key not in ("threshold", "value"):
+                raise ValueError(f"{key} has dtype {array.dtype}")
+        by_node = ("feature", "threshold", "left", "right", "missing_left")
+        shapes = [nodes[key].shape for key in by_node] + [nodes["value"].shape[:1]]
+        bounds = np.append(nodes["roots"], n)
+        if set(shapes) != {(n,)} or bounds[0] != 0 or (np.diff(bounds) <= 0).any():
+            raise ValueError("its arrays are not of the same nodes")
+        inner = np.flatnonzero(nodes["feature"] != LEAF)
+        end = np.repeat(bounds[1:], np.diff(bounds))[inner]
+        for side in ("left", "right"):
+            child = nodes[side][inner]
+            if ((child <= inner) | (child >= end)).any():
+                raise ValueError(f"{side} holds a node that is no child")
+        if not np.isin(nodes["feature"][inner], np.arange(len(self.problem.columns))).all():
+            raise ValueError("feature holds a column that is not there")
 
     def _leaves(self, X: np.ndarray, root: int) -> np.ndarray:
         """The leaf (n,) of one tree that each row ends in; all rows go down a level at a time."""

@@ -16,7 +16,7 @@ from pipeline.config import ModelSettings
 from pipeline.errors import SettingsError
 from pipeline.from_scratch.interactions import Group, cells, gain, learn_edges, levels
 from pipeline.from_scratch.logistic_regression import LogisticRegression
-from pipeline.models import Problem
+from pipeline.models import Problem, check_classes
 
 if TYPE_CHECKING:
     import optuna
@@ -96,11 +96,26 @@ class Interactions:
 
     def load(self, folder: Folder, name: str) -> "Interactions":
         learned = folder.read_json(name)
-        self.edges = [np.array(edges, dtype=float) for edges in learned["edges"]]
-        self.groups = [tuple(group) for group in learned["groups"]]
-        self.known = [np.array(known, dtype=np.int64) for known in learned["cells"]]
-        self.line = LogisticRegression().set_state(folder.read_arrays(name))
+        with folder.checking(f"{name}.json"):
+            self.edges = [np.array(edges, dtype=float) for edges in learned["edges"]]
+            self.groups = [tuple(group) for group in learned["groups"]]
+            self.known = [np.array(known, dtype=np.int64) for known in learned["cells"]]
+            self._check_groups()
+        state = folder.read_arrays(name)
+        with folder.checking(f"{name}.npz"):
+            self.line = LogisticRegression().set_state(state)
+            check_classes(self.line.classes_, self.problem.outputs)
         return self
+
+    def _check_groups(self) -> None:
+        """ValueError where a group is not of the problem's columns, or edges do not ascend."""
+        d = len(self.problem.columns)
+        if len(self.edges) != d or len(self.known) != len(self.groups):
+            raise ValueError("edges, groups and cells do not fit together")
+        if any((np.diff(edges) <= 0).any() or np.isnan(edges).any() for edges in self.edges):
+            raise ValueError("edges do not ascend")
+        if any(not 0 <= j < d for group in self.groups for j in group):
+            raise ValueError(f"a group has a column that is not among the {d}")
 
     def _extend(self, codes: np.ndarray, y: np.ndarray, groups: Iterable[Group], most: int) -> None:
         """Add the groups that promise the most, and fit again."""

@@ -15,12 +15,20 @@ from pydantic import Field
 from pipeline.artifacts import Folder
 from pipeline.config import ModelSettings
 from pipeline.models import Problem
+from pipeline.tree_text import Shape, checked
 
 if TYPE_CHECKING:
     import lightgbm
     import optuna
 
 VIEW = "tree"
+# as the library writes them into a model's text
+OBJECTIVES = {
+    "binary": "binary sigmoid:1",
+    "multiclass": "multiclass num_class:{}",
+    "l1": "regression_l1",
+    "l2": "regression",
+}
 MORE = 1.5  # trees than the search found best: it had fewer rows, and averaged seeds bear more
 
 
@@ -92,9 +100,18 @@ class Boosting:
             folder.write_text(f"{name}-{i}.txt", booster.model_to_string())
 
     def load(self, folder: Folder, name: str) -> "Boosting":
-        texts = [folder.read_text(f"{name}-{i}.txt") for i in self._numbers()]
-        self.boosters = [native().Booster(model_str=text) for text in texts]
+        self.boosters = [self._read(folder, f"{name}-{i}.txt") for i in self._numbers()]
         return self
+
+    def _read(self, folder: Folder, filename: str) -> "lightgbm.Booster":
+        """The library's loader trusts what it reads, so it is given only what was checked."""
+        text = folder.read_text(filename)
+        asked = self._objective()
+        trees = asked.get("num_class", 1)
+        objective = OBJECTIVES[asked["objective"]].format(trees)
+        shape = Shape(objective, trees, len(self.problem.columns))
+        with folder.checking(filename):
+            return native().Booster(model_str=checked(text, shape))
 
     def _numbers(self) -> range:
         return range(self.settings.n_models)

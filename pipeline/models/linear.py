@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.config import ModelSettings
+from pipeline.from_scratch.estimator import require_learned
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.models import FromScratch, Problem
 
@@ -61,6 +62,8 @@ class OneAgainstRest:
         return {"coef_": self.coef_, "intercept_": self.intercept_, "classes_": self.classes_}
 
     def set_state(self, state: dict[str, np.ndarray]) -> "OneAgainstRest":
+        for name, value in state.items():
+            require_learned(name, value)
         self.coef_, self.intercept_ = state["coef_"], state["intercept_"]
         self.classes_ = state["classes_"]
         return self

@@ -45,7 +45,7 @@ def run(
     from pipeline import studies
 
     search = _Search(settings, load, split, encode)
-    study = _open(search, journal, inputs_digest)
+    study = _open(search, journal, inputs_digest, progress)
     with studies.deletion_reported(study, journal):
         studies.abandon_running(study)
         _spend_budget(study, search, budget, progress)
@@ -82,7 +82,9 @@ def join(
     search = _Search(settings, load, split, encode)
     added = 0
     if settings.trials:
-        study = _open(search, journal, inputs_digest)
+        from pipeline import studies
+
+        study = _open(search, journal, inputs_digest, progress)
         with studies.deletion_reported(study, journal):
             added = _spend_budget(study, search, UNBOUNDED, progress)
     progress.say(f"added {added} trials to a budget of {settings.trials}")
@@ -133,10 +135,13 @@ def fold_score(
     return metrics.METRICS[judge].score(y[fold.valid], model.predict(view.valid))
 
 
-def _open(search: _Search, journal: Path, inputs_digest: str) -> "optuna.Study":
+def _open(search: _Search, journal: Path, inputs_digest: str, progress: Progress) -> "optuna.Study":
     """The study's name holds a hash of all but the budget: more trials go on with it."""
     from pipeline import studies
 
+    damage = studies.mend(journal)
+    if damage:
+        progress.say(damage)
     settings = search.settings
     identity = settings.model_dump(mode="json", exclude={"trials"})
     name = f"{settings.name} {digest_of([identity, inputs_digest])[:8]}"

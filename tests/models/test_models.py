@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, object]] = {
 }
 CLASSES_ONLY = ("interactions", "logistic")
 EXTRAS = ("catboost",)
+OUTPUTS = {"binary": 2, "multiclass": 3, "regression": 1}
 
 
 def named(*parameters):
@@ -55,8 +56,7 @@ def sample(task, n=600):
 
 
 def build(name, task, metric=None):
-    outputs = {"binary": 2, "multiclass": 3, "regression": 1}[task]
-    problem = Problem(task, outputs, metric or "accuracy", tuple("abcdef"))
+    problem = Problem(task, OUTPUTS[task], metric or "accuracy", tuple("abcdef"))
     return models.build(name, SMALL.get(name, {}), problem)
 
 
@@ -79,6 +79,75 @@ def test_saved_and_loaded_it_predicts_the_same_bytes(name, task, tmp_path):
     fitted.save(Folder(tmp_path), "r0-f0")
     loaded = build(name, task).load(Folder(tmp_path), "r0-f0")
     assert loaded.predict(X).tobytes() == fitted.predict(X).tobytes()
+
+
+def load(name, task, folder):
+    problem = Problem(task, OUTPUTS[task], "accuracy", tuple("abcdef"))
+    with np.errstate(all="ignore"):
+        return models.load(name, SMALL.get(name, {}), problem, folder, "r0-f0")
+
+
+def altered(array):
+    """What an array may have become in a file that is damaged, or that a stranger wrote."""
+    values = {"i": (-1, 10**6), "f": (-1, 10**6, np.nan, np.inf)}.get(array.dtype.kind, ())
+    yield from (np.full_like(array, value) for value in values)
+    yield array[..., :-1] if array.ndim else np.array([array, array])
+    yield np.concatenate([np.atleast_1d(array)] * 2)
+    yield array[np.newaxis]
+    yield array.astype(np.complex128) if array.dtype.kind in "bif" else array.astype("S3")
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_arrays_that_are_no_such_model_are_refused_or_predict_numbers(name, task, tmp_path):
+    """Neither a crash, nor a row that never comes to a leaf, nor another kind of error."""
+    X, y = sample(task, 150)
+    folder = Folder(tmp_path)
+    build(name, task).fit(X, y).save(folder, "r0-f0")
+    refused = 0
+    for file in sorted(tmp_path.glob("*.npz")):
+        arrays = folder.read_arrays(file.stem)
+        for key in arrays:
+            others = {other: array for other, array in arrays.items() if other != key}
+            for changed in ({}, *({key: array} for array in altered(arrays[key]))):
+                folder.write_arrays(file.stem, {**others, **changed})
+                try:
+                    prediction = load(name, task, folder).predict(X)
+                except DataError:
+                    refused += 1
+                else:
+                    assert prediction.shape == (len(X), OUTPUTS[task])
+                    assert np.isfinite(prediction).all()
+    assert refused or not list(tmp_path.glob("*.npz"))
+
+
+def test_a_network_with_embedded_numbers_comes_back(tmp_path):
+    """Where a column has few values, what is learned of its levels ends in NaN."""
+    X, y = sample("binary", 150)
+    X[:, 0] = np.round(X[:, 0])
+    problem = Problem("binary", 2, "accuracy", tuple("abcdef"))
+    settings = {**SMALL["neural_net"], "numbers": "piecewise", "number_width": 20}
+    fitted = models.build("neural_net", settings, problem).fit(X, y)
+    fitted.save(Folder(tmp_path), "r0-f0")
+    assert np.isnan(fitted.estimator.bin_edges_).any()
+    loaded = models.load("neural_net", settings, problem, Folder(tmp_path), "r0-f0")
+    assert loaded.predict(X).tobytes() == fitted.predict(X).tobytes()
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_a_file_that_is_cut_short_is_named_with_what_to_do(name, task, tmp_path):
+    X, y = sample(task, 150)
+    stage = tmp_path / "train" / name
+    folder = Folder(stage / "models")
+    build(name, task).fit(X, y).save(folder, "r0-f0")
+    (stage / "DONE").touch()
+    for file in sorted(folder.path.iterdir()):
+        whole = file.read_bytes()
+        for size in (0, len(whole) // 2):
+            file.write_bytes(whole[:size])
+            with pytest.raises(DataError, match=f"{file.name}: .* damaged .* Delete {stage} and"):
+                load(name, task, folder)
+        file.write_bytes(whole)
+    load(name, task, folder)
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)

@@ -13,6 +13,7 @@ from pipeline import studies
 from pipeline.artifacts import Folder
 from pipeline.budget import UNBOUNDED, Allowance, Attempt
 from pipeline.config import TuneStage
+from pipeline.errors import DataError
 from pipeline.folds import folds_of
 from pipeline.metrics import METRICS
 from pipeline.models import logistic
@@ -93,6 +94,57 @@ def test_what_a_kill_leaves_behind_changes_nothing(folders, tmp_path):
     states = [trial.state.name for trial in only_study(journal).trials]
     assert states.count("FAIL") == 1
     assert "RUNNING" not in states
+
+
+DAMAGED_LINES = (b"\n", b"{'no': json}\n", b"[1]\n", b"\xff\n", b"[" * 9999 + b"\n")
+
+
+@pytest.mark.parametrize("damage", DAMAGED_LINES)
+@pytest.mark.parametrize("line", [0, 7, -1])
+def test_a_damaged_line_loses_nothing_and_ends_in_the_same_bytes(
+    folders, tmp_path, capsys, damage, line
+):
+    whole = run(folders, tmp_path / "whole.log", settings(6), tmp_path / "whole")
+    journal = tmp_path / "j.log"
+    run(folders, journal, settings(4), tmp_path / "first")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines.insert(line, damage)
+    journal.write_bytes(b"".join(lines))
+    capsys.readouterr()
+    assert run(folders, journal, settings(6), tmp_path / "second") == whole
+    told, aside = capsys.readouterr().out, tmp_path / "j.log.damaged-1"
+    if damage.strip():
+        number = lines.index(damage) + 1
+        assert f"line {number} of {journal} is damaged" in " ".join(told.split())
+        assert aside.read_bytes() == b"".join(lines)
+    else:
+        assert "damaged" not in told
+        assert not aside.exists()
+
+
+def test_a_journal_of_something_else_is_told_with_what_to_do(folders, tmp_path):
+    journal = tmp_path / "j.log"
+    journal.write_text('{"op_code": 0, "worker_id": "x"}\n')
+    with pytest.raises(DataError, match=r"no journal of searches .* Move it away and run make"):
+        run(folders, journal, settings(1), tmp_path / "out")
+    journal.rename(tmp_path / "away.log")
+    run(folders, journal, settings(1), tmp_path / "out")
+
+
+def test_a_study_that_is_deleted_meanwhile_is_told_and_begins_anew(folders, tmp_path, monkeypatch):
+    whole = run(folders, tmp_path / "whole.log", settings(4), tmp_path / "whole")
+    journal, score = tmp_path / "j.log", studies.evaluate_trial
+
+    def deleted(study, trial, scores):
+        if trial.number == 2:
+            optuna.delete_study(study_name=study.study_name, storage=studies.open_journal(journal))
+        return score(study, trial, scores)
+
+    monkeypatch.setattr(studies, "evaluate_trial", deleted)
+    with pytest.raises(DataError, match=r"deleted while trials were added to it. Run the same"):
+        run(folders, journal, settings(4), tmp_path / "out")
+    monkeypatch.setattr(studies, "evaluate_trial", score)
+    assert run(folders, journal, settings(4), tmp_path / "out") == whole
 
 
 def test_a_search_that_was_cut_short_is_repeated_to_the_byte(folders, tmp_path, capsys):
