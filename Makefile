@@ -43,7 +43,8 @@ STAGES := load explore split encode tune train blend evaluate submit
 .PHONY: all $(STAGES) help new fetch dashboard watch test check format clean FORCE
 
 # the summary is told whenever something ran, and is kept for the runs in which nothing has to
-all: explore evaluate submit $(BUILD)/summary.txt ## everything: from data/raw/$(C) to submissions/$(C)
+# submit comes first: no failure of a page stands between a run and its file
+all: submit explore evaluate $(BUILD)/summary.txt ## everything: from data/raw/$(C) to submissions/$(C)
 	@$(if $(TOLD),:,printf 'nothing to do: %s\n' "$$(head -n 1 $(BUILD)/summary.txt | LC_ALL=C tr -d '\001-\037\177')")
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ $(eval $(call stage,blend,$(call done,load split) $(TRAINED),$(BLENDING) $(call 
 $(eval $(call stage,evaluate,$(call done,load explore split encode blend) $(TUNED) $(TRAINED) $(SNAPSHOTS)/scores.json,\
   $(EVALUATE) $(ENCODING) $(FEATURES) $(LEARNERS) $(BLENDING) $(PAGES)))
 $(eval $(call stage,submit,$(call done,load blend),$(call code,ledger submission prediction processor reading \
-  archives memory contract finding naming)))
+  archives memory contract dates date_columns finding naming)))
 
 $(BUILD)/summary.txt: $(call done,explore evaluate submit)
 	$(eval TOLD := yes)@$(PIPELINE) summary $(C) --since $(STARTED)

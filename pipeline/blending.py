@@ -77,8 +77,10 @@ def fit_blends(
     calibrated = np.stack([sharpened(p, s) for p, s in zip(predictions, sharp, strict=True)])
     blends = {}
     for name in methods:
-        known = predictions if name == "stack" else calibrated
-        blend = _fit(name, settings, metric, y, known)
+        # rows of one class teach a stacker nothing
+        learnt = "equal" if name == "stack" and (y == y[0]).all() else name
+        known = predictions if learnt == "stack" else calibrated
+        blend = _fit(learnt, settings, metric, y, known)
         mixed = blend.combine(dict(zip(settings.models, known, strict=True)))
         last = sharpness(y, mixed)
         blend = replace(blend, sharpness=np.append(sharp, last))
@@ -107,6 +109,7 @@ def equal_weights(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.
 
     One number is chosen, and a model is in only if all that are better by themselves are.
     """
+    y, predictions = _needed(y, predictions, metric)
     order = np.argsort([metric.loss(y, each) for each in predictions], kind="stable")
     means = np.cumsum(predictions[order], axis=0) / np.arange(1, len(order) + 1)[:, None, None]
     best = int(np.argmin([metric.loss(y, mean) for mean in means])) + 1
@@ -140,6 +143,7 @@ def greedy_weights(
 
     Returns each model's share of the draws up to the best round, (m,), summing to 1.
     """
+    y, predictions = _needed(y, predictions, metric)
     total = np.zeros_like(predictions[0])
     counts = np.zeros(len(predictions), dtype=int)
     best_loss, best_counts = np.inf, counts
@@ -151,6 +155,22 @@ def greedy_weights(
         if losses[choice] < best_loss:
             best_loss, best_counts = losses[choice], counts
     return best_counts / best_counts.sum()
+
+
+def _needed(
+    y: np.ndarray, predictions: np.ndarray, metric: Metric
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the metric reads of predictions (m, n, k): log loss the true class's probability."""
+    if metric.name != "log_loss":
+        return y, predictions
+    return np.zeros_like(y), predictions[:, np.arange(len(y)), y][:, :, np.newaxis]
+
+
+def stacker_coefficients(models: int, outputs: int) -> int:
+    """How many numbers a stacker has to learn: a slope for each class's log-odds, a class each."""
+    if outputs <= 2:
+        return models + 1
+    return (models * outputs + 1) * outputs
 
 
 def fit_stacker(

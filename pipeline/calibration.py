@@ -21,7 +21,7 @@ def sharpness(y: np.ndarray, probabilities: np.ndarray) -> float:
     right, s = z[np.arange(len(y)), y], 1.0
     low, high = LOWEST, HIGHEST
     for _ in range(50):
-        p = sharpened(probabilities, s)
+        p = _powers(z, s)
         expected = (p * z).sum(axis=1)
         slope = float(np.mean(expected - right))
         low, high = (low, s) if slope > 0 else (s, high)
@@ -36,7 +36,12 @@ def sharpness(y: np.ndarray, probabilities: np.ndarray) -> float:
 
 def sharpened(probabilities: np.ndarray, s: float) -> np.ndarray:
     """p_k^s / Σ p^s, (n, k): surer for s > 1, less sure for s < 1."""
-    z = s * _log(probabilities)
+    return _powers(_log(probabilities), s)
+
+
+def _powers(z: np.ndarray, s: float) -> np.ndarray:
+    """exp(s z) / Σ exp(s z), (n, k)."""
+    z = s * z
     powers = np.exp(z - z.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 

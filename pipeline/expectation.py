@@ -13,6 +13,7 @@ from pipeline.blending import Blend
 from pipeline.metrics import Metric, estimate
 
 DRAWS = 100  # of the test rows' targets; fewer where rows are many, which then tell enough
+MANY_CLASSES = 10  # of so many more, rows count as often
 FEWEST_DRAWS, DRAWN = 10, 500_000  # rows drawn in all
 NEAR = 25  # errors to each side, in the order of the predictions, that may be a row's own
 # Bates, Hastie and Tibshirani 2024, doi:10.1080/01621459.2023.2197686: the error over rows is too
@@ -56,7 +57,8 @@ def averaging(
     folds = range(len(next(iter(by_fold.values()))))
     parts = [blend.combine({name: each[i] for name, each in by_fold.items()}) for i in folds]
     gains = []
-    for _ in range(int(np.clip(DRAWN // len(whole), FEWEST_DRAWS, DRAWS))):
+    read = len(whole) * max(1, whole.shape[1] // MANY_CLASSES)
+    for _ in range(int(np.clip(DRAWN // read, FEWEST_DRAWS, DRAWS))):
         y = drawn_targets(chances, known, rng)
         gains.append(metric.score(y, whole) - np.mean([metric.score(y, part) for part in parts]))
     told = np.isfinite(gains)  # ROC AUC has no number where a class is absent

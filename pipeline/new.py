@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import archives, config, finding, kinds, labels, reading, schema
+from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.metrics import DEFAULTS, METRICS, Task, get_metric
 from pipeline.notation import is_plain_number, numbers
@@ -47,6 +48,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 MOST_CATEGORIES = 20  # more of them are too many to list
 QUICK_FOLDS = 5
 FEW_ROWS = 10_000
+WIDE = 500  # columns of the dense view, if they are more than the rows
 WIDTH = 96
 QUICK_MINUTES, MINUTES, BEST_MINUTES = 0.6, 6, 30  # of tune and train
 QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
@@ -221,7 +223,7 @@ def _toml(name: str, found: Found) -> str:
             table("encode", config.Encode),
             table("budget", config.Budget, minutes=MINUTES),
             table("tune", config.Tune),
-            *(_model(model, BUDGETS[model]) for model in _models(task)),
+            *(_model(model, BUDGETS[model]) for model in _in_order(_models(task), found)),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
             table("submit", config.Submit),
@@ -549,21 +551,32 @@ def _range(known: "pd.Series") -> dict[str, Any]:
 def _splitting(found: Found) -> dict[str, Any]:
     """Of few rows each model should see most, and one split into folds says little of them.
 
-    No more folds than the smallest class has rows.
+    Folds have two rows at least. Classes of fewer rows than there are folds cost none: they are
+    spread over as many as they have rows.
     """
-    few = len(found.tables.train) <= FEW_ROWS
-    folds, repeats = (10, 3) if few else (5, 1)
-    if found.roles.task == "regression":
-        return {"folds": folds, "repeats": repeats}
-    smallest = int(found.tables.train[found.roles.target].value_counts().min())
-    if smallest < 2:
-        return {"scheme": "plain", "folds": folds, "repeats": repeats}
-    return {"folds": min(folds, smallest), "repeats": repeats}
+    rows = len(found.tables.train)
+    folds, repeats = (10, 3) if rows <= FEW_ROWS else (5, 1)
+    return {"folds": max(2, min(folds, rows // 2)), "repeats": repeats}
 
 
 def _models(task: Task) -> list[str]:
     """Logistic regression knows classes only."""
     return [model for model in BUDGETS if task != "regression" or model != "logistic"]
+
+
+def _in_order(models: list[str], found: Found) -> list[str]:
+    """Of a table that is wider than long trees go first: networks may take all the time there is,
+    and the first model always has one repeat."""
+    others = {found.roles.target, found.roles.id, *found.drop}
+    train = found.tables.train
+    widths = [
+        min(train[name].nunique(), MOST_ONE_HOT) if str(train[name].dtype) == "str" else 1
+        for name in schema.column_names(train)
+        if name not in others
+    ]
+    if sum(widths) <= max(len(train), WIDE):
+        return models
+    return sorted(models, key=lambda name: name != "lightgbm")
 
 
 def _model(name: str, budget: Mapping[str, int]) -> str:

@@ -125,6 +125,7 @@ def parse(data: bytes, source: Source, header: bool = True) -> TextTable:
     _refuse_empty(text, source)
     _refuse_other_formats(text, source)
     layout = _layout(text, source, header)
+    refuse_columns(len(layout.names), source)
     names = tuple(name.strip() or f"Unnamed: {i}" for i, name in enumerate(layout.names))
     if len({*names}) < len(names) == len({*layout.names}):
         names = layout.names  # names that differ by blanks alone

@@ -24,8 +24,8 @@ def summarise(workspace: Workspace) -> list[str]:
     submitted = require_stage(workspace, "submit").read_json("submission")
     board = require_stage(workspace, "evaluate").read_json("leaderboard")
     return [
-        headline(workspace, submitted, schema),
-        *_expected(submitted, schema),
+        headline(workspace, submitted, schema, board),
+        *_expected(submitted, schema, board),
         "",
         *_leaders(board, submitted),
         *_alarms(board["alarms"]),
@@ -34,25 +34,39 @@ def summarise(workspace: Workspace) -> list[str]:
     ]
 
 
-def headline(workspace: Workspace, submitted: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+def headline(
+    workspace: Workspace,
+    submitted: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    board: Mapping[str, Any],
+) -> str:
     """submissions/airline/x.csv (Accuracy 0.9383 ± 0.0046)"""
     metric = get_metric(submitted["metric"], schema["task"])
     digits = decimals(submitted["standard_error"])
     score = f"{submitted['score']:,.{digits}f} ± {submitted['standard_error']:,.{digits}f}"
     path = from_here(workspace.submissions / submitted["file"])
-    return f"{path} ({metric.label} {score})"
+    return f"{path} ({'out-of-fold ' * bool(withdrawn(board))}{metric.label} {score})"
 
 
-def _expected(submitted: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+def withdrawn(board: Mapping[str, Any]) -> str:
+    """Why no score can be promised, by the report's alarms; empty where one can."""
+    return str(board.get("promise_withdrawn", ""))
+
+
+def _expected(
+    submitted: Mapping[str, Any], schema: Mapping[str, Any], board: Mapping[str, Any]
+) -> list[str]:
     """Where the leaderboard's score should lie: both samples are finite, train's and test's."""
     if submitted["simulated"]:
         return ["SIMULATED data: the score says nothing about the competition"]
+    if withdrawn(board):
+        return [textwrap.shorten(f"no score can be promised: {withdrawn(board)}", WIDEST)]
     rows = {role: schema["files"][role]["rows"] for role in ("train", "test")}
     low, high = prediction_interval(
         submitted["score"], submitted["standard_error"], rows["train"], rows["test"]
     )
     if get_metric(submitted["metric"], schema["task"]).greater_is_better:
-        high = min(high, 1.0)
+        low, high = max(low, -math.inf if submitted["metric"] == "r2" else 0.0), min(high, 1.0)
     else:
         low = max(low, 0.0)
     digits = decimals(submitted["standard_error"])

@@ -37,7 +37,7 @@ class Survey:
         settings = self.experiment.models[name].model_dump() | changes
         metric = metrics.get_metric(self.experiment.competition.metric, self.schema["task"])
         problem = models.describe(self.schema, view.columns, view.categorical, metric.name)
-        return models.build(name, settings, problem)
+        return models.build_bare(name, settings, problem)
 
 
 def read_survey(

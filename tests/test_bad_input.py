@@ -183,10 +183,10 @@ def test_a_toml_that_is_wrong(project, command, before, after, named):
     assert named in refused(project, command, "settings", "tiny").lower()
 
 
-def test_more_folds_than_members_of_a_class(project, command):
-    project.toml.write_text(TOML.replace("folds = 3", "folds = 50"))
+def test_more_folds_than_rows(project, command):
+    project.toml.write_text(TOML.replace("folds = 3", "folds = 900"))
     assert command("settings", "tiny")[0] == 0
-    assert "50" in refused(project, command, "run", "split", "tiny")
+    assert "the 900 of [split] folds" in refused(project, command, "run", "split", "tiny")
 
 
 def test_a_metric_of_another_task(project, command):

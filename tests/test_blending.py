@@ -1,6 +1,7 @@
 """Blends against hand-worked examples, and their honesty: no row judges its own weights."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -303,3 +304,68 @@ def test_accuracy_takes_the_likeliest_class(rng):
     settings = BlendStage(models=("a",))
     blend = fit("equal", settings, METRICS["accuracy"], y, noisy(y, rng, 1.0)[None])
     assert blend.class_weights is None
+
+
+@pytest.mark.parametrize("method", ["equal", "greedy"])
+def test_weights_by_log_loss_are_to_the_byte_those_of_all_classes(method, rng):
+    """Only the true class's probability is read, which is quicker of many classes."""
+    y = rng.integers(6, size=200)
+    predictions = rng.dirichlet(np.ones(6), size=(4, 200)) * 0.5 + 0.5 * np.eye(6)[y]
+    other_name = replace(METRICS["log_loss"], name="log loss, of all classes")
+    weights = {
+        "equal": blending.equal_weights,
+        "greedy": partial(blending.greedy_weights, rounds=9),
+    }
+    one, other = (
+        weights[method](y, predictions, metric=metric)
+        for metric in (METRICS["log_loss"], other_name)
+    )
+    assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("task", ["classes", "values"])
+def test_a_blend_of_rows_of_one_class_is_no_stacker(task, rng):
+    y = np.zeros(30, dtype=int)
+    predictions = rng.dirichlet(np.ones(2), size=(3, 30))
+    predictions = predictions if task == "classes" else predictions[:, :, :1]
+    metric = METRICS["log_loss" if task == "classes" else "rmse"]
+    settings = BlendStage(models=("a", "b", "c"))
+    (blend,) = blending.fit_blends(("stack",), settings, metric, y, predictions).values()
+    combined = blend.combine(dict(zip("abc", predictions, strict=True)))
+    assert np.isfinite(combined).all()
+
+
+def test_a_class_with_two_rows_and_folds_of_one_row_can_be_blended(rng):
+    fit = partial(blending.fit_blends, settings=BlendStage(models=("a", "b")))
+    for y in (np.array([0] * 18 + [1] * 2), np.array([0, 1])):
+        numbers = np.arange(len(y)) % min(10, len(y))
+        metric = METRICS["accuracy"]
+        predictions = rng.dirichlet(np.ones(2), size=(2, len(y)))
+        blended = stage.nested(
+            stage.METHODS, partial(fit, metric=metric), metric, y, predictions, numbers
+        )
+        assert np.isfinite(blended).all()
+
+
+def test_a_stacker_of_thousands_of_coefficients_is_not_tried_unless_it_is_asked_for():
+    assert stage.methods_tried("auto", 10, 10) == stage.METHODS
+    assert stage.methods_tried("auto", 10, 1) == stage.METHODS
+    assert stage.methods_tried("auto", 7, 60) == ("equal", "greedy")
+    assert stage.methods_tried("stack", 7, 60) == ("stack",)
+    assert "learn 25,260 coefficients, more than 3,000" in stage.left_out_told(7, 60)
+
+
+def test_of_many_classes_the_nested_choice_takes_few_folds(rng):
+    y, asked = rng.integers(60, size=300), []
+
+    def fit(methods, y, predictions):
+        asked.append(methods)
+        return blending.fit_blends(
+            methods, BlendStage(models=("a", "b")), METRICS["accuracy"], y, predictions
+        )
+
+    predictions = rng.dirichlet(np.ones(60), size=(2, 300))
+    arguments = METRICS["accuracy"], y, predictions, np.arange(300) % 10
+    blended = stage.nested(("equal", "greedy"), fit, *arguments)
+    np.testing.assert_allclose(blended.sum(axis=1), 1)
+    assert len(asked) == 10 * (stage.INNER_FOLDS + 1)

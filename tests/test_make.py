@@ -77,6 +77,19 @@ def test_one_models_settings_rerun_that_model_and_what_follows(project):
     assert rerun(project) == expected
 
 
+def test_pages_that_fail_stand_in_no_submissions_way(project):
+    edit(project.toml, "[models.linear]", "[models.linear]\nl2 = 0.5")
+    edit(project.toml, "permutations = 9", "permutations = 19")
+    for stage, first in (("explore", "native()"), ("evaluate", "evaluation = compute(")):
+        path = project.root / "pipeline" / "stages" / f"{stage}.py"
+        edit(path, f"\n    {first}", f"\n    raise RuntimeError('no page')\n    {first}")
+    before = project.finished()
+    done = project.make("all")
+    assert done.returncode != 0 and "no page" in done.stderr
+    after = project.finished()
+    assert after["submit"] > before["submit"] and len(submissions(project)) == 2
+
+
 def test_settings_of_the_last_stage_rerun_it_alone(project):
     edit(project.toml, "[split]", "[submit]\nnote = 'x'\n[split]")
     assert rerun(project) == {"submit"}

@@ -201,13 +201,33 @@ def test_metric_and_models_suit_the_task(tmp_path, labels, sample, task, metric,
 
 
 @pytest.mark.parametrize(
-    ("rare", "folds", "scheme"),
-    [(12, 10, "auto"), (9, 9, "auto"), (3, 3, "auto"), (1, 10, "plain")],
+    ("rows", "rare", "folds"),
+    [(N, 12, 10), (N, 3, 10), (N, 1, 10), (8, 4, 4), (4, 2, 2), (3, 1, 2), (2, 1, 2)],
 )
-def test_folds_suit_the_smallest_class(tmp_path, rare, folds, scheme):
-    labels = ("yes",) * rare + ("no",) * (N - rare)
-    experiment = written(tmp_path, organiser(tmp_path / "raw", labels=labels))[0]["default"]
-    assert (experiment.split.folds, experiment.split.scheme) == (folds, scheme)
+def test_folds_suit_the_rows_and_rare_classes_cut_none(tmp_path, rows, rare, folds):
+    raw = organiser(tmp_path / "raw", labels=("yes",) * rare + ("no",) * (N - rare))
+    train = pd.read_csv(raw / "train.csv")[:rows].assign(y=["yes"] * rare + ["no"] * (rows - rare))
+    train.to_csv(raw / "train.csv", index=False)
+    experiments, _ = written(tmp_path, raw)
+    split = experiments["default"].split
+    assert (split.folds, split.scheme) == (folds, "auto")
+    assert experiments["quick"].split.folds == min(folds, 5)
+
+
+@pytest.mark.parametrize(("levels", "first"), [(0, "lightgbm"), (26, "lightgbm"), (2, "linear")])
+def test_of_a_table_wider_than_long_trees_go_first(tmp_path, levels, first):
+    """600 numbers, or 60 categories of so many levels, and 40 rows."""
+    raw, rng = organiser(tmp_path / "raw"), np.random.default_rng(0)
+    for name in ("train", "test"):
+        frame = pd.read_csv(raw / f"{name}.csv")
+        letters = np.array([f"level {i}" for i in range(levels)])
+        wide = {
+            f"w{i}": letters[rng.permutation(len(frame)) % levels] if levels else rng.random(N)
+            for i in range(60 if levels else 600)
+        }
+        frame.assign(**wide).to_csv(raw / f"{name}.csv", index=False)
+    experiments, _ = written(tmp_path, raw)
+    assert next(iter(experiments["default"].models)) == first
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def finished(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.summary.COMPETITIONS", tmp_path)
 
-    def told(models=3, alarms=0, simulated=False, preset="default", name="airline"):
+    def told(models=3, alarms=0, simulated=False, preset="default", name="airline", reason=""):
         (tmp_path / f"{name}.toml").write_text(TOML)
         workspace = Workspace(tmp_path, name)
         names = [*(f"model_{number}" for number in range(models)), "blend"]
@@ -30,6 +30,7 @@ def finished(tmp_path, monkeypatch):
             ("evaluate", "leaderboard"): {
                 "entries": [{"name": name, **entry} for name in names],
                 "alarms": [{"found": f"column {n} " + "leaks " * 80} for n in range(alarms)],
+                "promise_withdrawn": reason,
             },
         }
         for (stage, document), content in found.items():
@@ -63,6 +64,14 @@ def test_a_simulated_run_is_not_for_upload(finished):
     assert "SIMULATED" in text
     assert "data/raw/airline" in text
     assert "pipeline score" not in text and "leaderboard:" not in text
+
+
+def test_a_promise_that_an_alarm_withdraws_is_not_made(finished):
+    lines = finished(reason="copies of rows stand in different folds")
+
+    assert "(out-of-fold Accuracy 0.9400 ± 0.0043)" in lines[0]
+    assert lines[1] == "no score can be promised: copies of rows stand in different folds"
+    assert "expected on the leaderboard" not in "".join(lines)
 
 
 @pytest.mark.parametrize(("preset", "step"), [("quick", "make C=cars all"), ("best", "cars.toml")])

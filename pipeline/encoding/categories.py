@@ -11,7 +11,15 @@ from pipeline.encoding.columns import Column, positions
 from pipeline.encoding.distribution import Distribution
 from pipeline.encoding.missing import indicator
 
-MOST_ONE_HOT = 64
+MOST_ONE_HOT = 64  # levels of a column
+# columns in all: hundreds of categories would make a matrix that few models can learn from in time
+WIDEST_ONE_HOT, FEWEST_ONE_HOT = 3000, 4
+
+
+def one_hot_levels(categories: int) -> int:
+    """How many levels a category may have one-hot where there are so many categories."""
+    each = WIDEST_ONE_HOT // max(1, categories)
+    return max(FEWEST_ONE_HOT, min(MOST_ONE_HOT, each))
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,12 @@ class CategoryEncoder:
     missing: bool
 
     @classmethod
-    def fit(cls, column: Column, settings: Encode) -> "CategoryEncoder":
+    def fit(cls, column: Column, settings: Encode, most: int = MOST_ONE_HOT) -> "CategoryEncoder":
+        """One-hot are the `most` common levels, at most."""
         distribution, rare = column.distribution(), settings.rare
         return cls(
             Levels.fit(distribution, rare),
-            Levels.fit(distribution, rare, MOST_ONE_HOT),
+            Levels.fit(distribution, rare, most),
             distribution.missing > 0,
         )
 

@@ -4,12 +4,13 @@ The encoder of a fold is fitted on the fold's training rows and on nothing else.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
 from pipeline.config import Encode
-from pipeline.encoding.categories import CategoryEncoder
+from pipeline.encoding.categories import CategoryEncoder, one_hot_levels
 from pipeline.encoding.codes import are_codes, may_be_codes
 from pipeline.encoding.columns import Table, distinct_names, read_table
 from pipeline.encoding.numbers import NumberEncoder
@@ -145,9 +146,11 @@ class FoldEncoder:
 
     def _fit(self, table: Table, y: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Set what is learned; returns the rows' own, cross-fitted target means by column."""
+        categories = sum(column.kind == "category" for column in table.columns.values())
+        fit = {kind: type_.fit for kind, type_ in ENCODERS.items()}
+        fit["category"] = partial(CategoryEncoder.fit, most=one_hot_levels(categories))
         self.encoders_: dict[str, ColumnEncoder] = {
-            name: ENCODERS[column.kind].fit(column, self.settings)
-            for name, column in table.columns.items()
+            name: fit[column.kind](column, self.settings) for name, column in table.columns.items()
         }
         self.varying_ = {
             name: _varying(self.encoders_[name].dense(column), column.counts())

@@ -2,8 +2,15 @@
 
 Every alarm says what was found, why it matters and what to do about it. The bounds were chosen so
 that honest tables, with their strong columns and chance duplicates, raise none.
+
+Some alarms withdraw the promise of a score: those that show why out-of-fold scores cannot hold on
+the test rows. Rows of one source stand in several folds, while test is of others; copies stand in
+several folds and test has few; a column tells nearly all, and is another in test; a jump above the
+learning curve. A column that tells nearly all and looks the same in test, rows that test shares
+with train, and a score next to perfect withdraw nothing: the leaderboard may well agree with it.
 """
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +21,7 @@ import numpy as np
 from pipeline import figures, page
 from pipeline.evaluation.leaderboard import Leaderboard, in_sentence
 from pipeline.evaluation.learning_curve import Curve
-from pipeline.evaluation.row_order import SIGNIFICANT, find_clues
+from pipeline.evaluation.row_order import SIGNIFICANT, find_clues, natural_order
 from pipeline.evaluation.single_columns import (
     Judged,
     best_skills,
@@ -24,6 +31,8 @@ from pipeline.evaluation.single_columns import (
     skill,
 )
 from pipeline.evaluation.twins import Twins, find_twins
+from pipeline.exploration.drift import column_drifts
+from pipeline.exploration.related import most_related
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS, Metric
 from pipeline.wording import count, some
@@ -33,7 +42,8 @@ if TYPE_CHECKING:
 
 CHECKED = (
     "a column that alone predicts the target, rows that train and test share, copied rows across "
-    "folds, an id or an order of rows that tells the target, a score far above the learning curve, "
+    "folds, a source of rows that test has none of, an id or an order of rows that tells the "
+    "target, a score far above the learning curve, "
     "and a score next to perfect"
 )
 # skill below which no column can make a score too good to be true, for classes and for values: of a
@@ -51,12 +61,16 @@ FEWEST_LEFT = 30  # rows without twins, for a score
 
 @dataclass(frozen=True)
 class Alarm:
-    """One sign that the score may be too good: what was `found`, `why` it matters, what to `do`."""
+    """One sign that the score may be too good: what was `found`, `why` it matters, what to `do`.
+
+    `withdraws` is the reason for which no score can be promised, empty where one can.
+    """
 
     kind: str
     found: str
     why: str
     do: str
+    withdraws: str = ""
 
     def to_json(self) -> dict[str, str]:
         return dict(vars(self))
@@ -67,7 +81,8 @@ class Evidence:
     """What is looked at. `train` and `test` hold the features, named by `columns` (name, kind).
 
     `ids` are train's, None where it has none; y (n,) and the blend's out-of-fold prediction (n, k)
-    belong to train's rows; `classes` is 0 for regression.
+    belong to train's rows; `classes` is 0 for regression. `group` is the column whose rows the
+    folds keep together; `origins` are columns that name a source of which test has none.
     """
 
     train: "pd.DataFrame"
@@ -78,6 +93,8 @@ class Evidence:
     classes: int
     folds: Sequence[Fold]
     blend: np.ndarray
+    group: str | None = None
+    origins: Sequence[str] = ()
 
     @property
     def judged(self) -> Judged:
@@ -91,15 +108,22 @@ class Evidence:
 def find_alarms(evidence: Evidence, board: Leaderboard, curves: Sequence[Curve]) -> list[Alarm]:
     """All alarms, those that weigh most first."""
     judged, metric = evidence.judged, board.metric
+    is_grouped = evidence.group is not None
     twins = find_twins(evidence.train, evidence.test, judged.y, judged.fold, evidence.columns)
     return [
         *column_alarms(evidence, judged, board),
         *perfect_alarm(evidence.y, evidence.blend),
+        *origin_alarm(evidence.origins, evidence.group),
         *copy_alarm(twins, evidence, board),
         *shared_alarm(twins),
-        *order_alarm(evidence.ids, judged),
+        *order_alarm(evidence.ids, judged, is_grouped=is_grouped),
         *curve_alarm(curves, metric),
     ]
+
+
+def withdrawn(alarms: Sequence[Alarm]) -> str:
+    """Why no score can be promised; empty where one can."""
+    return "; ".join(alarm.withdraws for alarm in alarms if alarm.withdraws)
 
 
 def told(alarms: Sequence[Alarm]) -> str:
@@ -117,7 +141,8 @@ def told(alarms: Sequence[Alarm]) -> str:
 
 def column_alarms(evidence: Evidence, judged: Judged, board: Leaderboard) -> Iterator[Alarm]:
     """Columns that alone predict nearly what the blend does, and columns with a pure part."""
-    found = list(best_skills(evidence.train, evidence.columns, judged))
+    columns = most_related(evidence.train, evidence.y, evidence.columns, evidence.classes)
+    found = list(best_skills(evidence.train, columns, judged))
     if len(found) < 2:
         return
     whole = max(skill(codes, judged) for codes in blend_codes(evidence.blend))
@@ -172,7 +197,18 @@ def _column_alarm(
         "Such a column is worth nothing on rows whose answer lies ahead.",
         "Find out how and when it was recorded, and how it looks in test (explore.html). If it is "
         "not known in time, list it in [load] drop and run again; if it is, the score stands.",
+        _by_drift([name for _, name, _ in leaks], evidence),
     )
+
+
+def _by_drift(names: Sequence[str], evidence: Evidence) -> str:
+    """A promise is withdrawn where a column that tells nearly all is another in test."""
+    columns = [column for column in evidence.columns if column[0] in names]
+    drifts = column_drifts(evidence.train, evidence.test, columns)
+    changed = [_named(drift.column) for drift in drifts if drift.verdict == "drift"]
+    if not changed:
+        return ""
+    return f"the blend leans on {some(changed, NAMED)}, which differs between train and test"
 
 
 def _scored(codes: np.ndarray, judged: Judged, board: Leaderboard) -> str:
@@ -230,6 +266,9 @@ def copy_alarm(twins: Twins, evidence: Evidence, board: Leaderboard) -> Iterator
         f"an equal one in train in {page.percent(twins.across)} of cases.",
         "Take the copies out of train.csv, or keep them together by a column that names their "
         "origin: [split] group. Then run again, and believe that score.",
+        ""
+        if twins.test_like_train
+        else "copies of rows stand in different folds, and test has few",
     )
 
 
@@ -249,8 +288,34 @@ def shared_alarm(twins: Twins) -> Iterator[Alarm]:
     )
 
 
-def order_alarm(ids: "pd.Series | None", judged: Judged) -> Iterator[Alarm]:
-    """Ids or places in the file that tell the target."""
+def origin_alarm(origins: Sequence[str], group: str | None) -> Iterator[Alarm]:
+    """Columns that name where a row comes from, of which test holds others than train."""
+    if not origins or group in origins:
+        return
+    name = origins[0]
+    also = f" (and so of {some([_named(each) for each in origins[1:]], NAMED)})" * (
+        len(origins) > 1
+    )
+    yield Alarm(
+        "origin",
+        f"The values of '{figures.label(name, 40)}' repeat within train and tell of the target, "
+        f"and none of them occurs in test{also}",
+        "The folds put rows of one value on both sides, so that models are judged on patients, "
+        "customers or days that they know; of those in test they know none.",
+        f"Keep such rows together: [split] group = {json.dumps(name, ensure_ascii=False)} in the "
+        "competition's TOML. Then run again, and believe that score.",
+        f"rows of one {_named(name)} stand in several folds, and test is of others",
+    )
+
+
+def order_alarm(
+    ids: "pd.Series | None", judged: Judged, *, is_grouped: bool = False
+) -> Iterator[Alarm]:
+    """Ids or places in the file that tell the target.
+
+    Rows that stand together may belong together; folds by group (`is_grouped`) allow for that, and
+    of a file that is sorted by the target itself no more is known.
+    """
     clues = find_clues(ids, judged)
     if not clues:
         return
@@ -263,7 +328,25 @@ def order_alarm(ids: "pd.Series | None", judged: Judged) -> Iterator[Alarm]:
         "both sides, and the score is too good. No model sees the id or the order itself.",
         "Find out what the order stands for. If it is time or origin, keep such rows together by a "
         "column that names it ([split] group); do not build features from the id.",
+        ""
+        if is_grouped or any(is_sorted(order) for order in _orders(judged.y, ids))
+        else "rows that stand together in the file seem to belong together, yet not in the folds",
     )
+
+
+def _orders(y: np.ndarray, ids: "pd.Series | None") -> Iterator[np.ndarray]:
+    """The targets in the order of the file, and in that of the ids."""
+    yield y
+    if ids is not None:
+        words = ids.astype("str").fillna("").to_numpy(dtype=object)
+        yield y[np.argsort(natural_order(words), kind="stable")]
+
+
+def is_sorted(y: np.ndarray) -> bool:
+    """Whether targets (n,) lie class by class, or rise or fall all the way."""
+    steps = np.diff(y)
+    blocks = int((steps != 0).sum()) + 1
+    return blocks == len(np.unique(y)) or bool((steps >= 0).all() or (steps <= 0).all())
 
 
 # -- scores ----------------------------------------------------------------------------------------
@@ -291,6 +374,7 @@ def curve_alarm(curves: Sequence[Curve], metric: Metric) -> Iterator[Alarm]:
         "validation rows among the last rows, or of a model that was shown these rows.",
         "Look for copies (explore.html) and for what the full training does and the refits do not; "
         "expect the smaller score.",
+        f"the scores of {best.model} jump above its learning curve",
     )
 
 

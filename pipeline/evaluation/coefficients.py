@@ -98,6 +98,8 @@ def logistic_odds(load: Folder, encode: Folder, train: Folder, folds: Sequence[F
     contrasts = [each for name in table.columns for each in _contrasts(name, table.columns[name])]
     changes = []
     for fold in folds:
+        if not train.folder("models").has(f"{fold.name}.npz"):
+            continue  # it had nothing to learn from, and predicts the shares of the classes
         state = train.folder("models").read_arrays(fold.name)
         if len(state["classes_"]) == classes:
             logits = column_logits(_encoder(encode, fold.name), table, state["coef_"])

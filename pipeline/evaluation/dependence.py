@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import figures, page
+from pipeline.evaluation.importance import affordable
 from pipeline.exploration.drift import as_numbers
 from pipeline.folds import Fold
 from pipeline.parallel import Map
@@ -96,7 +97,7 @@ def partial_dependence(
     frame = predictor.load.read_table("train", list(columns)) if columns else None
     grids = [grid_of(frame[name], kinds[name]) for name in columns] if frame is not None else []
     found = [grid for grid in grids if grid is not None]
-    first = [fold for fold in folds if fold.repeat == 0]
+    first = affordable(folds, len(found), len(predictor.columns))
     if not found:
         return []
     work = functools.partial(_fold_curves, predictor, found, math.ceil(rows / len(first)), seed)

@@ -13,6 +13,8 @@ import numpy as np
 
 from pipeline import figures
 from pipeline.evaluation.leaderboard import NORMAL_95, in_sentence
+from pipeline.exploration.findings import all_columns
+from pipeline.exploration.related import most_related
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS, Estimate, Metric
 from pipeline.parallel import Map
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 20  # columns in the figure
+FEWEST_SHUFFLED = 5
 SHUFFLED = 30  # columns at most: each costs as many predictions as any other
+MOST_READ = 50_000  # columns times predictions
 LEVELS, TENTHS = 12, 10  # a column's bins, where its relation to the target is taken
 
 
@@ -52,9 +56,9 @@ def permutation_importance(
     The standard error is taken over folds x repeats. Columns that say nearly the same stand in for
     each other, so that each of them looks less important than both are.
     """
-    first = [fold for fold in folds if fold.repeat == 0]
-    share = math.ceil(shuffles.rows / len(first))
     columns = shuffled_columns(predictor)
+    first = affordable(folds, len(columns), len(predictor.columns))
+    share = math.ceil(shuffles.rows / len(first))
     work = functools.partial(_fold_losses, predictor, columns, shuffles, share)
     losses = list(parallel_map(work, first))
     draws = np.concatenate(losses, axis=1)
@@ -71,16 +75,31 @@ def permutation_importance(
     return sorted(found, key=lambda importance: -importance.loss.score)
 
 
+def affordable(folds: Sequence[Fold], asked: int, width: int) -> list[Fold]:
+    """The folds of the first repeat, fewer where rows of `width` columns are dear to predict.
+
+    `asked` predictions are made in each fold; the bound is a number of columns read in all, so that
+    it is the same on every machine.
+    """
+    first = [fold for fold in folds if fold.repeat == 0]
+    return first[: max(1, MOST_READ // max(1, asked * width))]
+
+
 def shuffled_columns(predictor: Predictor) -> list[str]:
-    """All columns, or the SHUFFLED that alone say most about the target, in their order."""
+    """All columns, or the SHUFFLED that alone say most about the target, in their order.
+
+    Of very many columns fewer: `MOST_READ` must allow for at least one fold.
+    """
     columns = list(predictor.columns)
     if len(columns) <= SHUFFLED:
         return columns
+    most = int(np.clip(MOST_READ // len(columns), FEWEST_SHUFFLED, SHUFFLED))
     frame, y = predictor.load.read_table("train", columns), predictor.load.read_array("y")
     classes = len(predictor.schema["classes"] or ())
+    columns = [name for name, _ in most_related(frame, y, all_columns(predictor.schema), classes)]
     aims = np.eye(classes)[y] if classes else np.asarray(y)[:, np.newaxis]
     strengths = [explained(frame[column], aims) for column in columns]
-    return [columns[place] for place in np.sort(np.argsort(strengths)[::-1][:SHUFFLED])]
+    return [columns[place] for place in np.sort(np.argsort(strengths)[::-1][:most])]
 
 
 def explained(values: "pd.Series", aims: np.ndarray) -> float:

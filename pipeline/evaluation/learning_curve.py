@@ -21,6 +21,7 @@ from pipeline.parallel import Map
 
 FOLDS = 2  # of the first repeat: the curve's shape shows, at 40% of the cost of five
 REFIT_ROWS = 20_000  # larger shares are left out; the full size needs no refit
+REFIT_CELLS = 5_000_000  # rows times dense columns; larger shares are left out as well
 SMALLEST = 20  # rows
 
 
@@ -74,7 +75,8 @@ def learning_curves(
     """One curve a model, over the first folds of the first repeat."""
     chosen = [fold for fold in folds if fold.repeat == 0][:FOLDS]
     full = min(len(fold.train) for fold in chosen)
-    refitted = refit_sizes(full, shares)
+    width = read_view(refits.encode, chosen[0], "dense").train.shape[1]
+    refitted = tuple(n for n in refit_sizes(full, shares) if n * width <= REFIT_CELLS)
     # the longest first, so that no process is left alone with it at the end
     fits = [_Fit(name, fold, n) for n in reversed(refitted) for name in names for fold in chosen]
     predictions = parallel_map(functools.partial(_validate, refits), fits)
@@ -153,7 +155,10 @@ def conclusion(curves: Sequence[Curve], metric: Metric) -> str:
     best = min(curves, key=lambda curve: -_sign(metric) * curve.points[-1].score)
     step = best.last_step
     if step is None:
-        return f"There are too few rows for a curve: only {best.rows[-1]:,} to train on."
+        return (
+            f"There is no curve: too few rows, only {best.rows[-1]:,} to train on, or so many "
+            f"columns that smaller sizes have more than {REFIT_CELLS:,} cells to fit again."
+        )
     low, high = sorted(_sign(metric) * bound for bound in interval(step))
     change = (
         f"from {best.rows[-2]:,} to {best.rows[-1]:,} training rows {best.model}'s "

@@ -32,20 +32,29 @@ def data_told(schema: Mapping[str, Any], metric: Metric) -> str:
 
 
 def submission_told(
-    schema: Mapping[str, Any], about: Mapping[str, Any], metric: Metric, submitted: Sequence[str]
+    schema: Mapping[str, Any],
+    about: Mapping[str, Any],
+    metric: Metric,
+    submitted: Sequence[str],
+    withdrawn: str,
 ) -> str:
-    """Where the file to upload lies; `about` is blend.json, `submitted` names of the ledger."""
+    """Where the file to upload lies; `about` is blend.json, `submitted` names of the ledger.
+
+    `withdrawn` is why no score can be promised, empty where one can.
+    """
     competition = str(schema.get("competition") or "")
     place = f"submissions/{competition}/" if competition else "submissions/"
     mark = "_SIMULATED" if schema["simulated"] else ""
     start = f"{competition}{mark}_{about['method']}_{about['score']:.4f}_"
     low, high = interval(Estimate(about["score"], about["standard_error"]))
     digits = decimals(about["standard_error"])
-    told = (
-        f"The file to upload is {place}{start}HASH.csv, written by the stage submit after this "
-        f"report. Expect {in_sentence(metric)} {about['score']:,.{digits}f} on new rows of this "
-        f"kind, 95% interval {low:,.{digits}f} to {high:,.{digits}f}."
+    expected = (
+        f"No score can be promised: {withdrawn}."
+        if withdrawn
+        else f"Expect {in_sentence(metric)} {about['score']:,.{digits}f} on new rows of this kind, "
+        f"95% interval {low:,.{digits}f} to {high:,.{digits}f}."
     )
+    told = f"The file to upload is {place}{start}HASH.csv, written by the stage submit. {expected}"
     if schema["simulated"]:
         told += " It answers simulated rows: do not upload it."
     return f"{told} The latest one in the ledger is {submitted[-1]}." if submitted else told
@@ -83,13 +92,20 @@ def _unit(metric: Metric, target: str) -> str:
 
 
 def facts(
-    schema: Mapping[str, Any], folds: Sequence[Fold], board: Leaderboard, about: Mapping[str, Any]
+    schema: Mapping[str, Any],
+    folds: Sequence[Fold],
+    board: Leaderboard,
+    about: Mapping[str, Any],
+    withdrawn: str,
 ) -> list[tuple[str, str, str]]:
-    """The numbers to read first: (name, value, note); `about` is the blend stage's blend.json."""
+    """The numbers to read first: (name, value, note); `about` is the blend stage's blend.json.
+
+    `withdrawn` is why no score can be promised, empty where one can.
+    """
     repeats, target = folds[-1].repeat + 1, schema["target"]
     parts = count(len(folds) // repeats, "fold")
     return [
-        _expected(board, target, about),
+        _expected(board, target, about, withdrawn),
         *_scores(board, target),
         (
             "Training rows",
@@ -100,13 +116,18 @@ def facts(
     ]
 
 
-def _expected(board: Leaderboard, target: str, about: Mapping[str, Any]) -> tuple[str, str, str]:
+def _expected(
+    board: Leaderboard, target: str, about: Mapping[str, Any], withdrawn: str
+) -> tuple[str, str, str]:
     """What to expect of the submission; the fact that matters most."""
+    name = f"Submission, {board.metric.label}{_unit(board.metric, target)}"
+    if withdrawn:
+        return name, "no promise", f"no score can be promised: {withdrawn}"
     score, error, digits = about["score"], about["standard_error"], board.digits
     low, high = interval(Estimate(score, error))
     gain = f"{about['averaging']:+,.{digits}f}"
     return (
-        f"Submission, {board.metric.label}{_unit(board.metric, target)}",
+        name,
         f"{score:,.{digits}f}",
         f"± {error:,.{digits}f} standard error, 95% interval {low:,.{digits}f} to "
         f"{high:,.{digits}f}, to expect on new rows. The blend as cross-validated, and {gain} for "

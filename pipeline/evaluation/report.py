@@ -98,6 +98,7 @@ def render(
     `submitted` are the file names in the ledger, the latest one last.
     """
     schema, about = results.schema, stages["blend"].read_json("blend")
+    withdrawn = alarms.withdrawn(evaluation.alarms)
     return page.render(
         "report.html",
         title=settings.title or str(schema.get("competition") or "Report"),
@@ -106,11 +107,11 @@ def render(
         sections=SECTIONS,
         data=data_told(schema, results.metric),
         conclusion=evaluation.board.conclusion(),
-        submission=submission_told(schema, about, results.metric, submitted),
+        submission=submission_told(schema, about, results.metric, submitted, withdrawn),
         rule=about.get("rule"),
         blend_told=blend_told(about),
         judged=judged_told(evaluation.board, schema["target"]) + _cut_short(schema, about),
-        facts=facts(schema, results.folds, evaluation.board, about),
+        facts=facts(schema, results.folds, evaluation.board, about, withdrawn),
         tables=_tables(settings, results, evaluation, stages),
         plots=plots,
         gallery=[plot for name, plot in plots.items() if name.startswith("dependence-")],

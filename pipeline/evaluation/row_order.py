@@ -62,14 +62,23 @@ def find_clues(ids: "pd.Series | None", judged: Judged) -> list[Clue]:
 
 
 def _common(judged: Judged) -> np.ndarray:
-    """Rows whose class is common enough for the tests, (n,) bool; for values all rows."""
+    """Rows whose class is common enough for the tests, (n,) bool; for values all rows.
+
+    None where fewer than two classes are: there is then nothing to tell apart.
+    """
     if not judged.classes:
         return np.ones(len(judged.y), dtype=bool)
-    return np.asarray(np.bincount(judged.y)[judged.y] >= FEWEST_OF_CLASS)
+    is_common = np.bincount(judged.y) >= FEWEST_OF_CLASS
+    return np.asarray(is_common[judged.y] & (is_common.sum() > 1))
 
 
 def _ordered(what: str, order: np.ndarray, judged: Judged, common: np.ndarray) -> Iterator[Clue]:
-    """From end to end, and by blocks of rows; order (n,) is any number."""
+    """From end to end, and by blocks of rows; order (n,) is any number.
+
+    Nothing where no class is common enough.
+    """
+    if not common.any():
+        return
     y, blocks = judged.y[common], MOST_BLOCKS
     if judged.classes:
         counts = np.bincount(y)
@@ -148,7 +157,7 @@ def _levelled(what: str, codes: np.ndarray, judged: Judged, common: np.ndarray) 
     """By level, leaving out those that are too rare for chi-square to hold."""
     worth, kept = skill(codes, judged), common
     rarest = 1.0
-    if judged.classes:
+    if judged.classes and common.any():
         counts = np.bincount(judged.y[common])
         rarest = counts[counts > 0].min() / common.sum()
     kept = common & (np.bincount(codes)[codes] * rarest >= EXPECTED)

@@ -31,7 +31,8 @@ class Twins:
 
     straddling (n,) bool; within: share of train rows with an equal one in train; agreeing: share of
     the straddling rows whose equals all have their target; shared: how many test rows, of `rows`;
-    sure: how many of these have one target in train; *_copied: there are more than by chance.
+    sure: how many of these have one target in train; *_copied: there are more than by chance;
+    test_like_train: rows of test have equal ones in train hardly less often than rows of train.
     """
 
     straddling: np.ndarray
@@ -42,6 +43,7 @@ class Twins:
     rows: int
     sure: int
     test_copied: bool
+    test_like_train: bool
 
     @property
     def across(self) -> float:
@@ -76,6 +78,7 @@ def find_twins(
         sure=int((~unsure[place[found]]).sum()),
         test_copied=_enough(shared, m)
         and (_exceeds(shared / m, m, within, n) or are_copies(train, test, columns)),
+        test_like_train=within <= TIMES * shared / m,
     )
 
 

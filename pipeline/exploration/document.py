@@ -106,7 +106,7 @@ def _facts(findings: Findings, dataset: Dataset) -> list[tuple[str, str, str]]:
     cells = sum(item.missing_train + item.missing_test for item in findings.profiles)
     facts = [
         ("Rows", count(train + test), f"{train:,} train, {test:,} test"),
-        ("Columns", count(len(dataset.columns)), _kinds(dataset.columns)),
+        ("Columns", count(len(dataset.all_columns)), _kinds(dataset.all_columns)),
         ("Target", *_target_fact(dataset.target)),
         ("Missing values", count(cells), missing_told(findings.profiles)),
         ("Drift", count(len(real)), f"of {count(len(findings.drifts), 'column')}"),

@@ -1,6 +1,6 @@
 """What the exploration found: the numbers, and the sentences that they amount to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from pipeline.exploration.duplicates import Duplicates
 from pipeline.exploration.interactions import Interaction
 from pipeline.exploration.profile import Profile, Target
 from pipeline.exploration.ratings import Ratings
+from pipeline.exploration.related import related_told
 from pipeline.wording import count, some
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What load has written. `columns` are the features' (name, kind); y is (n,)."""
+    """What load has written. `columns` are the features' (name, kind) that are looked at, which
+    are fewer than the tables have where these are wide; y is (n,)."""
 
     train: "pd.DataFrame"
     test: "pd.DataFrame"
@@ -33,6 +35,15 @@ class Dataset:
     @property
     def names(self) -> list[str]:
         return [name for name, _ in self.columns]
+
+    @property
+    def all_columns(self) -> list[tuple[str, str]]:
+        return all_columns(self.schema)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are, 0 for values."""
+        return len(self.schema["classes"] or ())
 
     @property
     def target(self) -> Target:
@@ -50,6 +61,11 @@ class Dataset:
             self.columns,
             self.schema,
         )
+
+
+def all_columns(schema: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, kind) of every feature."""
+    return [(column["name"], column["kind"]) for column in schema["columns"]]
 
 
 def draw_rows(rows: int, most: int, rng: np.random.Generator) -> np.ndarray:
@@ -133,6 +149,7 @@ def told(findings: Findings, dataset: Dataset, sample: Dataset) -> list[str]:
         _unseen_told(findings.drifts),
         duplicates_told(findings.duplicates, dataset),
         _drawn_told(dataset, sample),
+        _narrowed_told(dataset),
     )
     return [sentence for sentence in sentences if sentence]
 
@@ -201,6 +218,11 @@ def _drawn_told(dataset: Dataset, sample: Dataset) -> str:
     )
 
 
+def _narrowed_told(dataset: Dataset) -> str:
+    chosen = related_told(len(dataset.columns), len(dataset.all_columns))
+    return f"This page looks at {chosen}; equal rows are equal in all." if chosen else ""
+
+
 def duplicates_told(found: Duplicates, dataset: Dataset) -> str:
     """Equal rows, and what follows from them."""
     if not (found.train or found.test or found.shared):
@@ -233,6 +255,7 @@ def summarise(findings: Findings, dataset: Dataset, sample: Dataset) -> dict[str
         "headline": headline(findings, dataset),
         "told": told(findings, dataset, sample),
         "rows": {"train": len(dataset.train), "test": len(dataset.test)},
+        "looked_at": {"columns": len(dataset.columns), "of": len(dataset.all_columns)},
         "drawn": {"train": len(sample.train), "test": len(sample.test)},
         "target": _target_summary(dataset.target, dataset.schema["task"]),
         "columns": [asdict(item) for item in findings.profiles],

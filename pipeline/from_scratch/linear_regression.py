@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.from_scratch import inputs
 from pipeline.from_scratch.descent import largest_eigenvalue, mini_batches, nesterov_descent
 from pipeline.from_scratch.estimator import Regressor
+from pipeline.from_scratch.row_span import is_worth_it, row_span
 
 ROWS_AT_A_TIME = 4096
 
@@ -50,7 +51,12 @@ class LinearRegression(Regressor):
         y = inputs.targets(y, len(X))
         weight = inputs.weights(sample_weight, len(X))
         solve = getattr(self, f"_{self.solver}")
-        coef, intercept, self.loss_curve_ = solve(X, y, weight)
+        if self.solver != "plain" and is_worth_it(X, self.l2):
+            span = row_span(X)
+            coef, intercept, self.loss_curve_ = solve(span.Z, y, weight)
+            coef, intercept = span.line(coef, intercept)
+        else:
+            coef, intercept, self.loss_curve_ = solve(X, y, weight)
         self.coef_, self.intercept_ = coef.astype(X.dtype), float(intercept)
         return self
 

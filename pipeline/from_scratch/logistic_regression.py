@@ -17,6 +17,7 @@ from pipeline.from_scratch.descent import (
 from pipeline.from_scratch.estimator import Classifier
 from pipeline.from_scratch.linear_regression import safe_step
 from pipeline.from_scratch.logistic_loss import LogisticLoss, loss_and_error, near, outputs
+from pipeline.from_scratch.row_span import is_worth_it, row_span
 
 Solution = tuple[np.ndarray, np.ndarray, np.ndarray]  # coef (k, d), intercept (k,), loss curve
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # X (m, d), class numbers (m,), weights (m,)
@@ -60,8 +61,13 @@ class LogisticRegression(Classifier):
         self._check_parameters()
         X = self._learn_features(X)
         self.classes_, codes = inputs.labels(y, len(X))
-        loss = LogisticLoss(X, codes, inputs.weights(sample_weight, len(X)), self.l2, near(X))
-        coef, intercept, losses = getattr(self, f"_{self.solver}")(loss)
+        w, descend = inputs.weights(sample_weight, len(X)), getattr(self, f"_{self.solver}")
+        if self.solver != "plain" and is_worth_it(X, self.l2):
+            span = row_span(X)
+            coef, intercept, losses = descend(LogisticLoss(span.Z, codes, w, self.l2, near(span.Z)))
+            coef, intercept = span.line(coef, intercept)
+        else:
+            coef, intercept, losses = descend(LogisticLoss(X, codes, w, self.l2, near(X)))
         self.coef_, self.intercept_ = coef.astype(X.dtype), intercept.astype(X.dtype)
         self.loss_curve_ = losses
         return self

@@ -54,12 +54,17 @@ def module(name: str) -> ModuleType:
 
 
 def build(name: str, settings: Mapping[str, Any], problem: Problem) -> Model:
-    """The unfitted model of this name."""
-    chosen = module(name)
-    model: Model = chosen.build(chosen.Settings.model_validate(dict(settings)), problem)
+    """The unfitted model of this name, ready for whatever rows there are."""
+    model: Model = UnlessConstant(build_bare(name, settings, problem), problem)
     if problem.task == "regression":
         model = ScaledTarget(model)
     return LogTarget(model) if problem.metric == "rmsle" else model
+
+
+def build_bare(name: str, settings: Mapping[str, Any], problem: Problem) -> Any:
+    """What the model's own file builds: for those who look into it, and know their rows."""
+    chosen = module(name)
+    return chosen.build(chosen.Settings.model_validate(dict(settings)), problem)
 
 
 def load(
@@ -151,6 +156,67 @@ def check_classes(classes: Any, outputs: int) -> None:
     known = np.isin(classes, np.arange(outputs)).all()
     if np.ndim(classes) != 1 or not known or (np.diff(classes) <= 0).any():
         raise ValueError("its classes are not those of the target")
+
+
+class UnlessConstant:
+    """The model; or, where there is nothing to learn from, what suits the target as a whole.
+
+    Rows without a column that varies, and rows of one class or of one value, teach no model
+    anything, and many refuse them. The classes' shares (the median for mean absolute error, else
+    the mean) are then the best prediction there is.
+    """
+
+    def __init__(self, model: Model, problem: Problem) -> None:
+        self.model, self.problem = model, problem
+        self.constant: np.ndarray | None = None
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "UnlessConstant":
+        if has_nothing_to_learn(X, y):
+            self.constant = self._best_constant(y)
+        else:
+            self.model.fit(X, y)
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        if self.constant is None:
+            return self.model.predict(X)
+        return np.tile(self.constant, (len(X), 1))
+
+    def save(self, folder: Folder, name: str) -> None:
+        if self.constant is None:
+            self.model.save(folder, name)
+        else:
+            folder.write_json(constant_name(name), self.constant.tolist())
+
+    def load(self, folder: Folder, name: str) -> "UnlessConstant":
+        if folder.has(f"{constant_name(name)}.json"):
+            self.constant = np.array(folder.read_json(constant_name(name)), dtype=float)
+        else:
+            self.model.load(folder, name)
+        return self
+
+    def _best_constant(self, y: np.ndarray) -> np.ndarray:
+        """(k,)"""
+        if self.problem.task != "regression":
+            return np.bincount(y, minlength=self.problem.outputs) / len(y)
+        middle = np.median if self.problem.metric == "mae" else np.mean
+        return np.array([middle(y)], dtype=float)
+
+
+def has_nothing_to_learn(X: np.ndarray, y: np.ndarray) -> bool:
+    """Whether y (n,) has one value, or all rows of X (n, d) are the same; NaN equals NaN."""
+    if (y == y[0]).all():
+        return True
+    first = X[:1]
+    differs = X[-1:] != first  # nearly always the last row settles it
+    if (differs & ~(np.isnan(X[-1:]) & np.isnan(first))).any():
+        return False
+    return not ((first != X) & ~(np.isnan(X) & np.isnan(first))).any()
+
+
+def constant_name(fold: str) -> str:
+    """The file of a model that predicts the same for every row."""
+    return f"{fold}-constant"
 
 
 class LogTarget:

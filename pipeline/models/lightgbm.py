@@ -123,7 +123,8 @@ class Boosting:
         order = shuffled[np.argsort(y[shuffled], kind="stable")]
         step = 1 / self.settings.held_out
         mask = np.zeros(len(y), dtype=bool)
-        mask[order[np.arange(step / 2, len(y), step).astype(int)]] = True
+        first = min(step / 2, len(y) - 1)  # one row at least
+        mask[order[np.arange(first, len(y), step).astype(int)]] = True
         return mask
 
     def _train(

@@ -16,6 +16,12 @@ from pipeline.progress import Progress
 
 # the simpler one first: a later one must be better by more than noise
 METHODS = ("equal", "greedy", "stack")
+MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
+MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
+LEFT_OUT = (
+    " The stacker was not tried: for {models} models of {outputs} classes it would have to learn "
+    "{coefficients:,} coefficients, more than {most:,}."
+)
 NAMED = "[blend] method in the competition's TOML names the way."
 REMEDY = "Leave out of the TOML a model that predicts such numbers, or name a [blend] method."
 RULE = (
@@ -47,7 +53,7 @@ def run(
     y = load.read_array("y")
     predictions = np.stack([train.folder(name).read_array("oof").mean(axis=0) for name in names])
     numbers = split.read_array("folds-0")
-    tried = METHODS if settings.method == "auto" else (settings.method,)
+    tried = methods_tried(settings.method, *predictions.shape[::2])
     fit = functools.partial(blending.fit_blends, settings=settings, metric=metric)
     judged = cross_fitted(tried, fit, y, predictions, numbers)
     method, contests = choose(metric, y, judged)
@@ -67,6 +73,8 @@ def run(
         else NAMED
     )
     by_fold = {name: train.folder(name).read_array("by_fold") for name in names}
+    if settings.method == "auto" and "stack" not in tried:
+        about["rule"] += left_out_told(*predictions.shape[::2])
     gain = averaging(metric, blend, by_fold, (y, honest))
     expected = expectation(metric, y, honest, gain)
     blending.write_blend(out, blend, {**about, "candidates": candidates, **expected})
@@ -82,6 +90,22 @@ def run(
     progress.say(
         f"{metric.label} {expected['score']:.4f} ± {expected['standard_error']:.4f}, {method}: "
         + ", ".join(f"{name} {w:.2f}" for name, w in zip(names, blend.weights, strict=True))
+    )
+
+
+def methods_tried(method: str, models: int, outputs: int) -> tuple[str, ...]:
+    """The one asked for; `auto`: all but a stacker of so many coefficients that it takes minutes,
+    again and again, to learn what the rows cannot teach it."""
+    if method != "auto":
+        return (method,)
+    fits = blending.stacker_coefficients(models, outputs) <= MOST_COEFFICIENTS
+    return METHODS if fits else METHODS[:-1]
+
+
+def left_out_told(models: int, outputs: int) -> str:
+    coefficients = blending.stacker_coefficients(models, outputs)
+    return LEFT_OUT.format(
+        models=models, outputs=outputs, coefficients=coefficients, most=MOST_COEFFICIENTS
     )
 
 
@@ -118,10 +142,12 @@ def nested(
     for fold in folds_of(0, numbers):
         rows, seen = fold.train, predictions[:, fold.train]
         method = methods[0]
-        if len(methods) > 1:
+        if len(methods) > 1 and len(rows) > 1:
             inner = np.unique(numbers[rows], return_inverse=True)[1]
             if inner.max() == 0:  # two folds in all
                 inner = np.arange(len(rows)) % 2
+            if len(predictions) * predictions.shape[2] > MOST_OUTPUTS:
+                inner = inner % INNER_FOLDS
             judged = cross_fitted(methods, fit, y[rows], seen, inner)
             method, _ = choose(metric, y[rows], judged)
         blend = fit((method,), y=y[rows], predictions=seen)[method]

@@ -1,6 +1,7 @@
 """Judge every model and the blend on rows that they never saw, and tell it on one page."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from pipeline.evaluation import (
     tuning,
 )
 from pipeline.evaluation.leaderboard import BLEND, Leaderboard
+from pipeline.evaluation.origins import find_origins
 from pipeline.evaluation.report import Evaluation, Results
 from pipeline.folds import read_folds
 from pipeline.parallel import Map, workers
@@ -122,7 +124,7 @@ def compute(
         curves,
         importances,
         segments.find_segments(frame, results.schema["columns"], results.errors()),
-        alarms.find_alarms(evidence(results, predictor.load), board, curves),
+        alarms.find_alarms(evidence(results, predictor.load, stages["split"]), board, curves),
         dependences,
         odds_of(settings, results, stages),
         shift.read_shift(stages["explore"]),
@@ -142,24 +144,26 @@ def rank(settings: EvaluateStage, results: Results, parallel_map: Map) -> Leader
     )
 
 
-def evidence(results: Results, load: Folder) -> alarms.Evidence:
-    """What the alarms look at: the tables that load wrote, and the blend."""
+def evidence(results: Results, load: Folder, split: Folder) -> alarms.Evidence:
+    """What the alarms look at: the tables that load wrote, the folds, and the blend."""
     schema = results.schema
     columns = [(column["name"], column["kind"]) for column in schema["columns"]]
     names, id = [name for name, _ in columns], schema["id"]
-    train = load.read_table("train")
+    train, test = load.read_table("train"), load.read_table("test")
     # an id that is a date is a feature too: that it tells the target is no alarm
     sources = {column.get("source") for column in schema["columns"]}
-    return alarms.Evidence(
+    found = alarms.Evidence(
         train[names],
-        load.read_table("test", names),
+        test[names],
         columns,
         None if id in sources else train.get(id),
         results.y,
         len(schema["classes"] or ()),
         results.folds,
         results.blend,
+        group=split.read_json("split").get("group"),
     )
+    return replace(found, origins=find_origins(train, test, {schema["target"]}, found.judged))
 
 
 def importances_of(
@@ -289,6 +293,7 @@ def summary(evaluation: Evaluation, blend: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "segments": [segment.to_json() for segment in evaluation.segments],
         "alarms": [alarm.to_json() for alarm in evaluation.alarms],
+        "promise_withdrawn": alarms.withdrawn(evaluation.alarms),
     }
 
 
@@ -316,5 +321,8 @@ def show(
     progress.show(leaderboard.table(board, seconds, title=title, caption=caption))
     for alarm in evaluation.alarms:
         progress.advise(f"ALARM: {alarm.found}")
+    reason = alarms.withdrawn(evaluation.alarms)
+    if reason:
+        progress.advise(f"no score can be promised: {reason}")
     make = make_command(results.schema.get("competition"))
     progress.say(f"report.html written; `{make} watch` opens it")

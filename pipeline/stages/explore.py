@@ -1,6 +1,7 @@
 """Look before modelling: the target, every column, drift between train and test, duplicates."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipeline.exploration.duplicates import find_duplicates
 from pipeline.exploration.findings import (
     Dataset,
     Findings,
+    all_columns,
     draw_rows,
     headline,
     held_told,
@@ -30,6 +32,7 @@ from pipeline.exploration.findings import (
 from pipeline.exploration.interactions import Interaction, interactions
 from pipeline.exploration.profile import correlations, profiles
 from pipeline.exploration.ratings import Ratings, in_order, rating_columns, ratings
+from pipeline.exploration.related import most_related
 from pipeline.figures import Draft, Plot
 from pipeline.models.lightgbm import native
 from pipeline.parallel import Map, workers
@@ -44,6 +47,8 @@ def run(settings: Explore, *, load: Folder, out: Folder, progress: Progress) -> 
     """Write explore.html, its figures as PNG, and every number in summary.json."""
     native()  # imported here, so that the workers need not import it each
     dataset = read_dataset(load)
+    related = most_related(dataset.train, dataset.y, dataset.columns, dataset.classes)
+    dataset = replace(dataset, columns=related)
     sample = dataset.drawn(settings.max_rows, np.random.default_rng([settings.seed, 1]))
     drawings = min(len(dataset.columns), DRAWN_COLUMNS) + DRAWN_PAIRS + 6
     steps = batches(settings.permutations) + drawings
@@ -59,7 +64,7 @@ def run(settings: Explore, *, load: Folder, out: Folder, progress: Progress) -> 
 
 def read_dataset(load: Folder) -> Dataset:
     schema = load.read_json("schema")
-    columns = [(column["name"], column["kind"]) for column in schema["columns"]]
+    columns = all_columns(schema)
     names = [name for name, _ in columns]
     train, test = load.read_table("train", names), load.read_table("test", names)
     return Dataset(train, test, np.array(load.read_array("y")), columns, schema)
@@ -88,7 +93,7 @@ def explore(
         drifts=column_drifts(sample.train, sample.test, columns),
         adversarial=_adversarial(settings, sample, spread, task),
         duplicates=find_duplicates(
-            dataset.train, dataset.test, dataset.y, columns, is_regression=is_regression
+            dataset.train, dataset.test, dataset.y, dataset.all_columns, is_regression=is_regression
         ),
     )
 

@@ -100,7 +100,7 @@ def _versions() -> dict[str, str]:
 def _announce(path: Path, record: Mapping[str, Any], metric: Metric, progress: Progress) -> None:
     progress.say(f"{from_here(path)}, checked against sample and test")
     score = f"{metric.label} {record['score']:.4f} ± {record['standard_error']:.4f}"
-    progress.advise(f"{score} to expect")
+    progress.advise(f"{score} to expect, unless the report's alarms say otherwise")
     if record["simulated"]:
         progress.advise("it answers SIMULATED data: it is not for upload")
         return

@@ -13,7 +13,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.evaluation import alarms, leaderboard
-from pipeline.evaluation.alarms import Evidence, curve_alarm, find_alarms, perfect_alarm, told
+from pipeline.evaluation.alarms import (
+    Evidence,
+    curve_alarm,
+    find_alarms,
+    perfect_alarm,
+    told,
+    withdrawn,
+)
 from pipeline.evaluation.learning_curve import Curve
 from pipeline.folds import folds_of
 from pipeline.metrics import METRICS, Estimate
@@ -141,6 +148,10 @@ def test_a_copy_of_the_target_with_some_noise_is_found(table):
         blend = copy[:, np.newaxis]
     found = raised(replace(with_column(table, "<copy>", copy), blend=blend))
     assert set(found) - {"next to perfect"} == {"column"}
+    assert withdrawn([*found.values()]) == ""  # it is the same in test
+    leaking = replace(with_column(table, "<copy>", copy), blend=blend)
+    empty = replace(leaking, test=leaking.test.assign(**{"<copy>": np.nan}))
+    assert "'<copy>', which differs between" in withdrawn([*raised(empty).values()])
     assert "tells most: '<copy>'" in found["column"].found
     assert "[load] drop" in found["column"].do
 
@@ -176,6 +187,7 @@ def test_copied_training_rows_in_different_folds_are_found_with_the_score_withou
     found = raised(rows(table, np.random.default_rng(0).permutation(order)))
     assert "copies across folds" in found
     assert set(found) <= {"copies across folds", "id or order"}
+    assert "copies of rows stand in different folds" in withdrawn([*found.values()])
     sentence = found["copies across folds"].found
     assert "100% of them the same target" in sentence
     assert " with them and " in sentence
@@ -184,13 +196,37 @@ def test_copied_training_rows_in_different_folds_are_found_with_the_score_withou
 
 def test_a_file_sorted_by_the_target_and_an_id_that_follows_it_are_found(table):
     by_target = np.argsort(table.y, kind="stable")
-    assert list(raised(rows(replace(table, ids=None), by_target))) == ["id or order"]
+    found = raised(rows(replace(table, ids=None), by_target))
+    assert list(found) == ["id or order"]
+    assert withdrawn([*found.values()]) == ""  # no model sees the order
     ids = pd.Series(np.empty(len(table.y), dtype=int))
     ids[by_target] = np.arange(len(table.y))
     found = raised(replace(table, ids=ids))
     assert list(found) == ["id or order"]
     assert "the id's order" in found["id or order"].found
     assert "place in the file" not in found["id or order"].found
+
+
+def test_rows_that_stand_together_and_are_alike_withdraw_the_promise_unless_folds_keep_them_so():
+    table = honest("binary")
+    best = np.argsort(np.arange(1500) % 2 * 10**6 + np.argsort(np.argsort(table.y, kind="stable")))
+    blocks = best.reshape(-1, 30)[np.random.default_rng(0).permutation(50)].ravel()
+    of_blocks = rows(replace(table, ids=None), blocks)
+    found = raised(of_blocks)
+    assert list(found) == ["id or order"]
+    assert "seem to belong together" in withdrawn([*found.values()])
+    assert withdrawn([*raised(replace(of_blocks, group="day")).values()]) == ""
+
+
+def test_a_source_of_which_test_has_none_withdraws_the_promise_and_is_named():
+    table = replace(honest("binary"), origins=["patient", "ward"])
+    found = raised(table)
+    assert list(found) == ["origin"]
+    assert "'patient' repeat within train" in found["origin"].found
+    assert "(and so of 'ward')" in found["origin"].found
+    assert '[split] group = "patient"' in found["origin"].do
+    assert "rows of one 'patient' stand in several folds" in withdrawn([*found.values()])
+    assert raised(replace(table, group="patient")) == {}
 
 
 def test_a_jump_at_the_full_size_is_found_and_steady_learning_is_not():

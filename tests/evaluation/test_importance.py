@@ -79,7 +79,9 @@ def test_of_many_columns_those_most_related_to_the_target_are_shuffled(tmp_path)
     load.write_table("train", frame)
     load.write_array("y", y)
     stub = Line(load)
-    stub.columns, stub.schema = tuple(frame), {"classes": ["a", "b", "c"]}
+    kinds = {"word": "category", "name": "text"}
+    columns = [{"name": name, "kind": kinds.get(name, "number")} for name in frame]
+    stub.columns, stub.schema = tuple(frame), {"classes": ["a", "b", "c"], "columns": columns}
 
     chosen = shuffled_columns(stub)
 

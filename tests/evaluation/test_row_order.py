@@ -53,3 +53,10 @@ def test_time_in_a_regression_is_found():
 def test_numbers_inside_ids_are_sorted_as_numbers():
     words = np.array(["a10", "a2", "b1", "a2x", ""], dtype=object)
     assert [words[k] for k in np.argsort(natural_order(words))] == ["", "a2", "a2x", "a10", "b1"]
+
+
+@pytest.mark.parametrize("counts", [[4, 4], [1, 40], [15] * 40, [19, 19], [1, 1]])
+def test_where_no_two_classes_are_common_nothing_is_said(counts):
+    y = np.repeat(np.arange(len(counts)), counts)
+    judged = Judged(y, len(counts), np.arange(len(y)) % 2)
+    assert find_clues(pd.Series([f"a{i}" for i in range(len(y))]), judged) == []

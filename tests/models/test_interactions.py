@@ -16,7 +16,7 @@ def sample(n=1200):
 def fit(X, y, *, outputs=2, **settings):
     task = "binary" if outputs == 2 else "multiclass"
     problem = Problem(task, outputs, "accuracy", tuple("abcdefgh"), (2, 5))
-    return models.build("interactions", settings, problem).fit(X, y)
+    return models.build_bare("interactions", settings, problem).fit(X, y)
 
 
 def right(model, X, y):

@@ -11,7 +11,7 @@ def test_of_a_large_table_it_keeps_no_more_than_most_rows(tmp_path) -> None:
     X = rng.normal(size=(3000, 2)).astype(np.float32)
     y = np.where(X[:, 0] > 0, 2, 0)
     problem = Problem("multiclass", 3, "accuracy", ("a", "b"))
-    model = models.build("kernel", {"most_rows": 300, "steps": 5}, problem).fit(X, y)
+    model = models.build_bare("kernel", {"most_rows": 300, "steps": 5}, problem).fit(X, y)
     model.save(Folder(tmp_path), "r0-f0")
     assert Folder(tmp_path).read_arrays("r0-f0")["rows_"].shape == (300, 2)
     p = model.predict(X)

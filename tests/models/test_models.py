@@ -126,7 +126,7 @@ def test_a_network_with_embedded_numbers_comes_back(tmp_path):
     X[:, 0] = np.round(X[:, 0])
     problem = Problem("binary", 2, "accuracy", tuple("abcdef"))
     settings = {**SMALL["neural_net"], "numbers": "piecewise", "number_width": 20}
-    fitted = models.build("neural_net", settings, problem).fit(X, y)
+    fitted = models.build_bare("neural_net", settings, problem).fit(X, y)
     fitted.save(Folder(tmp_path), "r0-f0")
     assert np.isnan(fitted.estimator.bin_edges_).any()
     loaded = models.load("neural_net", settings, problem, Folder(tmp_path), "r0-f0")
@@ -233,7 +233,7 @@ def test_an_extra_that_is_not_installed_says_how_to_install_it(name, monkeypatch
 
 def test_early_stopping_rows_are_spread_over_the_classes():
     _, y = sample("multiclass")
-    held_out = build("lightgbm", "multiclass")._held_out(y)
+    held_out = build("lightgbm", "multiclass").model._held_out(y)
     shares = [held_out[y == code].mean() for code in range(3)]
     np.testing.assert_allclose(shares, 0.15, atol=0.02)
 
@@ -248,3 +248,43 @@ def test_a_search_can_begin_with_the_defaults(name):
     trial = optuna.create_study(sampler=sampler).ask()
     suggested = module.suggest(trial)
     assert suggested == {key: defaults[key] for key in suggested}
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+@pytest.mark.parametrize("columns", [0, 2])
+def test_without_a_column_that_varies_it_predicts_the_base_rate(name, task, columns, tmp_path):
+    _, y = sample(task, n=50)
+    X = np.full((50, columns), np.nan, dtype=np.float32)
+    fitted = build(name, task).fit(X, y)
+    shares = [y.mean()] if task == "regression" else np.bincount(y) / 50
+    unseen = np.ones((3, columns), dtype=np.float32)
+    np.testing.assert_allclose(fitted.predict(unseen), np.tile(shares, (3, 1)))
+    fitted.save(Folder(tmp_path), "r0-f0")
+    loaded = build(name, task).load(Folder(tmp_path), "r0-f0")
+    np.testing.assert_array_equal(loaded.predict(unseen), fitted.predict(unseen))
+
+
+def test_of_a_constant_prediction_the_median_suits_mae_and_the_mean_of_logs_rmsle():
+    X, y = np.zeros((4, 1), dtype=np.float32), np.array([1.0, 2.0, 3.0, 100.0])
+    assert build("linear", "regression", "mae").fit(X, y).predict(X)[0, 0] == 2.5
+    expected = np.exp(np.log(1 + y).mean()) - 1
+    found = build("linear", "regression", "rmsle").fit(X, y).predict(X)[0, 0]
+    np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+@pytest.mark.parametrize("rows", [1, 2, 3, 5])
+def test_a_handful_of_rows_is_enough_to_fit(name, task, rows):
+    X, y = sample(task)
+    y = y[:rows] if task == "regression" else np.arange(rows) % 3 % (y.max() + 1)
+    prediction = build(name, task).fit(X[:rows], y).predict(X)
+    assert np.isfinite(prediction).all()
+
+
+@pytest.mark.parametrize("name", [name for name in model_names() if name not in EXTRAS])
+@pytest.mark.parametrize("known", [[1], [0, 2]])
+def test_a_class_without_a_training_row_is_next_to_impossible(name, known):
+    X, y = sample("multiclass")
+    rows = np.isin(y, known)
+    prediction = build(name, "multiclass").fit(X[rows], y[rows]).predict(X)
+    np.testing.assert_allclose(prediction[:, known].sum(axis=1), 1, atol=1e-6)

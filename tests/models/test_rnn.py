@@ -87,5 +87,5 @@ def test_steps_and_facts_are_learned_from_both(frame) -> None:
     X, names = encoded(rows)
     problem = Problem("binary", 2, "accuracy", tuple(names))
     settings = {"sequence": ("Seat", "Seat comfort"), "n_networks": 1, "epochs": 10}
-    model = models.build("rnn", settings, problem).fit(X[:600], y[:600])
+    model = models.build_bare("rnn", settings, problem).fit(X[:600], y[:600])
     assert (model.predict(X[600:]).argmax(axis=1) == y[600:]).mean() > 0.98

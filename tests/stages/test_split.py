@@ -50,17 +50,18 @@ def test_repeats_and_seeds_differ_and_a_rerun_does_not(tmp_path):
 
 
 def test_auto_takes_what_fits_the_task(tmp_path):
-    group = np.arange(60) // 3
+    three = np.arange(60) // 3
     for task, columns, settings, scheme in [
         ("binary", {}, {}, "stratified"),
         ("multiclass", {}, {}, "stratified"),
         ("regression", {}, {}, "plain"),
-        ("binary", {"g": group}, {"group": "g"}, "group"),
-        ("regression", {"g": group}, {"group": "g"}, "group"),
+        ("binary", {"g": three}, {"group": "g"}, "group"),
+        ("regression", {"g": three}, {"group": "g"}, "group"),
     ]:
         run(tmp_path, loaded(tmp_path, np.arange(60) % 2, task, **columns), **settings)
         told = Folder(tmp_path / "split").read_json("split")
-        assert told == {"scheme": scheme, "folds": 5, "repeats": 1}
+        group = settings.get("group")
+        assert told == {"scheme": scheme, "group": group, "folds": 5, "repeats": 1}
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
@@ -91,23 +92,51 @@ def test_regression_folds_are_even(tmp_path):
 @pytest.mark.parametrize(
     ("y", "task", "settings", "sentence"),
     [
-        ([0] * 9 + [1] * 3, "binary", {}, "class 'c1' .* 'label' has 3 training rows.*2 to 3"),
-        ([0] * 9 + [1], "binary", {}, "class 'c1' .* has 1 training row,.*no number of folds"),
-        ([0] * 9 + [1] * 4, "binary", {"group": "g"}, "class 'c1' .* has 4 training rows"),
         ([1.0, 2, 3], "regression", {}, "3 training rows.*2 to 3"),
+        ([0, 1], "binary", {}, r"are 2 training rows.*\[split\] folds to 2\."),
         ([0, 1] * 20, "binary", {"group": "few"}, "3 groups in column 'few'.*2 to 3"),
+        ([0, 1] * 20, "binary", {"group": "one"}, r"is 1 group in column.*remove \[split\] group"),
         ([0] * 20 + [1] * 10, "binary", {"group": "label_too"}, "2 groups in column 'label_too'"),
-        ([0] * 9 + [1], "binary", {"scheme": "plain"}, "all rows of class 'c1' fell into fold"),
-        ([0] * 20 + [1] * 10, "binary", {"group": "by_class"}, "all rows of class 'c1' fell into"),
     ],
 )
 def test_too_many_folds_are_refused(tmp_path, y, task, settings, sentence):
     rows = np.arange(len(y))
-    columns = {"g": rows, "few": rows % 3, "label_too": y}
-    columns["by_class"] = np.where(np.asarray(y) == 1, -1, rows)
+    columns = {"g": rows, "few": rows % 3, "label_too": y, "one": rows * 0}
     with pytest.raises(DataError, match=sentence) as error:
         run(tmp_path, loaded(tmp_path, y, task, **columns), **settings)
     assert "[split] folds" in str(error.value)
+
+
+@pytest.mark.parametrize("counts", [[96, 3, 1], [9, 1], [4, 4, 4], [10] * 12, [2, 2], [1, 1]])
+def test_rare_classes_cut_no_folds_and_are_spread_over_as_many_as_they_have_rows(tmp_path, counts):
+    y = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+    folds = min(10, len(y))
+    load = loaded(tmp_path, y, "multiclass")
+    for numbers in run(tmp_path, load, folds=folds, repeats=2):
+        assert set(numbers) == set(range(folds))
+        assert np.ptp(np.bincount(numbers)) <= len(counts)
+        for code, rows in enumerate(counts):
+            assert len(set(numbers[y == code])) == min(rows, folds)
+
+
+@pytest.mark.parametrize(
+    ("counts", "settings"),
+    [([9, 1], {}), ([9, 1], {"scheme": "plain"}), ([20, 10], {"group": "by_class"})],
+)
+def test_a_class_that_a_fold_cannot_learn_is_named(tmp_path, capsys, counts, settings):
+    y = np.repeat([0, 1], counts)
+    by_class = np.where(y == 1, -1, np.arange(len(y)))
+    (numbers,) = run(tmp_path, loaded(tmp_path, y, by_class=by_class), **settings)
+    (fold,) = set(numbers[y == 1])
+    rows = "1 row" if counts[1] == 1 else "10 rows"
+    assert f"probability 0: class 'c1' ({rows}) from r0-f{fold}'s" in capsys.readouterr().out
+
+
+def test_groups_of_classes_that_are_all_rare_stay_together(tmp_path):
+    y, group = np.repeat(np.arange(4), 4), np.arange(16) // 2
+    (numbers,) = run(tmp_path, loaded(tmp_path, y, "multiclass", g=group), group="g", folds=5)
+    assert pd.Series(numbers).groupby(group).nunique().max() == 1
+    assert len(set(numbers)) == 5
 
 
 @pytest.mark.parametrize(
