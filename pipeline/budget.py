@@ -6,6 +6,11 @@ does not need passes on to the others, if it was completed; one that is cut shor
 used all it might have. So more minutes give no piece less: a piece with share s and cost c takes
 min(s, c), and what that leaves grows with s.
 
+A table of many rows has a strongest model that is known beforehand. Half of the minutes are kept
+for it until its first repeat is there, whatever the order of the TOML, and that repeat is finished
+in any case. Pieces whose first trial or repeat would not fit into their share are not begun
+(pace.py says how that is known); they count as having used it, like all that is cut short.
+
 The record outlives the stage folders. Where it knows a piece, computed from the same inputs with
 the same minutes, it is followed instead of the clock: the same number of trials and repeats.
 """
@@ -19,6 +24,7 @@ from typing import Literal
 from pipeline.artifacts import Folder, digest_of, to_json, write_atomically
 from pipeline.config import BudgetShares
 from pipeline.errors import DataError
+from pipeline.wording import duration
 
 TUNING = 1 / 3  # of a model's share goes to its tuning, if it is tuned
 AFTER = 0.25  # seconds a process needs after its last look at the clock: to write and to end
@@ -26,6 +32,8 @@ FIRST = 1 / 2  # of what is left may go to a model's first repeat
 WORTH = 0.8  # a trial or repeat is begun if so much of the time that it should take is left
 KEPT = 20  # attempts that the record keeps of a piece: another preset's come back
 EVERY = 1.0  # seconds between two notes in the record, at least
+MANY_ROWS = 10_000  # more of them: which model is the strongest is known, and pace is measured
+STRONGEST = "lightgbm"  # on many rows; benchmarks/README.md has the figures
 Clock = Callable[[], float]
 
 
@@ -103,8 +111,8 @@ class Record:
 class Allowance:
     """The time of one piece. Without a bound it is endless and leaves no record.
 
-    `follow` is how many trials or repeats the record asks for, whatever the clock says. The first
-    model finishes its first repeat in any case (`at_least` 1): a run has one model at least.
+    `follow` is how many trials or repeats the record asks for, whatever the clock says. The
+    strongest model finishes its first repeat in any case (`at_least` 1): a run has one model.
     """
 
     def __init__(
@@ -133,11 +141,23 @@ class Allowance:
     def told(self) -> str:
         return f"its share of [budget] minutes = {self.minutes:g}"
 
+    def too_long(self, what: str, seconds: float) -> str:
+        """Why something was not begun: 'one repeat would take about 12 minutes, with 2 ...'."""
+        left = self.left()
+        if left <= 0 or math.isinf(seconds):
+            return f"there is no time for {what} in {self.told}"
+        expected, there_is = duration(seconds), duration(left)
+        return f"{what} would take about {expected}, with {there_is} left of {self.told}"
+
     def left(self) -> float:
         """Seconds until what is under way has to be stopped."""
         if self._attempt is None or self.follow is not None or self._done < self.at_least:
             return math.inf
         return replace(self._attempt, done=self._done).allowed - AFTER - self._spent()
+
+    def affords(self, seconds: float) -> bool:
+        """Whether to begin what should take so long."""
+        return self.left() >= WORTH * seconds
 
     def goes_on(self, done: int) -> bool:
         """Whether to begin another trial or repeat after so many."""
@@ -146,8 +166,7 @@ class Allowance:
         self._done, now = done, self._clock()
         first, began = self._paced = self._paced or (done, now)
         pace = (now - began) / (done - first) if done > first else 0.0
-        left = self.left()
-        return left > 0 and left >= WORTH * pace
+        return self.left() > 0 and self.affords(pace)
 
     def note(self, done: int) -> None:
         """So far so many are done: what a kill does not take back."""
@@ -181,10 +200,12 @@ def allow(
     started: float,
     clock: Clock = time.perf_counter,
     paid: Collection[str] = (),
+    rows: int = 0,
 ) -> Allowance:
     """What a piece may take that has been at work since `started`, or what the record asks for.
 
-    `paid` names pieces that are complete, even where the record does not know them any more.
+    `paid` names pieces that are complete, even where the record does not know them any more;
+    `rows` is how many rows there are to learn from.
     """
     if budget.minutes is None:
         return UNBOUNDED
@@ -196,10 +217,10 @@ def allow(
     if begun and not ended:
         attempt = begun[-1]
     else:
-        share, left = _share(record, budget, piece, terms, paid)
+        share, left = _share(record, budget, piece, terms, paid, rows)
         first = FIRST * left if piece.stage == "train" else 0.0
         attempt = Attempt(piece.key, piece.data, terms, share, first)
-    first = piece.name == f"train/{budget.models[0]}"
+    first = piece.name == f"train/{strongest(budget.models, rows)}"
     return Allowance(
         budget.minutes,
         attempt,
@@ -211,6 +232,11 @@ def allow(
     )
 
 
+def strongest(models: Sequence[str], rows: int) -> str:
+    """The model that is never left out: of few rows the first of the TOML."""
+    return STRONGEST if rows > MANY_ROWS and STRONGEST in models else models[0]
+
+
 def weights(budget: BudgetShares) -> dict[str, float]:
     """Each model's 1 is parted between its tuning, if it has trials, and its training."""
     parts = {name: TUNING if name in budget.tuned else 0.0 for name in budget.models}
@@ -220,17 +246,25 @@ def weights(budget: BudgetShares) -> dict[str, float]:
 
 
 def _share(
-    record: Record, budget: BudgetShares, piece: Piece, terms: str, paid: Collection[str]
+    record: Record,
+    budget: BudgetShares,
+    piece: Piece,
+    terms: str,
+    paid: Collection[str],
+    rows: int,
 ) -> tuple[float, float]:
     """Seconds for a piece, and those left in all: the open ones share these by their weights."""
     assert budget.minutes is not None
     weight, used, still_open = weights(budget), 0.0, 0.0
+    first = strongest(budget.models, rows)
     for name in weight:
         known = [each for each in record.attempts(name) if _counts(each, piece.data, terms)]
         if known and name != piece.name:
             used += known[-1].used
         elif name not in paid or name == piece.name:
             still_open += weight[name]
+            if name == f"train/{first}" and first not in (piece.model, budget.models[0]):
+                used += FIRST * 60 * budget.minutes
     left = max(0.0, 60 * budget.minutes - used)
     return (left * weight[piece.name] / still_open if still_open else 0.0), left
 

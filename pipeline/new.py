@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import archives, config, finding, kinds, labels, reading, schema
+from pipeline import archives, config, finding, kinds, labels, reading, schema, sizing
 from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError, SettingsError, UserError
-from pipeline.metrics import DEFAULTS, METRICS, Task, get_metric
+from pipeline.metrics import DEFAULTS, METRICS, get_metric
 from pipeline.notation import is_plain_number, numbers
 from pipeline.wording import some
 
@@ -46,13 +46,9 @@ MOST_COLUMNS = 12  # in a message
 RESERVED = ("all",)  # `make C=all all` reads like a slip
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 MOST_CATEGORIES = 20  # more of them are too many to list
-QUICK_FOLDS = 5
-FEW_ROWS = 10_000
-WIDE = 500  # columns of the dense view, if they are more than the rows
+WIDTH_FROM = 5000  # rows that show how many levels a column has
 WIDTH = 96
-QUICK_MINUTES, MINUTES, BEST_MINUTES = 0.6, 6, 30  # of tune and train
 QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
-    "models.lightgbm": {"trials": 0},
     "models.kernel": {"batch_size": 600},
     "evaluate": {
         "learning_curve": (0.5, 1.0),
@@ -61,24 +57,6 @@ QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
         "dependence_rows": 150,
         "dependence_columns": 4,
     },
-}
-BUDGETS: dict[str, dict[str, int]] = {  # of the models that every competition starts with
-    "linear": {},
-    "logistic": {},
-    "neural_net": {},
-    "rnn": {},
-    "lightgbm": {"trials": 20},
-    "symmetric_trees": {},
-    "kernel": {},
-}
-BEST_BUDGETS = {
-    "linear": {"trials": 10},
-    "logistic": {"trials": 10},
-    "neural_net": {"trials": 20},
-    "rnn": {},
-    "lightgbm": {"trials": 100},
-    "symmetric_trees": {},
-    "kernel": {},
 }
 
 
@@ -98,6 +76,22 @@ class Found:
     given: Given
     files: Mapping[str, str]
     notes: tuple[str, ...]
+
+    @property
+    def shape(self) -> sizing.Shape:
+        others = {self.roles.target, self.roles.id, *self.drop}
+        train = self.tables.train
+        names = [name for name in schema.column_names(train) if name not in others]
+        classes = len(self.roles.classes or [""])
+        width = sum(map(_dense_width, (train[name] for name in names)))
+        return sizing.Shape(len(train), len(names), self.roles.task, classes, width)
+
+
+def _dense_width(words: "pd.Series") -> int:
+    """How many columns of numbers it takes, about, to show a column to a linear model."""
+    known = words.dropna().head(WIDTH_FROM)
+    is_number = not len(known) or kinds.read_numbers(known) is not None
+    return 1 if is_number else min(known.nunique(), MOST_ONE_HOT)
 
 
 @dataclass(frozen=True)
@@ -202,7 +196,7 @@ def _parsed(value: str) -> Any:
 
 
 def _toml(name: str, found: Found) -> str:
-    task, given = found.roles.task, found.given
+    shape, given = found.shape, found.given
 
     def table(name: str, settings: type[config.Settings], **keys: Any) -> str:
         return _table(name, settings, {**keys, **given.get(name, {})})
@@ -221,9 +215,10 @@ def _toml(name: str, found: Found) -> str:
             table("explore", config.Explore),
             table("split", config.Split, **_splitting(found)),
             table("encode", config.Encode),
-            table("budget", config.Budget, minutes=MINUTES),
+            table("budget", config.Budget, minutes=sizing.minutes(shape)),
             table("tune", config.Tune),
-            *(_model(model, BUDGETS[model]) for model in _in_order(_models(task), found)),
+            *_left_out(shape),
+            *(_model(model, sizing.settings(shape, model)) for model in sizing.models(shape)),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
             table("submit", config.Submit),
@@ -248,7 +243,15 @@ def _told(found: Found, path: Path) -> tuple[str, ...]:
         *_positive_told(found, metric, shown),
         *_left_out_told(found),
         *schema.alike_told(found.roles),
+        *_size_told(found.shape),
     )
+
+
+def _size_told(shape: sizing.Shape) -> Iterator[str]:
+    """What many rows leave time for."""
+    if shape.many:
+        names, minutes = ", ".join(sizing.models(shape)), sizing.minutes(shape)
+        yield f"{shape.rows:,} rows: {names}, in this order, in {minutes:g} minutes"
 
 
 def _positive_told(found: Found, metric: str, path: Path) -> Iterator[str]:
@@ -554,50 +557,49 @@ def _splitting(found: Found) -> dict[str, Any]:
     Folds have two rows at least. Classes of fewer rows than there are folds cost none: they are
     spread over as many as they have rows.
     """
-    rows = len(found.tables.train)
-    folds, repeats = (10, 3) if rows <= FEW_ROWS else (5, 1)
-    return {"folds": max(2, min(folds, rows // 2)), "repeats": repeats}
+    folds, repeats = sizing.folds(found.shape), sizing.repeats(found.shape)
+    return {"folds": max(2, min(folds, found.shape.rows // 2)), "repeats": repeats}
 
 
-def _models(task: Task) -> list[str]:
-    """Logistic regression knows classes only."""
-    return [model for model in BUDGETS if task != "regression" or model != "logistic"]
+def _left_out(shape: sizing.Shape) -> Iterator[str]:
+    """A comment on the models that are not listed because of the table's size."""
+    if names := sizing.left_out(shape):
+        yield _lines(
+            _comment(
+                f"{shape.rows:,} rows: lightgbm comes first. Not listed, because a repeat of each "
+                f"would take more than its part of the minutes: {', '.join(names)}"
+            )
+        )
 
 
-def _in_order(models: list[str], found: Found) -> list[str]:
-    """Of a table that is wider than long trees go first: networks may take all the time there is,
-    and the first model always has one repeat."""
-    others = {found.roles.target, found.roles.id, *found.drop}
-    train = found.tables.train
-    widths = [
-        min(train[name].nunique(), MOST_ONE_HOT) if str(train[name].dtype) == "str" else 1
-        for name in schema.column_names(train)
-        if name not in others
-    ]
-    if sum(widths) <= max(len(train), WIDE):
-        return models
-    return sorted(models, key=lambda name: name != "lightgbm")
-
-
-def _model(name: str, budget: Mapping[str, int]) -> str:
+def _model(name: str, given: Mapping[str, Any]) -> str:
     settings = importlib.import_module(f"pipeline.models.{name}").Settings
-    return _table(f"models.{name}", settings, budget)
+    return _table(f"models.{name}", settings, given)
 
 
 def _presets(found: Found) -> Iterator[str]:
     yield _comment("Presets change a few keys: make C=... PRESET=quick all")
-    splitting = _splitting(found)
-    folds = f"folds = {min(QUICK_FOLDS, splitting['folds'])}"
-    yield _lines("[presets.quick.budget]", f"minutes = {QUICK_MINUTES}")
+    splitting, shape = _splitting(found), found.shape
+    folds = f"folds = {min(sizing.folds(shape, 'quick'), splitting['folds'])}"
+    yield _lines("[presets.quick.budget]", f"minutes = {sizing.minutes(shape, 'quick')}")
     yield _lines("[presets.quick.split]", folds, "repeats = 1")
+    yield from _model_presets(shape, "quick")
     for table, less in QUICK.items():
         keys = (f"{key} = {_value(value)}" for key, value in less.items())
-        yield _lines(f"[presets.quick.{table}]", *keys)
-    yield _lines("[presets.best.budget]", f"minutes = {BEST_MINUTES}")
+        if table.removeprefix("models.") in ("evaluate", *sizing.models(shape)):
+            yield _lines(f"[presets.quick.{table}]", *keys)
+    yield _lines("[presets.best.budget]", f"minutes = {sizing.minutes(shape, 'best')}")
     yield _lines("[presets.best.split]", f"repeats = {splitting['repeats'] + 2}")
-    for model in _models(found.roles.task):
-        budget = BEST_BUDGETS[model].items()
-        yield _lines(f"[presets.best.models.{model}]", *(f"{k} = {v}" for k, v in budget))
+    yield from _model_presets(shape, "best")
+
+
+def _model_presets(shape: sizing.Shape, preset: str) -> Iterator[str]:
+    """Beside other settings, the best preset has models that need more time."""
+    for model in sizing.models(shape, "best" if preset == "best" else "default"):
+        given = sizing.settings(shape, model, preset)
+        if given or preset == "best":
+            keys = (f"{key} = {_value(value)}" for key, value in given.items())
+            yield _lines(f"[presets.{preset}.models.{model}]", *keys)
 
 
 def _table(

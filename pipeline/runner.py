@@ -44,7 +44,7 @@ def write_snapshots(workspace: Workspace, experiment: config.Experiment, preset:
     if not folder.has("scores.json"):
         write_atomically(folder.path / "scores.json", to_json([]))
     write_atomically(folder.path / "preset", f"{preset}\n")
-    # in the order of the TOML: the first is the one that [budget] minutes never leave out
+    # in the order of the TOML, in which they share [budget] minutes
     write_atomically(folder.path / "models", f"{' '.join(experiment.models)}\n")
 
 
@@ -90,7 +90,9 @@ def _allowance(
     data = _data(record)
     piece = budget.Piece(stage, model, record["digest"], data)
     paid = [name for name in budget.weights(shares) if _is_complete(workspace, name, data)]
-    return budget.allow(budget.Record(workspace.budget), shares, piece, started, paid=paid)
+    rows = len(require_stage(workspace, "load").read_array("y"))
+    known = budget.Record(workspace.budget)
+    return budget.allow(known, shares, piece, started, paid=paid, rows=rows)
 
 
 def _data(record: dict[str, Any]) -> str:

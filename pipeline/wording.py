@@ -14,6 +14,16 @@ def count(value: int, noun: str = "", plural: str = "") -> str:
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
 
 
+def duration(seconds: float) -> str:
+    """In one unit: '0.4 seconds', '40 seconds', '12 minutes', '3 hours'."""
+    for unit, length in (("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds >= 1.95 * length or unit == "second":
+            break
+    value = f"{seconds / length:,.1f}" if seconds < 9.95 * length else f"{seconds / length:,.0f}"
+    value = value.removesuffix(".0")
+    return f"{value} {unit}{'' if value == '1' else 's'}"
+
+
 def some(items: Sequence[str], most: int) -> str:
     """The first few, and how many are left: 'a, b and 3 more'."""
     more = f" and {len(items) - most:,} more" if len(items) > most else ""

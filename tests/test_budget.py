@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.artifacts import Folder
-from pipeline.budget import AFTER, Piece, Record, allow, told, weights
+from pipeline.budget import AFTER, MANY_ROWS, Piece, Record, allow, strongest, told, weights
 from pipeline.config import BudgetShares
 from pipeline.errors import DataError
 
@@ -23,14 +23,14 @@ class Clock:
 class World:
     """Pieces that cost so many seconds a trial or repeat, run one after another as make does."""
 
-    def __init__(self, folder, minutes, costs, tuned=(), asked=3):
+    def __init__(self, folder, minutes, costs, tuned=(), asked=3, rows=0):
         self.record, self.clock, self.asked = Record(Folder(folder)), Clock(), asked
-        self.costs = costs
+        self.costs, self.rows = costs, rows
         self.budget = BudgetShares(minutes=minutes, models=tuple(costs), tuned=tuple(tuned))
 
     def allow(self, name, key="k", data="d"):
         piece = Piece(*name.split("/"), key, data)
-        return allow(self.record, self.budget, piece, self.clock.now, self.clock)
+        return allow(self.record, self.budget, piece, self.clock.now, self.clock, rows=self.rows)
 
     def work(self, name, key="k", data="d", killed_after=None):
         """What a stage does, by a clock that stands still between the steps; how many it made."""
@@ -83,6 +83,47 @@ def test_more_minutes_never_do_less(tmp_path_factory, fewer, more, costs, tuned)
         for minutes in (fewer, more)
     )
     assert all(other[name] >= one[name] for name in one)
+
+
+def with_lightgbm(costs):
+    """The same models, the third of them LightGBM."""
+    order = {"one": "one", "two": "two", "lightgbm": "three", "four": "four"}
+    return {name: costs[key] for name, key in order.items()}
+
+
+@given(minutes, four_models, some_tuned)
+def test_of_many_rows_the_strongest_finishes_a_repeat_in_half_of_the_minutes_or_in_any_case(
+    tmp_path_factory, minutes, costs, tuned
+):
+    folder, rows = tmp_path_factory.mktemp("w"), MANY_ROWS + 1
+    world = World(folder, minutes, with_lightgbm(costs), tuned, rows=rows)
+    for model in ("one", "two"):
+        for name in pieces_of(model):
+            world.work(name)
+    before = world.clock.now
+    assert before <= 30 * minutes + 4 * AFTER
+    assert [world.work(name) for name in pieces_of("lightgbm")][1] >= 1
+
+
+@given(minutes, minutes, four_models, some_tuned)
+def test_more_minutes_never_do_less_of_many_rows_either(
+    tmp_path_factory, fewer, more, costs, tuned
+):
+    fewer, more = sorted((fewer, more))
+    one, other = (
+        World(
+            tmp_path_factory.mktemp("w"), minutes, with_lightgbm(costs), tuned, rows=MANY_ROWS + 1
+        ).run()
+        for minutes in (fewer, more)
+    )
+    assert all(other[name] >= one[name] for name in one)
+
+
+def test_the_strongest_model_follows_from_the_rows():
+    models = ("linear", "lightgbm", "kernel")
+    assert strongest(models, MANY_ROWS) == "linear"
+    assert strongest(models, MANY_ROWS + 1) == "lightgbm"
+    assert strongest(("linear", "kernel"), MANY_ROWS + 1) == "linear"
 
 
 def test_what_is_not_needed_passes_on(tmp_path):

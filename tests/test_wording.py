@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.wording import count, shortened, some
+from pipeline.wording import count, duration, shortened, some
 
 
 def test_counts_agree_with_their_noun():
@@ -24,3 +24,21 @@ def test_counts_agree_with_their_noun():
 def test_a_list_too_long_tells_how_long_it_is(items, left, in_all):
     assert some(items, 2) == left
     assert shortened(items, 2) == in_all
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.0, "0 seconds"),
+        (0.42, "0.4 seconds"),
+        (1.0, "1 second"),
+        (59.6, "60 seconds"),
+        (118.0, "2 minutes"),
+        (150.0, "2.5 minutes"),
+        (720.0, "12 minutes"),
+        (7200.0, "2 hours"),
+        (3.6e7, "10,000 hours"),
+    ],
+)
+def test_a_duration_is_told_in_one_unit(seconds, told):
+    assert duration(seconds) == told

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import metrics, models
+from pipeline import metrics, models, pace
 from pipeline.artifacts import Folder, replace_folder
 from pipeline.budget import UNBOUNDED, Allowance
 from pipeline.config import TrainStage
@@ -49,7 +49,11 @@ def run(
     chosen = best["settings"]
     fit = functools.partial(fit_fold, settings.name, chosen, metric.name, load, encode, partial)
     repeats = folds[-1].repeat + 1
-    done = _fit_all(fit, folds, partial, budget, progress)
+    begun = any(partial.has(fold.name) for fold in folds)
+    inputs = (settings.name, chosen, metric.name, load, encode, folds, budget)
+    expected = 0.0 if begun else pace.repeat_seconds(*inputs)
+    fits = budget.affords(expected)
+    done = _fit_all(fit, folds, partial, budget, progress) if fits else 0
     out.write_json("settings", chosen)
     fitted = [fold for fold in folds if fold.repeat < done]
     outputs = len(schema["classes"] or [""])
@@ -60,7 +64,9 @@ def run(
     out.write_json("work", {"repeats": [done, repeats], "trials": trials})
     is_cut = budget.finish(done, repeats)
     cut = f", {done} of {repeats} repeats in {budget.told}" if is_cut else ""
-    if not done:
+    if not fits:
+        progress.say(f"left out: {budget.too_long('one repeat', expected)}")
+    elif not done:
         progress.say(f"left out: no repeat fits into {budget.told}")
     else:
         found = f"{metric.label} {score:.4f}, {len(fitted)} fits"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import metrics, models
+from pipeline import metrics, models, pace
 from pipeline.artifacts import Folder, digest_of
 from pipeline.budget import UNBOUNDED, Allowance
 from pipeline.config import TuneStage
@@ -48,13 +48,19 @@ def run(
     study = _open(search, journal, inputs_digest, progress)
     with studies.deletion_reported(study, journal):
         studies.abandon_running(study)
-        _spend_budget(study, search, budget, progress)
+        trial = 0.0 if studies.finished(study) else search.expected_seconds(budget)
+        # the first trial is the TOML's settings: without a second it tells nothing
+        fits = budget.affords(min(2, settings.trials) * trial)
+        if fits:
+            _spend_budget(study, search, budget, progress)
         # of more trials, which another process may have added, the record's are the first
         trials = studies.finished(study)[: budget.follow]
         best = studies.best_of(study, trials)
     _write_best(settings, trials, best, out)
     is_cut = budget.finish(len(trials), settings.trials)
-    if best is None:
+    if not fits:
+        told = f"the settings of the TOML: {budget.too_long('one trial', trial)}"
+    elif best is None:
         told = f"no trial fits into {budget.told}: the settings of the TOML"
     else:
         cut = f" of {settings.trials}" if is_cut else ""
@@ -98,10 +104,18 @@ class _Search:
         task = schema["task"]
         asked = metrics.get_metric(settings.metric, task)
         self.settings, self.model = settings, models.module(settings.name)
+        self.load, self.encode, self.asked = load, encode, asked
         self.folds = [fold for fold in read_folds(split) if fold.repeat == 0]
         self.metric = judge(asked, load.read_array("y"), self.folds)
         self.score_of = functools.partial(
             fold_score, settings.name, load, encode, asked.name, self.metric.name
+        )
+
+    def expected_seconds(self, budget: Allowance) -> float:
+        """Of one trial, with the settings of the TOML."""
+        name, chosen = self.settings.name, self.settings.model
+        return pace.repeat_seconds(
+            name, chosen, self.asked.name, self.load, self.encode, self.folds, budget
         )
 
     def scores(self, chosen: dict[str, Any], parallel_map: Map) -> Iterator[float]:

@@ -167,7 +167,7 @@ def test_without_time_for_a_trial_the_settings_of_the_toml_stand(folders, tmp_pa
     bound = clocked(share=0.0, seconds_a_trial=1.0)
     best = run(folders, tmp_path / "j.log", settings(), tmp_path / "out", bound)
     assert (best["trials"], best["settings"]) == (0, settings().model)
-    assert "no trial fits" in capsys.readouterr().out
+    assert "there is no time for one trial in its share" in capsys.readouterr().out
 
 
 def test_a_trial_under_way_when_the_time_is_up_is_given_up(folders, tmp_path, monkeypatch):

@@ -1,0 +1,104 @@
+"""How long a fit on all rows would take, from fits on samples of them that double in size.
+
+A model that cannot finish one repeat in its share of [budget] minutes is then not begun, and the
+others get the time. Time is that of the processor, so a busy machine changes little of it.
+"""
+
+import functools
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline import models
+from pipeline.artifacts import Folder
+from pipeline.budget import MANY_ROWS, Allowance
+from pipeline.folds import Fold, read_view
+from pipeline.parallel import OutOfTime, cores, workers
+
+SMALLEST = 500  # rows of the first sample
+ENOUGH = 0.01  # of the time that is left: a fit that takes so much ends the search
+PREDICTED = 2000  # rows to predict
+STEEPEST = 3.0  # exponent of rows**exponent; what is found beyond it is noise
+
+
+def repeat_seconds(
+    name: str,
+    chosen: Mapping[str, Any],
+    metric: str,
+    load: Folder,
+    encode: Folder,
+    folds: Sequence[Fold],
+    budget: Allowance,
+) -> float:
+    """Seconds that fitting the folds of one repeat should take, all cores at work.
+
+    0 where that need not be known: few rows, or no bound on the time. inf where there is no time
+    left, or not enough even for the samples.
+    """
+    left = budget.left()
+    if math.isinf(left) or len(folds[0].train) + len(folds[0].valid) <= MANY_ROWS:
+        return 0.0
+    if left <= 0:
+        return math.inf
+    measure = functools.partial(
+        fold_seconds, name, dict(chosen), metric, load, encode, ENOUGH * max(0.0, left)
+    )
+    with workers(1, budget.left) as map_:
+        try:
+            (seconds,) = map_(measure, folds[:1])
+        except OutOfTime:
+            return math.inf
+    own = [fold for fold in folds if fold.repeat == folds[0].repeat]
+    return float(seconds * math.ceil(len(own) / cores()))
+
+
+def fold_seconds(
+    name: str,
+    chosen: dict[str, Any],
+    metric: str,
+    load: Folder,
+    encode: Folder,
+    enough: float,
+    fold: Fold,
+) -> float:
+    """Seconds of one fold: its fit, and the predictions of its validation and of the test rows."""
+    view, y = read_view(encode, fold, models.module(name).VIEW), load.read_array("y")[fold.train]
+    problem = models.describe(load.read_json("schema"), view.columns, view.categorical, metric)
+    order = np.argsort(y, kind="stable")
+    predicted = view.valid[:PREDICTED]
+    a_row = 0.0
+
+    def fit(rows: int) -> float:
+        nonlocal a_row
+        # spread over the order of y: every class has its share
+        sample = np.sort(order[np.arange(rows) * len(y) // rows])
+        model, started = models.build(name, chosen, problem), time.process_time()
+        model.fit(view.train[sample], y[sample])
+        fitted = time.process_time()
+        model.predict(predicted)
+        a_row = (time.process_time() - fitted) / len(predicted)
+        return fitted - started
+
+    # a model that learns from a sample of at most so many rows says so in its settings
+    seconds = extrapolated(fit, min(len(y), chosen.get("most_rows", len(y))), enough)
+    return seconds + a_row * (len(view.valid) + len(view.test))
+
+
+def extrapolated(seconds_of: Callable[[int], float], rows: int, enough: float) -> float:
+    """seconds_of(rows), measured on samples that double until one of them takes `enough`.
+
+    Their growth over the last doublings goes on as a power of the rows, at least in proportion.
+    """
+    sizes, seconds = [min(SMALLEST, rows)], [seconds_of(min(SMALLEST, rows))]
+    while sizes[-1] < rows and seconds[-1] < enough:
+        sizes.append(min(rows, 2 * sizes[-1]))
+        seconds.append(seconds_of(sizes[-1]))
+    before = max(0, len(sizes) - 3)
+    if sizes[before] == sizes[-1] or seconds[before] <= 0:
+        exponent = 1.0
+    else:
+        exponent = math.log(seconds[-1] / seconds[before]) / math.log(sizes[-1] / sizes[before])
+    return float(seconds[-1] * (rows / sizes[-1]) ** min(STEEPEST, max(1.0, exponent)))

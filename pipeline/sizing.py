@@ -1,0 +1,142 @@
+"""Settings by the shape of a table: what fits into the minutes, the strongest model first.
+
+Up to MANY_ROWS rows all models have their turn, those that cost least first. Of more rows boosting
+learns the most a second (benchmarks/README.md), so it comes first; what would need more than its
+part of the minutes is not listed. Costs are those of one core of an ordinary laptop; where they are
+off, training measures the pace itself (pace.py) before it begins.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.budget import FIRST, MANY_ROWS, STRONGEST
+from pipeline.metrics import Task
+
+CORES = 2
+WIDE = 500  # columns of the dense view, if they are more than the rows
+WIDE_BOOSTING = {"n_models": 1, "max_rounds": 300}
+MINUTES, MORE_MINUTES = 6, 10  # for tune and train; more of them beyond so many cells:
+MANY_CELLS = 4_000_000
+QUICK_MINUTES, MORE_QUICK_MINUTES = 0.6, 2
+BEST_MINUTES = 30
+FOLDS, FOLDS_OF_MANY, QUICK_FOLDS, QUICK_FOLDS_OF_MANY = 10, 5, 5, 3
+REPEATS, REPEATS_OF_MANY = 3, 1
+SEEDS_UP_TO = 50_000  # rows; of more, LightGBM's other seeds bring less than their time is worth
+TRIALS_UP_TO = 50_000  # rows; of more, the share for trials is over before two of them are done
+LEAVES = {"regression": 127}  # of many rows; classes keep LightGBM's own default
+ROUND = {31: 3e-9, 127: 6e-9}  # seconds of LightGBM's round by leaves, a row, column and class
+SPARE = 1.5  # how much slower a machine may be
+ROUNDS = (200, 2000)  # LightGBM's, at least (fewer could be worse than its defaults) and at most
+FITTED = 1.85  # LightGBM's fit on a fold: on 85% of its rows, then on all
+
+# cells (rows times columns) of which a repeat still fits into a quarter of MINUTES: seconds a row
+# of 22 columns are 0.0003 for neural_net, 0.0009 for rnn and 0.0005 for symmetric_trees; the
+# kernel learns from 5,000 rows, a small part of a larger table
+MOST_CELLS = {
+    "neural_net": 2_200_000,
+    "symmetric_trees": 1_600_000,
+    "kernel": 1_100_000,
+    "rnn": 900_000,
+}
+MODELS = ("linear", "logistic", "neural_net", "rnn", "lightgbm", "symmetric_trees", "kernel")
+TRIALS = {"lightgbm": 20}
+BEST_TRIALS = {"linear": 10, "logistic": 10, "neural_net": 20, "lightgbm": 100}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of the training table; `classes` is 1 for regression and 2 for two classes, `width` the
+    columns of the dense view, about."""
+
+    rows: int
+    columns: int
+    task: Task
+    classes: int = 1
+    width: int = 0
+
+    @property
+    def many(self) -> bool:
+        return self.rows > MANY_ROWS
+
+    @property
+    def wide(self) -> bool:
+        """Wider than long: lines and networks may take all the time there is, trees do not."""
+        return self.width > max(self.rows, WIDE)
+
+    @property
+    def cells(self) -> int:
+        return self.rows * self.columns
+
+    @property
+    def trees(self) -> int:
+        """LightGBM grows so many a round."""
+        return self.classes if self.classes > 2 else 1
+
+
+def minutes(shape: Shape, preset: str = "default") -> float:
+    if preset == "best":
+        return BEST_MINUTES
+    more = shape.many and shape.cells * shape.trees > MANY_CELLS
+    if preset == "quick":
+        return MORE_QUICK_MINUTES if more else QUICK_MINUTES
+    return MORE_MINUTES if more else MINUTES
+
+
+def folds(shape: Shape, preset: str = "default") -> int:
+    """Of few rows each model should see most."""
+    if preset == "quick":
+        return QUICK_FOLDS_OF_MANY if shape.many else QUICK_FOLDS
+    return FOLDS_OF_MANY if shape.many else FOLDS
+
+
+def repeats(shape: Shape) -> int:
+    """Of few rows one split into folds says little."""
+    return REPEATS_OF_MANY if shape.many else REPEATS
+
+
+def models(shape: Shape, preset: str = "default") -> tuple[str, ...]:
+    """Those to begin with, in the order in which they get their minutes."""
+    fitting = [name for name in MODELS if shape.task != "regression" or name != "logistic"]
+    if not (shape.many or shape.wide):
+        return tuple(fitting)
+    fitting = [name for name in fitting if name not in left_out(shape, preset)]
+    return (STRONGEST, *(name for name in fitting if name != STRONGEST))
+
+
+def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:
+    """Models of which one repeat would take more than its part of the minutes."""
+    cells = shape.cells * MINUTES / minutes(shape, preset) if shape.many else 0
+    return tuple(name for name, most in MOST_CELLS.items() if cells > most)
+
+
+def settings(shape: Shape, model: str, preset: str = "default") -> dict[str, Any]:
+    """What a model's table gives beside its defaults."""
+    trials = _trials(shape, preset).get(model)
+    given: dict[str, Any] = {} if trials is None else {"trials": trials}
+    if model == STRONGEST and shape.many:
+        return given | _boosting(shape, preset)
+    if model == STRONGEST and shape.wide:
+        return given | WIDE_BOOSTING
+    return given
+
+
+def _trials(shape: Shape, preset: str) -> Mapping[str, int]:
+    if preset == "quick":
+        return {"lightgbm": 0}
+    trials = BEST_TRIALS if preset == "best" else TRIALS if shape.rows <= TRIALS_UP_TO else {}
+    searched = not shape.many or shape.task not in LEAVES  # trials go up to 64 leaves
+    return {name: number for name, number in trials.items() if searched or name != STRONGEST}
+
+
+def _boosting(shape: Shape, preset: str) -> dict[str, Any]:
+    """Rounds of which one repeat fits into FIRST of the minutes, and with them its seeds."""
+    seeds = 4 if shape.rows <= SEEDS_UP_TO and preset != "quick" else 1
+    number, leaves = folds(shape, preset), LEAVES.get(shape.task, 31)
+    in_series, share = -(-number // CORES), (number - 1) / number
+    fits = FITTED + seeds - 1
+    a_round = ROUND[leaves] * shape.cells * shape.trees * in_series * share * fits * SPARE
+    fitting = int(FIRST * 60 * minutes(shape, preset) / a_round)
+    least, most = ROUNDS
+    rounds = max(least, min(most, fitting // 100 * 100))
+    return {"num_leaves": leaves, "max_rounds": rounds, "n_models": seeds}

@@ -1,0 +1,84 @@
+"""Settings by the shape of a table: order, what is listed, and rounds that fit into the minutes."""
+
+import itertools
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import sizing
+from pipeline.budget import MANY_ROWS
+from pipeline.config import load_experiment
+from pipeline.new import write_competition
+from pipeline.sizing import Shape
+
+SEVEN = ("linear", "logistic", "neural_net", "rnn", "lightgbm", "symmetric_trees", "kernel")
+CHEAP = ("lightgbm", "linear", "logistic")
+PRESETS = ("default", "quick", "best")
+
+
+def test_few_rows_keep_their_order_folds_and_minutes():
+    few = Shape(MANY_ROWS, 5000, "binary", 2)
+    assert (sizing.models(few), sizing.models(few, "best")) == (SEVEN, SEVEN)
+    assert (sizing.folds(few), sizing.repeats(few), sizing.folds(few, "quick")) == (10, 3, 5)
+    assert [sizing.minutes(few, preset) for preset in PRESETS] == [6, 0.6, 30]
+    given = [sizing.settings(few, "lightgbm", preset) for preset in PRESETS]
+    assert given == [{"trials": 20}, {"trials": 0}, {"trials": 100}]
+
+
+def test_of_many_rows_lightgbm_comes_first_and_networks_only_where_they_can_finish():
+    assert sizing.models(Shape(MANY_ROWS + 1, 20, "binary", 2))[0] == "lightgbm"
+    assert sizing.models(Shape(700_000, 22, "binary", 2)) == CHEAP
+    assert sizing.models(Shape(700_000, 22, "regression")) == ("lightgbm", "linear")
+    assert sizing.models(Shape(15_000, 2000, "binary", 2)) == CHEAP  # as many cells
+    listed = [
+        set(sizing.models(Shape(rows, 22, "binary", 2))) for rows in (20_000, 60_000, 300_000)
+    ]
+    assert listed[0] > listed[1] > listed[2]
+
+
+def test_trials_begin_with_settings_that_their_search_may_choose():
+    for task, preset in itertools.product(("binary", "regression"), PRESETS):
+        given = sizing.settings(Shape(20_000, 20, task), "lightgbm", preset)
+        assert given["num_leaves"] <= 64 or not given.get("trials")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("classes", [1, 2, 9])
+def test_one_repeat_fits_into_half_of_the_minutes(preset, classes):
+    task, rounds = {1: "regression", 2: "binary"}.get(classes, "multiclass"), []
+    for rows, columns in itertools.product((10**4 + 1, 10**5, 10**6, 10**7), (5, 50, 500)):
+        shape = Shape(rows, columns, task, classes)
+        given = sizing.settings(shape, "lightgbm", preset)
+        folds = sizing.folds(shape, preset)
+        # a round on all rows, then on those of the fold: the search on 85% of them, one fit a seed
+        a_cell = 6e-9 if given["num_leaves"] > 31 else 3e-9
+        a_round = a_cell * rows * columns * (classes if classes > 2 else 1)
+        a_fit = a_round * (folds - 1) / folds * (0.85 + given["n_models"]) * given["max_rounds"]
+        in_series = -(-folds // 2)
+        fits = in_series * a_fit <= 30 * sizing.minutes(shape, preset)
+        assert fits or given["max_rounds"] == 200
+        rounds.append(given["max_rounds"])
+    assert (min(rounds), max(rounds)) == (200, 2000)
+
+
+def test_the_toml_of_many_rows_lists_what_fits_and_names_what_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(sizing, "MOST_CELLS", {**sizing.MOST_CELLS, "rnn": 10_000, "kernel": 1000})
+    rows = MANY_ROWS + 1
+    table = pd.DataFrame({"id": range(rows), "x": np.random.default_rng(0).normal(size=rows)})
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    table.assign(y=np.arange(rows) % 2).to_csv(raw / "train.csv", index=False)
+    table.to_csv(raw / "test.csv", index=False)
+    draft = write_competition("fresh", raw, tmp_path)
+    text = draft.text
+    (tmp_path / "fresh.toml").write_text(text)
+    by_preset = {preset: load_experiment("fresh", preset, tmp_path) for preset in PRESETS}
+    listed = ["lightgbm", "linear", "logistic", "neural_net", "symmetric_trees"]
+    assert list(by_preset["default"].models) == list(by_preset["quick"].models) == listed
+    assert list(by_preset["best"].models) == [*listed, "rnn"]  # it has five times the minutes
+    assert "part of the minutes: kernel, rnn\n" in text
+    assert draft.told[-1] == f"10,001 rows: {', '.join(listed)}, in this order, in 6 minutes"
+    assert by_preset["default"].split.folds == 5
+    assert tomllib.loads(text)["models"]["lightgbm"]["max_rounds"] == 2000
