@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.archives import Source
 from pipeline.contract import WHOLE, comparable
-from pipeline.errors import DataError, SettingsError
+from pipeline.errors import DataError
 from pipeline.metrics import Metric
 from pipeline.prediction import off_rounding
 from pipeline.reading import parse
@@ -75,19 +75,31 @@ def _answer(
     if metric.needs == "values":
         values = prediction[:, 0]
         return np.maximum(values, 0.0) if metric.name == "rmsle" else values
-    if metric.needs == "labels":
+    if asks_for_labels(schema, metric):
         labels = written_labels(schema["classes"], column)
         return labels.take(prediction.argmax(axis=1)).reset_index(drop=True)
-    if prediction.shape[1] != 2:
-        several = ", ".join(f"'{column.name}_{label}'" for label in schema["classes"][:MOST_SHOWN])
-        raise SettingsError(
-            f"[competition] metric: {metric.name!r} needs a probability for each of "
-            f"{prediction.shape[1]} classes, and the sample has one column, {column.name!r}. "
-            f"Two forms are possible: a sample with a column for each class, such as {several}; or "
-            "a label in the one column, for which the metric must be one of labels, such as "
-            "'accuracy'. The report judges the models by the metric all the same."
-        )
     return prediction[:, 1]
+
+
+def asks_for_labels(schema: Mapping[str, Any], metric: Metric) -> bool:
+    """Whether the one column to fill in holds labels: one probability cannot stand for three."""
+    if schema["sample"]["form"] != "target" or metric.needs == "values":
+        return False
+    return metric.needs == "labels" or len(schema["classes"]) > 2
+
+
+def form_notes(schema: Mapping[str, Any], metric: Metric) -> list[str]:
+    """What to know of the form, where the sample cannot hold what the metric judges."""
+    if metric.needs != "probabilities" or not asks_for_labels(schema, metric):
+        return []
+    target, classes = schema["sample"]["target"], schema["classes"]
+    several = shortened([repr(f"{target}_{label}") for label in classes], 3)
+    return [
+        f"{metric.label} needs a probability for each of {len(classes)} classes, and the sample "
+        f"has one column, {target!r}: it holds labels. If the organiser asks for probabilities, "
+        f"give a sample with a column for each class, such as {several}; if for labels, set "
+        "[competition] metric to one of labels, such as 'accuracy'"
+    ]
 
 
 def written_labels(classes: Sequence[str], column: "pd.Series") -> "pd.Series":
@@ -224,7 +236,7 @@ def _answer_problems(
     empty = int(answers.isna().sum())
     if empty:
         yield f"column {name} is empty in {empty:,} rows"
-    if schema["sample"]["form"] == "target" and metric.needs == "labels":
+    if asks_for_labels(schema, metric):
         labels = written_labels(schema["classes"], column)
         unknown = answers[~answers.isin(labels) & answers.notna()].unique()
         if len(unknown):

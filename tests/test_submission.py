@@ -10,10 +10,16 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from pipeline.config import LoadStage
-from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS
 from pipeline.schema import Tables, find_form, find_roles
-from pipeline.submission import file_problems, fill, problems, to_bytes, written_labels
+from pipeline.submission import (
+    file_problems,
+    fill,
+    form_notes,
+    problems,
+    to_bytes,
+    written_labels,
+)
 
 
 def competition(labels, sample=None, ids=(30, 10, 20), test_ids=(10, 20, 30)):
@@ -107,9 +113,13 @@ def test_rows_in_order_where_sample_and_test_share_no_id():
     assert problems(submission, tables.sample, tables.test, schema, METRICS["accuracy"]) == []
 
 
-def test_one_column_cannot_hold_the_probabilities_of_three_classes():
-    with pytest.raises(SettingsError, match=r"'log_loss' needs a probability for each of 3"):
-        csv_of(THREE, "log_loss", WORDS, {"y": "a"})
+def test_one_column_for_three_classes_holds_labels_and_the_forms_are_named():
+    assert csv_of(THREE, "log_loss", WORDS, {"y": "a"}) == "id,y\n30,b\n10,a\n20,c\n"
+    _, _, schema = competition(WORDS, {"y": "a"})
+    (note,) = form_notes(schema, METRICS["roc_auc"])
+    assert "'y_a', 'y_b', 'y_c'" in note and "'accuracy'" in note
+    assert form_notes(schema, METRICS["accuracy"]) == []
+    assert form_notes(competition(BINARY, {"y": 0})[2], METRICS["roc_auc"]) == []
 
 
 def test_labels_follow_the_spelling_of_the_sample():

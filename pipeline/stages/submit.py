@@ -17,6 +17,7 @@ from pipeline.progress import Progress
 from pipeline.submission import (
     file_problems,
     fill,
+    form_notes,
     problems,
     refuse,
     to_bytes,
@@ -62,6 +63,8 @@ def run(
         {**record, "created": now, "versions": _versions(), "leaderboard": None},
     )
     out.write_json("submission", record)
+    for note in form_notes(schema, metric):
+        progress.advise(note)
     _announce(path, record, metric, progress)
 
 
