@@ -311,12 +311,6 @@ def _disk_trouble(error: OSError) -> str | None:
             f"{where}: {os.strerror(code).lower()}; this folder must be readable and writable. "
             "Change its permissions, or work in another folder."
         )
-    if code in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        found, needed = ("folder", "file") if code == errno.EISDIR else ("file", "folder")
-        return (
-            f"{where}: there is a {found} where a {needed} belongs. Move it away or delete it, and "
-            "run again."
-        )
     if code == errno.ENOMEM:
         return f"{where}: {NO_MEMORY}. {MORE_MEMORY}"
     return None

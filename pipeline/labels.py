@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.config import LoadStage
+from pipeline.contract import comparable
 from pipeline.errors import DataError
 from pipeline.kinds import align
 from pipeline.notation import numbers
@@ -100,8 +101,9 @@ def join(train: "pd.DataFrame", labels: "pd.DataFrame") -> Joined:
         return Joined(train, (), "the file of labels is not used: train has all of its columns")
     key = _key(train, labels, shared)
     if key:
-        _refuse_other_ids(train, labels, key)
-        joined = train.merge(labels[[*key, *own]], on=key, how="left", validate="one_to_one")
+        spelled = labels.assign(**{name: _spelled_alike(train, labels, name) for name in key})
+        _refuse_other_ids(train, spelled, key)
+        joined = train.merge(spelled[[*key, *own]], on=key, how="left", validate="one_to_one")
         return Joined(joined, tuple(own), f"labels joined to train by {_names(key)}")
     _refuse_other_rows(train, labels, shared)
     own = _without_numbering(labels, own)
@@ -116,6 +118,13 @@ def _key(train: "pd.DataFrame", labels: "pd.DataFrame", shared: Sequence[str]) -
         if key and all(_names_rows(table, key) for table in (train, labels)):
             return key
     return []
+
+
+def _spelled_alike(train: "pd.DataFrame", labels: "pd.DataFrame", name: str) -> "pd.Series":
+    """The labels' ids as train writes them: 5 for 5.0, where all of one table have a point."""
+    one, other = comparable(train[name], labels[name])
+    written = dict(zip(one, train[name], strict=True))
+    return other.map(lambda id: written.get(id, id))
 
 
 def _names_rows(table: "pd.DataFrame", key: list[str]) -> bool:

@@ -5,10 +5,18 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from pipeline.config import LoadStage
 from pipeline.labels import complete, join, tables_of
+from pipeline.reading import TextTable, as_words
 from tests.test_reading import message
 
-TRAIN = pd.DataFrame({"id": [7, 3, 5], "x": [0.1, 0.2, 0.3]})
+
+def words(**columns) -> pd.DataFrame:
+    """What a CSV file of these columns holds."""
+    return as_words(pd.DataFrame(columns))
+
+
+TRAIN = words(id=[7, 3, 5], x=[0.1, 0.2, 0.3])
 WHOLE = TRAIN.assign(y=["a", "b", "c"])
 
 
@@ -21,47 +29,48 @@ def test_rows_are_matched_by_id_in_any_order():
 
 
 def test_whole_numbers_are_one_id_however_they_are_stored():
-    labels = WHOLE[["id", "y"]].astype({"id": "float64"})
+    labels = WHOLE[["id", "y"]].assign(id=["7.0", "3.0", "5.0"])
     assert join(TRAIN, labels).train["y"].tolist() == ["a", "b", "c"]
 
 
 def test_several_columns_together_may_name_the_rows():
-    keys = pd.DataFrame({"city": ["a", "a", "b"], "week": [1, 2, 1]})
-    joined = join(keys.assign(x=1.5), keys.assign(cases=[4, 5, 6]).iloc[[2, 0, 1]])
-    assert joined.train["cases"].tolist() == [4, 5, 6]
+    keys = words(city=["a", "a", "b"], week=[1, 2, 1])
+    joined = join(keys.assign(x="1.5"), keys.assign(cases=["4", "5", "6"]).iloc[[2, 0, 1]])
+    assert joined.train["cases"].tolist() == ["4", "5", "6"]
     assert "'city', 'week'" in joined.found
 
 
-def test_without_an_id_the_order_decides_and_types_stay():
-    labels = pd.DataFrame({"y": [1, 0, 1]}, index=[9, 8, 7])
+def test_without_an_id_the_order_decides():
+    labels = words(y=[1, 0, 1]).set_axis([9, 8, 7])
     joined = join(TRAIN.drop(columns="id"), labels)
-    assert joined.train["y"].tolist() == [1, 0, 1] and joined.train["y"].dtype == "int64"
+    assert joined.train["y"].tolist() == ["1", "0", "1"]
     assert "row by row" in joined.found
 
 
 def test_a_number_of_the_row_is_no_label():
-    labels = pd.DataFrame({"row": [0, 1, 2], "y": ["a", "b", "c"]})
+    labels = words(row=[0, 1, 2], y=["a", "b", "c"])
     assert join(TRAIN.drop(columns="id"), labels).added == ("y",)
     assert join(TRAIN.drop(columns="id"), labels[["row"]]).added == ("row",)
 
 
 def test_a_train_table_with_all_columns_or_with_the_target_stays_as_it_is():
     assert join(WHOLE, WHOLE[["id", "y"]]).train is WHOLE
-    other = pd.DataFrame({"id": [1], "z": [2]})
-    tables, found = tables_of({"train": WHOLE, "test": TRAIN, "labels": other}, "y")
+    read = {"train": WHOLE, "test": TRAIN, "labels": words(id=[1], z=[2])}
+    files = {role: TextTable(table, tuple(table.columns)) for role, table in read.items()}
+    tables, found = tables_of(files, LoadStage(target="y"))
     assert tables.train is WHOLE and "not used" in found[0]
 
 
 @pytest.mark.parametrize(
     ("train", "labels", "says"),
     [
-        (TRAIN, WHOLE[["id", "y"]].iloc[1:], "1 only in train: 7"),
-        (TRAIN.iloc[1:], WHOLE[["id", "y"]], "1 only in the labels: 7"),
-        (TRAIN, WHOLE[["id", "y"]].assign(id=["7", "3", "5"]), "3 only in train: 7, 3, 5;"),
+        (TRAIN, WHOLE[["id", "y"]].iloc[1:], "1 only in train: '7'"),
+        (TRAIN.iloc[1:], WHOLE[["id", "y"]], "1 only in the labels: '7'"),
+        (TRAIN, WHOLE[["id", "y"]].assign(id=["a", "b", "c"]), "3 only in train: '7', '3', '5';"),
         (TRAIN[["x"]], WHOLE[["y"]].iloc[1:], "3 rows, its labels 2 rows, and they share no"),
-        (TRAIN.assign(id=1), WHOLE[["id", "y"]].iloc[1:], "'id' does not name each row once"),
-        (TRAIN.assign(id=1), WHOLE[["id", "y"]], "share 'id', which is missing or the same"),
-        (TRAIN.assign(id=[7, np.nan, 5]), WHOLE[["id", "y"]], "share 'id', which is missing"),
+        (TRAIN.assign(id="1"), WHOLE[["id", "y"]].iloc[1:], "'id' does not name each row once"),
+        (TRAIN.assign(id="1"), WHOLE[["id", "y"]], "share 'id', which is missing or the same"),
+        (TRAIN.assign(id=["7", np.nan, "5"]), WHOLE[["id", "y"]], "share 'id', which is missing"),
     ],
 )
 def test_what_cannot_be_matched_is_one_message(train, labels, says):
@@ -77,9 +86,9 @@ def test_neither_table_is_changed():
 
 
 def test_a_sample_with_some_of_the_ids_is_completed_in_the_order_of_test():
-    sample = pd.DataFrame({"id": [5, 7], "y": [0.25, 0.5]})
-    whole, found = complete(sample, pd.DataFrame({"id": [7, 3, 5, 4]}))
-    assert whole["id"].tolist() == [7, 3, 5, 4] and {*whole["y"]} == {0.25, 0.5}
+    sample = words(id=[5, 7], y=[0.25, 0.5])
+    whole, found = complete(sample, words(id=[7, 3, 5, 4]))
+    assert whole["id"].tolist() == ["7", "3", "5", "4"] and {*whole["y"]} == {"0.25", "0.5"}
     assert list(whole) == list(sample) and whole.dtypes.equals(sample.dtypes)
     assert "2 of test's 4 ids" in found
 
@@ -87,11 +96,10 @@ def test_a_sample_with_some_of_the_ids_is_completed_in_the_order_of_test():
 @pytest.mark.parametrize(
     "sample",
     [
-        pd.DataFrame({"id": [3, 5, 7], "y": 0}),  # whole, in another order
-        pd.DataFrame({"id": [3, 5], "y": 0}),  # most of them: of another version
-        pd.DataFrame({"id": [8], "y": 0}),  # an id that test lacks
-        pd.DataFrame({"id": ["3"], "y": 0}),
-        pd.DataFrame({"row": [3], "y": 0}),
+        words(id=[3, 5, 7], y=0),  # whole, in another order
+        words(id=[3, 5], y=0),  # most of them: of another version
+        words(id=[8], y=0),  # an id that test lacks
+        words(row=[3], y=0),
     ],
 )
 def test_any_other_sample_stays_as_it_is(sample):
