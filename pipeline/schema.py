@@ -377,6 +377,8 @@ def _with_positive(
         roles.classes, words.map(roles.labels), answers, settings.positive
     )
     other = next(each for each in roles.classes if each != label)
+    if all(map(is_plain_number, roles.classes)) and settings.positive is None:
+        return replace(roles, positive=label)
     return replace(
         roles,
         classes=(other, label),
