@@ -35,6 +35,7 @@ from pipeline.exploration.drift import column_drifts
 from pipeline.exploration.related import most_related
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS, Metric
+from pipeline.schema import alike_labels
 from pipeline.wording import count, some
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
 
 CHECKED = (
     "a column that alone predicts the target, rows that train and test share, copied rows across "
-    "folds, a source of rows that test has none of, an id or an order of rows that tells the "
-    "target, a score far above the learning curve, "
-    "and a score next to perfect"
+    "folds, labels that differ in case alone, a source of rows that test has none of, an id or an "
+    "order of rows that tells the target, a score far above the learning curve, and a score next to "
+    "perfect"
 )
 # skill below which no column can make a score too good to be true, for classes and for values: of a
 # value an honest column often tells half (size and price)
@@ -82,7 +83,8 @@ class Evidence:
 
     `ids` are train's, None where it has none; y (n,) and the blend's out-of-fold prediction (n, k)
     belong to train's rows; `classes` is 0 for regression. `group` is the column whose rows the
-    folds keep together; `origins` are columns that name a source of which test has none.
+    folds keep together; `origins` are columns that name a source of which test has none; `labels`
+    are the classes.
     """
 
     train: "pd.DataFrame"
@@ -95,6 +97,7 @@ class Evidence:
     blend: np.ndarray
     group: str | None = None
     origins: Sequence[str] = ()
+    labels: Sequence[str] = ()
 
     @property
     def judged(self) -> Judged:
@@ -116,6 +119,7 @@ def find_alarms(evidence: Evidence, board: Leaderboard, curves: Sequence[Curve])
         *origin_alarm(evidence.origins, evidence.group),
         *copy_alarm(twins, evidence, board),
         *shared_alarm(twins),
+        *label_alarm(evidence.labels),
         *order_alarm(evidence.ids, judged, is_grouped=is_grouped),
         *curve_alarm(curves, metric),
     ]
@@ -286,6 +290,18 @@ def shared_alarm(twins: Twins) -> Iterator[Alarm]:
         "Ask the organiser whether that is meant, and read the rules before making use of it. "
         "Compare models by cross-validation, not by the leaderboard.",
     )
+
+
+def label_alarm(labels: Sequence[str]) -> Iterator[Alarm]:
+    """Classes that differ in case or blanks alone are most likely one."""
+    for alike in alike_labels(labels):
+        yield Alarm(
+            "labels",
+            f"the classes {some([repr(label) for label in alike], NAMED)} differ only in case or "
+            "blanks",
+            "The models learn them as different classes, which they most likely are not.",
+            "If they are one, say so in the competition's TOML: [load] merge_labels = true",
+        )
 
 
 def origin_alarm(origins: Sequence[str], group: str | None) -> Iterator[Alarm]:

@@ -162,6 +162,7 @@ def evidence(results: Results, load: Folder, split: Folder) -> alarms.Evidence:
         results.folds,
         results.blend,
         group=split.read_json("split").get("group"),
+        labels=schema["classes"] or (),
     )
     return replace(found, origins=find_origins(train, test, {schema["target"]}, found.judged))
 

@@ -46,16 +46,14 @@ def run(
     found = [*read, *roles.found, form_found, *left_out, _counted(columns), *odd]
     for sentence in found:
         progress.say(sentence)
-    alarms = list(schema.alike_told(roles))
-    for alarm in alarms:
+    for alarm in schema.alike_told(roles):
         progress.advise(f"ALARM: {alarm}")
     for side, table in typed.items():
         out.write_table(side, table)
     out.write_table("sample", _sample(tables, roles, form))
     out.write_array("y", _answers(tables.train[roles.target], roles, settings))
     origin = {"competition": competition, "simulated": simulated is not None, "files": files}
-    known = {"found": found, "alarms": alarms}
-    out.write_json("schema", _to_json(roles, form, columns) | origin | known)
+    out.write_json("schema", _to_json(roles, form, columns) | origin | {"found": found})
 
 
 # -- where the tables come from --------------------------------------------------------------------

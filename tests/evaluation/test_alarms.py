@@ -138,6 +138,12 @@ def test_a_noisy_copy_is_found_beside_good_columns_that_nearly_do_without_it():
     assert list(raised(replace(with_column(table, "copy", copy), blend=blend))) == ["column"]
 
 
+def test_labels_that_differ_in_case_or_blanks_alone_are_named():
+    (alarm,) = alarms.label_alarm(["No", "Yes", "yes", "YES "])
+    assert "'Yes', 'yes', 'YES '" in alarm.found and "merge_labels = true" in alarm.do
+    assert not list(alarms.label_alarm(["No", "Yes", "no way"]))
+
+
 def test_a_copy_of_the_target_with_some_noise_is_found(table):
     rng, y = np.random.default_rng(0), table.y
     if table.classes:
