@@ -80,6 +80,8 @@ endif
 endif
 # make brings what it includes up to date first and starts again: the settings are then those of now. The
 # file stays empty; a makefile in data/build, which others may have made, could run anything
+$(shell test ! -e $(VENV)/pyvenv.cfg || test -e $(VENV)/settings-$(C).mk || \
+  touch -t 197001020000 $(VENV)/settings-$(C).mk)
 include $(VENV)/settings-$(C).mk
 $(VENV)/settings-$(C).mk: $(SNAPSHOTS)/models
 	@touch $@

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 CHECKED = (
     "a column that alone predicts the target, rows that train and test share, copied rows across "
     "folds, labels that differ in case alone, a source of rows that test has none of, an id or an "
-    "order of rows that tells the target, a score far above the learning curve, and a score next to "
-    "perfect"
+    "order of rows that tells the target, a score far above the learning curve, and a score next "
+    "to perfect"
 )
 # skill below which no column can make a score too good to be true, for classes and for values: of a
 # value an honest column often tells half (size and price)
