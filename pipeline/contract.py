@@ -197,7 +197,8 @@ def check_sample(
         )
         raise DataError(
             f"sample and test must have the same ids in column {id!r}; found {found}. Download "
-            "both again from the same competition, or correct [load] id in the TOML."
+            "both again from the same competition, correct [load] id in the TOML, or do without "
+            'the sample: [load] sample = "none".'
         )
 
 

@@ -176,13 +176,12 @@ def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> Nu
 
     missing: the words that mean so; left out, those that usually do among numbers.
     """
+    named = words.isin(list(missing or ()))
+    given, words = words[named].unique().tolist(), words[~named]
     plain = _is_plain(words)
     others = words[~plain].value_counts()
-    if not len(others):
-        return Numbers()
-    given = set(missing or ())
-    nothing = [w for w in others.index if w in given or (missing is None and is_nothing(w))]
-    rest = others.drop(nothing)
+    usual = [] if missing is not None else [word for word in others.index if is_nothing(word)]
+    nothing, rest = [*given, *usual], others.drop(usual)
     if not len(rest):
         return Numbers(PLAIN_NOTATION, tuple(nothing)) if plain.any() else None
     levels = words[plain].unique().tolist()
@@ -192,7 +191,7 @@ def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> Nu
     numeric = [word for word in rest.index if looks_numeric(word)]
     notation = find_notation([*levels, *numeric]) if numeric else None
     strays = rest.drop(numeric) if notation is not None else rest
-    if int(strays.sum()) > (1 - NEARLY_ALL) * (len(words) - int(others[nothing].sum())):
+    if int(strays.sum()) > (1 - NEARLY_ALL) * (len(words) - int(others[usual].sum())):
         return None
     return Numbers(
         notation or PLAIN_NOTATION,
@@ -316,6 +315,7 @@ def cleaned(values: "pd.Series", column: Mapping[str, Any]) -> "pd.Series":
         if column["kind"] == "category":  # 3.0 is 3: whole numbers with gaps are saved so
             words = words.str.replace(r"^([+-]?\d+)\.0+$", r"\1", regex=True)
         return words
+    words = words.mask(words.isin(missing))
     notation = Notation.from_json(column.get("notation"))
     odd = words.notna() & ~_is_plain(words)
     if not notation.is_plain and (notation.decimal, notation.thousands) != (".", ""):
@@ -422,7 +422,10 @@ def _notation_note(name: str, words: "pd.Series", column: Mapping[str, Any]) -> 
     odd = known[~_is_plain(known) & ~known.isin(column.get("missing", ()))]
     example = (odd if len(odd) else known).iloc[0]
     value = value_of(example, Notation.from_json(column["notation"]))
-    return f"column {name!r} holds numbers: {example!r} is read as {value:.10g}"
+    return (
+        f"column {name!r} holds numbers: {example!r} is read as {value:.10g} (if it is none: "
+        f'[load.columns] "{name}" = {{ kind = "category" }})'
+    )
 
 
 def _nearly_numbers(name: str, known: "pd.Series") -> Iterator[str]:

@@ -35,6 +35,11 @@ class Joined:
     found: str
 
 
+def header_of(role: str, settings: LoadStage) -> bool | None:
+    """Whether a file has a line of names: the TOML says it of train and test, others may differ."""
+    return True if settings.header else (None if role in ("sample", "labels") else False)
+
+
 def tables_of(read: Mapping[str, TextTable], settings: LoadStage) -> tuple[Tables, list[str]]:
     """Role -> table, with labels apart joined to train and the sample completed; sentences on how.
 
@@ -50,21 +55,21 @@ def tables_of(read: Mapping[str, TextTable], settings: LoadStage) -> tuple[Table
         train = joined.train
         found.append(joined.found)
     if not settings.header:
-        test = _named_by_place(test, train, settings.target)
+        test = named_by_place(test, [n for n in column_names(train) if n != settings.target])
     test, renamed = align(test, column_names(train))
     found += [f"test's column {one!r} is train's {other!r}" for one, other in renamed.items()]
     if "sample" not in read:
         return Tables(train, test), found
-    sample, completed = complete(read["sample"].words, test)
+    sample = read["sample"].words
+    if not read["sample"].header:  # its columns are none of train's, though named alike
+        sample = sample.add_prefix("sample ")
+    sample, completed = complete(sample, test)
     return Tables(train, test, sample, read["sample"]), [*found, *filter(None, [completed])]
 
 
-def _named_by_place(
-    test: "pd.DataFrame", train: "pd.DataFrame", target: str | None
-) -> "pd.DataFrame":
-    """Columns without names are known by their place; test's lack the target's."""
-    names = [name for name in train.columns if name != target]
-    return test.set_axis(names, axis=1) if len(names) == test.shape[1] else test
+def named_by_place(table: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
+    """Columns without names are known by their place, where there are as many as names."""
+    return table.set_axis(list(names), axis=1) if len(names) == table.shape[1] else table
 
 
 def complete(sample: "pd.DataFrame", test: "pd.DataFrame") -> tuple["pd.DataFrame", str]:
@@ -76,13 +81,16 @@ def complete(sample: "pd.DataFrame", test: "pd.DataFrame") -> tuple["pd.DataFram
     """
     import numpy as np
 
-    id = next((name for name in column_names(sample) if name in test), None)
-    if id is None or len(sample) > len(test) / 2 or not sample[id].isin(test[id]).all():
+    known, _ = align(sample, column_names(test))
+    id = next((name for name in column_names(known) if name in test), None)
+    if id is None or len(sample) > len(test) / 2:
         return sample, ""
-    if not (_names_rows(sample, [id]) and _names_rows(test, [id])):
+    place = column_names(known).index(id)
+    ids, asked = comparable(test[id], sample.iloc[:, place])
+    if not (asked.isin(ids).all() and _names_rows(known, [id]) and _names_rows(test, [id])):
         return sample, ""
     repeated = sample.iloc[np.arange(len(test)) % len(sample)].reset_index(drop=True)
-    whole = repeated.assign(**{id: test[id].reset_index(drop=True)})
+    whole = repeated.assign(**{column_names(sample)[place]: ids.reset_index(drop=True)})
     return whole, (
         f"the sample lists {count(len(sample))} of test's {count(len(test))} ids: taken for an "
         "example, so a submission has all of test's rows, in test's order"

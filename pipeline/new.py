@@ -22,7 +22,7 @@ from pipeline import archives, config, finding, kinds, labels, reading, schema, 
 from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.metrics import DEFAULTS, METRICS, get_metric
-from pipeline.notation import is_plain_number, numbers
+from pipeline.notation import numbers
 from pipeline.wording import some
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ TABLES: dict[str, Any] = {  # what --set may name
     if name != "models"
 }
 SETTING = re.compile(r"(\w+)\.(\w+)\s*=\s*(.+)", re.DOTALL)
-ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"))?')
+ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"|true|false|\d+))?')
 MOST_COLUMNS = 12  # in a message
 RESERVED = ("all",)  # `make C=all all` reads like a slip
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -280,7 +280,7 @@ def look(files: finding.Files, given: Given | None = None) -> Found:
         **given.get("load", {}), task=about.get("task"), positive=about.get("positive")
     )
     read = {
-        role: reading.read_table(table, asked.header or role == "sample")
+        role: reading.read_table(table, labels.header_of(role, asked))
         for role, table in files.sources.items()
     }
     tables, notes = labels.tables_of(read, asked)
@@ -457,7 +457,7 @@ def _competition(name: str, found: Found) -> str:
 def _positive(found: Found) -> Iterator[str]:
     """Of two classes that are words, the one whose probability a submission holds."""
     roles = found.roles
-    if roles.positive is not None and not all(map(is_plain_number, roles.classes or ())):
+    if roles.positive is not None and any("positive class" in line for line in roles.found):
         yield _comment(roles.found[-1])
         yield f"positive = {_value(roles.positive)}"
 

@@ -94,7 +94,8 @@ def find_notation(words: Collection[str]) -> Notation | None:
     if any(part is None for part in parts):
         return None
     prefixes, bodies, suffixes = ([*column] for column in zip(*parts, strict=True))
-    affixes = _affixes(prefixes, suffixes)
+    decimals = any(not body.lstrip("-").isdigit() for body in bodies)
+    affixes = _affixes(prefixes, suffixes, decimals)
     if affixes is None:
         return None
     for decimal, thousands in CONVENTIONS:
@@ -136,7 +137,7 @@ def _plain_numbers(column: Any, complete: bool, words: "pd.Series") -> "pd.Serie
     return pd.Series(found, index=words.index, name=words.name)
 
 
-def value_of(word: str, notation: Notation) -> float:
+def value_of(word: str, notation: Notation = PLAIN_NOTATION) -> float:
     """The number that one word writes; NaN if it writes none."""
     normal = _normal(word)
     if re.fullmatch(PLAIN, normal) and notation.decimal == "." and not notation.thousands:
@@ -195,16 +196,21 @@ def _body(decimal: str, thousands: str) -> str:
     return rf"-?(?:(?:{whole})(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
 
 
-def _affixes(prefixes: list[str], suffixes: list[str]) -> tuple[str, str, bool] | None:
+def _affixes(
+    prefixes: list[str], suffixes: list[str], decimals: bool
+) -> tuple[str, str, bool] | None:
     """Prefix, suffix and whether the suffixes are factors; None where they tell rows apart.
 
     A currency may be left out here and there; a unit stands behind every number or behind none.
     """
     before, behind = {*prefixes} - {""}, {*suffixes} - {""}
-    if behind and behind <= {*MULTIPLES}:
-        return (*before, "")[0], "", True
     money = {word for word in before | behind if re.fullmatch(CURRENCY, word)}
-    if len(money) > 1 or len(before) > 1 or len(behind) > 1:
+    if len(money) > 1 or len(before) > 1:
+        return None
+    # 1.2k, $3M, or 900 beside 3k; a letter that stands behind every whole number is a name
+    if behind and behind <= {*MULTIPLES} and (decimals or money or "" in suffixes):
+        return (*before, "")[0], "", True
+    if len(behind) > 1:
         return None
     if behind and not behind <= money and "" in suffixes:
         return None

@@ -168,7 +168,8 @@ def predictions_path(workspace: Workspace, file: Path, out: Path | None = None) 
 
     Raises SettingsError where writing there would harm what the user has.
     """
-    default = workspace.submissions / "predictions" / f"{naming.stem(file.name)}.predictions.csv"
+    name = naming.stem(file.name) if file.suffix.lower() == ".csv" else file.name
+    default = workspace.submissions / "predictions" / f"{name}.predictions.csv"
     target = out or default
     raw = workspace.raw.parent
     if target.exists() and file.exists() and target.samefile(file):
@@ -226,16 +227,20 @@ def _refuse_foreign(target: Path, schema: Mapping[str, Any]) -> None:
 
 def read_rows(load: Folder, file: Path) -> "tuple[pd.DataFrame, pd.Series | None]":
     """The features of a file's rows, checked as `load` checks the test table, and their ids."""
-    from pipeline import contract, finding, kinds, reading
+    from pipeline import contract, finding, kinds, labels, reading
 
     described, where = load.read_json("schema"), str(file)
     columns = {column["name"]: column for column in described["columns"]}
-    frame = reading.read_table(finding.locate(file)).words
+    settings = LoadStage.model_validate(load.read_record()["settings"])
+    frame = reading.read_table(finding.locate(file), settings.header).words
+    if not settings.header:
+        made = {name for name, column in columns.items() if "source" in column}
+        names = [name for name in map(str, load.read_table("test").columns) if name not in made]
+        frame = labels.named_by_place(frame, names)
     sources = [column.get("source", name) for name, column in columns.items()]
     frame, _ = kinds.align(frame, [*sources, *filter(None, [described["id"]])])
     id = described["id"] if described["id"] in frame else None
     needed = {id, *sources} & set(frame.columns)
-    settings = LoadStage.model_validate(load.read_record()["settings"])
     rules = {name: rule for name, rule in settings.columns.items() if name in needed}
     again = f", which counts once `make C={described['competition']} all` has run again"
     words = {

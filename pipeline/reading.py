@@ -68,10 +68,11 @@ class _Layout:
     notes: tuple[str, ...] = ()
 
 
-def read_table(source: Source | Path, header: bool = True) -> TextTable:
+def read_table(source: Source | Path, header: bool | None = True) -> TextTable:
     """Bytes -> table of words. An index that was saved as an unnamed column is left out.
 
-    Without a header, the columns are named "column 1", "column 2", ...
+    header: whether there is a line of names; None: found by looking. Without one the columns are
+    named "column 1", "column 2", ..., and the table's `header` is empty.
     """
     source = source if isinstance(source, Source) else sole_table(Source(source))
     data = content(source)
@@ -118,7 +119,7 @@ def _refuse_empty(data: bytes | str, source: Source) -> None:
 # -- CSV -------------------------------------------------------------------------------------------
 
 
-def parse(data: bytes, source: Source, header: bool = True) -> TextTable:
+def parse(data: bytes, source: Source, header: bool | None = True) -> TextTable:
     """The bytes of a CSV -> table of words; `source` is for messages."""
     _refuse_empty(data, source)
     text, encoding, notes = _decoded(data, source)
@@ -134,7 +135,7 @@ def parse(data: bytes, source: Source, header: bool = True) -> TextTable:
     unnamed = [name for name in names if name.startswith("Unnamed: ") and words[name].isna().all()]
     written = dict(zip(names, layout.names, strict=True))  # all but separators at the ends of lines
     words = words.drop(columns=unnamed)
-    kept = tuple(written[name] for name in words.columns)
+    kept = tuple(written[name] for name in words.columns if layout.lines)
     return TextTable(words, kept, layout.separator, encoding, (*notes, *layout.notes))
 
 
@@ -147,6 +148,8 @@ def _parsed(text: str, layout: _Layout, names: Sequence[str], source: Source) ->
     for _ in range(layout.lines):
         body.readline()
     rest = body.read()
+    if len(names) == 1:  # an empty line between others is an empty cell
+        rest = rest.rstrip("\r\n")
     places = [str(i) for i in range(len(names))]
     if not rest.strip():
         import pandas as pd
@@ -159,6 +162,7 @@ def _parsed(text: str, layout: _Layout, names: Sequence[str], source: Source) ->
             arrow.ParseOptions(
                 delimiter=layout.separator,
                 newlines_in_values=True,
+                ignore_empty_lines=len(names) > 1,
                 invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
             ),
             arrow.ConvertOptions(
@@ -227,6 +231,8 @@ def _decoded(data: bytes, source: Source) -> tuple[str, str, list[str]]:
             continue
         if "\0" in text or (encoding == "cp1252" and CONTROL.search(text)):
             continue
+        if encoding == "cp1252" and _broken_korean(data):
+            continue
         usual = encoding in ("utf-8", "utf-8-sig")
         return text, encoding, [] if usual else [f"read as {_shown(encoding)}, for it is not UTF-8"]
     kind = next((kind for start, kind in SIGNATURES.items() if data.startswith(start)), "")
@@ -248,8 +254,6 @@ def _encodings(data: bytes) -> tuple[str, ...]:
         return ("utf-16-le",)
     if second.count(0) == 0 and first.count(0) > len(first) / 3:
         return ("utf-16-be",)
-    if _broken_korean(data):
-        return ("utf-8", "cp949")
     return ("utf-8", "cp949", "cp1252")
 
 
@@ -283,7 +287,7 @@ def _shown(encoding: str) -> str:
 # -- layout ----------------------------------------------------------------------------------------
 
 
-def _layout(text: str, source: Source, header: bool) -> _Layout:
+def _layout(text: str, source: Source, header: bool | None) -> _Layout:
     """Separator, names and the first row of data, from the first records."""
     try:
         heads = {separator: _head(text, separator) for separator in SEPARATORS}
@@ -292,19 +296,25 @@ def _layout(text: str, source: Source, header: bool) -> _Layout:
     # the separator that parts most records alike, and into the most fields
     separator = max(SEPARATORS, key=lambda one: _evenness(heads[one]))
     records = heads[separator]
-    if not header:
-        width = _usual([len(fields) for _, fields in records])
-        names = tuple(f"column {i + 1}" for i in range(width))
-        return _Layout(separator, names, 0)
+    if header is False:
+        return _headless(separator, records)
     place = _header_place(records)
     line, first = records[place]
     rows = [fields for _, fields in records[place + 1 :]]
     completed, notes = _complete(first, rows)
-    _refuse_headless(completed, rows, source)
+    if _reads_like_rows(completed, rows):
+        if header is None:
+            return _headless(separator, records)
+        _refuse_headless(completed, source)
     if place:
         titles = shortened([repr(" ".join(fields).strip()) for _, fields in records[:place]], 3)
         notes.append(f"left out what stands above the header: {titles}")
     return _Layout(separator, tuple(completed), line, tuple(notes))
+
+
+def _headless(separator: str, records: list[tuple[int, list[str]]]) -> _Layout:
+    width = _usual([len(fields) for _, fields in records])
+    return _Layout(separator, tuple(f"column {i + 1}" for i in range(width)), 0)
 
 
 def _head(text: str, separator: str) -> list[tuple[int, list[str]]]:
@@ -341,9 +351,17 @@ def _header_place(records: list[tuple[int, list[str]]]) -> int:
     usual = _usual([len(fields) for _, fields in records])
     for place, (_, fields) in enumerate(records[:MOST_TITLES]):
         filled = sum(bool(field.strip()) for field in fields)
-        if filled > usual // 2 or usual < 3:
+        below = [fields for _, fields in records[place + 1 :]]
+        if filled > usual // 2 or usual < 2 or (usual == 2 and not _has_header(below)):
             return place
     return 0
+
+
+def _has_header(records: Sequence[list[str]]) -> bool:
+    """Whether the first record has names alone, and those below it numbers."""
+    if not records or any(map(NUMBER.fullmatch, records[0])):
+        return False
+    return any(NUMBER.fullmatch(field) for fields in records[1:] for field in fields)
 
 
 def _complete(names: list[str], rows: Sequence[list[str]]) -> tuple[list[str], list[str]]:
@@ -361,12 +379,12 @@ def _complete(names: list[str], rows: Sequence[list[str]]) -> tuple[list[str], l
     return names, []
 
 
-def _refuse_headless(names: Sequence[str], rows: Sequence[list[str]], source: Source) -> None:
-    """A first line that reads like the rows below it is no header."""
+def _reads_like_rows(names: Sequence[str], rows: Sequence[list[str]]) -> bool:
+    """Whether a first line holds no names: it reads like the rows below it."""
     counted = [name.strip() for name in names] == [str(i) for i in range(len(names))]
     whole = [fields for fields in rows if len(fields) == len(names)]
     if counted or not whole or not any(map(NUMBER.fullmatch, names)):
-        return
+        return False
     for name, values in zip(names, zip(*whole, strict=True), strict=True):
         known = [value for value in values if value.strip()]
         if all(map(NUMBER.fullmatch, known)):
@@ -374,7 +392,11 @@ def _refuse_headless(names: Sequence[str], rows: Sequence[list[str]], source: So
         else:
             fits = name in known
         if not fits:
-            return
+            return False
+    return True
+
+
+def _refuse_headless(names: Sequence[str], source: Source) -> None:
     raise DataError(
         f"{source} has no header: its first line, {shortened([repr(name) for name in names], 5)}, "
         "reads like the rows below it. Put a line with the names of the columns above it; or set "

@@ -15,7 +15,7 @@ from pipeline.contract import WHOLE, check_ids, check_sample, check_target, comp
 from pipeline.errors import DataError, SettingsError
 from pipeline.kinds import read_numbers
 from pipeline.metrics import Task
-from pipeline.notation import PROGRAM, find_notation, is_plain_number, numbers
+from pipeline.notation import PROGRAM, find_notation, is_plain_number, numbers, value_of
 from pipeline.reading import TextTable, as_words
 from pipeline.wording import shortened
 
@@ -28,15 +28,17 @@ ID_NAME = re.compile(
     r"|.*(번호|아이디|식별자|순번)"
 )
 PADDED = re.compile(r"[+-]?0\d+")  # 01 is a name, not a number
-# of two labels, those that say that something is so, and that it is not
-YES = frozenset(("yes", "y", "true", "t", "positive", "pos", "present", "1", "on", "success"))
-NO = frozenset(
+GUESSED = '; GUESSED: [competition] positive = "..." in the TOML settles it'
+# of two labels, those that say that something is so, and that it is not; and what often means so
+YES, NO = frozenset(("yes", "y", "true", "t")), frozenset(("no", "n", "false", "f"))
+EVENT = frozenset(("positive", "pos", "present", "on", "success", "spam", "default", "fraud"))
+USUAL = frozenset(
     [
-        *("no", "n", "false", "f", "negative", "neg", "absent", "0", "-1", "off", "none", "normal"),
-        *("healthy", "control", "benign", "ham", "failure", "retained", "stayed", "아니오", "정상"),
+        *("negative", "neg", "absent", "off", "none", "normal", "healthy", "control", "benign"),
+        *("ham", "retained", "stayed", "아니오", "정상"),
     ]
 )
-NOT = re.compile(r"(?i)(not?|non|un|dis|in)[\s_-]*")
+NOT = re.compile(r"(?i)(?:not?|non)[\s_-]+|non")
 
 
 class UnknownTarget(DataError):
@@ -80,7 +82,7 @@ class Form:
     target: str | None = None
     class_columns: tuple[str, ...] = ()
     made_up: bool = False
-    header: tuple[str, ...] = ()
+    header: tuple[str, ...] | None = None
     separator: str = ","
     decimal: str = "."
     encoding: str = "utf-8"
@@ -94,7 +96,7 @@ class Form:
             "target": self.target,
             "class_columns": list(self.class_columns),
             "made_up": self.made_up,
-            "header": list(self.header or self.columns),
+            "header": list(self.columns if self.header is None else self.header),
             "separator": self.separator,
             "decimal": self.decimal,
             "encoding": self.encoding,
@@ -377,7 +379,7 @@ def _with_positive(
         roles.classes, words.map(roles.labels), answers, settings.positive
     )
     other = next(each for each in roles.classes if each != label)
-    if all(map(is_plain_number, roles.classes)) and settings.positive is None:
+    if {value_of(each) for each in roles.classes} == {0.0, 1.0} and settings.positive is None:
         return replace(roles, positive=label)
     return replace(
         roles,
@@ -404,19 +406,22 @@ def find_positive(
             )
         return asked if asked in classes else same[0], "named in the TOML", False
     if all(map(is_plain_number, classes)):
-        return classes[-1], "the greater of two numbers", False
+        is_truth = {value_of(label) for label in classes} == {0.0, 1.0}
+        return classes[-1], f"the greater number{'' if is_truth else GUESSED}", not is_truth
     named = [label for label in classes for name in answers if _ends_with(name, label)]
     if len({*named}) == 1:
         return named[0], "the sample's column is named after it", False
-    for label, other in ((classes[0], classes[1]), (classes[1], classes[0])):
+    pairs = ((classes[0], classes[1]), (classes[1], classes[0]))
+    for label, other in pairs:
         if _merged_label(label) in YES or _merged_label(other) in NO or _denies(other, label):
             return label, f"{other!r} says that it is not so", False
+    for label, other in pairs:
+        if _merged_label(label) in EVENT or (
+            _merged_label(other) in USUAL and _merged_label(label) not in USUAL
+        ):
+            return label, f"{other!r} is the usual case{GUESSED}", True
     rarer = labels.value_counts().reindex(list(classes)).idxmin()
-    return (
-        str(rarer),
-        'GUESSED, being the rarer one; [competition] positive = "..." in the TOML settles it',
-        True,
-    )
+    return str(rarer), f"the rarer one{GUESSED}", True
 
 
 def _ends_with(name: str, label: str) -> bool:

@@ -9,8 +9,9 @@ import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna
 from optuna.storages import JournalStorage
@@ -221,7 +222,7 @@ def serve_dashboard(journal: Path, port: int) -> None:
     logging.getLogger("optuna_dashboard").setLevel(logging.ERROR)
     guarded = for_this_machine(wsgi(open_journal(journal)), port)
     try:
-        server = make_server(LOOPBACK, port, guarded, handler_class=_SilentHandler)
+        server = make_server(LOOPBACK, port, guarded, _ThreadedServer, _SilentHandler)
     except OSError as error:
         raise DataError(
             f"{LOOPBACK}:{port}: {error.strerror}; another program listens there. "
@@ -230,6 +231,12 @@ def serve_dashboard(journal: Path, port: int) -> None:
     with server, contextlib.suppress(KeyboardInterrupt):
         tell(f"optuna-dashboard: http://{LOOPBACK}:{port}/  (Ctrl-C ends it)")
         server.serve_forever()
+
+
+class _ThreadedServer(ThreadingMixIn, WSGIServer):
+    """A connection that a browser opens ahead and leaves idle keeps no other waiting."""
+
+    daemon_threads = True
 
 
 class _SilentHandler(WSGIRequestHandler):

@@ -161,7 +161,8 @@ def with_class_columns(
 def to_bytes(submission: "pd.DataFrame", schema: Mapping[str, Any]) -> bytes:
     """The file to upload: header, separator and encoding are the sample's own."""
     form = schema["sample"]
-    written = {"header": form["header"], "sep": form["separator"], "decimal": form["decimal"]}
+    header = form["header"] or False  # a sample without a line of names
+    written = {"header": header, "sep": form["separator"], "decimal": form["decimal"]}
     text = submission.to_csv(index=False, lineterminator="\n", **written)
     return text.encode(form["encoding"])
 
@@ -169,7 +170,7 @@ def to_bytes(submission: "pd.DataFrame", schema: Mapping[str, Any]) -> bytes:
 def file_problems(content: bytes, sample: "pd.DataFrame", schema: Mapping[str, Any]) -> list[str]:
     """Where the file, read again, differs from the sample in header, separator or ids."""
     form = schema["sample"]
-    table = parse(content, Source(Path("the submission")))
+    table = parse(content, Source(Path("the submission")), header=bool(form["header"]))
     reasons = []
     if list(table.header) != form["header"]:
         reasons.append(f"its header reads {_names(table.header)} for {_names(form['header'])}")

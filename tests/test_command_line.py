@@ -228,7 +228,7 @@ def test_files_with_dots_in_their_names_have_places_of_their_own(command, tmp_pa
         rows.to_csv(name, index=False, sep="\t" if name == "B.TSV" else ",")
         assert command("predict", "tiny", name)[0] == 0
     folder = tmp_path / "submissions" / "tiny" / "predictions"
-    names = ["B.predictions.csv", "b.2024.predictions.csv", "b.2025.predictions.csv"]
+    names = ["B.TSV.predictions.csv", "b.2024.predictions.csv", "b.2025.csv.gz.predictions.csv"]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert "replaced" not in command("predict", "tiny", "b.2024.csv")[1]
     (tmp_path / "other").mkdir()

@@ -144,6 +144,8 @@ def read(*cells, new=(), **declared):
         (["₩1,000", "₩0", "?"], [1000, 0, np.nan]),
         (["(1,234)", "1,000", "5"], [-1234, 1000, 5]),
         (["1.2k", "3k", "900"], [1200, 3000, 900]),
+        (["$3M", "$1k", "$2B"], [3e6, 1e3, 2e9]),
+        (["12B", "13B", "7B"], [12, 13, 7]),  # a seat or a size: a letter is no factor here
         (["9007199254740993", "5", "1"], [9007199254740993, 5, 1]),
     ],
 )
@@ -156,7 +158,8 @@ def test_numbers_are_read_as_people_write_them(cells, values):
 
 @pytest.mark.parametrize(
     "cells",
-    [["5 km", "500 m", "1 cm"], ["12A", "12", "13B"], ["10-20", "5-10", "1-2"], ["A5", "A6", "B7"],
+    [["5 km", "500 m", "1 cm"], ["US$1k", "€2k", "£4k"], ["3K", "4B", "5K"],
+     ["12A", "12", "13B"], ["10-20", "5-10", "1-2"], ["A5", "A6", "B7"],
      ["5%", "5", "7"], ["1.5.2", "1.6.3", "2.0.1"]],
 )  # fmt: skip
 def test_what_is_no_number_stays_a_category(cells):
@@ -193,6 +196,9 @@ def test_the_toml_settles_which_words_mean_missing():
     assert found == ["Ex", "Gd", "NA"]
     _, found = read("red", "none seen", kind="category", missing_words=("none seen",))
     assert found[0] == "red" and pd.isna(found[1])
+    described, found = read("-999", "5", "?", kind="number", missing_words=("-999", "?"))
+    assert described["missing"] == ["-999", "?"]
+    np.testing.assert_array_equal(found, [np.nan, 5, np.nan])
 
 
 def test_values_that_differ_by_blanks_are_one_level():
@@ -225,7 +231,7 @@ def test_what_was_read_in_a_way_of_its_own_is_told():
     )
     described = [describe_column(name, frame[name], frame[name][:0]) for name in ("price", "grade")]
     told = list(notes(described, frame, frame))
-    assert "column 'price' holds numbers: '$1,000' is read as 1000" in told
+    assert "column 'price' holds numbers: '$1,000' is read as 1000 (if it is none: " in told[0]
     assert "'?' among the numbers of 1 column ('price') counts as missing" in told
     assert any("'NA' in 1 column ('grade') counts as missing" in line for line in told)
     size = [{"name": "size", "kind": "category"}]

@@ -241,11 +241,26 @@ def test_titles_above_the_header_are_left_out_and_told(write):
     assert "2023년 통계" in table.notes[0]
 
 
+@pytest.mark.parametrize("title", ["Sample submission", "Sample submission,", ",2023"])
+def test_a_title_above_two_columns_is_no_header(write, title):
+    table = read_table(write("t.csv", f"{title}\nid,target\na1,0\na2,1\n".encode()))
+
+    assert table.words.to_dict("list") == {"id": ["a1", "a2"], "target": ["0", "1"]}
+
+
+def test_an_empty_line_of_one_column_is_an_empty_cell(write):
+    words = read_table(write("t.csv", b"y\n1\n\n3\n")).words["y"]
+
+    assert words.isna().tolist() == [False, True, False]
+
+
 def test_a_table_without_a_header_is_read_where_the_toml_says_so(write):
     path = write("t.csv", b"1,34,red\n2,5,blue\n3,6,red\n")
 
     assert "[load] header = false" in message(read_table, path)
-    words = read_table(path, header=False).words
+    table = read_table(path, header=False)
+    assert table.header == () == read_table(path, header=None).header
+    words = table.words
     assert words.iloc[0].to_dict() == {"column 1": "1", "column 2": "34", "column 3": "red"}
     years = read_table(write("years.csv", b"land,2019,2020\nKR,1,2\nUS,3,4\n")).words
     assert years.columns.tolist() == ["land", "2019", "2020"]

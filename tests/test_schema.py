@@ -217,9 +217,12 @@ def test_labels_that_differ_in_case_or_blanks_are_told_and_merged_on_request():
         (["0", "1"], "y", "1", False),
         (["yes", "no"], "y", "yes", False),
         (["TRUE", "FALSE"], "y", "TRUE", False),
-        (["satisfied", "dissatisfied"], "y", "satisfied", False),
         (["not paid", "paid"], "y", "paid", False),
-        (["churned", "retained"], "y", "churned", False),
+        (["non-smoker", "smoker"], "y", "smoker", False),
+        (["churned", "retained", "churned"], "y", "churned", True),
+        (["healthy", "control", "control"], "y", "healthy", True),
+        (["disease", "ease", "ease"], "y", "disease", True),
+        (["1", "2"], "y", "2", True),
         (["stay", "leave", "stay"], "y", "leave", True),
         (["alpha", "beta", "beta"], "p_beta", "beta", False),
     ],
@@ -237,6 +240,7 @@ def test_which_class_a_probability_is_of_is_found_or_guessed_aloud(
         guessed,
     )
     assert ("GUESSED" in roles.found[-1]) == guessed
+    assert "positive class" in roles.found[-1] or words == ["0", "1"]
     other = next(label for label in roles.classes if label != positive)
     assert roles_of(found, target="y", positive=other).classes == (positive, other)
     with pytest.raises(SettingsError, match="positive: found 'maybe'"):

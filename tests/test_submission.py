@@ -140,6 +140,11 @@ def test_ids_header_separator_and_encoding_are_the_samples_own():
     content = to_bytes(submission, schema)
     assert content == b"\xef\xbb\xbfID ;y\n007;1\n+1;0\n3e3;1\n"
     assert file_problems(content, sample, schema) == []
+    schema["sample"] |= {"header": []}
+    bare = to_bytes(submission, schema)
+    assert bare == content.replace(b"ID ;y\n", b"")
+    assert file_problems(bare, sample, schema) == []
+    schema["sample"] |= {"header": ["ID ", "y"]}
     for spoiled, reason in {
         content.replace(b"007", b"7"): "spelled otherwise",
         content.replace(b";", b","): "separator",

@@ -73,7 +73,7 @@ def _organisers(
     names = {role: getattr(settings, role) for role in finding.ROLES}
     chosen = finding.find_files(raw, names)
     read = {
-        role: reading.read_table(source, settings.header or role == "sample")
+        role: reading.read_table(source, labels.header_of(role, settings))
         for role, source in chosen.sources.items()
     }
     sums = {path: archives.checksum(path) for path in {s.path for s in chosen.sources.values()}}

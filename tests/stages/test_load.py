@@ -139,6 +139,11 @@ def test_a_table_without_a_header_is_read_by_place(tmp_path):
         load(raw, tmp_path / "out")
     loaded = load(raw, tmp_path / "out", header=False).read_json("schema")
     assert (loaded["target"], len(loaded["columns"])) == ("column 5", 4)
+    for sample, header in ((SAMPLE, ["id", "y"]), (SAMPLE.split("\n", 1)[1], [])):
+        (raw / "sample.csv").write_text(sample)
+        schema = load(raw, tmp_path / f"{header}", header=False).read_json("schema")
+        assert (schema["id"], schema["target"]) == ("column 1", "column 5")
+        assert schema["sample"]["header"] == header
 
 
 def test_a_regression_target_keeps_its_values(tmp_path):
