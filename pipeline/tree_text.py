@@ -135,14 +135,19 @@ def _numbers(
         tree = int(np.argmax(found != lengths))
         raise ValueError(f"tree {tree}: {key} has {found[tree]} numbers, not {lengths[tree]}")
     joined = " ".join(filter(None, lines))
-    is_real = key in REAL
-    if joined.encode().translate(None, b"0123456789- +.e" if is_real else b"0123456789- "):
+    is_real, is_threshold = key in REAL, key == "threshold"
+    letters = b"0123456789- " + b"+.e" * is_real + b"inf" * is_threshold
+    if joined.encode().translate(None, letters):
         raise ValueError(f"{key} holds something else than numbers")
-    # of what is no number, NumPy reads less, or raises ValueError itself
-    values = np.fromstring(joined, dtype=np.float64 if is_real else np.int64, sep=" ")
+    try:
+        values = np.fromstring(joined, dtype=np.float64 if is_real else np.int64, sep=" ")
+    except ValueError:
+        values = np.empty(0)
     if len(values) != found.sum():
         raise ValueError(f"{key} holds something else than numbers")
-    wrong = ~(np.isfinite(values) & (values >= least) & (values <= most))
+    # an infinite threshold parts the rows that have a value from those that have none
+    known = ~np.isnan(values) if is_threshold else np.isfinite(values)
+    wrong = ~(known & (values >= least) & (values <= most))
     if wrong.any():
         place = int(np.argmax(wrong))
         tree = int(_owners(lengths)[place])

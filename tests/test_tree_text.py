@@ -73,6 +73,20 @@ def test_the_ensemble_of_these_tests_asks_for_numbers_and_for_sets_of_categories
     assert "cat_threshold" in TEXT
 
 
+def test_a_split_into_rows_with_a_value_and_rows_without_comes_back():
+    """LightGBM's threshold is infinite there."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, COLUMNS))
+    X[::3, 0] = np.nan
+    y = np.isnan(X[:, 0]).astype(float)
+    data = lightgbm.Dataset(X, y)
+    booster = lightgbm.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, 3)
+    text = booster.model_to_string()
+    assert "inf" in text.partition("threshold=")[2].partition("\n")[0]
+    again = lightgbm.Booster(model_str=checked(text, BINARY))
+    assert again.predict(X).tobytes() == booster.predict(X).tobytes()
+
+
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
@@ -83,7 +97,8 @@ def test_the_ensemble_of_these_tests_asks_for_numbers_and_for_sets_of_categories
         ("split_feature", COLUMNS, "split_feature has 4"),
         ("split_feature", -1, "split_feature has -1"),
         ("threshold", "nan", "numbers"),
-        ("threshold", "1e999", "threshold has inf"),
+        ("threshold", "-nan", "numbers"),
+        ("threshold", "fin", "numbers"),
         ("leaf_value", "1e999", "leaf_value has inf"),
         ("leaf_value", "0.5 0.5", "leaf_value has 8 numbers, not 7"),
         ("decision_type", 12, "decision_type has 12"),
