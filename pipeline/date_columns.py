@@ -174,7 +174,12 @@ class Distinct:
 
 def find_dates(name: str, *tables: "pd.Series") -> Found:
     """The forms of a column, of whose values `tables` holds one series (n,) a table."""
-    numbers = [not _is_words(values) for values in tables if values.notna().any()]
+    words = [_is_words(values) for values in tables]
+    numbers = [
+        not is_words
+        for is_words, values in zip(words, tables, strict=True)
+        if not is_words or values.notna().any()
+    ]
     if all(numbers) and not any(map(_holds_long_numbers, tables)):
         return Found()
     sample = _distinct([_some(values) for values in tables])
@@ -210,7 +215,7 @@ def _is_words(values: "pd.Series") -> bool:
 
 def _holds_long_numbers(values: "pd.Series") -> bool:
     """Whether a value is as great as the first date in digits; false for a column of nothing."""
-    return bool((values >= FIRST_IN_DIGITS).any())
+    return bool((values.to_numpy() >= FIRST_IN_DIGITS).any())
 
 
 def _distinct(tables: Sequence["pd.Series"]) -> Distinct:

@@ -28,6 +28,7 @@ from pipeline.notation import (
     is_nothing,
     looks_numeric,
     numbers,
+    plain_numbers,
     value_of,
     words_for_missing,
 )
@@ -55,14 +56,19 @@ def describe_column(
     """
     import pandas as pd
 
-    values = pd.concat([train, test], ignore_index=True)
-    known = values.dropna()
+    sides = train, test
     if declared is not None:
-        return _declared(name, (train, test), known, declared)
-    described = _dated(name, find_dates(name, *_typed_if_plain((train, test))))
+        return _declared(name, sides, pd.concat(sides, ignore_index=True).dropna(), declared)
+    typed = _typed_if_plain(sides)
+    described = _dated(name, find_dates(name, *typed))
     if "format" in described:
         return described
-    found = None if _is_code(train) or _is_code(test) else read_numbers(known)
+    coded = _is_code(train) or _is_code(test)
+    if typed is not sides and not coded:
+        return {**described, "kind": "number"}
+    values = pd.concat(sides, ignore_index=True)
+    known = values.dropna()
+    found = None if coded else read_numbers(known)
     if found is not None and not found.strays:
         return {**described, "kind": "number", **found.to_json()}
     if found is not None:
@@ -148,10 +154,11 @@ def _declared_dates(
 
 
 def _typed_if_plain(sides: "tuple[pd.Series, pd.Series]") -> "tuple[pd.Series, pd.Series]":
-    """Plain numbers as such: that they are dates wants more evidence than words do."""
-    if all(_is_plain(side.dropna()).all() for side in sides):
-        return numbers(sides[0]), numbers(sides[1])
-    return sides
+    """Plain numbers as such: that they are dates wants more evidence than words do. Other words
+    come back as the same tuple."""
+    train = plain_numbers(sides[0])
+    test = None if train is None else plain_numbers(sides[1])
+    return sides if train is None or test is None else (train, test)
 
 
 # -- numbers ---------------------------------------------------------------------------------------
@@ -213,6 +220,9 @@ def _is_plain(words: "pd.Series") -> "pd.Series":
 
 def _is_code(words: "pd.Series") -> bool:
     """Identifiers of one width that are padded with zeros, and never repeat."""
+    first = words.iloc[0] if len(words) else None
+    if isinstance(first, str) and not first.isdecimal():  # most columns end here, at no cost
+        return False
     known = words.dropna()
     if not len(known) or not known.is_unique or known.str.len().nunique() != 1:
         return False
@@ -317,13 +327,17 @@ def cleaned(values: "pd.Series", column: Mapping[str, Any]) -> "pd.Series":
         return words
     words = words.mask(words.isin(missing))
     notation = Notation.from_json(column.get("notation"))
-    odd = words.notna() & ~_is_plain(words)
-    if not notation.is_plain and (notation.decimal, notation.thousands) != (".", ""):
-        odd = words.notna()  # 1.234 may be a thousand
+    odd = words.notna() if _separates(column) else words.notna() & ~_is_plain(words)
     if not odd.any():
         return words
     written = {word: _plainly(word, notation, missing) for word in words[odd].unique()}
     return words.where(~odd, words.map(written)).astype("str")
+
+
+def _separates(column: Mapping[str, Any]) -> bool:
+    """Whether numbers have another decimal point, or thousands are set apart: 1.234 may be one."""
+    notation = Notation.from_json(column.get("notation"))
+    return (notation.decimal, notation.thousands) != (".", "")
 
 
 def _plainly(word: str, notation: Notation, missing: set[str]) -> Any:
@@ -337,7 +351,12 @@ def _plainly(word: str, notation: Notation, missing: set[str]) -> Any:
 
 
 def _typed(values: "pd.Series", column: Mapping[str, Any], where: str) -> "pd.Series":
-    kind, words = column["kind"], cleaned(values, column)
+    kind = column["kind"]
+    if kind == "number" and "format" not in column and not _separates(column):
+        plain = plain_numbers(values)
+        if plain is not None:
+            return plain
+    words = cleaned(values, column)
     if kind in ("category", "text"):
         return words
     typed = read_dates(words, column) if "format" in column else numbers(words)

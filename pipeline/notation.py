@@ -107,27 +107,27 @@ def find_notation(words: Collection[str]) -> Notation | None:
 
 def numbers(words: "pd.Series", notation: Notation = PLAIN_NOTATION) -> "pd.Series":
     """Words (n,), NaN where missing -> int64, or float64 with NaN for what is no number."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    known = words.notna()
-    column = pa.array(words, type=pa.string())
-    plain = compute.match_substring_regex(compute.utf8_trim_whitespace(column), f"^(?:{PLAIN})$")
-    if notation.is_plain and compute.all(plain).as_py() is not False:
-        return _plain_numbers(column, bool(known.all()), words)
-    distinct = words[known].drop_duplicates()
+    plain = plain_numbers(words) if notation.is_plain else None
+    if plain is not None:
+        return plain
+    distinct = words.dropna().drop_duplicates()
     values = {word: value_of(word, notation) for word in distinct}
     return words.map(values).astype("float64")
 
 
-def _plain_numbers(column: Any, complete: bool, words: "pd.Series") -> "pd.Series":
+def plain_numbers(words: "pd.Series") -> "pd.Series | None":
+    """Words (n,), NaN where missing -> int64, or float64 with NaN; None where a word is no plain
+    number."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import compute
 
-    bare = compute.replace_substring_regex(compute.utf8_trim_whitespace(column), r"^\+", "")
+    column = compute.utf8_trim_whitespace(pa.array(words, type=pa.string()))
+    if compute.all(compute.match_substring_regex(column, f"^(?:{PLAIN})$")).as_py() is False:
+        return None
+    bare = compute.replace_substring_regex(column, r"^\+", "")
     whole = compute.all(compute.match_substring_regex(bare, f"^{WHOLE}$")).as_py()
-    if complete and whole:
+    if column.null_count == 0 and whole:
         try:
             found = bare.cast(pa.int64())
             return pd.Series(found.to_numpy(), index=words.index, name=words.name)

@@ -92,8 +92,9 @@ def read_table(frame: "pd.DataFrame", columns: Sequence[Mapping[str, str]]) -> T
     for column in columns:
         parts = read_column(column["name"], frame[column["name"]], column["kind"])
         for name, part in parts.items():
-            taken = raw - {column["name"]} | set(read)
-            read[distinct_names([*taken, name])[-1]] = part
+            while name in read or (name in raw and name != column["name"]):
+                name += "'"
+            read[name] = part
     return Table(read, len(frame))
 
 

@@ -247,10 +247,11 @@ def _typed(
     table: "pd.DataFrame", columns: Sequence[Mapping[str, Any]], where: str
 ) -> "pd.DataFrame":
     """Every column of the file, the features with their types."""
-    whole, typed = table.copy(), kinds.conform(table, columns, where)
-    for name in schema.column_names(typed):
-        whole[name] = typed[name]
-    return whole
+    import pandas as pd
+
+    typed = kinds.conform(table, columns, where)
+    # a frame of thousands of columns is built at once: each that is set costs as much as all
+    return pd.DataFrame({**dict(table.items()), **dict(typed.items())}, index=table.index)
 
 
 def _sample(tables: schema.Tables, roles: schema.Roles, form: schema.Form) -> "pd.DataFrame":
