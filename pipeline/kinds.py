@@ -186,6 +186,8 @@ def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> Nu
     named = words.isin(list(missing or ()))
     given, words = words[named].unique().tolist(), words[~named]
     plain = _is_plain(words)
+    if len(words) and plain.all():
+        return Numbers(PLAIN_NOTATION, tuple(given))
     others = words[~plain].value_counts()
     usual = [] if missing is not None else [word for word in others.index if is_nothing(word)]
     nothing, rest = [*given, *usual], others.drop(usual)
@@ -307,7 +309,7 @@ def conform(
             f"{where}: no column {_names(absent)}; found {_names(frame.columns)}. "
             "Add what is missing: a row must have the columns that the models were trained on."
         )
-    typed = {name: _typed(frame[sources[name]], c, where) for name, c in described.items()}
+    typed = {name: conform_column(frame[sources[name]], c, where) for name, c in described.items()}
     return pd.DataFrame(typed, index=frame.index)
 
 
@@ -350,9 +352,11 @@ def _plainly(word: str, notation: Notation, missing: set[str]) -> Any:
     return None if word in missing or is_nothing(word) else word
 
 
-def _typed(values: "pd.Series", column: Mapping[str, Any], where: str) -> "pd.Series":
+def conform_column(values: "pd.Series", column: Mapping[str, Any], where: str) -> "pd.Series":
+    """One column of `conform`: its words (n,) -> its values (n,)."""
     kind = column["kind"]
-    if kind == "number" and "format" not in column and not _separates(column):
+    is_plain = not column.get("missing") and not _separates(column)
+    if kind == "number" and "format" not in column and is_plain:
         plain = plain_numbers(values)
         if plain is not None:
             return plain

@@ -4,6 +4,7 @@ The TOML runs as it is. What it leaves open stands in it as a comment: every def
 contract with the ranges and categories that the files show.
 """
 
+import functools
 import importlib
 import json
 import os
@@ -77,7 +78,7 @@ class Found:
     files: Mapping[str, str]
     notes: tuple[str, ...]
 
-    @property
+    @functools.cached_property
     def shape(self) -> sizing.Shape:
         others = {self.roles.target, self.roles.id, *self.drop}
         train = self.tables.train
@@ -528,7 +529,7 @@ def _rule(name: str, tables: schema.Tables) -> dict[str, Any]:
     kind = column["kind"]
     if "format" in column:
         return {}
-    values = pd.concat([kinds.conform(side.to_frame(), [column], name)[name] for side in sides])
+    values = kinds.conform_column(pd.concat(sides, ignore_index=True), column, name)
     known = values.dropna()
     missing = {} if len(known) < len(values) else {"missing": False}
     if kind == "number":
