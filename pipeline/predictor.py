@@ -86,6 +86,10 @@ class Predictor:
         """Rows -> (n, k) by the encoder and the models of one fold alone, named as in "r0-f0"."""
         return self.blend.combine(self._fold_predictions(self._table(frame, fold), fold))
 
+    def exchanging(self, frame: "pd.DataFrame", fold: str) -> "Exchange":
+        """Predictions of one fold for these rows, a column's values exchanged between them."""
+        return Exchange(self, frame, fold)
+
     def _table(self, frame: "pd.DataFrame", fold: str) -> Table:
         """The rows as every fold's encoder takes them: all folds read the same columns."""
         encoder = self._encoder(fold)
@@ -93,9 +97,15 @@ class Predictor:
         return read_table(rows, encoder.columns)
 
     def _fold_predictions(self, table: Table, fold: str) -> dict[str, np.ndarray]:
-        members = [name for name in self.members if self._has(name, fold)]
         with np.errstate(all="ignore"):  # likewise
             views = self._encoder(fold).transform(table)
+        return self._view_predictions(views, fold)
+
+    def _view_predictions(
+        self, views: Mapping[str, np.ndarray], fold: str
+    ) -> dict[str, np.ndarray]:
+        members = [name for name in self.members if self._has(name, fold)]
+        with np.errstate(all="ignore"):  # likewise
             seen = {name: views[models.module(name).VIEW] for name in members}
             predictions = {name: self._model(name, fold).predict(seen[name]) for name in members}
         for name, prediction in predictions.items():
@@ -136,6 +146,44 @@ class Predictor:
             loaded = models.load(name, settings, problem, folder.folder("models"), fold)
             self._models[name, fold] = loaded
         return self._models[name, fold]
+
+
+def exchanged(
+    frame: "pd.DataFrame", rows: np.ndarray, column: str, donors: np.ndarray
+) -> "pd.DataFrame":
+    """These rows (m,) of a frame, numbered anew, with a column's values from rows `donors` (m,)."""
+    changed = frame.iloc[rows].reset_index(drop=True)
+    changed[column] = frame[column].array.take(donors)
+    return changed
+
+
+class Exchange:
+    """One fold's predictions of rows in which one column has the values of other rows.
+
+    Where columns are encoded one by one, the rows are encoded once, and entries of the matrices are
+    exchanged. Features of the competition's own may be of several columns, dates and texts become
+    many: these rows are encoded anew.
+    """
+
+    def __init__(self, predictor: Predictor, frame: "pd.DataFrame", fold: str) -> None:
+        self.predictor, self.frame, self.fold = predictor, frame, fold
+        encoder = predictor._encoder(fold)
+        own = encoder.settings.features is not None
+        self.places = {} if own else encoder.places()
+        with np.errstate(all="ignore"):
+            self.views = {} if own else encoder.transform(predictor._table(frame, fold))
+
+    def predict(self, rows: np.ndarray, column: str, donors: np.ndarray) -> np.ndarray:
+        """Rows (m,) of the frame with the column's values from rows `donors` (m,) -> (m, k)."""
+        if column not in self.places:
+            changed = exchanged(self.frame, rows, column, donors)
+            return self.predictor.predict_fold(changed, self.fold)
+        views = {}
+        for view, matrix in self.views.items():
+            places = self.places[column][view]
+            views[view] = matrix[rows]
+            views[view][:, places] = matrix[donors[:, np.newaxis], places]
+        return self.predictor.blend.combine(self.predictor._view_predictions(views, self.fold))
 
 
 def labelled(

@@ -13,7 +13,7 @@ from pipeline.artifacts import Workspace
 from pipeline.errors import DataError, SettingsError
 from pipeline.folds import read_folds
 from pipeline.parallel import workers
-from pipeline.predictor import Predictor, labelled, predict_file
+from pipeline.predictor import Predictor, exchanged, labelled, predict_file
 from pipeline.progress import Progress
 from pipeline.runner import run_stage
 
@@ -121,6 +121,17 @@ def test_a_fold_predicts_its_validation_rows_as_training_did(run):
     }
     expected = saved.blend.combine(oof)
     np.testing.assert_allclose(saved.predict_fold(rows, fold.name), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("column", ["size", "city", "weight"])
+def test_a_column_exchanged_between_rows_is_predicted_as_if_read_so(run, column, monkeypatch):
+    saved, train = predictor_of(run), run.stage("load").read_table("train")
+    fold, rng = read_folds(run.stage("split"))[1].name, np.random.default_rng(1)
+    rows, donors = rng.integers(0, len(train), (2, 50))
+    expected = saved.predict_fold(exchanged(train, rows, column, donors), fold)
+    exchange = saved.exchanging(train, fold)
+    monkeypatch.setattr(saved, "predict_fold", None)  # nothing is read and encoded again
+    np.testing.assert_allclose(exchange.predict(rows, column, donors), expected, atol=1e-6)
 
 
 def test_a_row_is_predicted_alike_alone_and_among_others(run):

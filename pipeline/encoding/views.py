@@ -99,6 +99,25 @@ class FoldEncoder:
             "dense": {"columns": distinct_names(dense + means)},
         }
 
+    def places(self) -> dict[str, dict[str, list[int]]]:
+        """Raw columns of numbers and categories -> where each stands in both views."""
+        alone = ("number", "category")  # a date or a text becomes columns of other names
+        raw = [column["name"] for column in self.columns if column["kind"] in alone]
+        found: dict[str, dict[str, list[int]]] = {name: {"tree": [], "dense": []} for name in raw}
+        width = {"tree": 0, "dense": 0}
+
+        def add(name: str, **added: int) -> None:
+            for view, columns in added.items():
+                if name in found:
+                    found[name][view] += range(width[view], width[view] + columns)
+                width[view] += columns
+
+        for name, encoder in self.encoders_.items():
+            add(name, tree=len(encoder.tree_names(name)), dense=len(self.varying_[name]))
+        for name, fitted in self.target_means_.items():
+            add(name, tree=len(fitted.overall), dense=len(fitted.overall))
+        return found
+
     def codes(self) -> list[str]:
         """The columns of numbers that have target means."""
         return [

@@ -118,17 +118,19 @@ def _fold_curves(
     predictor: Predictor, grids: Sequence[Grid], share: int, seed: int, fold: Fold
 ) -> list[np.ndarray]:
     """The curves (points, outputs) of one fold's blend on `share` of its validation rows."""
-    import pandas as pd
-
     rng = np.random.default_rng([seed, 1, fold.number])
     rows = np.sort(rng.permutation(fold.valid)[:share])
+    shown = np.concatenate([rows, *(grid.rows for grid in grids)])
     train = predictor.load.read_table("train", predictor.columns)
-    sample, curves = train.iloc[rows], []
+    exchange = predictor.exchanging(train.iloc[shown], fold.name)
+    curves, first = [], len(rows)
     for grid in grids:
-        copies = pd.concat([sample] * len(grid.rows), ignore_index=True)
-        copies[grid.column] = train[grid.column].array.take(np.repeat(grid.rows, len(rows)))
-        predictions = predictor.predict_fold(copies, fold.name)
-        curves.append(predictions.reshape(len(grid.rows), len(rows), -1).mean(axis=1))
+        points = len(grid.rows)
+        copies = np.tile(np.arange(len(rows)), points)
+        donors = np.repeat(np.arange(first, first + points), len(rows))
+        predictions = exchange.predict(copies, grid.column, donors)
+        curves.append(predictions.reshape(points, len(rows), -1).mean(axis=1))
+        first += points
     return curves
 
 

@@ -127,21 +127,17 @@ def _fold_losses(
     predictor: Predictor, columns: Sequence[str], shuffles: Shuffles, share: int, fold: Fold
 ) -> np.ndarray:
     """Rise of the loss in one fold, (columns, repeats); NaN where the metric has no value."""
-    import pandas as pd
-
     metric, rng = METRICS[shuffles.metric], np.random.default_rng([shuffles.seed, fold.number])
     rows = np.sort(rng.permutation(fold.valid)[:share])
     y = predictor.load.read_array("y")[rows]
     frame = predictor.load.read_table("train", predictor.columns).iloc[rows]
     base = metric.loss(y, predictor.predict_fold(frame, fold.name))
-    copies = pd.concat([frame] * shuffles.repeats, ignore_index=True)
+    exchange = predictor.exchanging(frame, fold.name)
+    copies = np.tile(np.arange(len(rows)), shuffles.repeats)
     rise = np.empty((len(columns), shuffles.repeats))
     for place, column in enumerate(columns):
         orders = [rng.permutation(len(rows)) for _ in range(shuffles.repeats)]
-        shuffled = frame[column].array.take(np.concatenate(orders))
-        changed = copies.copy()
-        changed[column] = shuffled
-        predictions = predictor.predict_fold(changed, fold.name)
+        predictions = exchange.predict(copies, column, np.concatenate(orders))
         parts = np.split(predictions, shuffles.repeats)
         rise[place] = [metric.loss(y, part) - base for part in parts]
     return rise

@@ -182,3 +182,17 @@ def test_odd_columns_do_not_stop_it(kind, values):
         for view, matrix in made.items():
             assert matrix.shape[1] == len(encoder.describe()[view]["columns"])
     to_json(encoder.to_json())
+
+
+@pytest.mark.parametrize("classes", [None, 2, 3])
+def test_values_from_other_rows_change_the_places_of_their_column_alone(classes):
+    encoder, _ = fitted(made_up(300), classes=classes)
+    rows, donors = made_up(100, seed=5), np.random.default_rng(2).permutation(100)
+    before, places = encoder.transform(rows), encoder.places()
+    assert list(places) == ["rating", "delay", "flag", "class", "city"]
+    for name in places:
+        after = encoder.transform(rows.assign(**{name: rows[name].to_numpy()[donors]}))
+        for view, matrix in before.items():
+            expected = matrix.copy()
+            expected[:, places[name][view]] = matrix[donors][:, places[name][view]]
+            assert_array_equal(after[view], expected)

@@ -18,12 +18,13 @@ from pipeline.evaluation.dependence import (
     partial_dependence,
 )
 from pipeline.folds import folds_of
+from tests.evaluation.stand_in import StandIn
 
 N = 600
 FOLDS = folds_of(0, np.arange(N) % 3) + folds_of(1, np.arange(N) % 2)
 
 
-class Known:
+class Known(StandIn):
     """Stands in for the saved blend: x² + 2 z, and 5 for 'b'; each fold has its own level."""
 
     def __init__(self, load):

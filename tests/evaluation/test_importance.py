@@ -15,9 +15,10 @@ from pipeline.evaluation.importance import (
 )
 from pipeline.folds import folds_of
 from pipeline.metrics import METRICS
+from tests.evaluation.stand_in import StandIn
 
 
-class Line:
+class Line(StandIn):
     """Stands in for the saved blend: 3 x + z, whatever the fold; notes which rows it was shown."""
 
     columns = ("x", "z", "idle")
