@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BINS = 10  # of the calibration curve and of the residuals
 DRAWN_CLASSES = 8  # curves in one figure, at most
 COUNTED_CLASSES, WRITTEN_CLASSES = 3, 12  # in cells of the confusion matrix: rows, shares
+LARGEST_MATRIX, LABELLED_CLASSES = 14.0, 100  # inches; of more classes only some are labelled
 POINTS = 2000  # more are drawn as a density
 
 
@@ -39,11 +40,11 @@ def confusion_plot(y: np.ndarray, prediction: np.ndarray, classes: Sequence[str]
     counts, k = confusion_matrix(y, prediction), len(classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     with figures.style():
-        figure, axes = figures.new(max(3.5, 0.45 * k + 1.6), max(3.2, 0.45 * k + 1.3))
+        side = min(0.45 * k, LARGEST_MATRIX)
+        figure, axes = figures.new(max(3.5, side + 1.6), max(3.2, side + 1.3))
         axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
         axes.grid(False)
-        axes.set_xticks(range(k), classes, rotation=90 if k > 4 else 0)
-        axes.set_yticks(range(k), classes)
+        _label_classes(axes, classes)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
         for true, column in np.ndindex(k, k) if k <= WRITTEN_CLASSES else ():
@@ -58,6 +59,18 @@ def confusion_plot(y: np.ndarray, prediction: np.ndarray, classes: Sequence[str]
             caption=_confusion_caption(counts, classes),
             alt="Rows: true classes; columns: predicted classes; each cell a count and a share.",
         )
+
+
+def _label_classes(axes: "Axes", classes: Sequence[str]) -> None:
+    """A tick a class on both axes, in small letters where there are many."""
+    k = len(classes)
+    shown = range(0, k, -(-k // LABELLED_CLASSES))
+    labels = [classes[place] for place in shown]
+    axes.set_xticks(shown, labels, rotation=90 if k > 4 else 0)
+    axes.set_yticks(shown, labels)
+    points = 72 * LARGEST_MATRIX / len(shown)  # from one label to the next
+    if 0.45 * k > LARGEST_MATRIX:
+        axes.tick_params(labelsize=min(9.0, 0.8 * points))
 
 
 def _confusion_caption(counts: np.ndarray, classes: Sequence[str]) -> str:

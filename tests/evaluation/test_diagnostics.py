@@ -108,3 +108,11 @@ def test_residuals_show_the_bend_that_a_line_missed(bend, verdict):
 def test_submissions_are_judged_by_the_noise_of_cross_validation(scores, verdict):
     entries = [{"score": 0.93, "standard_error": 0.005, "leaderboard": score} for score in scores]
     assert verdict in diagnostics.submissions_plot(entries, METRICS["accuracy"]).caption
+
+
+@pytest.mark.parametrize("k", [40, 300])
+def test_the_confusion_matrix_of_many_classes_stays_of_one_size(k):
+    y = np.arange(2 * k) % k
+    figure = diagnostics.confusion_plot(y, np.eye(k)[y], [f"class {i}" for i in range(k)]).figure
+    assert max(figure.get_size_inches()) <= 16
+    assert len(figure.axes[0].get_xticks()) <= 100
