@@ -16,6 +16,7 @@ from pipeline.metrics import Task
 CORES = 2
 WIDE = 500  # columns of the dense view, if they are more than the rows
 WIDE_BOOSTING = {"n_models": 1, "max_rounds": 300}
+WIDE_SPARSITY = {"l1": 0.3}  # of thousands of columns a few dozen are left
 MINUTES, MORE_MINUTES = 6, 10  # for tune and train; more of them beyond so many cells:
 MANY_CELLS = 4_000_000
 QUICK_MINUTES, MORE_QUICK_MINUTES = 0.6, 2
@@ -118,6 +119,8 @@ def settings(shape: Shape, model: str, preset: str = "default") -> dict[str, Any
         return given | _boosting(shape, preset)
     if model == STRONGEST and shape.wide:
         return given | WIDE_BOOSTING
+    if model == "logistic" and shape.wide:
+        return dict(WIDE_SPARSITY)  # trials search for l2, whose place l1 takes
     return given
 
 

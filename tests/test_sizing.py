@@ -27,6 +27,13 @@ def test_few_rows_keep_their_order_folds_and_minutes():
     assert given == [{"trials": 20}, {"trials": 0}, {"trials": 100}]
 
 
+def test_of_more_columns_than_rows_logistic_regression_keeps_few():
+    wide, long = (Shape(200, 5000, "binary", 2, width=width) for width in (5000, 150))
+    for preset in PRESETS:
+        assert sizing.settings(wide, "logistic", preset)["l1"] > 0
+        assert "l1" not in sizing.settings(long, "logistic", preset)
+
+
 def test_of_many_rows_lightgbm_comes_first_and_networks_only_where_they_can_finish():
     assert sizing.models(Shape(MANY_ROWS + 1, 20, "binary", 2))[0] == "lightgbm"
     assert sizing.models(Shape(700_000, 22, "binary", 2)) == CHEAP

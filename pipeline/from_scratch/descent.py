@@ -65,6 +65,37 @@ def nesterov_descent(
     return theta, np.array(losses)
 
 
+def proximal_descent(
+    loss_and_gradient: LossAndGradient,
+    shrink: Callable[[np.ndarray], np.ndarray],
+    start: np.ndarray,
+    *,
+    lr: float,
+    steps: int,
+    tol: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """theta <- shrink(phi - lr ∇L(phi)), phi = theta + k / (k + 3) (theta - theta before).
+
+    For a sum of L and a penalty with corners, such as λ Σ |theta|, whose proximal step of length
+    lr is `shrink` (FISTA; Beck and Teboulle 2009). When the momentum points uphill it starts again
+    from k = 0 (O'Donoghue and Candès 2015). Stops where no part of theta moves by more than lr
+    `tol` from phi. Returns theta and L at each step.
+    """
+    theta = look_ahead = start
+    losses, k = [], 0
+    for _ in range(steps):
+        loss, gradient = loss_and_gradient(look_ahead)
+        losses.append(loss)
+        after = shrink(look_ahead - lr * gradient)
+        back, move = look_ahead - after, after - theta
+        theta = after
+        if np.abs(back).max() <= lr * tol:
+            break
+        k = 0 if np.vdot(back, move) > 0 else k + 1
+        look_ahead = theta + k / (k + 3) * move
+    return theta, np.array(losses)
+
+
 def preconditioned_descent(
     loss_and_gradient: LossAndGradient,
     guess: Callable[[np.ndarray, int], Precondition],

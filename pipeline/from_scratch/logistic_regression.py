@@ -13,16 +13,19 @@ from pipeline.from_scratch.descent import (
     mini_batches,
     nesterov_descent,
     preconditioned_descent,
+    proximal_descent,
 )
 from pipeline.from_scratch.estimator import Classifier
 from pipeline.from_scratch.linear_regression import safe_step
 from pipeline.from_scratch.logistic_loss import LogisticLoss, loss_and_error, near, outputs
 from pipeline.from_scratch.row_span import is_worth_it, row_span
+from pipeline.from_scratch.sparsity import soft_threshold
 
 Solution = tuple[np.ndarray, np.ndarray, np.ndarray]  # coef (k, d), intercept (k,), loss curve
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # X (m, d), class numbers (m,), weights (m,)
 
 SOLVERS = ("nesterov", "plain", "preconditioned")
+SETTLED = 1e-4  # of the L1 penalty: a slope that moves no weight any more
 CURVATURE = {True: 1 / 4, False: 1 / 2}  # the loss's second derivative: sigmoid, softmax
 
 
@@ -30,11 +33,14 @@ class LogisticRegression(Classifier):
     """p = sigmoid(x · coef + intercept), or softmax for k > 2 classes, of least cross-entropy.
 
     L = -1/n Σ log p(y_i | x_i) + l2/2 |coef|²; the intercept is free of l2. The optimum is that of
-    scikit-learn's LogisticRegression with C = 1 / (n l2). solver: "plain", the gradient and nothing
-    else, on `batch_size` rows a step (None: all of them); "nesterov", momentum; "preconditioned", a
-    step length for every direction (the default). lr=None takes a step that is safe. It ends where
-    the slope is below `tol`, in the last two in units of the curvature. sample_weight counts a row
-    that many times.
+    scikit-learn's LogisticRegression with C = 1 / (n l2). Where l1 is above 0, λ Σ |coef| takes the
+    place of l2, and leaves most columns out; l1 is λ as a share of the least that leaves all out
+    (Tibshirani 1996; Koh, Kim and Boyd 2007), and proximal steps take the place of the solver.
+
+    solver: "plain", the gradient and nothing else, on `batch_size` rows a step (None: all of them);
+    "nesterov", momentum; "preconditioned", a step length for every direction (the default). lr=None
+    takes a step that is safe. It ends where the slope is below `tol`, in the last two in units of
+    the curvature. sample_weight counts a row that many times.
 
     Learns classes_ (k,), coef_ (1, d) for two classes and (k, d) for more, intercept_ (1,) or (k,),
     and loss_curve_ (one value an epoch; as many as `epochs` tell that descent has not settled).
@@ -48,12 +54,13 @@ class LogisticRegression(Classifier):
         lr: float | None = None,
         epochs: int = 1000,
         l2: float = 1e-3,
+        l1: float = 0.0,
         solver: str = "preconditioned",
         batch_size: int | None = None,
         tol: float = 1e-8,
         seed: int = 0,
     ) -> None:
-        self.lr, self.epochs, self.l2, self.solver = lr, epochs, l2, solver
+        self.lr, self.epochs, self.l2, self.l1, self.solver = lr, epochs, l2, l1, solver
         self.batch_size, self.tol, self.seed = batch_size, tol, seed
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -62,7 +69,10 @@ class LogisticRegression(Classifier):
         X = self._learn_features(X)
         self.classes_, codes = inputs.labels(y, len(X))
         w, descend = inputs.weights(sample_weight, len(X)), getattr(self, f"_{self.solver}")
-        if self.solver != "plain" and is_worth_it(X, self.l2):
+        if self.l1 > 0:
+            X64 = X.astype(np.float64, copy=False)
+            coef, intercept, losses = self._sparse(LogisticLoss(X64, codes, w, 0.0, near(X)))
+        elif self.solver != "plain" and is_worth_it(X, self.l2):
             span = row_span(X)
             coef, intercept, losses = descend(LogisticLoss(span.Z, codes, w, self.l2, near(span.Z)))
             coef, intercept = span.line(coef, intercept)
@@ -75,6 +85,7 @@ class LogisticRegression(Classifier):
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One plain step on these rows; the first call names all the classes there will be."""
         self._check_parameters()
+        self._require("l1", lambda l1: l1 == 0, "0 where rows come in parts")
         X = self._more_features(X)
         codes = self._more_labels(y, len(X), classes)
         w = inputs.weights(sample_weight, len(X)).astype(X.dtype)
@@ -183,10 +194,39 @@ class LogisticRegression(Classifier):
         theta, losses = descend(loss.loss_and_gradient, guess, theta, tol=self.tol)
         return *loss.line(theta), losses
 
+    def _sparse(self, loss: LogisticLoss) -> Solution:
+        """From no weight at all, where the intercept alone tells how common the classes are."""
+        theta = loss.start(outputs(self.classes_))
+        shares = np.bincount(loss.codes, loss.w, len(self.classes_)) / loss.w.sum()
+        logits = np.log(np.maximum(shares, np.finfo(float).tiny))
+        theta[:, -1] = logits[1:] - logits[0] if len(theta) == 1 else logits
+        slope = loss.loss_and_gradient(theta)[1][:, :-1]
+        penalty = self.l1 * float(np.abs(slope).max())
+        centred, curvature = loss.X - loss.origin, CURVATURE[len(theta) == 1]
+        lr = self.lr or safe_step(centred, loss.w, 0.0, None, curvature)
+
+        def shrink(theta: np.ndarray) -> np.ndarray:
+            theta = theta.copy()
+            soft_threshold(theta[:, :-1], lr * penalty)
+            return theta
+
+        theta, losses = proximal_descent(
+            loss.loss_and_gradient,
+            shrink,
+            theta,
+            lr=lr,
+            steps=self.epochs,
+            tol=max(self.tol, SETTLED * penalty),
+        )
+        # not loss.line: of several classes' weights it makes sums of 0, and leaves none at 0
+        coef = np.ascontiguousarray(theta[:, :-1])
+        return coef, theta[:, -1] - coef @ loss.origin, losses
+
     def _check_parameters(self) -> None:
         self._require_one_of("solver", SOLVERS)
         self._require("lr", lambda lr: lr is None or lr > 0, "None and numbers above 0")
         self._require("l2", lambda l2: l2 >= 0, "0 and more")
+        self._require("l1", lambda l1: 0 <= l1 < 1, "0 and more, below 1")
         self._require_whole(1, "epochs")
         if self.batch_size is not None:
             self._require_whole(1, "batch_size")

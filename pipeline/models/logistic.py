@@ -20,6 +20,12 @@ VIEW = "dense"
 
 class Settings(ModelSettings):
     l2: float = Field(0.003, ge=0, description="weight decay, in units of the mean loss")
+    l1: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="if above 0, in l2's place: share of the L1 penalty that leaves no weight",
+    )
 
 
 def suggest(trial: "optuna.Trial") -> dict[str, Any]:
@@ -32,4 +38,4 @@ def build(settings: Settings, problem: Problem) -> FromScratch:
             "[models.logistic]: the target is a regression one; logistic regression needs classes. "
             "Remove the table from the competition's TOML; [models.linear] is its counterpart."
         )
-    return FromScratch(LogisticRegression(l2=settings.l2), problem)
+    return FromScratch(LogisticRegression(l2=settings.l2, l1=settings.l1), problem)

@@ -165,3 +165,40 @@ def test_partial_fit_is_one_step_of_plain_descent(rng) -> None:
     one = LogisticRegression(lr=1e-3, l2=0.0).partial_fit(X, y, classes=[0, 1, 2])
     by_hand = -1e-3 * (softmax(np.zeros((300, 3))) - np.eye(3)[y]).T @ X / 300
     assert_allclose(one.coef_, by_hand)
+
+
+@pytest.mark.parametrize("l1", [0.2, 0.5])
+def test_scikit_learn_leaves_the_same_columns_out(rng, l1) -> None:
+    X, y = rng.normal(size=(60, 200)), np.arange(60) % 3 > 0
+    X[:, 0] += y
+    penalty = l1 * np.abs(X.T @ (y - y.mean())).max() / 60
+    model = LogisticRegression(l1=l1).fit(X, y)
+    # its liblinear would penalise the intercept, too
+    oracle = Oracle(l1_ratio=1, C=1 / (60 * penalty), solver="saga", tol=1e-6, max_iter=5000)
+    assert_allclose(model.coef_, oracle.fit(X, y).coef_, atol=2e-3)
+    assert 0 < np.count_nonzero(model.coef_) < 60
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_of_a_sparse_optimum_no_slope_exceeds_the_penalty(rng, classes, weighted) -> None:
+    """∂L/∂coef is -λ sign(coef), and between -λ and λ where coef is 0 (Karush, Kuhn, Tucker)."""
+    X = rng.normal(size=(90, 300)) + 5
+    y = np.arange(90) % classes
+    w = rng.uniform(0.5, 1.5, size=90) if weighted else np.ones(90)
+    w /= w.mean()
+    errors = np.eye(classes)[y] - np.bincount(y, w, classes) / 90
+    penalty = 0.5 * np.abs((w[:, None] * errors).T @ X).max() / 90
+    model = LogisticRegression(l1=0.5).fit(X, y, w)
+    errors = (np.eye(classes)[y] - model.predict_proba(X))[:, -len(model.coef_) :]
+    slope = (w[:, None] * errors).T @ X / 90
+    kept = model.coef_ != 0
+    assert 0 < kept.sum() < 0.2 * kept.size
+    assert_allclose(slope[kept], penalty * np.sign(model.coef_[kept]), rtol=0.01)
+    assert np.abs(slope[~kept]).max() <= 1.01 * penalty
+
+
+def test_rows_that_come_in_parts_have_no_l1(rng) -> None:
+    X, y = survey(rng, 2)
+    with pytest.raises(ValueError, match="l1"):
+        LogisticRegression(l1=0.3).partial_fit(X, y)
