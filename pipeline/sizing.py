@@ -17,6 +17,7 @@ CORES = 2
 WIDE = 500  # columns of the dense view, if they are more than the rows
 WIDE_BOOSTING = {"n_models": 1, "max_rounds": 300}
 WIDE_SPARSITY = {"l1": 0.3}  # of thousands of columns a few dozen are left
+SPARSE_CELLS = 20_000_000  # rows times width times classes that a sparse line fits in seconds
 MINUTES, MORE_MINUTES = 6, 10  # for tune and train; more of them beyond so many cells:
 MANY_CELLS = 4_000_000
 QUICK_MINUTES, MORE_QUICK_MINUTES = 0.6, 2
@@ -62,7 +63,8 @@ class Shape:
 
     @property
     def wide(self) -> bool:
-        """Wider than long: lines and networks may take all the time there is, trees do not."""
+        """Wider than long: networks may take all the time there is, sparse lines and trees do
+        not."""
         return self.width > max(self.rows, WIDE)
 
     @property
@@ -102,7 +104,14 @@ def models(shape: Shape, preset: str = "default") -> tuple[str, ...]:
     if not (shape.many or shape.wide):
         return tuple(fitting)
     fitting = [name for name in fitting if name not in left_out(shape, preset)]
-    return (STRONGEST, *(name for name in fitting if name != STRONGEST))
+    first = ("logistic", STRONGEST) if _is_sparse(shape) else (STRONGEST,)
+    return (*first, *(name for name in fitting if name not in first))
+
+
+def _is_sparse(shape: Shape) -> bool:
+    """Whether logistic regression with WIDE_SPARSITY is quick enough never to be left out."""
+    is_small = shape.rows * shape.width * shape.trees <= SPARSE_CELLS
+    return shape.task != "regression" and shape.wide and not shape.many and is_small
 
 
 def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:

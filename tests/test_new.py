@@ -214,8 +214,8 @@ def test_folds_suit_the_rows_and_rare_classes_cut_none(tmp_path, rows, rare, fol
     assert experiments["quick"].split.folds == min(folds, 5)
 
 
-@pytest.mark.parametrize(("levels", "first"), [(0, "lightgbm"), (26, "lightgbm"), (2, "linear")])
-def test_of_a_table_wider_than_long_trees_go_first(tmp_path, levels, first):
+@pytest.mark.parametrize(("levels", "first"), [(0, "logistic"), (26, "logistic"), (2, "linear")])
+def test_of_a_table_wider_than_long_a_sparse_line_goes_first(tmp_path, levels, first):
     """600 numbers, or 60 categories of so many levels, and 40 rows."""
     raw, rng = organiser(tmp_path / "raw"), np.random.default_rng(0)
     for name in ("train", "test"):

@@ -34,6 +34,14 @@ def test_of_more_columns_than_rows_logistic_regression_keeps_few():
         assert "l1" not in sizing.settings(long, "logistic", preset)
 
 
+def test_of_more_columns_than_rows_what_is_quick_and_strong_comes_first():
+    binary, values = Shape(200, 5000, "binary", 2, 5000), Shape(200, 5000, "regression", 1, 5000)
+    assert sizing.models(binary)[:2] == ("logistic", "lightgbm")
+    assert sizing.models(values)[:2] == ("lightgbm", "linear")
+    # a penalty costs as much a class
+    assert sizing.models(Shape(1000, 5000, "multiclass", 99, 5000))[0] == "lightgbm"
+
+
 def test_of_many_rows_lightgbm_comes_first_and_networks_only_where_they_can_finish():
     assert sizing.models(Shape(MANY_ROWS + 1, 20, "binary", 2))[0] == "lightgbm"
     assert sizing.models(Shape(700_000, 22, "binary", 2)) == CHEAP
