@@ -34,6 +34,8 @@ def find_origins(
 
 def is_origin(train: "pd.Series", test: "pd.Series") -> bool:
     """Whether values repeat within train (n,) and never between train and test (m,)."""
+    if train.duplicated(keep=False).mean() < REPEATED:  # quick, and the end of most numbers
+        return False
     counts, others = train.value_counts(), test.dropna().unique()
     if min(len(counts), len(others)) < FEWEST_SOURCES:
         return False

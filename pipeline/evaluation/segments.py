@@ -66,9 +66,9 @@ def _levels(values: "pd.Series", kind: str) -> list[tuple[str, np.ndarray]]:
     if kind not in ("category", "number") or known.empty:
         return levels
     # what cannot have enough rows is dropped before any mask is made
-    counts = known.value_counts()
-    if kind == "number" and len(counts) > LEVELS:
+    if kind == "number" and known.nunique() > LEVELS:
         return levels
+    counts = known.value_counts()
     common = counts.index[counts >= SEGMENT_ROWS].sort_values()
     return levels + [(_shown(value), (values == value).to_numpy(bool)) for value in common]
 
