@@ -238,8 +238,16 @@ def score(
         write_atomically(workspace.settings.path / "scores.json", known)
     tell(
         f"{path.name}: leaderboard {number}, cross-validation {entry.get('score')}. "
-        f"`make C={competition} evaluate` draws it into the report."
+        f"`{_make_again(workspace)} evaluate` draws it into the report."
     )
+
+
+def _make_again(workspace: "Workspace") -> str:
+    """As one would type it to go on with the last run: with the preset that it had."""
+    kept = workspace.settings.path / "preset"
+    preset = kept.read_text(encoding="utf-8").strip() if kept.exists() else "default"
+    chosen = "" if preset == "default" else f" PRESET={preset}"
+    return f"make C={workspace.competition}{chosen}"
 
 
 @app.command()

@@ -249,6 +249,7 @@ def _target_problem(target: "pd.Series", task: str) -> tuple[str, str]:
         wrong = target.index[~np.isfinite(_numbers(target))]
         if len(wrong):
             first = _shown(target.iloc[wrong[0]])
+            other = f'{other[:-1]}, or correct [competition] task = "regression".'
             return f"must be numbers for regression; found {first} in {_rows(wrong)}", other
     return "", ""
 

@@ -167,7 +167,7 @@ def get_metric(name: str | None, task: Task, where: str = "[competition] metric"
     if name not in allowed:
         raise SettingsError(
             f"{where}: found '{name}', but the target is a {task} one; "
-            f"allowed are {', '.join(allowed)}. Correct the name in the competition's TOML."
+            f"allowed are {', '.join(allowed)}. Name one of these."
         )
     return METRICS[name]
 

@@ -4,7 +4,6 @@ The TOML runs as it is. What it leaves open stands in it as a comment: every def
 contract with the ranges and categories that the files show.
 """
 
-import functools
 import importlib
 import json
 import os
@@ -16,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +43,11 @@ TABLES: dict[str, Any] = {  # what --set may name
 }
 SETTING = re.compile(r"(\w+)\.(\w+)\s*=\s*(.+)", re.DOTALL)
 ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"|true|false|\d+))?')
+COLUMN = re.compile(r'\[load\.columns\] ("[^"]*" = \{[^{}]*\})')
 MOST_COLUMNS = 12  # in a message
 RESERVED = ("all",)  # `make C=all all` reads like a slip
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 MOST_CATEGORIES = 20  # more of them are too many to list
-WIDTH_FROM = 5000  # rows that show how many levels a column has
 WIDTH = 96
 QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
     "models.kernel": {"batch_size": 600},
@@ -78,21 +78,33 @@ class Found:
     files: Mapping[str, str]
     notes: tuple[str, ...]
 
-    @functools.cached_property
-    def shape(self) -> sizing.Shape:
+    @cached_property
+    def columns(self) -> dict[str, dict[str, Any] | DataError]:
+        """What each column that a model may see holds, or why load will refuse it."""
         others = {self.roles.target, self.roles.id, *self.drop}
-        train = self.tables.train
-        names = [name for name in schema.column_names(train) if name not in others]
-        classes = len(self.roles.classes or [""])
-        width = sum(map(_dense_width, (train[name] for name in names)))
-        return sizing.Shape(len(train), len(names), self.roles.task, classes, width)
+        train, test = self.tables.train, self.tables.test
+        described: dict[str, dict[str, Any] | DataError] = {}
+        for name in schema.column_names(train):
+            if name not in others:
+                try:
+                    described[name] = kinds.describe_column(name, train[name], test[name])
+                except DataError as error:
+                    described[name] = error
+        return described
+
+    @cached_property
+    def shape(self) -> sizing.Shape:
+        classes, train = len(self.roles.classes or [""]), self.tables.train
+        width = sum(
+            1 if _is_number(column) else min(train[name].nunique(), MOST_ONE_HOT)
+            for name, column in self.columns.items()
+        )
+        return sizing.Shape(len(train), len(self.columns), self.roles.task, classes, width)
 
 
-def _dense_width(words: "pd.Series") -> int:
-    """How many columns of numbers it takes, about, to show a column to a linear model."""
-    known = words.dropna().head(WIDTH_FROM)
-    is_number = not len(known) or kinds.read_numbers(known) is not None
-    return 1 if is_number else min(known.nunique(), MOST_ONE_HOT)
+def _is_number(column: Mapping[str, Any] | DataError) -> bool:
+    """A column that a linear model sees as one or a few numbers."""
+    return isinstance(column, DataError) or column["kind"] in ("number", "date")
 
 
 @dataclass(frozen=True)
@@ -153,9 +165,10 @@ def _options_named() -> Iterator[None]:
         yield
     except UserError as error:
         advised = dict.fromkeys(match.groups() for match in ADVISED.finditer(str(error)))
-        if not advised:
+        columns = [f"--set 'load.columns={{{line}}}'" for line in COLUMN.findall(str(error))]
+        if not (advised or columns):
             raise
-        options = " or ".join(_option(*line) for line in advised)
+        options = " or ".join([*(_option(*line) for line in advised), *columns])
         raise type(error)(
             f"{error}\nThere is no TOML yet: run the same command with {options}."
         ) from None
@@ -243,6 +256,7 @@ def _told(found: Found, path: Path) -> tuple[str, ...]:
         f"metric {metric}: {why}" if asked else guessed,
         *_positive_told(found, metric, shown),
         *_left_out_told(found),
+        *_mistakes(found),
         *schema.alike_told(found.roles),
         *_size_told(found.shape),
     )
@@ -262,6 +276,14 @@ def _positive_told(found: Found, metric: str, path: Path) -> Iterator[str]:
         return
     check = f"; is it the one that the organiser asks for? [competition] positive in {path}"
     yield f"probabilities are of class {label!r}{': GUESSED' + check if guessed else ''}"
+
+
+def _mistakes(found: Found) -> Iterator[str]:
+    """What load will refuse, and the line of the TOML that mends it."""
+    declared = found.given.get("load", {}).get("columns", {})
+    for name, column in found.columns.items():
+        if isinstance(column, DataError) and name not in declared:
+            yield f"load will refuse {column}"
 
 
 def _left_out_told(found: Found) -> Iterator[str]:
@@ -501,9 +523,9 @@ def _load(found: Found) -> str:
 
 def _contract(found: Found) -> str:
     """What the columns hold in train and test, as a contract that these files keep."""
-    others = {found.roles.target, found.roles.id, *found.drop}
-    names = [name for name in schema.column_names(found.tables.train) if name not in others]
-    rules = {name: _rule(name, found.tables) for name in names}
+    if "columns" in found.given.get("load", {}):
+        return ""
+    rules = {name: _rule(name, found) for name in found.columns}
     free = [name for name, rule in rules.items() if not rule]
     without = f"Not in it, being dates or holding infinite numbers: {_names(free)}" if free else ""
     return _lines(
@@ -517,14 +539,12 @@ def _contract(found: Found) -> str:
     )
 
 
-def _rule(name: str, tables: schema.Tables) -> dict[str, Any]:
+def _rule(name: str, found: Found) -> dict[str, Any]:
     """The contract of one column; empty for dates and infinite numbers, which have none."""
     import pandas as pd
 
-    sides = tables.train[name], tables.test[name]
-    try:
-        column = kinds.describe_column(name, *sides)
-    except DataError:  # words among numbers: load will ask
+    sides, column = (found.tables.train[name], found.tables.test[name]), found.columns[name]
+    if isinstance(column, DataError):
         column = {"name": name, "kind": "category"}
     kind = column["kind"]
     if "format" in column:

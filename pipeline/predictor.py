@@ -295,7 +295,7 @@ def read_rows(load: Folder, file: Path) -> "tuple[pd.DataFrame, pd.Series | None
         name: kinds.cleaned(frame[name], columns.get(name, {"kind": "text"})) for name in rules
     }
     contract.check(frame.assign(**words), rules, where, f"{contract.REMEDY}{again}")
-    if id is not None:
+    if id is not None and not described["sample"]["by_row"]:
         contract.check_ids(frame, id, where)
     rows = kinds.conform(frame, described["columns"], where)
     return rows, None if id is None else frame[id]

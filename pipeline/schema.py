@@ -170,6 +170,13 @@ def find_target(tables: Tables, settings: LoadStage, values: Sequence[str]) -> t
     spelled = [name for name in missing if len(values) > 1 and _spells(train[name], values)]
     if len(spelled) == 1:
         return spelled[0], f"target {spelled[0]!r}: the sample has a column for each of its values"
+    only_test = [name for name in column_names(tables.test) if name not in train]
+    if only_test and not missing:
+        raise DataError(
+            f"test has {_names(only_test)}, which train lacks, and train has no column that test "
+            "lacks: are the two files swapped? Name them the other way round, or in the TOML: "
+            '[load] train = "...", [load] test = "...".'
+        )
     raise UnknownTarget(
         f"the target cannot be told: train has {_names(missing) if missing else 'no column'} that "
         f"test lacks{f', and the sample asks for {_names(values)}' if values else ''}. Name it in "
@@ -300,8 +307,9 @@ def find_task(target: "pd.Series", asked: Task | None) -> tuple[Task, str]:
     if asked == "regression":
         return "regression", "task regression: named in the TOML"
     if asked is not None:
-        task = asked if count != 2 else "binary"
-        return task, f"task {task}: named in the TOML"
+        if count == 2 and asked == "multiclass":
+            return "binary", "task binary: the target has two values, though the TOML names more"
+        return asked, f"task {asked}: named in the TOML"
     if count == 2:
         return (
             "binary",
@@ -466,6 +474,8 @@ def find_form(tables: Tables, roles: Roles) -> tuple[Form, str]:
 def _is_by_row(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bool:
     """Whether sample and test are matched by order, having no ids in common."""
     if roles.id is not None:
+        if _repeats_in_order(sample, test, roles):
+            return True
         if roles.sample_id is None or not _twin(sample, test, roles.sample_id, [roles.id]):
             raise DataError(
                 f"sample: no column holds the ids of test's column {roles.id!r}; found "
@@ -482,6 +492,14 @@ def _is_by_row(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bo
     if roles.sample_id is not None:
         check_ids(sample, roles.sample_id, "sample")
     return True
+
+
+def _repeats_in_order(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bool:
+    """Ids that occur more than once, in the same order in both: the order then names the rows."""
+    if roles.id not in test or roles.sample_id is None or test[roles.id].is_unique:
+        return False
+    known, asked = comparable(test[roles.id], sample[roles.sample_id])
+    return list(known) == list(asked)
 
 
 def _spelled(roles: Roles, values: Sequence[str]) -> tuple[str, ...]:

@@ -218,6 +218,8 @@ def _id_problems(
     """Not the same ids; where `exact`, also not in one order or spelled otherwise."""
     if not exact:
         ids, asked = comparable(ids, asked)
+    if list(ids) == list(asked):
+        return  # an organiser's ids may repeat
     twins = ids[ids.duplicated()]
     missing, extra = asked[~asked.isin(ids)], ids[~ids.isin(asked)]
     if len(twins):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import Workspace, require_stage
+from pipeline.budget import told
 from pipeline.config import COMPETITIONS, read_toml, split_presets
 from pipeline.evaluation.leaderboard import NORMAL_95, decimals
 from pipeline.expectation import WIDER
@@ -28,6 +29,7 @@ def summarise(workspace: Workspace) -> list[str]:
         *_expected(submitted, schema, board),
         "",
         *_leaders(board, submitted),
+        *_cut_short(workspace, board.get("cut_short", {})),
         *_alarms(board["alarms"]),
         "",
         *_next(workspace, submitted),
@@ -108,8 +110,20 @@ def _leaders(board: Mapping[str, Any], submitted: Mapping[str, Any]) -> list[str
 
 def _verdict(entry: Mapping[str, Any], submitted: Mapping[str, Any]) -> str:
     """Against the best; the blend says that it is what was submitted."""
-    told = "worse than the best" if entry["verdict"] == "worse" else str(entry["verdict"])
-    return f"{told}; submitted ({submitted['method']})" if entry["name"] == "blend" else told
+    verdict = "worse than the best" if entry["verdict"] == "worse" else str(entry["verdict"])
+    is_blend = entry["name"] == "blend"
+    return f"{verdict}; submitted ({submitted['method']})" if is_blend else verdict
+
+
+def _cut_short(workspace: Workspace, cut: Mapping[str, Any]) -> list[str]:
+    """What had no time, and how it gets some: another attempt on a machine that is less busy."""
+    if not cut:
+        return []
+    record = from_here(workspace.budget.path)
+    return [
+        textwrap.shorten(f"cut short by [budget] minutes: {told(cut)}", WIDEST),
+        f"  more minutes do more; if the machine was busy, delete {record} and run again",
+    ]
 
 
 def _alarms(alarms: Sequence[Mapping[str, str]]) -> list[str]:
@@ -131,7 +145,7 @@ def _next(workspace: Workspace, submitted: Mapping[str, Any]) -> list[str]:
         steps.append(("", f"{python} -m pipeline score {submitted['file']} SCORE"))
     steps.extend(_presets(workspace, make))
     width = max(len(step) for step, _ in steps)
-    return [f"  {step:<{width}}  {told}" for step, told in steps]
+    return [f"  {step:<{width}}  {what}" for step, what in steps]
 
 
 def _presets(workspace: Workspace, make: str) -> list[tuple[str, str]]:

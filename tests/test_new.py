@@ -434,3 +434,19 @@ def test_no_sample_may_be_said_and_is_kept(tmp_path):
     draft, experiment = drafted(tmp_path, raw, sample="none")
     assert experiment.load.sample == "none" and len(draft.copies) == 2
     assert run_load(experiment, raw, tmp_path / "out")["sample"]["made_up"]
+
+
+def test_what_load_will_refuse_is_told_at_once(tmp_path):
+    raw = tmp_path / "in"
+    raw.mkdir()
+    rows = [f"{i},{'abc' if i == 7 else i},{i % 2}" for i in range(60)]
+    (raw / "train.csv").write_text("\n".join(["id,Age,y", *rows]) + "\n")
+    (raw / "test.csv").write_text("id,Age\n100,5\n101,6\n")
+    draft = write_competition("stray", raw, tmp_path)
+    (told,) = [line for line in draft.told if "load will refuse" in line]
+    assert "row 9: column 'Age' holds 'abc'" in told and '[load.columns] "Age"' in told
+    given = settings_given({}, ['load.columns={"Age" = { kind = "category" }}'])
+    mended = write_competition("mended", raw, tmp_path, given)
+    assert not any("load will refuse" in line for line in mended.told)
+    assert "# [load.columns]" not in mended.text
+    tomllib.loads(mended.text)

@@ -93,6 +93,23 @@ def test_rows_are_matched_in_order_where_test_has_no_id():
     assert (form.id, form.by_row) == ("ImageId", True)
 
 
+def test_swapped_files_are_seen():
+    whole = tables(sample=None)
+    with pytest.raises(DataError, match=r"test has 'y', .* are the two files swapped"):
+        roles_of(Tables(whole.test, whole.train))
+
+
+def test_ids_that_repeat_in_the_same_order_are_matched_by_row():
+    whole = tables()
+    repeated = [i // 2 for i in range(N)]
+    test = whole.test.assign(id=as_words(table(id=repeated))["id"])
+    sample = as_words(table(id=repeated, y=0))
+    form, _ = find_form(Tables(whole.train, test, sample), roles_of(whole))
+    assert form.by_row and form.id == "id"
+    with pytest.raises(DataError, match="more than once"):
+        find_form(Tables(whole.train, test, sample.iloc[::-1]), roles_of(whole))
+
+
 def test_an_id_of_another_name_is_known_by_its_values():
     whole = tables(sample=("passenger", "y"))
     assert roles_of(whole).id == "id"
@@ -129,6 +146,7 @@ def test_the_toml_overrules_what_is_found():
         (tables(labels=tuple(f"t{i}" for i in range(N))), {}, "40 different texts in 40 rows"),
         (tables(labels=(*tuple(map(str, range(39))), "abc")), {}, "found 'abc' in row 41"),
         (tables(labels=(0, 1, 2)), {"task": "binary"}, "a binary target has two"),
+        (tables(labels=("no", "yes")), {"task": "regression"}, r"correct \[competition\] task"),
     ],
 )
 def test_what_the_tables_leave_open_is_asked_for(looked_at, settings, told):

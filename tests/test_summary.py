@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.artifacts import Workspace
 from pipeline.expectation import WIDER
-from pipeline.summary import prediction_interval, summarise
+from pipeline.summary import _cut_short, prediction_interval, summarise
 
 FILE = "airline_greedy_0.9400_12345678.csv"
 TOML = "[models.linear]\n[presets.best.split]\nrepeats = 5\n[presets.quick.split]\nrepeats = 1\n"
@@ -56,6 +56,14 @@ def test_it_is_short_and_names_file_blend_alarms_and_what_is_next(finished, mode
     assert ("37 alarms more in the report" in text) == (alarms == 40)
     for step in ("make watch", "upload", f"score {FILE} SCORE", "make PRESET=best all"):
         assert step in text
+
+
+def test_what_had_no_time_is_named_with_what_gives_it_some(tmp_path):
+    cut = {"kernel": {"repeats": [0, 3]}, "rnn": {"repeats": [1, 3]}}
+    one, other = _cut_short(Workspace(tmp_path, "airline"), cut)
+    assert one == "cut short by [budget] minutes: kernel (left out), rnn (1 of 3 repeats)"
+    assert "delete" in other and "data/build/airline/budget" in other
+    assert _cut_short(Workspace(tmp_path, "airline"), {}) == []
 
 
 def test_a_simulated_run_is_not_for_upload(finished):

@@ -55,6 +55,7 @@ MOST_OF_IT = 0.7  # of the blend's skill, where no other column comes near
 AHEAD = 3.5  # times the odds skill / (1 - skill) of the next best column
 NAMED = 3  # columns
 JUMP = 5.0  # standard errors
+MIXED = 0.5  # of the runs that chance makes
 PERFECT = 0.999  # ROC AUC or R²
 FEWEST_ROWS = 200  # to be perfect on fewer is no news
 FEWEST_LEFT = 30  # rows without twins, for a score
@@ -84,7 +85,7 @@ class Evidence:
     `ids` are train's, None where it has none; y (n,) and the blend's out-of-fold prediction (n, k)
     belong to train's rows; `classes` is 0 for regression. `group` is the column whose rows the
     folds keep together; `origins` are columns that name a source of which test has none; `labels`
-    are the classes.
+    are the classes, `test_ids` test's ids.
     """
 
     train: "pd.DataFrame"
@@ -98,6 +99,7 @@ class Evidence:
     group: str | None = None
     origins: Sequence[str] = ()
     labels: Sequence[str] = ()
+    test_ids: "pd.Series | None" = None
 
     @property
     def judged(self) -> Judged:
@@ -120,7 +122,7 @@ def find_alarms(evidence: Evidence, board: Leaderboard, curves: Sequence[Curve])
         *copy_alarm(twins, evidence, board),
         *shared_alarm(twins),
         *label_alarm(evidence.labels),
-        *order_alarm(evidence.ids, judged, is_grouped=is_grouped),
+        *order_alarm(evidence.ids, judged, is_grouped or among(evidence.ids, evidence.test_ids)),
         *curve_alarm(curves, metric),
     ]
 
@@ -324,13 +326,12 @@ def origin_alarm(origins: Sequence[str], group: str | None) -> Iterator[Alarm]:
     )
 
 
-def order_alarm(
-    ids: "pd.Series | None", judged: Judged, *, is_grouped: bool = False
-) -> Iterator[Alarm]:
+def order_alarm(ids: "pd.Series | None", judged: Judged, holds: bool = False) -> Iterator[Alarm]:
     """Ids or places in the file that tell the target.
 
-    Rows that stand together may belong together; folds by group (`is_grouped`) allow for that, and
-    of a file that is sorted by the target itself no more is known.
+    Rows that stand together may belong together. The score `holds` where folds by group allow for
+    that, or where test's rows stand among train's and have the same neighbours; and of a file that
+    is sorted by the target itself no more is known.
     """
     clues = find_clues(ids, judged)
     if not clues:
@@ -345,9 +346,23 @@ def order_alarm(
         "Find out what the order stands for. If it is time or origin, keep such rows together by a "
         "column that names it ([split] group); do not build features from the id.",
         ""
-        if is_grouped or any(is_sorted(order) for order in _orders(judged.y, ids))
+        if holds or any(is_sorted(order) for order in _orders(judged.y, ids))
         else "rows that stand together in the file seem to belong together, yet not in the folds",
     )
+
+
+def among(ids: "pd.Series | None", others: "pd.Series | None") -> bool:
+    """Whether two tables' ids alternate in their common order about as often as by chance.
+
+    n and m shuffled ids have 1 + 2nm / (n + m) runs on average (Wald and Wolfowitz 1940).
+    """
+    if ids is None or others is None or not len(ids) or not len(others):
+        return False
+    words = [*ids.astype("str").fillna(""), *others.astype("str").fillna("")]
+    side = np.arange(len(words)) < len(ids)
+    side = side[np.argsort(natural_order(np.array(words, dtype=object)), kind="stable")]
+    runs = 1 + int((side[1:] != side[:-1]).sum())
+    return runs >= MIXED * (1 + 2 * len(ids) * len(others) / len(words))
 
 
 def _orders(y: np.ndarray, ids: "pd.Series | None") -> Iterator[np.ndarray]:

@@ -243,6 +243,7 @@ def table(
     `seconds` are fit times over all folds, by name; `caption` stands below the table.
     """
     from rich.table import Table
+    from rich.text import Text
 
     shown, hidden = leaderboard.entries[:SHOWN], leaderboard.entries[SHOWN:]
     rows = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -255,7 +256,8 @@ def table(
         style = "bold" if entry.verdict == "best" else None
         rows.add_row(*_score_texts(entry, leaderboard), fit, style=style)
     more = f"and {len(hidden)} more in leaderboard.json\n" if hidden else ""
-    rows.caption, rows.caption_justify = more + caption, "left"
+    # as text: [budget] is no markup
+    rows.caption, rows.caption_justify = Text(more + caption), "left"
     return rows
 
 

@@ -29,6 +29,7 @@ RULE = (
     "stacker), unless a later one is better in {judge} by more than two standard errors of the "
     "paired difference and not worse in {metric}."
 )
+LEAST = 0.005  # a share that is shown
 
 
 def run(
@@ -89,7 +90,9 @@ def run(
         progress.say(f"[budget] minutes cut short: {budget.told(about['cut_short'])}")
     progress.say(
         f"{metric.label} {expected['score']:.4f} ± {expected['standard_error']:.4f}, {method}: "
-        + ", ".join(f"{name} {w:.2f}" for name, w in zip(names, blend.weights, strict=True))
+        + ", ".join(
+            f"{name} {w:.2f}" for name, w in zip(names, blend.weights, strict=True) if w >= LEAST
+        )
     )
 
 

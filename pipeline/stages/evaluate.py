@@ -163,6 +163,7 @@ def evidence(results: Results, load: Folder, split: Folder) -> alarms.Evidence:
         results.blend,
         group=split.read_json("split").get("group"),
         labels=schema["classes"] or (),
+        test_ids=test.get(id),
     )
     return replace(found, origins=find_origins(train, test, {schema["target"]}, found.judged))
 

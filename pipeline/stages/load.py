@@ -36,7 +36,7 @@ def run(
     roles = schema.find_roles(tables, settings)
     form, form_found = schema.find_form(tables, roles)
     tables, left_out = _known(tables, roles, settings)
-    columns = _features(tables, settings, roles)
+    columns = _features(tables, settings, roles, form.by_row)
     _check(tables, settings, roles, columns)
     typed = {
         side: _typed(table, columns, side)
@@ -163,7 +163,7 @@ def _check(
 
     described = {column["name"]: column for column in columns}
     for side, table in (("train", tables.train), ("test", tables.test)):
-        other = {roles.target, roles.id} - set(table.columns)
+        other = {*settings.drop, *({roles.target, roles.id} - set(table.columns))}
         declared = {name: c for name, c in settings.columns.items() if name not in other}
         words = {
             name: kinds.cleaned(table[name], described.get(name) or _described(table[name], rule))
@@ -178,13 +178,13 @@ def _described(values: "pd.Series", rule: contract.Column) -> dict[str, Any]:
 
 
 def _features(
-    tables: schema.Tables, settings: LoadStage, roles: schema.Roles
+    tables: schema.Tables, settings: LoadStage, roles: schema.Roles, by_row: bool
 ) -> list[dict[str, Any]]:
     """The columns that models may see, in the file's order, and the id's own date before them.
 
     Ids, and that train and test have the same columns, are checked before.
     """
-    if roles.id is not None:
+    if roles.id is not None and not by_row:
         contract.check_ids(tables.test, roles.id, "test")
     train, test = (
         table.drop(columns=list(settings.drop), errors="ignore")

@@ -138,6 +138,15 @@ def test_a_noisy_copy_is_found_beside_good_columns_that_nearly_do_without_it():
     assert list(raised(replace(with_column(table, "copy", copy), blend=blend))) == ["column"]
 
 
+def test_a_score_holds_where_tests_ids_stand_among_trains():
+    rng = np.random.default_rng(0)
+    ids = pd.Series(rng.permutation(3000)).map("r{}".format)
+    assert alarms.among(ids[:2000], ids[2000:])
+    ordered = pd.Series(range(3000))
+    assert not alarms.among(ordered[:2000], ordered[2000:])
+    assert not alarms.among(None, ids) and not alarms.among(ids, None)
+
+
 def test_labels_that_differ_in_case_or_blanks_alone_are_named():
     (alarm,) = alarms.label_alarm(["No", "Yes", "yes", "YES "])
     assert "'Yes', 'yes', 'YES '" in alarm.found and "merge_labels = true" in alarm.do
