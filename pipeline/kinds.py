@@ -32,7 +32,7 @@ from pipeline.notation import (
     value_of,
     words_for_missing,
 )
-from pipeline.wording import count, shortened
+from pipeline.wording import count, folded, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -386,10 +386,10 @@ def align(frame: "pd.DataFrame", names: Sequence[str]) -> "tuple[pd.DataFrame, d
     """
     wanted: dict[str, list[str]] = {}
     for name in set(names) - set(frame.columns):
-        wanted.setdefault(_bare(name), []).append(name)
+        wanted.setdefault(folded(str(name)), []).append(name)
     found: dict[str, list[str]] = {}
     for name in set(frame.columns) - set(names):
-        found.setdefault(_bare(name), []).append(name)
+        found.setdefault(folded(str(name)), []).append(name)
     renamed = {
         found[bare][0]: wanted[bare][0]
         for bare in wanted
@@ -397,10 +397,6 @@ def align(frame: "pd.DataFrame", names: Sequence[str]) -> "tuple[pd.DataFrame, d
     }
     ordered = {name: renamed[name] for name in map(str, frame.columns) if name in renamed}
     return (frame.rename(columns=ordered) if ordered else frame), ordered
-
-
-def _bare(name: str) -> str:
-    return " ".join(str(name).split()).casefold()
 
 
 # -- what is worth telling -------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from pipeline.kinds import read_numbers
 from pipeline.metrics import Task
 from pipeline.notation import PROGRAM, find_notation, is_plain_number, numbers, value_of
 from pipeline.reading import TextTable, as_words
-from pipeline.wording import shortened
+from pipeline.wording import folded, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +161,9 @@ def find_target(tables: Tables, settings: LoadStage, values: Sequence[str]) -> t
         _require(settings.target, train.columns, "train: no target", "target")
         return settings.target, f"target {settings.target!r}: named in the TOML"
     named = [
-        name for name in column_names(train) if len(values) == 1 and _same_name(name, values[0])
+        name
+        for name in column_names(train)
+        if len(values) == 1 and folded(name) == folded(values[0])
     ]
     if len(named) == 1:
         return named[0], f"target {named[0]!r}: the column that the sample asks for"
@@ -253,7 +255,7 @@ def _sample_parts(tables: Tables, settings: LoadStage) -> tuple[str | None, list
     answers = {settings.target, *_only_in_train(tables, settings)} - {None}
     if settings.id in columns:
         id = settings.id
-    elif len(columns) == 1 or any(_same_name(columns[0], str(name)) for name in answers):
+    elif len(columns) == 1 or any(folded(columns[0]) == folded(str(name)) for name in answers):
         id = None
     else:
         id = columns[0]
@@ -265,7 +267,7 @@ def _twin(
 ) -> str | None:
     """The column of test that the sample's id column stands for: by its name, or by its values."""
     for name in sorted(names, key=lambda name: name != sample_id):
-        if _same_name(name, sample_id):
+        if folded(name) == folded(sample_id):
             return name
     ids = sample[sample_id]
     for name in names:
@@ -297,7 +299,7 @@ def target_values(words: "pd.Series", settings: LoadStage) -> "pd.Series":
     if found is not None and not found.strays and not padded:
         return numbers(words.mask(words.isin(found.missing)), found.notation)
     labels = words.mask(words.isin(PROGRAM if missing is None else missing))
-    return labels.map(_merged_label, na_action="ignore") if settings.merge_labels else labels
+    return labels.map(folded, na_action="ignore") if settings.merge_labels else labels
 
 
 def find_task(target: "pd.Series", asked: Task | None) -> tuple[Task, str]:
@@ -353,15 +355,11 @@ def classes_of(words: "pd.Series", values: "pd.Series") -> tuple[tuple[str, ...]
     return tuple(classes), dict(zip(rows["word"], rows["key"].map(spelled), strict=True))
 
 
-def _merged_label(word: str) -> str:
-    return " ".join(word.split()).casefold()
-
-
 def alike_labels(classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Groups of classes that differ in case or blanks alone."""
     groups: dict[str, list[str]] = {}
     for label in classes:
-        groups.setdefault(_merged_label(label), []).append(label)
+        groups.setdefault(folded(label), []).append(label)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
@@ -406,7 +404,7 @@ def find_positive(
     labels (n,): each row's class; answers: the sample's columns to fill in.
     """
     if asked is not None:
-        same = [label for label in classes if _merged_label(label) == _merged_label(asked)]
+        same = [label for label in classes if folded(label) == folded(asked)]
         if asked not in classes and len(same) != 1:
             raise SettingsError(
                 f"[competition] positive: found {asked!r}, but the target has {_names(classes)}. "
@@ -421,12 +419,10 @@ def find_positive(
         return named[0], "the sample's column is named after it", False
     pairs = ((classes[0], classes[1]), (classes[1], classes[0]))
     for label, other in pairs:
-        if _merged_label(label) in YES or _merged_label(other) in NO or _denies(other, label):
+        if folded(label) in YES or folded(other) in NO or _denies(other, label):
             return label, f"{other!r} says that it is not so", False
     for label, other in pairs:
-        if _merged_label(label) in EVENT or (
-            _merged_label(other) in USUAL and _merged_label(label) not in USUAL
-        ):
+        if folded(label) in EVENT or (folded(other) in USUAL and folded(label) not in USUAL):
             return label, f"{other!r} is the usual case{GUESSED}", True
     rarer = labels.value_counts().reindex(list(classes)).idxmin()
     return str(rarer), f"the rarer one{GUESSED}", True
@@ -439,7 +435,7 @@ def _ends_with(name: str, label: str) -> bool:
 def _denies(word: str, of: str) -> bool:
     """Whether one label is the other with "not", "un-" or the like before it."""
     start = NOT.match(word.strip())
-    return start is not None and _merged_label(word.strip()[start.end() :]) == _merged_label(of)
+    return start is not None and folded(word.strip()[start.end() :]) == folded(of)
 
 
 # -- the sample's form -----------------------------------------------------------------------------
@@ -540,10 +536,6 @@ def _require(name: str, known: Iterable[Any], what: str, key: str) -> None:
         f"{what} {name!r}; the columns are {_names(names)}.{meant} "
         f"Correct the file, or [load] {key} in the competition's TOML."
     )
-
-
-def _same_name(one: str, other: str) -> bool:
-    return str(one).strip().casefold() == str(other).strip().casefold()
 
 
 def _names(values: Iterable[Any], most: int = 30) -> str:

@@ -48,6 +48,11 @@ def _is_harmless(letter: str) -> bool:
     return letter.isprintable() or letter in "\n\t" or unicodedata.category(letter) == "Zs"
 
 
+def folded(text: str) -> str:
+    """In small letters with single blanks: equal where only case or blanks differ."""
+    return " ".join(text.split()).casefold()
+
+
 def from_here(path: Path) -> Path:
     """As one would type it."""
     here = Path.cwd()
