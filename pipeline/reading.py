@@ -20,6 +20,8 @@ from pipeline.finding import sole_table
 from pipeline.wording import count, shortened
 
 if TYPE_CHECKING:
+    from _csv import Reader
+
     import pandas as pd
     import pyarrow as pa
     from pyarrow import parquet
@@ -329,7 +331,7 @@ def _head(text: str, separator: str) -> list[tuple[int, list[str]]]:
     return found
 
 
-def _records(text: str, separator: str):  # type: ignore[no-untyped-def]
+def _records(text: str, separator: str) -> "Reader":
     csv.field_size_limit(2**31 - 1)  # the default refuses texts of more than 131,072 letters
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
 
