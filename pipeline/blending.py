@@ -16,7 +16,7 @@ from pipeline.calibration import sharpened, sharpness
 from pipeline.config import BlendStage
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
-from pipeline.metrics import Metric, smooth_metric
+from pipeline.metrics import METRICS, Metric, smooth_metric
 
 TINY = 1e-6
 COUNT_CLASSES = ("balanced_accuracy", "f1_macro")  # where a class counts, however rare
@@ -95,13 +95,19 @@ def _fit(
     method: str, settings: BlendStage, metric: Metric, y: np.ndarray, predictions: np.ndarray
 ) -> Blend:
     """Weights or a stacker."""
-    smooth = smooth_metric(metric)
+    smooth = _computable(smooth_metric(metric), y, predictions.shape[2])
     if method == "stack":
         stacker = fit_stacker(y, predictions, settings.l2)
         return Blend(settings.models, stacker_shares(stacker, len(predictions)), stacker=stacker)
     if method == "greedy":
         return Blend(settings.models, greedy_weights(y, predictions, smooth, settings.rounds))
     return Blend(settings.models, equal_weights(y, predictions, smooth))
+
+
+def _computable(metric: Metric, y: np.ndarray, outputs: int) -> Metric:
+    """The metric, or log loss where these rows lack a class that ROC AUC needs."""
+    lacking = metric.name == "roc_auc" and len(np.unique(y)) < outputs
+    return METRICS["log_loss"] if lacking else metric
 
 
 def equal_weights(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.ndarray:

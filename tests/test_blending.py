@@ -369,3 +369,15 @@ def test_of_many_classes_the_nested_choice_takes_few_folds(rng):
     blended = stage.nested(("equal", "greedy"), fit, *arguments)
     np.testing.assert_allclose(blended.sum(axis=1), 1)
     assert len(asked) == 10 * (stage.INNER_FOLDS + 1)
+
+
+@pytest.mark.parametrize("method", ["equal", "greedy"])
+def test_rows_that_lack_a_class_are_blended_by_log_loss_where_auc_has_no_value(method, rng):
+    y = np.zeros(60, dtype=int)
+    models = np.stack([noisy(y, rng, s) for s in (0.2, 2.0)])
+    settings = BlendStage(models=("a", "b"))
+    by_auc, by_log_loss = (
+        fit(method, settings, METRICS[name], y, models) for name in ("roc_auc", "log_loss")
+    )
+    assert by_auc.weights.sum() == pytest.approx(1)
+    np.testing.assert_array_equal(by_auc.weights, by_log_loss.weights)

@@ -42,9 +42,14 @@ class Curve:
         return {
             "model": self.model,
             "rows": list(self.rows),
-            "scores": [point.score for point in self.points],
-            "standard_errors": [point.standard_error for point in self.points],
+            "scores": [_known(point.score) for point in self.points],
+            "standard_errors": [_known(point.standard_error) for point in self.points],
         }
+
+
+def _known(value: float) -> float | None:
+    """JSON has no NaN, which is ROC AUC where the validation rows lack a class."""
+    return value if np.isfinite(value) else None
 
 
 @dataclass(frozen=True)

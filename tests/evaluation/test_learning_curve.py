@@ -1,5 +1,7 @@
 """Learning curves: fair samples, honest scores, and a conclusion that follows from the numbers."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,10 @@ def test_the_conclusion_speaks_of_the_best_model():
     ]
     assert "better's accuracy" in conclusion(curves, METRICS["accuracy"])
     assert "worse's RMSE" in conclusion(curves, METRICS["rmse"])
+
+
+def test_a_score_that_is_no_number_is_none_in_json():
+    """ROC AUC of validation rows that lack a class."""
+    points = (Estimate(float("nan"), float("nan")), Estimate(0.9, 0.01))
+    found = json.loads(json.dumps(Curve("one", (10, 20), points, None).to_json(), allow_nan=False))
+    assert found["scores"] == [None, 0.9] and found["standard_errors"] == [None, 0.01]
