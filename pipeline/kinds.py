@@ -21,9 +21,9 @@ from pipeline.dates import formats_of, shape
 from pipeline.errors import DataError
 from pipeline.notation import (
     NEARLY_ALL,
-    PLAIN,
     PLAIN_NOTATION,
     Notation,
+    are_plain,
     find_notation,
     is_nothing,
     looks_numeric,
@@ -185,7 +185,7 @@ def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> Nu
     """
     named = words.isin(list(missing or ()))
     given, words = words[named].unique().tolist(), words[~named]
-    plain = _is_plain(words)
+    plain = are_plain(words)
     if len(words) and plain.all():
         return Numbers(PLAIN_NOTATION, tuple(given))
     others = words[~plain].value_counts()
@@ -207,17 +207,6 @@ def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> Nu
         tuple(nothing),
         {str(word): int(n) for word, n in strays.items()},
     )
-
-
-def _is_plain(words: "pd.Series") -> "pd.Series":
-    """(n,) bool: which words are plain numbers; missing ones are not."""
-    import pandas as pd
-    import pyarrow as pa
-    from pyarrow import compute
-
-    column = compute.utf8_trim_whitespace(pa.array(words, type=pa.string()))
-    plain = compute.match_substring_regex(column, f"^(?:{PLAIN})$").fill_null(False)
-    return pd.Series(plain.to_numpy(zero_copy_only=False), index=words.index)
 
 
 def _is_code(words: "pd.Series") -> bool:
@@ -329,7 +318,7 @@ def cleaned(values: "pd.Series", column: Mapping[str, Any]) -> "pd.Series":
         return words
     words = words.mask(words.isin(missing))
     notation = Notation.from_json(column.get("notation"))
-    odd = words.notna() if _separates(column) else words.notna() & ~_is_plain(words)
+    odd = words.notna() if _separates(column) else words.notna() & ~are_plain(words)
     if not odd.any():
         return words
     written = {word: _plainly(word, notation, missing) for word in words[odd].unique()}
@@ -438,7 +427,7 @@ def notes(
 
 def _notation_note(name: str, words: "pd.Series", column: Mapping[str, Any]) -> str:
     known = words.dropna()
-    odd = known[~_is_plain(known) & ~known.isin(column.get("missing", ()))]
+    odd = known[~are_plain(known) & ~known.isin(column.get("missing", ()))]
     example = (odd if len(odd) else known).iloc[0]
     value = value_of(example, Notation.from_json(column["notation"]))
     return (

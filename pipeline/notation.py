@@ -15,6 +15,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:inf|infinity)"
 WHOLE = r"[+-]?\d+"
@@ -122,8 +123,8 @@ def plain_numbers(words: "pd.Series") -> "pd.Series | None":
     import pyarrow as pa
     from pyarrow import compute
 
-    column = compute.utf8_trim_whitespace(pa.array(words, type=pa.string()))
-    if compute.all(compute.match_substring_regex(column, f"^(?:{PLAIN})$")).as_py() is False:
+    column, plain = _matched(words)
+    if compute.all(plain).as_py() is False:
         return None
     bare = compute.replace_substring_regex(column, r"^\+", "")
     whole = compute.all(compute.match_substring_regex(bare, f"^{WHOLE}$")).as_py()
@@ -135,6 +136,23 @@ def plain_numbers(words: "pd.Series") -> "pd.Series | None":
             pass  # beyond 64 bits
     found = bare.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return pd.Series(found, index=words.index, name=words.name)
+
+
+def are_plain(words: "pd.Series") -> "pd.Series":
+    """(n,) bool: which words are plain numbers; missing ones are not."""
+    import pandas as pd
+
+    _, plain = _matched(words)
+    return pd.Series(plain.fill_null(False).to_numpy(zero_copy_only=False), index=words.index)
+
+
+def _matched(words: "pd.Series") -> "tuple[pa.Array, pa.Array]":
+    """The words without blanks around them, and whether each is a plain number."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    column = compute.utf8_trim_whitespace(pa.array(words, type=pa.string()))
+    return column, compute.match_substring_regex(column, f"^(?:{PLAIN})$")
 
 
 def value_of(word: str, notation: Notation = PLAIN_NOTATION) -> float:
