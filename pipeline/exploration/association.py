@@ -95,12 +95,19 @@ class Relation:
 
 
 def relations(
-    frame: "pd.DataFrame", y: np.ndarray, columns: Sequence[tuple[str, str]], classes: int
+    frame: "pd.DataFrame",
+    y: np.ndarray,
+    columns: Sequence[tuple[str, str]],
+    classes: int,
+    among: int = 0,
 ) -> list[Relation]:
-    """Every column against y (n,), strongest first; `classes` is 0 for regression."""
+    """Every column against y (n,), strongest first; `classes` is 0 for regression.
+
+    among: how many columns these were chosen from for their relation to y: all were tested.
+    """
     cuts = [cut(frame[name], kind) for name, kind in columns]
     found = [strength(bins.codes, y, classes) for bins in cuts]
-    corrected = holm(np.array([p for _, p in found]))
+    corrected = holm(np.array([p for _, p in found]), among)
     made = [
         _relation(column, bins, y, classes, (value, p, float(adjusted)))
         for column, bins, (value, p), adjusted in zip(columns, cuts, found, corrected, strict=True)

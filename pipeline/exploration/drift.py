@@ -231,10 +231,13 @@ def chi_square(table: np.ndarray) -> float:
     return float(((table - expected) ** 2 / expected).sum())
 
 
-def holm(p: np.ndarray) -> np.ndarray:
-    """The i-th smallest of m p-values times m - i + 1, never decreasing, at most 1 (Holm 1979)."""
-    order = np.argsort(p, kind="stable")
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+def holm(p: np.ndarray, tests: int = 0) -> np.ndarray:
+    """The i-th smallest of m p-values times m - i + 1, never decreasing, at most 1 (Holm 1979).
+
+    tests: m, where these are the smallest p-values of more than they are.
+    """
+    order, m = np.argsort(p, kind="stable"), max(tests, len(p))
+    steps = np.maximum.accumulate(p[order] * np.arange(m, m - len(p), -1))
     corrected = np.empty(len(p))
     corrected[order] = np.minimum(steps, 1.0)
     return corrected

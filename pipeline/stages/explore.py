@@ -79,7 +79,8 @@ def explore(
     """Counts are of all rows; tests and figures are of the rows drawn."""
     is_regression = dataset.schema["task"] == "regression"
     columns, classes = dataset.columns, len(dataset.schema["classes"] or ())
-    related = relations(sample.train, sample.y, columns, classes)
+    among = len(dataset.all_columns)
+    related = relations(sample.train, sample.y, columns, classes, among)
     rated_class = None if is_regression else _rated_class(related, sample.y)
     names, correlated = _correlations(sample, classes)
     return Findings(

@@ -94,6 +94,12 @@ def test_holm_by_hand():
     assert drift.holm(np.empty(0)).size == 0
 
 
+def test_the_smallest_of_many_p_values_are_corrected_as_among_all():
+    p = np.random.default_rng(0).random(500) ** 3
+    smallest = np.argsort(p)[:20]
+    assert_allclose(drift.holm(p[smallest], tests=500), drift.holm(p)[smallest])
+
+
 COLUMNS = [("number", "number"), ("rating", "number"), ("word", "category"), ("prose", "text")]
 
 
