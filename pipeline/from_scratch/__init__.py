@@ -3,11 +3,10 @@
 Read the files in this order, one concept a file; `README.md` says what each one holds.
 
     perceptron, activations, losses, gradients, descent, linear_regression, logistic_loss,
-    logistic_regression, interactions, computational_graph, initialisation, layers, network,
-    weight_decay, optimizers, schedules, sparsity, averaging, training, batch_normalisation,
-    dropout, scaling, embedding, numerical_embeddings, columns, members, architecture,
-    neural_network, recurrent, sequences, recurrent_network, symmetric_trees, length_scales,
-    gaussian_process
+    logistic_regression, computational_graph, initialisation, layers, network, weight_decay,
+    optimizers, schedules, sparsity, averaging, training, batch_normalisation, dropout, scaling,
+    embedding, numerical_embeddings, columns, members, architecture, neural_network, recurrent,
+    sequences, recurrent_network, binning, symmetric_trees, length_scales, gaussian_process
 
 `estimator`, `inputs` and `scikit_learn` hold what every estimator shares: parameters, state, the
 checks of what it is given, and what scikit-learn's tools look for; `products` holds matrix products

@@ -15,8 +15,8 @@ import numpy as np
 
 from pipeline.from_scratch import inputs
 from pipeline.from_scratch.activations import identity, sigmoid, softmax
+from pipeline.from_scratch.binning import bin_edges, bin_numbers
 from pipeline.from_scratch.estimator import Classifier, Estimator, Regressor, whole
-from pipeline.from_scratch.interactions import learn_edges, levels
 from pipeline.from_scratch.losses import (
     binary_cross_entropy,
     cross_entropy,
@@ -45,14 +45,14 @@ class Cuts(NamedTuple):
     @classmethod
     def of(cls, X: np.ndarray, bins: int) -> "Cuts":
         """X (n, d), NaN for missing; columns with more than `bins` values are cut at quantiles."""
-        edges = learn_edges(X, bins)
+        edges = bin_edges(X, bins)
         cuts = np.array([len(between) + 1 for between in edges])
         end = np.cumsum(cuts + 1)
         first = end - cuts - 1
         column = np.repeat(np.arange(len(edges)), cuts)
         threshold = np.concatenate([np.append(between, np.inf) for between in edges])
         level = np.delete(np.arange(end[-1]), first)
-        return cls(levels(X, edges) + first, column, threshold, level, end[column])
+        return cls(bin_numbers(X, edges) + first, column, threshold, level, end[column])
 
     def grow(self, residuals: np.ndarray, depth: int, l2: float) -> tuple[np.ndarray, np.ndarray]:
         """The tree of the questions that tell most: residuals (n, k) -> cuts (depth,), leaf (n,).

@@ -16,15 +16,13 @@ from pipeline.models import Problem
 
 SMALL: dict[str, dict[str, object]] = {
     "catboost": {"iterations": 100, "n_models": 2},
-    "extra_trees": {"n_trees": 60},
-    "interactions": {"pairs": 5, "triples": 5},
     "kernel": {"steps": 15},
     "lightgbm": {"max_rounds": 60, "n_models": 2},
     "neural_net": {"epochs": 30, "n_networks": 2, "hidden": [16], "dropout": 0.0},
     "rnn": {"epochs": 15, "n_networks": 2, "hidden": [16], "state_width": 8},
     "symmetric_trees": {"n_trees": 60},
 }
-CLASSES_ONLY = ("interactions", "logistic")
+CLASSES_ONLY = ("logistic",)
 EXTRAS = ("catboost",)
 OUTPUTS = {"binary": 2, "multiclass": 3, "regression": 1}
 
