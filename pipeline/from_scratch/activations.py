@@ -1,7 +1,7 @@
-"""What a unit does with its weighted sum: the functions between one layer and the next.
+"""Activation functions, applied to a unit's weighted sum.
 
 Each takes numbers of any shape and returns the same shape, float32 for float32 and float64 for
-everything else. None overflows: they are exact for arguments of ±1e4 and beyond.
+everything else. None overflows: they are accurate for arguments of ±1e4 and beyond.
 """
 
 import numpy as np
@@ -22,9 +22,9 @@ def identity(x: ArrayLike) -> np.ndarray:
 
 
 def sigmoid(x: ArrayLike) -> np.ndarray:
-    """1 / (1 + exp(-x)): a probability out of a logit."""
+    """1 / (1 + exp(-x)): from a logit to a probability."""
     x = floating(x)
-    e = np.exp(-np.abs(x))  # never above 1, so that nothing overflows on either side
+    e = np.exp(-np.abs(x))  # at most 1, so that nothing overflows for either sign of x
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
@@ -56,7 +56,7 @@ def mish(x: ArrayLike) -> np.ndarray:
 
 
 def softmax(x: ArrayLike) -> np.ndarray:
-    """exp(x_k) / Σ_j exp(x_j) over the last axis: probabilities out of logits, (n, k) -> (n, k)."""
+    """exp(x_k) / Σ_j exp(x_j) over the last axis: logits (n, k) -> probabilities (n, k)."""
     x = floating(x)
     e = np.exp(x - x.max(axis=-1, keepdims=True))  # softmax(x) = softmax(x - c) for every c
     e /= e.sum(axis=-1, keepdims=True)
@@ -64,7 +64,7 @@ def softmax(x: ArrayLike) -> np.ndarray:
 
 
 def log_softmax(x: ArrayLike) -> np.ndarray:
-    """x_k - log Σ_j exp(x_j): the log of softmax where softmax itself would round to 0."""
+    """x_k - log Σ_j exp(x_j): the log of softmax, accurate even where softmax rounds to 0."""
     x = floating(x)
     x = x - x.max(axis=-1, keepdims=True)
     return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))

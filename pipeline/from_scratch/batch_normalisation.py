@@ -1,4 +1,4 @@
-"""Every feature of a layer brought to mean 0 and variance 1, batch by batch."""
+"""Each feature of a layer is brought to mean 0 and variance 1, batch by batch."""
 
 import numpy as np
 
@@ -6,18 +6,18 @@ from pipeline.from_scratch.layers import Layer
 
 
 class BatchNormalisation(Layer):
-    """y = gamma (x - mean) / √(variance + ε) + beta, the moments taken over the batch's rows.
+    """y = gamma (x - mean) / √(variance + ε) + beta, with mean and variance over the batch's rows.
 
-    In training the batch's own moments are used, and remembered as running averages; at prediction
-    the running ones are, so that a row's output does not depend on its neighbours. Layers after it
-    learn fast whatever the scale of the weights before it. (Ioffe and Szegedy 2015, algorithm 1;
-    the variance is remembered as it is, without the n / (n - 1) of algorithm 2)
+    Training uses the batch's own mean and variance and updates their running averages; prediction
+    uses the running averages, so that a row's output does not depend on the other rows. Training
+    then hardly depends on the scale of the preceding weights. (Ioffe and Szegedy 2015, algorithm 1;
+    the running variance leaves out the n / (n - 1) of algorithm 2)
 
     Shapes: x, y (n, d); gamma, beta, running_mean and running_variance (d,).
     """
 
     parameters = ("gamma", "beta")
-    statistics = ("running_mean", "running_variance")
+    buffers = ("running_mean", "running_variance")
 
     def __init__(self, d: int, *, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
         self.momentum, self.epsilon = momentum, epsilon
@@ -29,14 +29,14 @@ class BatchNormalisation(Layer):
         mean, variance = self.running_mean, self.running_variance
         if self.training:
             mean, variance = x.mean(axis=0), x.var(axis=0)
-            if len(x) > 1:  # one row has no variance to remember
-                self._remember(mean, variance)
+            if len(x) > 1:  # a single row has no variance
+                self._update_running(mean, variance)
         self.std = np.sqrt(variance + self.epsilon).astype(x.dtype)
         self.z = (x - mean.astype(x.dtype)) / self.std
         return self.gamma * self.z + self.beta
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        """The moments depend on every row, so that their gradient comes back to every row.
+        """Mean and variance depend on every row, and so does their gradient.
 
         dx = gamma / std (dy - mean(dy) - z mean(dy z)) in training, gamma / std dy otherwise.
         """
@@ -47,7 +47,7 @@ class BatchNormalisation(Layer):
         n = len(dy)
         return (dy - self.dbeta / n - self.z * (self.dgamma / n)) * (self.gamma / self.std)
 
-    def _remember(self, mean: np.ndarray, variance: np.ndarray) -> None:
+    def _update_running(self, mean: np.ndarray, variance: np.ndarray) -> None:
         """running <- momentum running + (1 - momentum) batch, in place."""
         self.running_mean += (1 - self.momentum) * (mean - self.running_mean)
         self.running_variance += (1 - self.momentum) * (variance - self.running_variance)

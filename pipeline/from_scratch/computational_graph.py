@@ -1,8 +1,8 @@
 """A formula as a graph of small nodes: values flow forward, derivatives flow back.
 
-Each node knows the derivative of its own operation alone. `backward` takes dL/d(output), multiplies
-it by that and hands the result to the node's inputs: the chain rule, and all of backpropagation.
-Inputs are numbers, or arrays of one shape.
+Each node knows only the derivative of its own operation. `backward` takes dL/d(output), multiplies
+it by that derivative and passes the result on to the node's inputs: the chain rule, which is all of
+backpropagation. Inputs are numbers, or arrays of one shape.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ Value = float | np.ndarray
 
 
 class Add:
-    """z = x + y;  dx = dz, dy = dz: a sum passes everything on."""
+    """z = x + y;  dx = dz, dy = dz: a sum passes its gradient on unchanged."""
 
     def forward(self, x: Value, y: Value) -> Value:
         return x + y
@@ -21,7 +21,7 @@ class Add:
 
 
 class Multiply:
-    """z = x y;  dx = dz y, dy = dz x: each weighs as much as the other is large."""
+    """z = x y;  dx = dz y, dy = dz x: the gradient times the other factor."""
 
     def forward(self, x: Value, y: Value) -> Value:
         self.x, self.y = x, y
@@ -65,16 +65,13 @@ class Log:
 
 
 class Purchase:
-    """price = (apples · apple price + oranges · orange price) · tax: what is each one's influence?
-
-    Influence means: by how much the price grows when that one grows by 1.
-    """
+    """price = (apples · apple price + oranges · orange price) · tax, and its derivatives."""
 
     def __init__(self) -> None:
         self.apples, self.oranges, self.sum, self.taxed = Multiply(), Multiply(), Add(), Multiply()
 
     def forward(self, apple: tuple[Value, Value], orange: tuple[Value, Value], tax: Value) -> Value:
-        """(price, number) of apples and of oranges; the tax as a factor, 1.1 for 10 per cent."""
+        """(price, count) of apples and of oranges; the tax as a factor, 1.1 for 10 per cent."""
         fruit = self.sum.forward(self.apples.forward(*apple), self.oranges.forward(*orange))
         return self.taxed.forward(fruit, tax)
 
@@ -88,7 +85,7 @@ class Purchase:
 
 
 class SigmoidGraph:
-    """1 / (1 + exp(-x)) out of four nodes; going back through them gives dy y (1 - y)."""
+    """1 / (1 + exp(-x)) out of four nodes, whose backward passes combine to dy y (1 - y)."""
 
     def __init__(self) -> None:
         self.negate, self.exp, self.add, self.divide = Multiply(), Exp(), Add(), Divide()

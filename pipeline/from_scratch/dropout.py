@@ -1,4 +1,4 @@
-"""Units silenced at random, so that none can rely on another."""
+"""Units set to 0 at random during training, so that none can rely on another."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from pipeline.from_scratch.layers import Layer
 
 
 class Dropout(Layer):
-    """y = x mask / (1 - rate): each unit is 0 with probability `rate`, the others grow to make up.
+    """y = x mask / (1 - rate): each unit is 0 with probability `rate`, the others are scaled up.
 
-    So the expectation of y is x, and at prediction the layer does nothing: inverted dropout
+    So the expectation of y is x, and at prediction the layer is the identity: inverted dropout
     (Srivastava 2014, section 10). Shapes: x, y and mask (n, d).
     """
 

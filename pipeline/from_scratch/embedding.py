@@ -1,4 +1,4 @@
-"""A learned vector for each category."""
+"""A trainable vector for each category."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ from pipeline.from_scratch.layers import Layer
 
 
 class Embedding(Layer):
-    """y = T[code]: a row of a table, which is a one-hot vector times T without the zeros.
+    """y = T[code]: a row of a table, equal to a one-hot vector times T but without the zeros.
 
-    Categories that act alike end up with rows alike, which is worth having where there are many.
-    (Guo and Berkhahn 2016, arXiv:1604.06737)
+    Similar categories get similar rows, which helps where there are many categories. (Guo and
+    Berkhahn 2016, arXiv:1604.06737)
 
-    Shapes: x (n, 1), codes as floats; T (count, e) -> y (n, e). Every code outside 0 to count - 1,
-    missing or never seen in training, gets the zero vector.
+    Shapes: x (n, 1), codes as floats; T (count, e) -> y (n, e). A code outside 0 to count - 1,
+    missing or not seen in training, gets the zero vector.
     """
 
     parameters = ("T",)
@@ -23,18 +23,18 @@ class Embedding(Layer):
     def forward(self, x: np.ndarray) -> np.ndarray:
         count = len(self.T)
         codes = np.clip(np.rint(x.reshape(len(x))), -1, count).astype(np.intp)
-        self.codes = np.where(codes < 0, count, codes)  # one number for all that is unknown
+        self.codes = np.where(codes < 0, count, codes)  # `count` stands for all unknown codes
         y = self.T.take(self.codes, axis=0, mode="clip")
         y[self.codes == count] = 0
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dL/dx = 0, for the codes are steps."""
+        """dL/dx = 0, because the codes are discrete."""
         self.backward_to_parameters(dy)
         return np.zeros((len(dy), 1), dy.dtype)
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
         """dL/dT[c] = Σ dy over the rows with code c."""
         count = len(self.T)
-        for j in range(dy.shape[1]):  # bincount adds up far faster than np.add.at
+        for j in range(dy.shape[1]):  # bincount is far faster than np.add.at
             self.dT[:, j] = np.bincount(self.codes, dy[:, j], count + 1)[:count]

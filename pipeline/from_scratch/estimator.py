@@ -1,7 +1,7 @@
-"""What every estimator can do: name its parameters, hand over what it has learned, judge itself.
+"""The base classes of all estimators: parameters, fitted state, input checks and scores.
 
-The contract is scikit-learn's: the constructor only stores its parameters, each under its own
-name; `fit` learns attributes whose names end in an underscore. No scikit-learn is needed for it.
+They follow scikit-learn's conventions without needing scikit-learn: the constructor only stores
+its parameters, each under its own name; `fit` sets attributes whose names end in an underscore.
 """
 
 import inspect
@@ -14,20 +14,21 @@ from pipeline.from_scratch import inputs, scikit_learn
 
 
 class Estimator:
-    """Parameters by name, and state as a dictionary of arrays that needs no pickle.
+    """Parameters by name, and the fitted state as a dictionary of arrays that needs no pickle.
 
-    Every fit learns n_features_in_, and feature_names_in_ (d,) from a data frame with text names.
+    Every fit learns n_features_in_ and, from a data frame with string names, feature_names_in_
+    (d,).
     """
 
-    _missing_allowed = False  # whether X may hold NaN
-    _maybe_infinite: tuple[str, ...] = ()  # what is learned and may hold NaN or infinity
+    _allow_nan = False  # whether X may contain NaN
+    _allow_nonfinite: tuple[str, ...] = ()  # fitted attributes that may contain NaN or infinity
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's parameters and their values; `deep` is there for scikit-learn."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters by name; ValueError for a name that the constructor doesn't have."""
+        """Change parameters by name; ValueError for a name that is not a constructor parameter."""
         allowed = self.get_params()
         for name in params:
             if name not in allowed:
@@ -39,23 +40,27 @@ class Estimator:
         return self
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything learned (the attributes that end in `_`), as arrays that `np.savez` takes."""
-        learned = {name: np.array(vars(self)[name]) for name in vars(self) if _is_learned(name)}
-        if "feature_names_in_" in learned:
-            learned["feature_names_in_"] = learned["feature_names_in_"].astype(str)
-        return learned
+        """The fitted attributes (whose names end in `_`), as arrays that `np.savez` accepts."""
+        state = {name: np.array(value) for name, value in vars(self).items() if _is_fitted(name)}
+        if "feature_names_in_" in state:
+            state["feature_names_in_"] = state["feature_names_in_"].astype(str)
+        return state
 
     def set_state(self, state: dict[str, np.ndarray]) -> Self:
-        """Take over what another estimator with the same parameters has learned.
+        """Restore the `state()` of another estimator with the same parameters.
 
-        ValueError where it is no such thing. It may come from a file: nothing in it may do harm.
+        ValueError for anything else: the state may come from an untrusted file.
         """
-        self._forget()
+        self._reset()
         for name, value in state.items():
-            if not _is_learned(name):
-                raise ValueError(f"{type(self).__name__}: '{name}' is no learned attribute.")
+            if not _is_fitted(name):
+                raise ValueError(
+                    f"{type(self).__name__}: '{name}' is not the name of a fitted attribute, "
+                    "which ends in '_'."
+                )
             value = np.asarray(value)
-            require_learned(name, value, name in self._maybe_infinite or name.endswith("_curve_"))
+            nonfinite = name in self._allow_nonfinite or name.endswith("_curve_")
+            check_state_array(name, value, allow_nonfinite=nonfinite)
             setattr(self, name, value.copy() if value.ndim else value.item())
         if "feature_names_in_" in state:
             self.feature_names_in_ = np.asarray(state["feature_names_in_"]).astype(object)
@@ -65,34 +70,36 @@ class Estimator:
         """X (n, d) -> (n,)."""
         raise NotImplementedError
 
-    def _learn_features(self, X: Any) -> np.ndarray:
-        """X for a new fit, as floats (n, d): forgets the fit before, learns width and names."""
-        checked, names = self._checked(X), inputs.column_names(X)
-        self._forget()
+    def _fit_features(self, X: Any) -> np.ndarray:
+        """X for a new fit, as floats (n, d); resets the estimator and learns width and names."""
+        checked, names = self._checked(X), inputs.feature_names(X)
+        self._reset()
         self.n_features_in_ = checked.shape[1]
         if names is not None:
             self.feature_names_in_ = names
         return checked
 
-    def _known_features(self, X: Any) -> np.ndarray:
-        """X as floats (n, d), with the columns that `fit` saw."""
-        self._require_fit("n_features_in_")
-        name, known = type(self).__name__, vars(self).get("feature_names_in_")
-        inputs.require_names(inputs.column_names(X), known, estimator=name)
+    def _predict_features(self, X: Any) -> np.ndarray:
+        """X as floats (n, d), which must have the columns of the fit."""
+        self._require_fitted("n_features_in_")
+        name, expected = type(self).__name__, vars(self).get("feature_names_in_")
+        inputs.check_feature_names(inputs.feature_names(X), expected, estimator=name)
         return self._checked(X, self.n_features_in_)
 
-    def _checked(self, X: Any, width: int | None = None) -> np.ndarray:
-        name, missing = type(self).__name__, self._missing_allowed
-        return inputs.features(X, estimator=name, width=width, missing=missing)
+    def _partial_fit_features(self, X: Any) -> np.ndarray:
+        """X for `partial_fit`: the first call learns the columns, later ones must have them."""
+        if hasattr(self, "n_features_in_"):
+            return self._predict_features(X)
+        return self._fit_features(X)
 
-    def _more_features(self, X: Any) -> np.ndarray:
-        """X for `partial_fit`: the first call learns the columns, later ones must bring them."""
-        return (
-            self._known_features(X) if hasattr(self, "n_features_in_") else self._learn_features(X)
+    def _checked(self, X: Any, n_features: int | None = None) -> np.ndarray:
+        name = type(self).__name__
+        return inputs.check_features(
+            X, estimator=name, n_features=n_features, allow_nan=self._allow_nan
         )
 
-    def _require_fit(self, attribute: str) -> None:
-        """NotFittedError where this learned attribute is not there yet."""
+    def _require_fitted(self, attribute: str) -> None:
+        """NotFittedError where this fitted attribute does not exist yet."""
         if not hasattr(self, attribute):
             name = type(self).__name__
             raise scikit_learn.not_fitted(
@@ -104,7 +111,7 @@ class Estimator:
         found = getattr(self, parameter)
         try:
             accepted = valid(found)
-        except TypeError:  # not even of a type that can be asked
+        except TypeError:  # of a type that `valid` cannot test
             accepted = False
         if not accepted:
             raise ValueError(f"{parameter} is {found!r}; allowed are {allowed}.")
@@ -112,23 +119,22 @@ class Estimator:
     def _require_one_of(self, parameter: str, allowed: Collection[str]) -> None:
         self._require(parameter, lambda found: found in allowed, ", ".join(allowed))
 
-    def _require_whole(self, least: int, *parameters: str) -> None:
-        """ValueError for each of the parameters that is no whole number from `least` on."""
+    def _require_integers(self, minimum: int, *parameters: str) -> None:
+        """ValueError unless each of the parameters is an integer of at least `minimum`."""
         for name in parameters:
-            allowed = f"whole numbers, {least} and more"
-            self._require(name, lambda found: whole(found, least), allowed)
+            self._require(name, lambda value: is_integer(value, minimum), f"integers >= {minimum}")
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy has: all but the memory of a training that may go on, `_name_`."""
+        """A copy's attributes: all except a running training's internal state, named `_name_`."""
         kept = (name for name in vars(self) if not (name[0] == name[-1] == "_"))
         return {name: vars(self)[name] for name in kept}
 
     def __repr__(self) -> str:
-        """The call that makes it; parameters left at their defaults are left out."""
+        """The constructor call, without the parameters that have their default."""
         defaults = inspect.signature(type(self)).parameters
         changed = (
             f"{name}={value!r}"
@@ -139,59 +145,61 @@ class Estimator:
 
 
 class Classifier(Estimator):
-    """An estimator whose y are classes; learns classes_ (k,)."""
+    """An estimator that predicts classes; learns classes_ (k,)."""
 
     _multi_class = True
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy: the share of the rows, or of their weight, whose class is predicted."""
+        """Accuracy, weighted by sample_weight."""
         predicted = self.predict(X)
-        right = predicted == inputs.column(y, len(predicted))
-        return float(np.mean(right * inputs.weights(sample_weight, len(predicted))))
+        correct = predicted == inputs.column_or_1d(y, len(predicted))
+        return float(np.mean(correct * inputs.check_sample_weight(sample_weight, len(predicted))))
 
-    def _more_labels(self, y: Any, n: int, classes: Any) -> np.ndarray:
-        """y for `partial_fit` -> class numbers (n,); the first call's `classes`, or y, name all."""
+    def _partial_fit_labels(self, y: Any, n: int, classes: Any) -> np.ndarray:
+        """y for `partial_fit` -> class numbers (n,); the first call's `classes`, or y, has all."""
         known = vars(self).get("classes_", classes)
         if classes is not None and not np.array_equal(np.unique(classes), np.unique(known)):
             raise ValueError(
                 f"classes is {np.asarray(classes).tolist()}, but an earlier call learned "
                 f"{known.tolist()}: pass the same, or none."
             )
-        self.classes_, codes = inputs.labels(y, n, known)
+        self.classes_, codes = inputs.encode_labels(y, n, known)
         return codes
 
     def __sklearn_tags__(self) -> Any:
-        missing = self._missing_allowed
-        return scikit_learn.tags("classifier", multi_class=self._multi_class, missing=missing)
+        return scikit_learn.tags(
+            "classifier", multi_class=self._multi_class, allow_nan=self._allow_nan
+        )
 
 
 class Regressor(Estimator):
-    """An estimator whose y are numbers."""
+    """An estimator that predicts numbers."""
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R² = 1 - Σ w (y - ŷ)² / Σ w (y - ȳ)²; for a constant y 1 where it is met, else 0."""
+        """R² = 1 - Σ w (y - ŷ)² / Σ w (y - ȳ)²; for a constant y 1 if predicted exactly, else 0."""
         predicted = self.predict(X)
-        y, w = inputs.targets(y, len(predicted)), inputs.weights(sample_weight, len(predicted))
-        error = float(w @ (y - predicted) ** 2)
-        spread = float(w @ (y - np.average(y, weights=w)) ** 2)
-        return 1 - error / spread if spread else float(error == 0)
+        y = inputs.check_targets(y, len(predicted))
+        w = inputs.check_sample_weight(sample_weight, len(predicted))
+        residual = float(w @ (y - predicted) ** 2)
+        total = float(w @ (y - np.average(y, weights=w)) ** 2)
+        return 1 - residual / total if total else float(residual == 0)
 
     def __sklearn_tags__(self) -> Any:
-        return scikit_learn.tags("regressor", missing=self._missing_allowed)
+        return scikit_learn.tags("regressor", allow_nan=self._allow_nan)
 
 
-def require_learned(name: str, value: np.ndarray, maybe_infinite: bool = False) -> None:
-    """ValueError for what no fit learns: other than numbers and text, NaN, infinity."""
+def check_state_array(name: str, value: np.ndarray, *, allow_nonfinite: bool = False) -> None:
+    """ValueError unless the array holds numbers or text and, if floats, no NaN or infinity."""
     if value.dtype.kind not in "biufU":
         raise ValueError(f"{name} has dtype {value.dtype}; allowed are numbers and text.")
-    if value.dtype.kind == "f" and not maybe_infinite and not np.isfinite(value).all():
+    if value.dtype.kind == "f" and not allow_nonfinite and not np.isfinite(value).all():
         raise ValueError(f"{name} holds NaN or infinity.")
 
 
-def whole(found: Any, least: int) -> bool:
-    """Whether it is a whole number, Python's or NumPy's, of at least so much."""
-    return isinstance(found, (int, np.integer)) and bool(found >= least)
+def is_integer(value: Any, minimum: int) -> bool:
+    """Whether the value is an integer, Python's or NumPy's, of at least `minimum`."""
+    return isinstance(value, (int, np.integer)) and bool(value >= minimum)
 
 
-def _is_learned(name: str) -> bool:
+def _is_fitted(name: str) -> bool:
     return name.endswith("_") and not name.startswith("_")

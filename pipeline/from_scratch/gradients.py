@@ -1,4 +1,4 @@
-"""The slope of any function, found by trying, and the way down by following it."""
+"""The gradient of any function by finite differences, and gradient descent with it."""
 
 from collections.abc import Callable
 
@@ -11,20 +11,23 @@ def numerical_gradient(
 ) -> np.ndarray:
     """df/dx_i = (f(x + h e_i) - f(x - h e_i)) / 2h: central differences, error O(h²).
 
-    Shapes: x any, the gradient alike. Two calls of f for every number in x: too slow to train with,
-    exact enough to check backpropagation with. Each x_i is moved in place and put back, so x may be
-    the parameters of a network that f reads. Errors: ValueError where x is not floating point.
+    Shapes: x any, the gradient the same. Two calls of f for every number in x: too slow for
+    training, accurate enough to check backpropagation. Each x_i is changed in place and restored,
+    so x may be the parameters of a network that f reads. Errors: ValueError where x is not floating
+    point.
     """
     if not np.issubdtype(x.dtype, np.floating):
-        raise ValueError(f"x has dtype {x.dtype}: only floating point can be moved by {h}.")
+        raise ValueError(
+            f"x has dtype {x.dtype}; allowed are floating-point dtypes, because h is {h}."
+        )
     gradient = np.empty_like(x)
     for i in np.ndindex(x.shape):
-        before = x[i]
-        x[i] = before + h
+        original = x[i]
+        x[i] = original + h
         above = f(x)
-        x[i] = before - h
+        x[i] = original - h
         gradient[i] = (above - f(x)) / (2 * h)
-        x[i] = before
+        x[i] = original
     return gradient
 
 
@@ -36,9 +39,9 @@ def gradient_descent(
     steps: int = 100,
     gradient: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
-    """x <- x - lr ∇f(x), `steps` times; returns the whole path, (steps + 1, *x.shape).
+    """x <- x - lr ∇f(x), `steps` times; returns all iterates, (steps + 1, *x.shape).
 
-    The gradient is found numerically where none is given.
+    Without `gradient` the numerical gradient is used.
     """
     path = [np.array(start, dtype=np.float64)]
     for _ in range(steps):

@@ -1,9 +1,9 @@
-"""The pieces of a network, each with its way forward and its way back.
+"""The layers of a network, each with its forward and its backward pass.
 
-`forward` takes a batch (n, d_in) and returns (n, d_out); it keeps what `backward` will need.
+`forward` takes a batch (n, d_in), returns (n, d_out), and keeps what `backward` will need.
 `backward` takes dL/d(output), returns dL/d(input), and fills the gradients of the layer's own
-parameters: parameter W has its gradient in dW. That is the chain rule, one link a layer. No
-method changes an array that it was given.
+parameters: parameter W has its gradient in dW. Calling it layer by layer, from the last to the
+first, is the chain rule. No method changes an array that it was given.
 """
 
 from typing import Any
@@ -15,12 +15,12 @@ from pipeline.from_scratch.logistic_loss import loss_and_error
 
 
 class Layer:
-    """What a network may ask of each of its layers."""
+    """The interface of a layer."""
 
-    parameters: tuple[str, ...] = ()  # names of the attributes that training changes
-    statistics: tuple[str, ...] = ()  # names of those that remember the data, without a gradient
-    layers: tuple["Layer", ...] = ()  # those that this one consists of
-    training = True  # some layers behave otherwise at prediction
+    parameters: tuple[str, ...] = ()  # names of the attributes that the optimizer changes
+    buffers: tuple[str, ...] = ()  # names of other fitted attributes, which have no gradient
+    layers: tuple["Layer", ...] = ()  # the layers that this one contains
+    training = True  # False for prediction, where some layers behave differently
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """(n, d_in) -> (n, d_out)."""
@@ -31,7 +31,7 @@ class Layer:
         raise NotImplementedError
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
-        """The same where nobody needs dL/dx: in the first layer, which reads the data."""
+        """The same without dL/dx, which the first layer does not need."""
         self.backward(dy)
 
 
@@ -56,13 +56,13 @@ class Affine(Layer):
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dL/dx = dy Wᵀ, dL/dW = xᵀ dy, dL/db = Σ_n dy."""
         self.backward_to_parameters(dy)
-        if dy.shape[1] == 1:  # n numbers times d_in: BLAS takes four times as long for this
+        if dy.shape[1] == 1:  # an outer product, for which BLAS takes four times as long
             return np.einsum("no,io->ni", dy, self.W)
         return dy @ self.W.T
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
         np.matmul(self.x.T, dy, out=self.dW)
-        np.matmul(np.ones(len(dy), dy.dtype), dy, out=self.db)  # four times as fast as a sum
+        np.matmul(np.ones(len(dy), dy.dtype), dy, out=self.db)  # four times as fast as np.sum
 
 
 class Relu(Layer):
@@ -73,7 +73,7 @@ class Relu(Layer):
         return self.y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        dx = (self.y > 0).astype(dy.dtype)  # a product of floats with booleans takes twice as long
+        dx = (self.y > 0).astype(dy.dtype)  # multiplying floats by booleans takes twice as long
         dx *= dy
         return dx
 
@@ -134,7 +134,7 @@ class Identity(Layer):
 
 
 class Loss:
-    """The last piece: the mean loss of a batch, and where the way back begins.
+    """The mean loss of a batch, with which the backward pass starts.
 
     Weights have mean 1 over the data, so that L = 1/n Σ w_i loss_i is unbiased on every batch.
     """
@@ -142,7 +142,7 @@ class Loss:
     error: np.ndarray  # dL/d(output), kept by forward
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        """Output (n, k), target as the loss wants it, weight (n,) or None -> L."""
+        """Output (n, k), target (its form depends on the loss), weight (n,) or None -> L."""
         raise NotImplementedError
 
     def backward(self) -> np.ndarray:
@@ -153,37 +153,37 @@ class Loss:
 class SoftmaxWithLoss(Loss):
     """L = -1/n Σ_i w_i Σ_k t_ik log p_ik, p = softmax(output);  dL/d(output) = w (p - t) / n.
 
-    The target is class numbers (n,); t is one-hot, smoothed to (1 - ε) t + ε / k.
+    The target is class numbers (n,); t is their one-hot form, smoothed to (1 - ε) t + ε / k.
     """
 
     def __init__(self, smoothing: float = 0.0) -> None:
         self.smoothing = smoothing
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        share, label = _shares(output, weight), (target, np.arange(len(output)))
-        z = output.T.copy()  # (k, n): a few long rows are reduced faster than many short ones
+        w, label = _scaled_weights(output, weight), (target, np.arange(len(output)))
+        z = output.T.copy()  # (k, n): reducing a few long rows is faster than many short ones
         z -= z.max(axis=0)
         e = np.exp(z)
         total = e.sum(axis=0)
         loss = np.log(total) - (1 - self.smoothing) * z[label]
-        e *= share / total  # w p / n, from which w t / n is taken
-        e[label] -= (1 - self.smoothing) * share
+        e *= w / total  # w p / n, from which w t / n is subtracted
+        e[label] -= (1 - self.smoothing) * w
         if self.smoothing:
             loss -= self.smoothing * z.mean(axis=0)
-            e -= self.smoothing / len(z) * share
+            e -= self.smoothing / len(z) * w
         self.error = e.T
-        return float(loss @ share)
+        return float(loss @ w)
 
 
 class SigmoidWithLoss(Loss):
     """L = -1/n Σ w (t log p + (1 - t) log(1 - p)), p = sigmoid(output);  backward: w (p - t) / n.
 
-    That is logistic regression, on what the layers before have made of the data.
-    Shapes: output (n, 1), target (n,) of 0 and 1.
+    Logistic regression on the output of the layers before it.
+    Shapes: output (n, 1), target (n,) in {0, 1}.
     """
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        loss, self.error = loss_and_error(output, target, _shares(output, weight))
+        loss, self.error = loss_and_error(output, target, _scaled_weights(output, weight))
         return loss
 
 
@@ -195,13 +195,13 @@ class SquaredErrorLoss(Loss):
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
         error = output[:, 0] - target.astype(output.dtype)
-        share = _shares(output, weight)
-        self.error = (2 * share * error)[:, None]
-        return float(error**2 @ share)
+        w = _scaled_weights(output, weight)
+        self.error = (2 * w * error)[:, None]
+        return float(error**2 @ w)
 
 
-def _shares(output: np.ndarray, weight: Any) -> np.ndarray:
-    """w_i / n, what each row counts in the mean: (n,), of the output's dtype."""
+def _scaled_weights(output: np.ndarray, weight: Any) -> np.ndarray:
+    """w_i / n (n,), in the output's dtype."""
     n = len(output)
     if weight is None:
         return np.full(n, 1 / n, output.dtype)

@@ -1,13 +1,14 @@
-"""How alike two rows are, and how to learn which columns tell.
+"""A kernel with a length scale for each column, and the leave-one-out loss that it is fitted by.
 
-Rows a and b are alike by k(a, b) = s² exp(-r^p) + c, with r² = Σ_d (a_d - b_d)² / l_d²: the powered
-exponential and a constant (Rasmussen and Williams 2006, equation 4.18). Each column has a length
-scale l_d; a long one says that the column hardly matters. The exponent p, 0 < p <= 2, is 2 for the
-Gaussian, of which only smooth functions are made; the lower it is, the more sharply they may bend.
+The similarity of rows a and b is k(a, b) = s² exp(-r^p) + c, r² = Σ_d (a_d - b_d)² / l_d²: the
+powered exponential (γ-exponential) kernel plus a constant (Rasmussen and Williams 2006, equation
+4.18). A column with a long length scale l_d has little influence (automatic relevance
+determination). The exponent p, 0 < p <= 2, is 2 for the Gaussian kernel, whose functions are
+smooth; the lower it is, the rougher the functions.
 
-The best length scales are those with which each row is predicted best from all the others. These
-leave-one-out predictions come in closed form from one inverse, Q = (K + σ²I)⁻¹: row i's is
-y_i - [Q y]_i / Q_ii (equation 5.12). So does their slope.
+The length scales are chosen so that each row is predicted well from all the other rows. These
+leave-one-out predictions have a closed form with a single inverse, Q = (K + σ²I)⁻¹: that of row i
+is y_i - [Q y]_i / Q_ii (equation 5.12). Their gradient has one, too.
 """
 
 from collections.abc import Callable
@@ -16,14 +17,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.from_scratch.activations import sigmoid, softplus
-from pipeline.from_scratch.products import whitening
+from pipeline.from_scratch.matrix_products import inverse_cholesky
 
-# leave-one-out predictions (n, k) and targets (n, k) -> loss, and its slope (n, k)
-Judge = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
+# predictions (n, k) and targets (n, k) -> loss, and its gradient by the predictions (n, k)
+LossFunction = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
 
-LEAST_NOISE = 1e-4  # so that the inverse keeps its digits where y has no noise
-ROUNDING = 32 * np.finfo(float).eps  # in an r² of equal rows, times |a|²
-LEAST_SQUARE = 2e-15  # of r², for r^p has no slope at 0
+MIN_NOISE = 1e-4  # keeps the inverse accurate where y has no noise
+ROUNDING = 32 * np.finfo(float).eps  # error of r² between equal rows, relative to |a|²
+MIN_SQUARED_DISTANCE = 2e-15  # because r^p is not differentiable at 0
 
 
 class Kernel(NamedTuple):
@@ -37,32 +38,33 @@ class Kernel(NamedTuple):
 
     @classmethod
     def of(cls, theta: np.ndarray, exponent: float) -> "Kernel":
-        """theta (d + 3,) are logarithms: of 1 / l² (d,), of s², c and σ²."""
+        """theta (d + 3,) holds the logarithms of 1 / l² (d,), s², c and σ²."""
         signal, constant, noise = (float(value) for value in np.exp(theta[-3:]))
-        return cls(np.exp(-theta[:-3] / 2), signal, constant, noise + LEAST_NOISE, exponent)
+        return cls(np.exp(-theta[:-3] / 2), signal, constant, noise + MIN_NOISE, exponent)
 
-    def squares(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    def squared_distances(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
         """r² of all pairs: (n, d), (m, d) -> (n, m), by |a - b|² = |a|² + |b|² - 2 a·b.
 
-        Taken in float64: of two rows that are alike nearly all digits cancel. What rounding alone
-        may leave between equal rows counts as 0, for r^p would make much of it, and something else
-        on each processor.
+        Computed in float64, because nearly all digits cancel for similar rows. A value within
+        rounding error of 0 is set to 0: r^p would amplify the error, which depends on the
+        processor.
         """
         dtype, A, B = A.dtype, A / self.length_scale, B / self.length_scale
-        size = (A**2).sum(axis=1)[:, None]
+        squared_norms = (A**2).sum(axis=1)[:, None]
         squares = A @ (-2 * B.T)
-        squares += size
+        squares += squared_norms
         squares += (B**2).sum(axis=1)
-        squares[squares < ROUNDING * size] = 0.0
-        squares += LEAST_SQUARE
+        squares[squares < ROUNDING * squared_norms] = 0.0
+        squares += MIN_SQUARED_DISTANCE
         return squares.astype(dtype, copy=False)
 
-    def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
-        """k of all pairs: (n, d), (m, d) -> (n, m)."""
-        return self.signal * np.exp(-(self.squares(A, B) ** (self.exponent / 2))) + self.constant
+    def matrix(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """K, k of all pairs: (n, d), (m, d) -> (n, m)."""
+        powers = self.squared_distances(A, B) ** (self.exponent / 2)
+        return self.signal * np.exp(-powers) + self.constant
 
-    def inverse(self, K: np.ndarray) -> np.ndarray:
-        """Q = (K + σ²I)⁻¹ of all pairs of n rows, (n, n) -> (n, n)."""
+    def precision(self, K: np.ndarray) -> np.ndarray:
+        """Q = (K + σ²I)⁻¹, K of all pairs of n rows, (n, n) -> (n, n)."""
         noisy = K.copy()
         noisy[np.diag_indices(len(K))] += self.noise
         return inverse(noisy)
@@ -71,14 +73,14 @@ class Kernel(NamedTuple):
 def inverse(A: np.ndarray) -> np.ndarray:
     """A⁻¹ of a symmetric positive definite A, (n, n).
 
-    Nearly all of it is matrix products, which run faster than the elimination of numpy.linalg.inv.
+    It consists almost entirely of matrix products, which makes it faster than numpy.linalg.inv.
     """
-    T = whitening(A, np.matmul)
+    T = inverse_cholesky(A, np.matmul)
     return T.T @ T
 
 
 def leave_one_out(Q: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Each row predicted from all the others: Y - Q Y / diag(Q), (n, k)."""
+    """The prediction of each row from all the others: Y - Q Y / diag(Q), (n, k)."""
     return Y - Q @ Y / np.diag(Q)[:, None]
 
 
@@ -87,44 +89,44 @@ def squared_error(F: np.ndarray, Y: np.ndarray) -> tuple[float, np.ndarray]:
     return float(np.sum((F - Y) ** 2) / len(Y)), 2 * (F - Y) / len(Y)
 
 
-def surprise(F: np.ndarray, Y: np.ndarray, steepness: float) -> tuple[float, np.ndarray]:
-    """1/n Σ log(1 + exp(-steepness f y)), y being -1 or 1: logistic regression's loss.
+def log_loss(F: np.ndarray, Y: np.ndarray, steepness: float) -> tuple[float, np.ndarray]:
+    """1/n Σ log(1 + exp(-steepness f y)), y in {-1, 1}: the logistic loss of the margins.
 
-    A row far on its right side costs nothing, where the squared error would pull it back to 1.
+    A prediction far beyond the correct one of -1 and 1 has no loss, unlike with the squared error.
     """
     margins = -steepness * F * Y
     return float(softplus(margins).sum() / len(Y)), -steepness * Y * sigmoid(margins) / len(Y)
 
 
 def loss_and_gradient(
-    theta: np.ndarray, X: np.ndarray, Y: np.ndarray, judge: Judge, exponent: float
+    theta: np.ndarray, X: np.ndarray, Y: np.ndarray, loss_function: LossFunction, exponent: float
 ) -> tuple[float, np.ndarray]:
     """The loss L of the leave-one-out predictions, and dL/dtheta (d + 3,).
 
-    X (n, d), Y (n, k); the k columns share the kernel. With A = Q Y and q = diag(Q), f = y - A / q,
-    and dQ = -Q dK Q takes the slopes back to K (equation 5.13).
+    X (n, d), Y (n, k); the k columns share the kernel. With A = Q Y and q = diag(Q), f = y - A / q;
+    dQ = -Q dK Q backpropagates the gradient to K (equation 5.13).
     """
     kernel = Kernel.of(theta, exponent)
-    squares = kernel.squares(X, X)
+    squares = kernel.squared_distances(X, X)
     powers = squares ** (exponent / 2)
-    alike = kernel.signal * np.exp(-powers)
-    Q = kernel.inverse(alike + kernel.constant)
+    exponential = kernel.signal * np.exp(-powers)
+    Q = kernel.precision(exponential + kernel.constant)
     A, q = Q @ Y, np.diag(Q)[:, None]
-    loss, dF = judge(Y - A / q, Y)
+    loss, dF = loss_function(Y - A / q, Y)
     dA, dq = -dF / q, np.sum(dF * A, axis=1) / q[:, 0] ** 2
     dK = (Q * -dq) @ Q
-    dK -= (Q @ dA) @ A.T  # left as it is: K is symmetric, and sees only dK_ij + dK_ji
-    noise = np.trace(dK) * (kernel.noise - LEAST_NOISE)
+    dK -= (Q @ dA) @ A.T  # not made symmetric: K is, so that only dK_ij + dK_ji matters
+    noise = np.trace(dK) * (kernel.noise - MIN_NOISE)
     constant = dK.sum() * kernel.constant
-    dK *= alike
+    dK *= exponential
     signal = dK.sum()
     dK *= powers / squares * (-exponent / 2)  # dL/dr²
-    np.fill_diagonal(dK, 0.0)  # a row's distance from itself is 0 at any length scale
-    scales = _weighted_squares(dK, X) / kernel.length_scale**2
+    np.fill_diagonal(dK, 0.0)  # a row's distance from itself is 0 for any length scale
+    scales = _weighted_squared_differences(dK, X) / kernel.length_scale**2
     return loss, np.append(scales, [signal, constant, noise])
 
 
-def _weighted_squares(M: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Σ_ij m_ij (x_i - x_j)² of each column, (d,); M (n, n), X (n, d)."""
-    around = M.sum(axis=0) + M.sum(axis=1)
-    return np.asarray(around @ X**2 - 2 * np.sum((M @ X) * X, axis=0))
+def _weighted_squared_differences(M: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Σ_ij m_ij (x_i - x_j)² for each column, (d,); M (n, n), X (n, d)."""
+    weights = M.sum(axis=0) + M.sum(axis=1)
+    return np.asarray(weights @ X**2 - 2 * np.sum((M @ X) * X, axis=0))

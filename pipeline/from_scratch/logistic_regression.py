@@ -1,4 +1,4 @@
-"""The probability of a class from a straight line through the features."""
+"""Logistic regression: class probabilities from a linear function of the features."""
 
 from functools import partial
 from typing import Any, Self
@@ -8,44 +8,49 @@ import numpy as np
 from pipeline.from_scratch import inputs
 from pipeline.from_scratch.activations import sigmoid, softmax
 from pipeline.from_scratch.descent import (
-    Precondition,
-    inverse_root,
+    Preconditioner,
+    inverse_square_root,
     mini_batches,
     nesterov_descent,
     preconditioned_descent,
     proximal_descent,
 )
 from pipeline.from_scratch.estimator import Classifier
-from pipeline.from_scratch.linear_regression import safe_step
-from pipeline.from_scratch.logistic_loss import LogisticLoss, loss_and_error, near, outputs
-from pipeline.from_scratch.row_span import is_worth_it, row_span
+from pipeline.from_scratch.linear_regression import safe_step_size
+from pipeline.from_scratch.logistic_loss import (
+    LogisticLoss,
+    approximate_mean,
+    loss_and_error,
+    n_logits,
+)
+from pipeline.from_scratch.row_space import is_faster, row_space
 from pipeline.from_scratch.sparsity import soft_threshold
 
 Solution = tuple[np.ndarray, np.ndarray, np.ndarray]  # coef (k, d), intercept (k,), loss curve
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # X (m, d), class numbers (m,), weights (m,)
 
 SOLVERS = ("nesterov", "plain", "preconditioned")
-SETTLED = 1e-4  # of the L1 penalty: a slope that moves no weight any more
-CURVATURE = {True: 1 / 4, False: 1 / 2}  # the loss's second derivative: sigmoid, softmax
+L1_TOL = 1e-4  # relative to the L1 penalty: how small a gradient counts as converged
 
 
 class LogisticRegression(Classifier):
-    """p = sigmoid(x · coef + intercept), or softmax for k > 2 classes, of least cross-entropy.
+    """p = sigmoid(x · coef + intercept), or softmax for k > 2 classes, minimising cross-entropy.
 
-    L = -1/n Σ log p(y_i | x_i) + l2/2 |coef|²; the intercept is free of l2. The optimum is that of
-    scikit-learn's LogisticRegression with C = 1 / (n l2). Where l1 is above 0, λ Σ |coef| takes the
-    place of l2, and leaves most columns out; l1 is λ as a share of the least that leaves all out
-    (Tibshirani 1996; Koh, Kim and Boyd 2007), and proximal steps take the place of the solver.
+    L = -1/n Σ log p(y_i | x_i) + l2/2 |coef|²; the intercept is not penalised. The optimum is that
+    of scikit-learn's LogisticRegression with C = 1 / (n l2). If l1 > 0, the penalty is λ Σ |coef|
+    instead, which sets most coefficients to 0; l1 is λ as a fraction of the smallest λ that sets
+    all of them to 0 (Tibshirani 1996; Koh, Kim and Boyd 2007). It is fitted by proximal gradient
+    descent whatever the solver.
 
-    solver: "plain", the gradient and nothing else, on `batch_size` rows a step (None: all of them);
-    "nesterov", momentum; "preconditioned", a step length for every direction (the default). lr=None
-    takes a step that is safe. It ends where the slope is below `tol`, in the last two in units of
-    the curvature. sample_weight counts a row that many times.
+    solver: "plain", gradient descent on `batch_size` rows per step (None: all of them); "nesterov",
+    with momentum; "preconditioned", L-BFGS from a subsampled inverse Hessian (the default). lr=None
+    uses a step size that is sure to converge. It stops when the gradient is below `tol`, which the
+    last two measure in the norm of the inverse Hessian. A row of sample_weight w counts as w rows.
 
     Learns classes_ (k,), coef_ (1, d) for two classes and (k, d) for more, intercept_ (1,) or (k,),
-    and loss_curve_ (one value an epoch; as many as `epochs` tell that descent has not settled).
-    Where l2 is 0 and a line separates the classes there is no optimum: coef_ grows until the loss
-    is 0 but for rounding, or the epochs are over.
+    and loss_curve_ (one value per epoch; if there are `epochs` of them, it has not converged). If
+    l2 is 0 and the classes are linearly separable, there is no optimum: coef_ grows until the loss
+    is 0 up to rounding, or for `epochs`.
     """
 
     def __init__(
@@ -66,34 +71,38 @@ class LogisticRegression(Classifier):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """X (n, d), y (n,) of numbers or text -> self."""
         self._check_parameters()
-        X = self._learn_features(X)
-        self.classes_, codes = inputs.labels(y, len(X))
-        w, descend = inputs.weights(sample_weight, len(X)), getattr(self, f"_{self.solver}")
+        X = self._fit_features(X)
+        self.classes_, codes = inputs.encode_labels(y, len(X))
+        w = inputs.check_sample_weight(sample_weight, len(X))
+        solve = getattr(self, f"_{self.solver}")
         if self.l1 > 0:
             X64 = X.astype(np.float64, copy=False)
-            coef, intercept, losses = self._sparse(LogisticLoss(X64, codes, w, 0.0, near(X)))
-        elif self.solver != "plain" and is_worth_it(X, self.l2):
-            span = row_span(X)
-            coef, intercept, losses = descend(LogisticLoss(span.Z, codes, w, self.l2, near(span.Z)))
-            coef, intercept = span.line(coef, intercept)
+            loss = LogisticLoss(X64, codes, w, 0.0, approximate_mean(X))
+            coef, intercept, losses = self._proximal(loss)
+        elif self.solver != "plain" and is_faster(X, self.l2):
+            space = row_space(X)
+            loss = LogisticLoss(space.Z, codes, w, self.l2, approximate_mean(space.Z))
+            coef, intercept, losses = solve(loss)
+            coef, intercept = space.coefficients(coef, intercept)
         else:
-            coef, intercept, losses = descend(LogisticLoss(X, codes, w, self.l2, near(X)))
+            loss = LogisticLoss(X, codes, w, self.l2, approximate_mean(X))
+            coef, intercept, losses = solve(loss)
         self.coef_, self.intercept_ = coef.astype(X.dtype), intercept.astype(X.dtype)
         self.loss_curve_ = losses
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """One plain step on these rows; the first call names all the classes there will be."""
+        """One step of plain gradient descent; the first call must name all classes."""
         self._check_parameters()
-        self._require("l1", lambda l1: l1 == 0, "0 where rows come in parts")
-        X = self._more_features(X)
-        codes = self._more_labels(y, len(X), classes)
-        w = inputs.weights(sample_weight, len(X)).astype(X.dtype)
-        k = outputs(self.classes_)
+        self._require("l1", lambda l1: l1 == 0, "0 in partial_fit")
+        X = self._partial_fit_features(X)
+        codes = self._partial_fit_labels(y, len(X), classes)
+        w = inputs.check_sample_weight(sample_weight, len(X)).astype(X.dtype)
+        k = n_logits(self.classes_)
         if not hasattr(self, "coef_"):
             self.coef_, self.intercept_ = np.zeros((k, X.shape[1]), X.dtype), np.zeros(k, X.dtype)
             self.loss_curve_ = np.array([])
-        lr = self.lr or safe_step(X, w, self.l2, None, CURVATURE[k == 1])
+        lr = self.lr or safe_step_size(X, w, self.l2, None, _max_curvature(k))
         W, b = self.coef_.T.copy(), self.intercept_.copy()
         loss, _ = self._step(W, b, (X, codes, w), lr)
         self.coef_, self.intercept_ = W.T, b
@@ -102,8 +111,8 @@ class LogisticRegression(Classifier):
 
     def decision_function(self, X: Any) -> np.ndarray:
         """X (n, d) -> logits: (n,) for two classes, (n, k) for more."""
-        self._require_fit("coef_")
-        X = self._known_features(X)
+        self._require_fitted("coef_")
+        X = self._predict_features(X)
         logits = X.astype(self.coef_.dtype, copy=False) @ self.coef_.T + self.intercept_
         return logits[:, 0] if len(self.classes_) == 2 else logits
 
@@ -119,46 +128,46 @@ class LogisticRegression(Classifier):
         p = self.predict_proba(X)
         return self.classes_[p.argmax(axis=1)]
 
-    def _plain(self, rows: LogisticLoss) -> Solution:
-        """Every step follows the gradient of its rows, and nothing else."""
-        X, codes, w = rows.X, rows.codes, rows.w.astype(rows.X.dtype)
-        k = outputs(self.classes_)
-        lr = self.lr or safe_step(X, w, self.l2, self.batch_size, CURVATURE[k == 1])
+    def _plain(self, loss: LogisticLoss) -> Solution:
+        """Plain gradient descent, on all rows or on mini-batches."""
+        X, codes, w = loss.X, loss.codes, loss.w.astype(loss.X.dtype)
+        k = n_logits(self.classes_)
+        lr = self.lr or safe_step_size(X, w, self.l2, self.batch_size, _max_curvature(k))
         rng = np.random.default_rng(self.seed)
         W, b = np.zeros((X.shape[1], k), X.dtype), np.zeros(k, X.dtype)
         losses = []
         for _ in range(self.epochs):
             total = 0.0
             for batch in mini_batches(len(X), self.batch_size, rng):
-                loss, slope = self._step(W, b, (X[batch], codes[batch], w[batch]), lr)
-                total += loss
+                value, largest = self._step(W, b, (X[batch], codes[batch], w[batch]), lr)
+                total += value
             losses.append(total / len(X))
-            if self.batch_size is None and slope <= self.tol:
+            if self.batch_size is None and largest <= self.tol:
                 break
         return W.T, b, np.array(losses)
 
     def _step(self, W: np.ndarray, b: np.ndarray, batch: Batch, lr: float) -> tuple[float, float]:
         """W <- W - lr (Xᵀ(p - t) / n + l2 W), b <- b - lr mean(p - t), in place.
 
-        Returns the rows' summed loss before the step, penalty included, and the largest part of
-        the gradient.
+        Returns the rows' summed loss before the step, penalty included, and the largest absolute
+        element of the gradient.
         """
         X, codes, w = batch
         loss, error = loss_and_error(X @ W + b, codes, w)
         loss += len(X) * self.l2 / 2 * float(np.vdot(W, W))
-        slope_W, slope_b = X.T @ error / len(X) + self.l2 * W, error.mean(axis=0)
-        W -= lr * slope_W
-        b -= lr * slope_b
-        return loss, float(max(np.abs(slope_W).max(), np.abs(slope_b).max()))
+        dW, db = X.T @ error / len(X) + self.l2 * W, error.mean(axis=0)
+        W -= lr * dW
+        b -= lr * db
+        return loss, float(max(np.abs(dW).max(), np.abs(db).max()))
 
     def _nesterov(self, loss: LogisticLoss) -> Solution:
-        """Momentum, and the inverse of a bound on the curvature, safe with a step of 1 everywhere.
+        """Momentum, preconditioned by the inverse of an upper bound on the Hessian, so that lr = 1.
 
-        Two classes have the most curvature where both are equally likely, which is the start; more
-        classes have at most twice as much as two, each (Böhning 1992).
+        With two classes the Hessian is largest where both are equally likely, which is the initial
+        theta; with more, each class has at most twice that (Böhning 1992).
         """
-        start = loss.start(outputs(self.classes_))
-        T = inverse_root(loss.curvature(start[:1]) * min(len(start), 2))
+        start = loss.initial_theta(n_logits(self.classes_))
+        T = inverse_square_root(loss.hessian(start[:1]) * min(len(start), 2))
         theta, losses = nesterov_descent(
             loss.loss_and_gradient,
             start,
@@ -167,66 +176,73 @@ class LogisticRegression(Classifier):
             steps=self.epochs,
             tol=self.tol,
         )
-        return *loss.line(theta), losses
+        return *loss.coefficients(theta), losses
 
     def _preconditioned(self, loss: LogisticLoss) -> Solution:
-        """Each direction's step from the curvature, which a sample of the rows is enough to guess.
+        """L-BFGS with the inverse Hessian on a sample of the rows as its initial approximation.
 
-        On the sample first: where its loss is least the whole loss is nearly so, at a small part of
-        the price. Then on all rows. (Byrd, Chin, Neveitt and Nocedal 2011) Sample and curvature
-        may be rough, for they decide how long it takes, and not where it ends.
+        It first minimises the loss on the sample, which comes close to the minimum at a fraction of
+        the cost, then the loss on all rows. (Byrd, Chin, Neveitt and Nocedal 2011) The sample and
+        the Hessian affect only the number of steps, not the result.
         """
-        rng, theta = np.random.default_rng(self.seed), loss.start(outputs(self.classes_))
-        n, enough = len(loss.X), 8 * theta.size
-        size = max(n // (8 * len(theta)), enough, 2048)
+        rng, theta = np.random.default_rng(self.seed), loss.initial_theta(n_logits(self.classes_))
+        n, sufficient = len(loss.X), 8 * theta.size
+        size = max(n // (8 * len(theta)), sufficient, 2048)
         sample = loss.sample(size, rng)
 
-        def guess(theta: np.ndarray, i: int) -> Precondition:
-            affordable = n * (100 + 200 * i) // theta.size  # rows, at the price of the steps so far
-            if affordable < min(n, enough):
-                return sample.inverse_diagonal(theta)
+        def make_preconditioner(theta: np.ndarray, i: int) -> Preconditioner:
+            affordable = n * (100 + 200 * i) // theta.size  # rows, for the cost of the steps so far
+            if affordable < min(n, sufficient):
+                return sample.inverse_hessian_diagonal(theta)
             rows = loss.sample(min(size * 4**i, affordable), rng) if i else sample
-            return rows.inverse_curvature(theta)
+            return rows.inverse_hessian(theta)
 
         descend = partial(preconditioned_descent, lr=self.lr or 1.0, steps=self.epochs)
-        rough = np.sqrt(theta.size / len(sample.X)) / 4  # a quarter of what chance decides
-        theta, _ = descend(sample.loss_and_gradient, guess, theta, tol=rough)
-        theta, losses = descend(loss.loss_and_gradient, guess, theta, tol=self.tol)
-        return *loss.line(theta), losses
+        sampling_error = np.sqrt(theta.size / len(sample.X))
+        theta, _ = descend(
+            sample.loss_and_gradient, make_preconditioner, theta, tol=sampling_error / 4
+        )
+        theta, losses = descend(loss.loss_and_gradient, make_preconditioner, theta, tol=self.tol)
+        return *loss.coefficients(theta), losses
 
-    def _sparse(self, loss: LogisticLoss) -> Solution:
-        """From no weight at all, where the intercept alone tells how common the classes are."""
-        theta = loss.start(outputs(self.classes_))
-        shares = np.bincount(loss.codes, loss.w, len(self.classes_)) / loss.w.sum()
-        logits = np.log(np.maximum(shares, np.finfo(float).tiny))
+    def _proximal(self, loss: LogisticLoss) -> Solution:
+        """Proximal gradient descent for the L1 penalty, from 0 and the class frequencies."""
+        theta = loss.initial_theta(n_logits(self.classes_))
+        frequencies = np.bincount(loss.codes, loss.w, len(self.classes_)) / loss.w.sum()
+        logits = np.log(np.maximum(frequencies, np.finfo(float).tiny))
         theta[:, -1] = logits[1:] - logits[0] if len(theta) == 1 else logits
-        slope = loss.loss_and_gradient(theta)[1][:, :-1]
-        penalty = self.l1 * float(np.abs(slope).max())
-        centred, curvature = loss.X - loss.origin, CURVATURE[len(theta) == 1]
-        lr = self.lr or safe_step(centred, loss.w, 0.0, None, curvature)
+        gradient = loss.loss_and_gradient(theta)[1][:, :-1]
+        penalty = self.l1 * float(np.abs(gradient).max())
+        centred = loss.X - loss.origin
+        lr = self.lr or safe_step_size(centred, loss.w, 0.0, None, _max_curvature(len(theta)))
 
-        def shrink(theta: np.ndarray) -> np.ndarray:
+        def proximal_operator(theta: np.ndarray) -> np.ndarray:
             theta = theta.copy()
             soft_threshold(theta[:, :-1], lr * penalty)
             return theta
 
         theta, losses = proximal_descent(
             loss.loss_and_gradient,
-            shrink,
+            proximal_operator,
             theta,
             lr=lr,
             steps=self.epochs,
-            tol=max(self.tol, SETTLED * penalty),
+            tol=max(self.tol, L1_TOL * penalty),
         )
-        # not loss.line: of several classes' weights it makes sums of 0, and leaves none at 0
+        # not loss.coefficients, which subtracts the mean over the classes and leaves none at 0
         coef = np.ascontiguousarray(theta[:, :-1])
         return coef, theta[:, -1] - coef @ loss.origin, losses
 
     def _check_parameters(self) -> None:
         self._require_one_of("solver", SOLVERS)
-        self._require("lr", lambda lr: lr is None or lr > 0, "None and numbers above 0")
-        self._require("l2", lambda l2: l2 >= 0, "0 and more")
-        self._require("l1", lambda l1: 0 <= l1 < 1, "0 and more, below 1")
-        self._require_whole(1, "epochs")
+        self._require("lr", lambda lr: lr is None or lr > 0, "None or numbers > 0")
+        self._require("l2", lambda l2: l2 >= 0, "numbers >= 0")
+        self._require("l1", lambda l1: 0 <= l1 < 1, "numbers >= 0 and < 1")
+        self._require_integers(1, "epochs")
         if self.batch_size is not None:
-            self._require_whole(1, "batch_size")
+            self._require_integers(1, "batch_size")
+
+
+def _max_curvature(k: int) -> float:
+    """The largest second derivative of the loss by a logit: sigmoid for k = 1, softmax above."""
+    return 1 / 4 if k == 1 else 1 / 2

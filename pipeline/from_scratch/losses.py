@@ -1,8 +1,8 @@
-"""How wrong a prediction is, as one number: what training makes small.
+"""Losses: the error of predictions as one number, which training minimises.
 
 Labels of a classification are class numbers 0 to k - 1 of shape (n,), or rows of shape (n, k) that
-sum to 1 (one-hot). Every loss but the sum of squared errors is a mean over the n rows of a batch,
-weighted where `sample_weight` (n,) is given, so that it does not depend on the batch's size.
+sum to 1, such as one-hot rows. Every loss except the sum of squared errors is a mean over the n
+rows of a batch, so that it does not depend on n; with `sample_weight` (n,) it is a weighted mean.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def mean_squared_error(
 def binary_cross_entropy(
     probability: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> float:
-    """-1/n Σ t log p + (1 - t) log(1 - p), p and t (n,): the mean surprise at what happened."""
+    """-1/n Σ t log p + (1 - t) log(1 - p), p and t (n,): minus the mean log-likelihood."""
     p, t = _clipped(probability), floating(label)
     return _mean(-(t * np.log(p) + (1 - t) * np.log1p(-p)), sample_weight)
 
@@ -35,7 +35,7 @@ def binary_cross_entropy(
 def binary_cross_entropy_from_logits(
     logit: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> float:
-    """1/n Σ softplus(z) - t z: the same with p = sigmoid(z), exact however large |z| is."""
+    """1/n Σ softplus(z) - t z: the same with p = sigmoid(z), accurate for any |z|."""
     z, t = floating(logit), floating(label)
     return _mean(softplus(z) - t * z, sample_weight)
 
@@ -48,7 +48,9 @@ def cross_entropy(
 ) -> float:
     """-1/n Σ_i Σ_k t_ik log p_ik, p (n, k)."""
     log_p = np.atleast_2d(np.log(_clipped(probability)))
-    return _mean(-np.sum(distribution(label, log_p.shape, smoothing) * log_p, 1), sample_weight)
+    return _mean(
+        -np.sum(label_distribution(label, log_p.shape, smoothing) * log_p, 1), sample_weight
+    )
 
 
 def cross_entropy_from_logits(
@@ -57,15 +59,19 @@ def cross_entropy_from_logits(
     sample_weight: ArrayLike | None = None,
     smoothing: float = 0.0,
 ) -> float:
-    """The same with p = softmax(z), exact however large |z| is."""
+    """The same with p = softmax(z), accurate for any |z|."""
     log_p = np.atleast_2d(log_softmax(logits))
-    return _mean(-np.sum(distribution(label, log_p.shape, smoothing) * log_p, 1), sample_weight)
+    return _mean(
+        -np.sum(label_distribution(label, log_p.shape, smoothing) * log_p, 1), sample_weight
+    )
 
 
-def distribution(label: ArrayLike, shape: tuple[int, ...], smoothing: float = 0.0) -> np.ndarray:
+def label_distribution(
+    label: ArrayLike, shape: tuple[int, ...], smoothing: float = 0.0
+) -> np.ndarray:
     """(1 - ε) one-hot + ε / k: the labels as n distributions over k classes, float64.
 
-    With ε > 0 no logit has to grow for ever to please a label. (Szegedy 2016, section 7)
+    With label smoothing, ε > 0, the optimal logits are finite. (Szegedy 2016, section 7)
     """
     n, k = shape
     label = np.asarray(label)
@@ -79,15 +85,17 @@ def distribution(label: ArrayLike, shape: tuple[int, ...], smoothing: float = 0.
 
 
 def _difference(prediction: ArrayLike, target: ArrayLike) -> np.ndarray:
-    """y - t, refused where broadcasting would quietly compare every row with every other."""
+    """y - t; ValueError if the shapes differ, because broadcasting would pair different rows."""
     y, t = floating(prediction), floating(target)
     if y.shape != t.shape:
-        raise ValueError(f"prediction has shape {y.shape}, target {t.shape}: they must be equal.")
+        raise ValueError(
+            f"prediction has shape {y.shape}, target {t.shape}: they must be the same."
+        )
     return np.atleast_1d(y - t)
 
 
 def _clipped(probability: ArrayLike) -> np.ndarray:
-    """p within [ε, 1 - ε]: one certain mistake costs much, but not infinity."""
+    """p clipped to [ε, 1 - ε], so that a certain but wrong prediction has a finite loss."""
     p = floating(probability)
     epsilon = np.finfo(p.dtype).eps
     return np.clip(p, epsilon, 1 - epsilon)

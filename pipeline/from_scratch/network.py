@@ -1,4 +1,4 @@
-"""Layers joined to one function, with all its parameters in one vector."""
+"""A stack of layers and a loss, with all parameters in one vector."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,28 +8,31 @@ from numpy.typing import DTypeLike
 
 from pipeline.from_scratch.layers import Layer, Loss
 
-ROWS_AT_A_TIME = 1024
+PREDICTION_BATCH = 1024  # rows
 
 
 class Network:
     """loss(layer_m(... layer_1(x))), with all parameters in one flat vector.
 
-    theta (p,) holds every parameter, gradient (p,) every gradient; the layers hold views into
-    them. So an optimizer is one equation on one vector, and a copy of theta is a copy of the
-    network. The weight matrices come first, `weights` numbers in all; biases follow, and with them
-    what layers remember of the data, whose gradient stays 0.
+    theta (p,) holds all parameters, gradient (p,) their gradients; the layers hold views into both.
+    So an optimizer is one equation on one vector, and a copy of theta is a copy of the network. The
+    weight matrices come first, `n_weights` numbers in all; biases and other vectors follow, among
+    them the layers' buffers, whose gradient stays 0.
     """
 
     def __init__(self, layers: Sequence[Layer], loss: Loss, dtype: DTypeLike = np.float64) -> None:
         self.layers, self.loss = list(layers), loss
-        every = list(with_inner(layers))
-        places = [(one, name) for one in every for name in one.parameters + one.statistics]
-        places.sort(key=lambda place: getattr(*place).ndim == 1)
-        sizes = [getattr(*place).size for place in places]
+        arrays = [
+            (layer, name)
+            for layer in with_sublayers(layers)
+            for name in layer.parameters + layer.buffers
+        ]
+        arrays.sort(key=lambda array: getattr(*array).ndim == 1)
+        sizes = [getattr(*array).size for array in arrays]
         self.theta, self.gradient = np.empty(sum(sizes), dtype), np.zeros(sum(sizes), dtype)
-        self.weights = sum(getattr(*place).size for place in places if getattr(*place).ndim > 1)
+        self.n_weights = sum(getattr(*array).size for array in arrays if getattr(*array).ndim > 1)
         start = 0
-        for (layer, name), size in zip(places, sizes, strict=True):
+        for (layer, name), size in zip(arrays, sizes, strict=True):
             shape, stop = getattr(layer, name).shape, start + size
             self.theta[start:stop] = getattr(layer, name).ravel()
             setattr(layer, name, self.theta[start:stop].reshape(shape))
@@ -46,7 +49,7 @@ class Network:
     def loss_and_gradient(
         self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None
     ) -> float:
-        """Forward and backward once: returns the loss, leaves its gradient in `gradient`."""
+        """A forward and a backward pass: returns the loss, writes its gradient to `gradient`."""
         loss = self.loss.forward(self.forward(x), target, weight)
         dy = self.loss.backward()
         for layer in reversed(self.layers[1:]):
@@ -55,18 +58,18 @@ class Network:
         return loss
 
     def predict(self, X: Any) -> np.ndarray:
-        """X (n, d) -> output (n, k), a thousand rows at a time to bound the memory.
+        """X (n, d) -> output (n, k), batch by batch to limit the memory used.
 
-        X is an array, or whatever has a length and gives arrays for slices, as training's Rows.
+        X is an array, or anything with a length that gives arrays for slices, such as a RowSubset.
         """
-        starts = range(0, len(X), ROWS_AT_A_TIME)
+        starts = range(0, len(X), PREDICTION_BATCH)
         return np.concatenate(
-            [self.forward(X[start : start + ROWS_AT_A_TIME], training=False) for start in starts]
+            [self.forward(X[start : start + PREDICTION_BATCH], training=False) for start in starts]
         )
 
 
-def with_inner(layers: Sequence[Layer]) -> Iterator[Layer]:
-    """These layers and those that they consist of."""
+def with_sublayers(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """The layers and, recursively, the layers that they contain."""
     for layer in layers:
         yield layer
-        yield from with_inner(layer.layers)
+        yield from with_sublayers(layer.layers)

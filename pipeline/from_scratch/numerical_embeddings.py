@@ -1,15 +1,15 @@
-"""A vector for each number, so that a network can bend where the number needs it.
+"""A vector for each number, with which a network can fit less smooth functions of it.
 
-A ReLU network prefers smooth functions and is slow to learn that 30 and 31 differ. Waves of several
-frequencies, or bins, tell near values apart (Gorishniy, Rubachev and Babenko 2022,
-arXiv:2203.05556). Three recipes, for d columns at once:
+A ReLU network prefers smooth functions and is slow to learn that 30 and 31 differ. Sines and
+cosines of several frequencies, or bins, separate neighbouring values (Gorishniy, Rubachev and
+Babenko 2022, arXiv:2203.05556). Three embeddings, each for d columns at once:
 
     PLR          Frequencies, CosineAndSine, AffineByColumn, Relu    (section 3.3 there)
-    PBLD         Frequencies with phases, Cosine, AffineByColumn, and x itself beside it
+    PBLD         Frequencies with phases, Cosine, AffineByColumn, concatenated with x itself
                  (Holzmüller 2024, arXiv:2407.04491, section 3, RealMLP)
-    piecewise    PiecewiseLinear: nothing to learn                   (section 3.2 there)
+    piecewise    PiecewiseLinear, without parameters                 (section 3.2 there)
 
-Each column's numbers stay together: with k to a column, column j has the places j k to j k + k - 1.
+The k numbers of a column are adjacent: those of column j are at positions j k to j k + k - 1.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from pipeline.from_scratch.layers import Layer
 
 
 class Frequencies(Layer):
-    """z = 2π c x (+ b): how far along x is on each of k waves.
+    """z = 2π c x (+ b): the phase of x at each of k frequencies c.
 
-    c = std u, and u starts from the standard normal: with a small std neighbours look alike, with a
-    large one they are far apart, which is this embedding's most important choice. Phases b, if
-    there are any, start anywhere on the circle. u and b are vectors, which weight decay leaves
-    alone: it would flatten the waves.
+    c = std u, and u is initially standard normal. std is this embedding's most important
+    hyperparameter: the larger it is, the further apart neighbouring values are. Phases b are
+    optional and initially uniform on the circle. u and b are vectors, so that weight decay, which
+    would lower the frequencies, does not apply to them.
 
     Shapes: x (n, d), u and b (d·k,) -> z (n, d·k).
     """
@@ -83,7 +83,7 @@ class CosineAndSine(Layer):
 
 
 class AffineByColumn(Layer):
-    """y_j = x_j W_j + b_j: every column has an affine layer of its own.
+    """y_j = x_j W_j + b_j: a separate affine layer for each column.
 
     Shapes: x (n, d·k), W (d, k, e), b (d·e,) -> y (n, d·e).
     """
@@ -116,10 +116,10 @@ class AffineByColumn(Layer):
 
 
 class PiecewiseLinear(Layer):
-    """y_t = (x - b_t) / (b_(t+1) - b_t), clipped to [0, 1]: how far x has filled each bin.
+    """y_t = (x - b_t) / (b_(t+1) - b_t), clipped to [0, 1]: the fraction of each bin below x.
 
-    A number in the third of four bins becomes 1, 1, something between, 0. The first bin goes on
-    below 0 and the last above 1, so that no number is lost (equation 1 of the paper).
+    A number in the third of four bins becomes 1, 1, a fraction, 0. The first bin is not clipped
+    below 0 and the last not above 1, so that the embedding is injective (equation 1 of the paper).
 
     Shapes: edges, for each of d columns its ascending bin edges (bins + 1,) -> y (n, all bins).
     """
@@ -136,26 +136,26 @@ class PiecewiseLinear(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         left, width, lowest, highest = self.bins.astype(x.dtype, copy=False)
-        self.filled = (x.take(self.column, axis=1) - left) / width
-        return np.clip(self.filled, lowest, highest)
+        self.fraction = (x.take(self.column, axis=1) - left) / width
+        return np.clip(self.fraction, lowest, highest)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dx = Σ dy / width over the bins that x lies in: one, or none at an edge."""
+        """dx = Σ dy / width over the bins that contain x: one, or none at an edge."""
         _, width, lowest, highest = self.bins.astype(dy.dtype, copy=False)
-        inside = (self.filled > lowest) & (self.filled < highest)
+        inside = (self.fraction > lowest) & (self.fraction < highest)
         return np.add.reduceat(dy * inside / width, self.starts, axis=1)
 
 
 def quantile_edges(x: np.ndarray, bins: int) -> np.ndarray:
-    """x (n,) -> edges (at most bins + 1,), ascending: about as many rows in each bin.
+    """x (n,) -> edges (at most bins + 1,), ascending: about the same number of rows in each bin.
 
-    Every edge is one of the numbers. Where edges may lie between two of them, rounding can move one
-    off its number by the last digit, and a bin as narrow as that says 1e15 of whatever lies beyond.
+    Every edge is one of the numbers. Interpolation between them could give an edge that differs
+    from a number by a rounding error only, and division by the width of such a bin would give 1e15.
     """
-    places = np.linspace(0, 1, bins + 1)
-    return np.unique(np.quantile(x.astype(np.float64), places, method="higher"))
+    probabilities = np.linspace(0, 1, bins + 1)
+    return np.unique(np.quantile(x.astype(np.float64), probabilities, method="higher"))
 
 
 def _by_column(x: np.ndarray, d: int) -> np.ndarray:
-    """(n, d·k) -> (d, n, k), a view: matmul then takes every column at once."""
+    """(n, d·k) -> (d, n, k), a view: matmul then multiplies all columns at once."""
     return x.reshape(len(x), d, -1).transpose(1, 0, 2)

@@ -1,6 +1,6 @@
-"""How a step follows from a gradient: one equation on one flat vector, in place.
+"""From a gradient to a step: one equation on one flat vector, in place.
 
-theta and grad are the network's flat vectors (p,). An optimizer makes its memory at the first
+theta and grad are the network's flat vectors (p,). An optimizer allocates its state at the first
 update; `lr` may be changed between updates, as a schedule does.
 """
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from pipeline.from_scratch.weight_decay import decay
 
-CACHED = 2**15  # numbers: Adam reads five arrays ten times, and as long as this they stay in cache
+CHUNK = 2**15  # numbers: Adam reads five arrays ten times, and this much of each stays in cache
 
 
 class Optimizer(Protocol):
-    """What the training loop asks of an optimizer."""
+    """The interface that the training loop expects."""
 
     lr: float
 
@@ -35,8 +35,8 @@ class SGD:
 class Momentum:
     """v <- beta v - lr g;  theta <- theta + v.  (Polyak 1964)
 
-    A step that was taken at another learning rate rolls on at that one; PyTorch's momentum, which
-    leaves lr out of v, brings all of v to the newest. While lr stays the same they are one.
+    After a change of lr, v keeps the steps taken at the previous lr; in PyTorch's momentum v does
+    not contain lr, so that all of v is scaled by the new one. With a constant lr both are the same.
     """
 
     def __init__(self, lr: float = 0.01, beta: float = 0.9) -> None:
@@ -53,8 +53,8 @@ class Momentum:
 class Nesterov:
     """v <- beta v - lr g;  theta <- theta + beta v - lr g.
 
-    The step that looks ahead, written in the parameters looked from. (Sutskever 2013, equation 4;
-    Bengio, Boulanger-Lewandowski and Pascanu 2012, equation 7)
+    The gradient is that of the look-ahead point theta + beta v, and theta here is that point.
+    (Sutskever 2013, equation 4; Bengio, Boulanger-Lewandowski and Pascanu 2012, equation 7)
     """
 
     def __init__(self, lr: float = 0.01, beta: float = 0.9) -> None:
@@ -100,9 +100,9 @@ class RMSProp:
 class Adam:
     """m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g²;  theta <- theta - lr m̂ / (√v̂ + ε).
 
-    m̂ = m / (1 - b1ᵗ) and v̂ = v / (1 - b2ᵗ) make up for the start at 0. (Kingma and Ba 2015,
-    algorithm 1) The time goes into passes over memory. So all constant factors become two, lr and
-    ε of this step: m and v here are sums, m / (1 - b1) and v / (1 - b2) in the equations' terms.
+    m̂ = m / (1 - b1ᵗ) and v̂ = v / (1 - b2ᵗ) correct the bias of the start at 0. (Kingma and Ba
+    2015, algorithm 1) Memory bandwidth is the bottleneck, so all constant factors are merged into
+    two, this step's lr and ε: the attributes m and v are m / (1 - b1) and v / (1 - b2) above.
     """
 
     def __init__(
@@ -114,37 +114,37 @@ class Adam:
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         if self.t == 0:
             self.m, self.v = np.zeros_like(theta), np.zeros_like(theta)
-            self.work = np.empty_like(theta[:CACHED])
+            self.scratch = np.empty_like(theta[:CHUNK])
         self.t += 1
         b1, b2 = self.betas
         scale = ((1 - b2**self.t) / (1 - b2)) ** 0.5  # √v̂ = √v / scale
         lr = self.lr * (1 - b1) / (1 - b1**self.t) * scale
-        for start in range(0, len(theta), CACHED):
-            part = slice(start, start + CACHED)
+        for start in range(0, len(theta), CHUNK):
+            part = slice(start, start + CHUNK)
             self._step(theta[part], grad[part], part, lr, self.epsilon * scale)
 
     def _step(
         self, theta: np.ndarray, grad: np.ndarray, part: slice, lr: float, epsilon: float
     ) -> None:
-        """m <- b1 m + g;  v <- b2 v + g²;  theta <- theta - lr m / (√v + ε), on a part of each."""
-        m, v, work = self.m[part], self.v[part], self.work[: len(theta)]
+        """m <- b1 m + g;  v <- b2 v + g²;  theta <- theta - lr m / (√v + ε), on one chunk."""
+        m, v, scratch = self.m[part], self.v[part], self.scratch[: len(theta)]
         m *= self.betas[0]
         m += grad
-        np.square(grad, out=work)
+        np.square(grad, out=scratch)
         v *= self.betas[1]
-        v += work
-        np.sqrt(v, out=work)
-        work += epsilon
-        np.divide(m, work, out=work)
-        work *= lr
-        theta -= work
+        v += scratch
+        np.sqrt(v, out=scratch)
+        scratch += epsilon
+        np.divide(m, scratch, out=scratch)
+        scratch *= lr
+        theta -= scratch
 
 
 class AdamW(Adam):
     """theta <- (1 - lr λ) theta, then Adam's step.  (Loshchilov and Hutter 2019, algorithm 2)
 
-    λ = weight_decay is taken off the first `decayed` parameters, a network's weight matrices; None
-    takes it off all.
+    λ = weight_decay applies to the first `n_decayed` parameters, a network's weight matrices, or to
+    all of them if None.
     """
 
     def __init__(
@@ -154,18 +154,18 @@ class AdamW(Adam):
         epsilon: float = 1e-8,
         *,
         weight_decay: float = 0.01,
-        decayed: int | None = None,
+        n_decayed: int | None = None,
     ) -> None:
         super().__init__(lr, betas, epsilon)
-        self.weight_decay, self.decayed = weight_decay, decayed
+        self.weight_decay, self.n_decayed = weight_decay, n_decayed
 
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
-        decay(theta[: self.decayed], self.lr * self.weight_decay)
+        decay(theta[: self.n_decayed], self.lr * self.weight_decay)
         super().update(theta, grad)
 
 
-class Around:
-    """What adds something to the steps of another optimizer, and shares its learning rate."""
+class OptimizerWrapper:
+    """An optimizer that adds something to the steps of another one and shares its learning rate."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
@@ -179,9 +179,9 @@ class Around:
         self.optimizer.lr = lr
 
 
-def clip_norm(grad: np.ndarray, largest: float) -> float:
-    """grad <- grad min(1, largest / |grad|), in place; returns |grad| before. (Pascanu 2013)"""
+def clip_norm(grad: np.ndarray, max_norm: float) -> float:
+    """grad <- grad min(1, max_norm / |grad|), in place; returns |grad| before. (Pascanu 2013)"""
     norm = float(np.linalg.norm(grad))
-    if norm > largest:
-        grad *= largest / norm
+    if norm > max_norm:
+        grad *= max_norm / norm
     return norm

@@ -1,13 +1,13 @@
-"""A layer that remembers: the same weights at every step of a sequence, and a state in between.
+"""A recurrent layer: the same weights at every step of a sequence, and a state between the steps.
 
-Sequences are arrays (n, steps, d). These layers join the others in a network:
+Sequences are arrays (n, steps, d). These layers combine with the others in a network:
 
-    many to many    Recurrent, StepsAsRows, Affine      an output at every step, as n · steps rows
-    many to one     Recurrent, LastStep, Affine         one output at the end; or MeanStep, MaxStep
+    many to many    Recurrent, StepsAsRows, Affine    an output at every step, as n · steps rows
+    many to one     Recurrent, LastStep, Affine       one output; or MeanPooling, MaxPooling
     one to many     Repeat, Recurrent, StepsAsRows, Affine
-    one to one      Affine, Tanh, Affine                a network without memory
+    one to one      Affine, Tanh, Affine              a network without memory
 
-A ClippedNetwork of them survives the steps at which gradients explode.
+ClippedNetwork clips their gradients where they explode.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ class Recurrent(Layer):
 
     Shapes: x (n, steps, d_in), Wx (d_in, d), Wh (d, d), b (d,) -> h (n, steps, d).
 
-    `truncate` cuts the way back every so many steps: memory of that length is enough to learn
-    from, and gradients have less time to vanish or explode (Williams and Peng 1990); None goes all
-    the way. With `stateful` a batch begins with the state in which the one before ended, so that
-    row i goes on with row i; `reset` forgets it.
+    `truncate` cuts backpropagation through time into windows of that many steps, so that gradients
+    have fewer steps in which to vanish or explode (Williams and Peng 1990); None does not cut it.
+    If `stateful`, a batch starts from the last state of the batch before, so that row i continues
+    row i; `reset_state` sets it to 0.
     """
 
     parameters = ("Wx", "Wh", "b")
@@ -45,24 +45,24 @@ class Recurrent(Layer):
         self.Wx, self.Wh, self.b = Wx, Wh, np.zeros(len(Wh), Wh.dtype)
         self.dWx, self.dWh, self.db = np.zeros_like(Wx), np.zeros_like(Wh), np.zeros_like(self.b)
         self.truncate, self.stateful = truncate, stateful
-        self.reset()
+        self.reset_state()
 
-    def reset(self) -> None:
-        """Begin the next sequence with no memory: h_0 = 0."""
+    def reset_state(self) -> None:
+        """Start the next sequence with h_0 = 0."""
         self.state: np.ndarray | None = None
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """What needs no memory is one product for all the steps; only tanh(z + h Wh) waits."""
+        """x Wx + b is one product for all steps; only tanh(z + h Wh) is computed step by step."""
         n, steps, _ = x.shape
         self.x = _time_first(x)
         z = self.x @ self.Wx
         z += self.b
         self.h = np.empty((steps + 1, n, len(self.Wh)), x.dtype)  # h[t] is the state before step t
-        self.h[0] = self._start(n)
+        self.h[0] = self._initial_state(n)
         for t in range(steps):
-            after = np.matmul(self.h[t], self.Wh, out=self.h[t + 1])
-            after += z[t]
-            np.tanh(after, out=after)
+            state = np.matmul(self.h[t], self.Wh, out=self.h[t + 1])
+            state += z[t]
+            np.tanh(state, out=state)
         self.state = self.h[-1].copy() if self.stateful else None
         return self.h[1:].swapaxes(0, 1)
 
@@ -71,10 +71,10 @@ class Recurrent(Layer):
         return (self.dz @ self.Wx.T).swapaxes(0, 1)
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
-        """Backpropagation through time: from the last step to the first, dh carried along.
+        """Backpropagation through time, from the last step to the first.
 
-        dz_t = (dy_t + dh) (1 - h_t²), dh = dz_t Whᵀ. The gradient of a weight is the sum over all
-        the steps at which it was used.
+        dz_t = (dy_t + dh) (1 - h_t²), dh = dz_t Whᵀ. The gradient of a weight is a sum over all
+        steps.
         """
         n, steps, d = dy.shape
         dy, slope = _time_first(dy), 1 - self.h[1:] ** 2
@@ -85,25 +85,25 @@ class Recurrent(Layer):
             np.matmul(self.dz[t], self.Wh.T, out=dh)
             if self.truncate and t % self.truncate == 0:
                 dh[:] = 0
-        dz, before = self.dz.reshape(-1, d), self.h[:-1].reshape(-1, d)
+        dz, previous = self.dz.reshape(-1, d), self.h[:-1].reshape(-1, d)
         np.matmul(self.x.reshape(len(dz), -1).T, dz, out=self.dWx)
-        np.matmul(before.T, dz, out=self.dWh)
-        np.matmul(np.ones(len(dz), dz.dtype), dz, out=self.db)  # four times as fast as a sum
+        np.matmul(previous.T, dz, out=self.dWh)
+        np.matmul(np.ones(len(dz), dz.dtype), dz, out=self.db)  # four times as fast as np.sum
 
-    def _start(self, n: int) -> np.ndarray | float:
+    def _initial_state(self, n: int) -> np.ndarray | float:
         """The state before the first step: (n, d), or 0."""
         if not self.stateful or self.state is None:
             return 0.0
         if len(self.state) != n:
             raise ValueError(
-                f"The state is that of {len(self.state)} sequences, the batch has {n}: row i goes "
-                "on with row i. Call reset() first, or keep the batches of one size."
+                f"The state is that of {len(self.state)} sequences, but the batch has {n}; in a "
+                "stateful layer all batches have the same size. Call reset_state() first."
             )
         return self.state
 
 
 class StepsAsRows(Layer):
-    """(n, steps, d) -> (n · steps, d): what follows sees every step as a row of its own."""
+    """(n, steps, d) -> (n · steps, d): the layers after it treat every step as a row."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.shape = x.shape
@@ -114,7 +114,7 @@ class StepsAsRows(Layer):
 
 
 class LastStep(Layer):
-    """(n, steps, d) -> (n, d): the state when everything has been read."""
+    """(n, steps, d) -> (n, d): the state after the last step."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.shape = x.shape
@@ -126,8 +126,8 @@ class LastStep(Layer):
         return dx
 
 
-class MeanStep(Layer):
-    """(n, steps, d) -> (n, d): the mean of the states, so that no step is far from the output."""
+class MeanPooling(Layer):
+    """(n, steps, d) -> (n, d): the mean over the steps, with a short gradient path to each."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.shape = x.shape
@@ -137,11 +137,11 @@ class MeanStep(Layer):
         return np.broadcast_to(dy[:, None] / self.shape[1], self.shape)
 
 
-class MaxStep(Layer):
-    """(n, steps, d) -> (n, d): the largest value that each unit had at any step.
+class MaxPooling(Layer):
+    """(n, steps, d) -> (n, d): the maximum of each unit over the steps.
 
-    A unit that fires at one thing is heard whenever that came, and the way back leads straight to
-    that step (Collobert 2011, section 3.3.2: max over time). Steps that tie all get the gradient.
+    What a unit detects counts at whichever step it occurs, and the gradient goes directly to that
+    step (Collobert 2011, section 3.3.2: max over time). In a tie, all maximal steps get it.
     """
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -154,7 +154,7 @@ class MaxStep(Layer):
 
 
 class Repeat(Layer):
-    """(n, d) -> (n, steps, d): one input, shown again at every step."""
+    """(n, d) -> (n, steps, d): the same input at every step."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
@@ -166,7 +166,7 @@ class Repeat(Layer):
         return dy.sum(axis=1)
 
 
-class EachStep(Loss):
+class PerStepLoss(Loss):
     """L = the mean of the steps' losses, for a target at every step.
 
     Shapes: output (n · steps, k) as StepsAsRows leaves it, target (n, steps), weight (n,) or None.
@@ -184,26 +184,26 @@ class EachStep(Loss):
 
 
 class ClippedNetwork(Network):
-    """A network whose gradient, all parameters together, is never longer than `longest`.
+    """A network whose gradient, of all parameters together, is clipped to the norm `max_norm`.
 
-    Through many steps a gradient can grow as the powers of Wh do, and one such step would undo what
-    was learned. Cut to `longest` it keeps its direction. (Pascanu, Mikolov and Bengio 2013)
+    Over many steps a gradient can grow like powers of Wh, and a single step with it would undo the
+    training. Clipping keeps its direction. (Pascanu, Mikolov and Bengio 2013)
     """
 
     def __init__(
-        self, layers: Sequence[Layer], loss: Loss, dtype: DTypeLike, longest: float
+        self, layers: Sequence[Layer], loss: Loss, dtype: DTypeLike, max_norm: float
     ) -> None:
         super().__init__(layers, loss, dtype)
-        self.longest = longest
+        self.max_norm = max_norm
 
     def loss_and_gradient(
         self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None
     ) -> float:
         loss = super().loss_and_gradient(x, target, weight)
-        clip_norm(self.gradient, self.longest)
+        clip_norm(self.gradient, self.max_norm)
         return loss
 
 
 def _time_first(x: np.ndarray) -> np.ndarray:
-    """(n, steps, d) -> (steps, n, d): every step's rows side by side in memory, for the loop."""
+    """(n, steps, d) -> (steps, n, d), contiguous, so that the loop over steps reads blocks."""
     return np.ascontiguousarray(x.swapaxes(0, 1))

@@ -1,7 +1,7 @@
-"""scikit-learn's own words for an estimator, its errors and its warnings, without importing it.
+"""scikit-learn's tags, errors and warnings for our estimators, without importing it.
 
-Its tools (cross-validation, grid search, pipelines, checks) look for objects of its own classes.
-They are wanted only where it is loaded already, and are then found among the loaded modules.
+Its tools (cross-validation, grid search, pipelines, checks) expect objects of its own classes. They
+are needed only where scikit-learn is already imported, and are then looked up in sys.modules.
 """
 
 import sys
@@ -9,37 +9,37 @@ from typing import Any
 
 
 class NotFittedError(ValueError, AttributeError):
-    """Something was asked that only `fit` can teach; scikit-learn's class of this name is alike."""
+    """The estimator is not fitted yet; has the same bases as scikit-learn's class of this name."""
 
 
 def not_fitted(message: str) -> Exception:
-    """scikit-learn's NotFittedError where it is loaded, else the one above."""
-    kind: type[Exception] = _loaded("sklearn.exceptions", "NotFittedError", NotFittedError)
+    """scikit-learn's NotFittedError if it is imported, else the one above."""
+    kind: type[Exception] = _imported("sklearn.exceptions", "NotFittedError", NotFittedError)
     return kind(message)
 
 
 def conversion_warning() -> type[Warning]:
-    """scikit-learn's DataConversionWarning where it is loaded, else its parent, UserWarning."""
-    kind: type[Warning] = _loaded("sklearn.exceptions", "DataConversionWarning", UserWarning)
+    """scikit-learn's DataConversionWarning if it is imported, else its base class, UserWarning."""
+    kind: type[Warning] = _imported("sklearn.exceptions", "DataConversionWarning", UserWarning)
     return kind
 
 
-def tags(kind: str, *, multi_class: bool = True, missing: bool = False) -> Any:
-    """What scikit-learn asks of a "classifier" or "regressor" before it uses one, as its Tags.
+def tags(kind: str, *, multi_class: bool = True, allow_nan: bool = False) -> Any:
+    """scikit-learn's Tags for a "classifier" or "regressor".
 
-    All the rest is as it expects: dense numbers in, finite but where values may be `missing`, one
-    target a row, the same seed the same fit.
+    The other tags keep their defaults: dense numerical input, one target per row, deterministic for
+    a given seed.
     """
-    utils = sys.modules["sklearn.utils"]  # only scikit-learn asks, so that it is there
+    utils = sys.modules["sklearn.utils"]  # imported, because only scikit-learn calls this
     classifier = utils.ClassifierTags(multi_class=multi_class) if kind == "classifier" else None
     return utils.Tags(
         estimator_type=kind,
         target_tags=utils.TargetTags(required=True),
         classifier_tags=classifier,
         regressor_tags=utils.RegressorTags() if kind == "regressor" else None,
-        input_tags=utils.InputTags(allow_nan=missing),
+        input_tags=utils.InputTags(allow_nan=allow_nan),
     )
 
 
-def _loaded(module: str, name: str, otherwise: Any) -> Any:
-    return getattr(sys.modules.get(module), name, otherwise)
+def _imported(module: str, name: str, default: Any) -> Any:
+    return getattr(sys.modules.get(module), name, default)

@@ -1,9 +1,10 @@
-"""Two ways to keep weights small, the same for plain descent and different for Adam.
+"""L2 penalty and decoupled weight decay: equivalent for SGD, different for Adam.
 
-In the loss: L + l2/2 |theta|², whose gradient is l2 theta. Decoupled from it: shrink theta by a
-factor each step. For SGD lr l2 is that factor; Adam divides every gradient by its usual size, the
-penalty's too, so that in the loss it hardly restrains the weights of large gradient (Loshchilov and
-Hutter 2019). Pass the weight matrices alone: biases are few and need no restraint.
+The penalty adds l2/2 |theta|² to the loss, hence l2 theta to the gradient. Decoupled weight decay
+multiplies theta by 1 - rate after each step instead. For SGD the two are the same with rate = lr
+l2. Adam divides every gradient by its typical size, the penalty's included, so that in the loss it
+hardly affects weights with large gradients (Loshchilov and Hutter 2019). Apply either to the weight
+matrices only: biases are few and need no regularisation.
 """
 
 import numpy as np

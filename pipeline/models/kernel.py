@@ -26,8 +26,10 @@ class Settings(ModelSettings):
     steps: int = Field(60, ge=0, description="of the length scales; fewer restrain them more")
     lr: float = Field(0.1, gt=0, description="how far a step goes, in logarithms of 1 / length²")
     batch_size: int = Field(800, ge=2, description="rows that a step looks at")
-    exponent: float = Field(0.6, gt=0, le=2, description="2: smooth; the lower, the sharper bends")
-    steepness: float = Field(3.0, gt=0, description="for classes; of the loss that a step lowers")
+    exponent: float = Field(0.6, gt=0, le=2, description="2: smooth; the lower, the rougher")
+    steepness: float = Field(
+        3.0, gt=0, description="for classes; of the logistic loss that is minimised"
+    )
     most_rows: int = Field(5000, ge=2, description="of more rows a sample of that many is fitted")
 
 

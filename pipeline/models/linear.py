@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.config import ModelSettings
-from pipeline.from_scratch.estimator import require_learned
+from pipeline.from_scratch.estimator import check_state_array
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.models import FromScratch, Problem
 
@@ -63,7 +63,7 @@ class OneAgainstRest:
 
     def set_state(self, state: dict[str, np.ndarray]) -> "OneAgainstRest":
         for name, value in state.items():
-            require_learned(name, value)
+            check_state_array(name, value)
         self.coef_, self.intercept_ = state["coef_"], state["intercept_"]
         self.classes_ = state["classes_"]
         return self

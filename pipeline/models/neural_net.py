@@ -35,23 +35,25 @@ class Settings(ModelSettings):
     epochs: int = Field(40, ge=1)
     batch_size: int = Field(128, ge=1)
     dropout: float = Field(0.3, ge=0, lt=1)
-    betas: tuple[Share, Share] = Field((0.9, 0.95), description="memories of AdamW")
+    betas: tuple[Share, Share] = Field((0.9, 0.95), description="of AdamW")
     weight_decay: float = Field(0.5, ge=0, description="decoupled, as in AdamW; at 3,000 rows")
     sparsity: float = Field(0.12, ge=0, description="L1 on the first layer; at 3,000 rows")
     label_smoothing: float | None = Field(
         None, ge=0, lt=1, description="for classes; 0.2 where labels are judged, else 0.02"
     )
     n_networks: int = Field(2, ge=1, description="seeds to average")
-    members: int = Field(1, ge=1, description="TabM members in each network")
+    submodels: int = Field(1, ge=1, description="TabM submodels in each network")
     averaging: float = Field(0.0, ge=0, lt=1, description="decay of the weights' moving average")
     batch_normalisation: bool = False
     parametric_activation: bool = False
-    scaling: float = Field(0.0, ge=0, description="speed of a learned factor a column; 0: none")
+    scaling: float = Field(
+        0.0, ge=0, description="learning-rate factor of a trainable scale per column; 0: none"
+    )
     numbers: Literal["plain", "plr", "pbld", "piecewise"] = Field(
         "plain", description="embedding of the columns with more than two values"
     )
     number_width: int = Field(4, ge=2, description="width of that embedding")
-    frequency_std: float = Field(0.1, gt=0, description="of its waves, for plr and pbld")
+    frequency_std: float = Field(0.1, gt=0, description="of its frequencies, for plr and pbld")
 
 
 def suggest(trial: "optuna.Trial") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A recurrent network from the library that reads some columns as a sentence, the others as facts.
+"""A recurrent network from the library: some columns are a sequence, the others static features.
 
 Brings one cell for all the questions of a survey, where a plain network learns each apart; costs
 two seconds a fit on 3,000 rows. On airline surveys it is as accurate in any order of the questions.
@@ -26,12 +26,14 @@ class Settings(ModelSettings):
     sequence: tuple[str, ...] = Field(
         (), description="columns in reading order; none: those with one-hot levels, else all"
     )
-    step_width: int = Field(16, ge=1, description="of the vector that each step becomes")
-    state_width: int = Field(32, ge=1, description="of what the cell remembers")
-    summary: Literal["last", "mean", "max"] = Field("max", description="of the states")
+    step_width: int = Field(16, ge=1, description="of each step's embedding")
+    state_width: int = Field(32, ge=1, description="of the recurrent layer")
+    pooling: Literal["last", "mean", "max"] = Field("max", description="of the states")
     step_dropout: float = Field(0.1, ge=0, lt=1)
-    clip: float = Field(1.0, gt=0, description="greatest length of the gradient")
-    hidden: tuple[PositiveInt, ...] = Field((64,), description="width of each layer after the cell")
+    clip: float = Field(1.0, gt=0, description="maximum norm of the gradient")
+    hidden: tuple[PositiveInt, ...] = Field(
+        (64,), description="width of each layer after the recurrent one"
+    )
     lr: float = Field(0.02, gt=0)
     schedule: Literal["constant", "step", "cosine", "coslog4"] = "coslog4"
     epochs: int = Field(30, ge=1)

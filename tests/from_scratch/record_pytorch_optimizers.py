@@ -1,13 +1,13 @@
-"""Write pytorch_optimizers.json: where PyTorch's optimizers go on a fixed sequence of gradients.
+"""Write pytorch_optimizers.json: the steps of PyTorch's optimizers on fixed gradients.
 
-    python tests/from_scratch/record_pytorch_optimizers.py     (needs torch; the tests do not)
+    python tests/from_scratch/record_pytorch_optimizers.py     (needs torch; the tests don't)
 
 Each entry has our class and its arguments, and the parameters after every step, in float64.
 
-How PyTorch's arguments are ours: its momentum buffer b <- beta b + g is our velocity -v / lr, the
-same path as long as lr stays; alpha of RMSprop is rho, eps epsilon, outside the root in both;
-initial_accumulator_value of Adagrad and momentum of RMSprop are left at 0, which is all we have.
-clip_grad_norm_ divides by |g| + 1e-6, we by |g|, so that |g| must be above 1 to agree to 1e-6.
+Correspondence to PyTorch: its momentum buffer b <- beta b + g is -v / lr, with v our velocity, so
+that the steps agree for a constant lr; RMSprop's alpha is rho; eps is epsilon, outside the square
+root in both; Adagrad's initial_accumulator_value and RMSprop's momentum, which we do not have, stay
+0. clip_grad_norm_ divides by |g| + 1e-6, we divide by |g|: they agree to 1e-6 if |g| > 1.
 """
 
 import json
@@ -18,7 +18,7 @@ import torch
 
 START = [1.0, -2.0, 0.5]
 STEPS = 20
-RULES = {  # our class: theirs, and how our arguments are called there
+OPTIMIZERS = {  # our class: theirs, and their names for our arguments
     "SGD": (torch.optim.SGD, {}),
     "Momentum": (torch.optim.SGD, {"beta": "momentum"}),
     "Nesterov": (torch.optim.SGD, {"beta": "momentum"}),
@@ -45,42 +45,48 @@ CASES = [
 ]
 
 
-def path(name: str, arguments: dict, gradients: torch.Tensor) -> list[list[float]]:
+def parameter_path(name: str, arguments: dict, gradients: torch.Tensor) -> list[list[float]]:
     """The parameters after every step."""
-    optimizer, names = RULES[name]
+    optimizer_class, names = OPTIMIZERS[name]
     settings = {names.get(key, key): value for key, value in arguments.items()}
     if name == "Nesterov":
         settings["nesterov"] = True
     theta = torch.tensor(START, dtype=torch.float64, requires_grad=True)
-    steps = optimizer([theta], **settings)
-    places = []
+    optimizer = optimizer_class([theta], **settings)
+    path = []
     for gradient in gradients:
         theta.grad = gradient.clone()
-        steps.step()
-        places.append(theta.tolist())
-    return places
+        optimizer.step()
+        path.append(theta.tolist())
+    return path
 
 
-def clipped(gradient: torch.Tensor, largest: float) -> dict:
+def clipped(gradient: torch.Tensor, max_norm: float) -> dict:
     theta = torch.zeros_like(gradient, requires_grad=True)
     theta.grad = gradient.clone()
-    norm = torch.nn.utils.clip_grad_norm_([theta], largest)
-    return {"largest": largest, "norm": norm.item(), "gradient": theta.grad.tolist()}
+    norm = torch.nn.utils.clip_grad_norm_([theta], max_norm)
+    return {"max_norm": max_norm, "norm": norm.item(), "gradient": theta.grad.tolist()}
 
 
 def main() -> None:
     torch.manual_seed(0)
     gradients = torch.randn(STEPS, len(START), dtype=torch.float64).mul(100).round().div(100)
-    gradients *= torch.tensor([1.0, 10.0, 0.01], dtype=torch.float64)  # as unlike as layers' are
+    gradients *= torch.tensor(
+        [1.0, 10.0, 0.01], dtype=torch.float64
+    )  # of different scale, as between layers
     table = {
         "torch": torch.__version__,
         "start": START,
         "gradients": gradients.tolist(),
         "paths": [
-            {"name": name, "arguments": arguments, "path": path(name, arguments, gradients)}
+            {
+                "name": name,
+                "arguments": arguments,
+                "path": parameter_path(name, arguments, gradients),
+            }
             for name, arguments in CASES
         ],
-        "clipped": [clipped(gradients[0], largest) for largest in (0.5, 2.0, 100.0)],
+        "clipped": [clipped(gradients[0], max_norm) for max_norm in (0.5, 2.0, 100.0)],
     }
     text = re.sub(r"\[[^][]*]", lambda row: " ".join(row[0].split()), json.dumps(table, indent=1))
     Path(__file__).with_name("pytorch_optimizers.json").write_text(text + "\n", encoding="utf-8")

@@ -1,10 +1,10 @@
-"""Write pytorch_rnn.json: what PyTorch's Elman cell says, and its gradients, in float64.
+"""Write pytorch_rnn.json: states and gradients of PyTorch's Elman RNN, in float64.
 
-    python tests/from_scratch/record_pytorch_rnn.py     (needs torch; the tests do not)
+    python tests/from_scratch/record_pytorch_rnn.py     (needs torch; the tests don't)
 
-Shapes and names are ours: their weights are our transposes, their two biases have our one as sum.
-The loss is Σ h dy. "truncated" reads two windows of 3 steps, the state carried over, its gradient
-not.
+Shapes and names are ours: PyTorch's weights are transposed, and the sum of its two biases is our
+one. The loss is Σ h dy. "truncated" reads two windows of 3 steps and carries over the state, but
+not its gradient.
 """
 
 import json

@@ -30,25 +30,25 @@ def test_published_values() -> None:
 
 @pytest.mark.parametrize("activation", ALL, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_no_argument_overflows(activation, dtype) -> None:
+def test_large_arguments_do_not_overflow(activation, dtype) -> None:
     x = np.array([-1e4, -88.0, 0.0, 88.0, 1e4], dtype)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         y = activation(x)
     assert np.isfinite(y).all() and y.dtype == dtype and y.shape == x.shape
 
 
-def test_sigmoid_is_exact_far_below_zero() -> None:
+def test_sigmoid_is_accurate_for_very_negative_arguments() -> None:
     assert_allclose(sigmoid(-500.0), np.exp(-500.0), rtol=1e-15)
     assert_allclose(sigmoid(3.0) + sigmoid(-3.0), 1)
 
 
-def test_softmax_does_not_see_a_shift_and_sums_to_one(rng) -> None:
+def test_softmax_is_invariant_to_shifts_and_sums_to_one(rng) -> None:
     x = rng.normal(size=(5, 4))
     assert_allclose(softmax(x + 1000), softmax(x), rtol=1e-12)
     assert_allclose(softmax(x).sum(axis=1), 1)
     assert_allclose(np.log(softmax(x)), activations.log_softmax(x))
 
 
-def test_tanh_is_a_sigmoid_stretched(rng) -> None:
+def test_tanh_is_a_rescaled_sigmoid(rng) -> None:
     x = rng.normal(size=20)
     assert_allclose(tanh(x), 2 * sigmoid(2 * x) - 1, rtol=1e-10)

@@ -17,7 +17,7 @@ OPTIONS = {
     "plr": {"numbers": "plr"},
     "pbld": {"numbers": "pbld", "frequency_std": 0.5},
     "piecewise": {"numbers": "piecewise", "number_width": 6},
-    "members": {"members": 3},
+    "submodels": {"submodels": 3},
 }
 OPTIONS["all"] = {name: value for each in OPTIONS.values() for name, value in each.items()}
 KINDS = [NeuralNetworkClassifier, NeuralNetworkRegressor]
@@ -27,7 +27,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 @pytest.fixture
 def rows(rng):
-    """Two numbers, a yes or no, and a code; the target has three classes."""
+    """Two numerical columns, a binary one and category codes; the target has three classes."""
     X = rng.normal(size=(150, 4)).astype(np.float32)
     X[:, 2] = X[:, 2] > 0
     X[:, 3] = rng.integers(5, size=150)
@@ -39,10 +39,10 @@ def output(model, X) -> np.ndarray:
 
 
 @option
-def test_gradient_of_the_whole_network(rows, options) -> None:
+def test_gradient_matches_finite_differences(rows, options) -> None:
     X, y = rows
     model = NeuralNetworkClassifier(**{**SMALL, "dropout": 0.0, **options})
-    X, y = model._learn_features(X[:8].astype(float)), y[:8]
+    X, y = model._fit_features(X[:8].astype(float)), y[:8]
     model.classes_ = np.arange(3)
     rng = np.random.default_rng(1)
     network = model._network(rng, np.dtype(float))
@@ -56,31 +56,31 @@ def test_gradient_of_the_whole_network(rows, options) -> None:
 
 
 @pytest.mark.parametrize(("numbers", "width"), [("plr", 5), ("pbld", 5), ("piecewise", 5)])
-def test_every_number_becomes_a_vector_of_the_width_asked_for(rows, numbers, width) -> None:
+def test_every_number_is_embedded_with_number_width(rows, numbers, width) -> None:
     X, y = rows
     settings = {"numbers": numbers, "number_width": width, "categories": (3,), "category_width": 2}
     model = NeuralNetworkClassifier(**SMALL, **settings).fit(X, y)
     first = model._network(np.random.default_rng(0), X.dtype).layers[0]
     x = first.forward(X)
     assert x.shape == (150, 2 * width + 2 + 1)
-    assert_array_equal(x[:, -1], X[:, 2])  # yes or no goes straight through
+    assert_array_equal(x[:, -1], X[:, 2])  # the binary column passes unchanged
     if numbers == "plr":
-        assert x[:, : 2 * width].min() == 0  # the R is a ReLU
-    beside = [j for j in range(2) if any(np.array_equal(X[:, j], column) for column in x.T)]
-    assert beside == ([0, 1] if numbers == "pbld" else [])
+        assert x[:, : 2 * width].min() == 0  # the R in PLR is a ReLU
+    unchanged = [j for j in range(2) if any(np.array_equal(X[:, j], column) for column in x.T)]
+    assert unchanged == ([0, 1] if numbers == "pbld" else [])
 
 
-def test_the_pieces_stand_in_their_order(rows) -> None:
+def test_order_of_the_layers(rows) -> None:
     model = NeuralNetworkClassifier(**{**SMALL, **OPTIONS["all"]}).fit(*rows)
     names = [type(one).__name__ for one in model._network(np.random.default_rng(0), float).layers]
     hidden = ["Affine", "BatchNormalisation", "ParametricActivation", "Dropout"]
-    outputs = ["SideBySide", "AffineByColumn"]
-    assert names == ["Columns", "Scaling", "Members", *hidden, *outputs]
+    outputs = ["SubmodelsAsColumns", "AffineByColumn"]
+    assert names == ["Branches", "LearnedScaling", "ScaleEnsemble", *hidden, *outputs]
 
 
 @option
 @each_kind
-def test_state_goes_through_a_file_and_predicts_the_same_bytes(rows, kind, options) -> None:
+def test_saved_and_loaded_state_predicts_the_same_bytes(rows, kind, options) -> None:
     X, y = rows
     fitted, again = (kind(**SMALL, **options).fit(X, y) for _ in range(2))
     assert output(fitted, X).tobytes() == output(again, X).tobytes()
@@ -95,17 +95,17 @@ def test_state_goes_through_a_file_and_predicts_the_same_bytes(rows, kind, optio
 
 @option
 @each_kind
-def test_partial_fit_goes_on_from_where_it_stands(rows, kind, options) -> None:
+def test_partial_fit_continues_training(rows, kind, options) -> None:
     X, y = rows
-    whole = kind(schedule="constant", **SMALL, **options).fit(X, y)
+    at_once = kind(schedule="constant", **SMALL, **options).fit(X, y)
     parts = kind(schedule="constant", **SMALL, **options)
     for _ in range(4):
         parts.partial_fit(X, y)
-    assert_array_equal(parts.theta_, whole.theta_)
+    assert_array_equal(parts.theta_, at_once.theta_)
 
 
 @option
-def test_early_stopping_goes_back_to_the_best(rows, options) -> None:
+def test_early_stopping_with_every_option(rows, options) -> None:
     X, y = rows
     settings = {**SMALL, "epochs": 40, "early_stopping": True, "patience": 3, "lr": 0.03}
     model = NeuralNetworkClassifier(**settings, **options).fit(X, y)
@@ -113,8 +113,8 @@ def test_early_stopping_goes_back_to_the_best(rows, options) -> None:
     assert np.isfinite(output(model, X)).all()
 
 
-@pytest.mark.parametrize("name", ["scaling", "parametric", "categories", "pbld", "members"])
-def test_a_weight_of_two_is_a_row_given_twice(rows, name) -> None:
+@pytest.mark.parametrize("name", ["scaling", "parametric", "categories", "pbld", "submodels"])
+def test_a_weight_of_two_equals_a_repeated_row(rows, name) -> None:
     X, y = rows
     settings = {**SMALL, "dropout": 0.0, "batch_size": 999, **OPTIONS[name]}
     twice = NeuralNetworkClassifier(**settings).fit(np.vstack([X, X[:50]]), np.append(y, y[:50]))
@@ -122,7 +122,7 @@ def test_a_weight_of_two_is_a_row_given_twice(rows, name) -> None:
     assert_allclose(output(weighted, X), output(twice, X), atol=1e-5)
 
 
-def test_only_columns_of_more_than_two_values_are_embedded(rows) -> None:
+def test_only_columns_with_more_than_two_values_are_embedded(rows) -> None:
     X, y = rows
     model = NeuralNetworkClassifier(numbers="pbld", **SMALL).fit(X, y)
     assert_array_equal(model.number_columns_, [0, 1, 3])
@@ -135,7 +135,7 @@ def test_only_columns_of_more_than_two_values_are_embedded(rows) -> None:
     assert_array_equal(plain.theta_, expected.theta_)
 
 
-def test_a_new_code_is_like_a_missing_one(rows) -> None:
+def test_an_unknown_code_predicts_the_same_as_a_missing_one(rows) -> None:
     X, y = rows
     model = NeuralNetworkClassifier(categories=(3,), **SMALL).fit(X, y)
     new, missing = X.copy(), X.copy()
@@ -145,7 +145,7 @@ def test_a_new_code_is_like_a_missing_one(rows) -> None:
 
 
 @pytest.mark.parametrize("numbers", ["plr", "pbld", "piecewise"])
-def test_embedded_numbers_learn_a_wave_that_plain_ones_do_not(rng, numbers) -> None:
+def test_embedded_numbers_fit_a_sine_that_plain_ones_do_not(rng, numbers) -> None:
     X = rng.uniform(-1, 1, size=(800, 1))
     y = np.sin(20 * X[:, 0])
     settings = {"lr": 0.01, "weight_decay": 0.0, "n_networks": 1, "hidden": (32,), "epochs": 30}
@@ -158,7 +158,7 @@ def test_embedded_numbers_learn_a_wave_that_plain_ones_do_not(rng, numbers) -> N
     assert error < 0.1 < 0.3 < plain_error
 
 
-def test_a_learned_scale_finds_the_column_that_counts(rng) -> None:
+def test_learned_scaling_is_largest_for_the_informative_column(rng) -> None:
     X = rng.normal(size=(500, 10))
     model = NeuralNetworkRegressor(scaling=6.0, n_networks=1, weight_decay=0.1, activation="tanh")
     model.fit(X, np.sin(3 * X[:, 4]))
@@ -167,7 +167,7 @@ def test_a_learned_scale_finds_the_column_that_counts(rng) -> None:
     assert np.abs(network.layers[0].u).argmax() == 4
 
 
-def test_running_statistics_are_part_of_what_was_learned(rng) -> None:
+def test_running_statistics_are_part_of_the_fitted_state(rng) -> None:
     X = rng.normal(5, 3, size=(300, 2))
     model = NeuralNetworkRegressor(batch_normalisation=True, n_networks=1, hidden=(4,))
     model.fit(X, X[:, 0])
@@ -183,23 +183,23 @@ def test_running_statistics_are_part_of_what_was_learned(rng) -> None:
     ("parameter", "value", "allowed"),
     [
         ("numbers", "magic", "plain, plr"),
-        ("scaling", -1.0, "0 and more"),
-        ("averaging", 1.0, "0 to below 1"),
-        ("number_width", 1, "whole numbers, 2 and more"),
-        ("frequency_std", 0.0, "numbers above 0"),
-        ("category_width", 0, "whole numbers, 1 and more"),
-        ("members", 0, "whole numbers, 1 and more"),
+        ("scaling", -1.0, "numbers >= 0"),
+        ("averaging", 1.0, "numbers >= 0 and < 1"),
+        ("number_width", 1, "integers >= 2"),
+        ("frequency_std", 0.0, "numbers > 0"),
+        ("category_width", 0, "integers >= 1"),
+        ("submodels", 0, "integers >= 1"),
         ("categories", (9,), "column numbers from 0 to 3"),
         ("categories", ("class",), "column numbers from 0 to 3"),
     ],
 )
-def test_parameters_that_cannot_be(rows, parameter, value, allowed) -> None:
+def test_invalid_parameters_are_named(rows, parameter, value, allowed) -> None:
     model = NeuralNetworkClassifier(**{**SMALL, parameter: value})
     with pytest.raises(ValueError, match=f"{parameter} is .*; allowed are {allowed}"):
         model.fit(*rows)
 
 
-def test_an_id_is_no_code(rows) -> None:
+def test_a_code_that_is_too_large_is_refused(rows) -> None:
     X, y = rows
     X[0, 3] = 3e9
     with pytest.raises(ValueError, match="found the code 3000000000; allowed are whole numbers"):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.from_scratch.averaging import MovingAverage, holding, learned
+from pipeline.from_scratch.averaging import MovingAverage, temporarily, trained_weights
 from pipeline.from_scratch.layers import Affine, SquaredErrorLoss
 from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.optimizers import SGD, Adam
@@ -10,7 +10,7 @@ from pipeline.from_scratch.training import Training
 
 
 def test_the_average_by_hand() -> None:
-    """theta goes 1, 2, 4; with decay ½ the shares are 1 : 2 : 4, so (1 + 4 + 16) / 7 = 3."""
+    """theta is 1, 2, 4; with decay ½ the weights are 1 : 2 : 4, so (1 + 4 + 16) / 7 = 3."""
     theta = np.array([2.0])
     optimizer = MovingAverage(SGD(1.0), theta, decay=0.5)
     for gradient, average in [(1.0, 1.0), (-1.0, (1 + 2 * 2) / 3), (-2.0, 3.0)]:
@@ -20,15 +20,15 @@ def test_the_average_by_hand() -> None:
 
 
 def test_a_decay_close_to_1_gives_the_plain_mean(rng) -> None:
-    theta, places = np.zeros(3), []
+    theta, path = np.zeros(3), []
     optimizer = MovingAverage(SGD(0.1), theta, decay=1 - 1e-9)
     for _ in range(50):
         optimizer.update(theta, rng.normal(size=3))
-        places.append(theta.copy())
-    assert_allclose(optimizer.average, np.mean(places, axis=0), rtol=1e-6)
+        path.append(theta.copy())
+    assert_allclose(optimizer.average, np.mean(path, axis=0), rtol=1e-6)
 
 
-def test_the_steps_are_those_of_the_optimizer_within(rng) -> None:
+def test_the_steps_are_those_of_the_wrapped_optimizer(rng) -> None:
     one, two = np.zeros(3), np.zeros(3)
     plain, averaged = Adam(0.1), MovingAverage(Adam(0.5), two, decay=0.9)
     averaged.lr = 0.1
@@ -38,12 +38,12 @@ def test_the_steps_are_those_of_the_optimizer_within(rng) -> None:
         plain.update(one, gradient)
         averaged.update(two, gradient)
     assert_array_equal(one, two)
-    assert learned(one, plain) is one
-    assert learned(two, averaged) is averaged.average
+    assert trained_weights(one, plain) is one
+    assert trained_weights(two, averaged) is averaged.average
 
 
-def test_it_steadies_noisy_steps(rng) -> None:
-    """Noise of steps at a constant rate keeps theta away from 0; its mean lies far nearer."""
+def test_the_average_is_less_noisy_than_the_last_weights(rng) -> None:
+    """With a constant learning rate theta fluctuates about 0, its average much less so."""
     last, mean = [], []
     for _ in range(200):
         theta = np.array([1.0])
@@ -55,23 +55,24 @@ def test_it_steadies_noisy_steps(rng) -> None:
     assert np.std(mean) < np.std(last) / 3
 
 
-def test_theta_comes_back_even_after_an_error() -> None:
+def test_theta_is_restored_even_after_an_error() -> None:
     theta = np.zeros(2)
-    with pytest.raises(KeyError), holding(theta, np.ones(2)):
+    with pytest.raises(KeyError), temporarily(theta, np.ones(2)):
         assert_array_equal(theta, 1)
         raise KeyError
     assert_array_equal(theta, 0)
 
 
-@pytest.mark.parametrize("stopping", [False, True])
-def test_training_judges_and_leaves_the_average(rng, stopping) -> None:
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_training_validates_and_keeps_the_average(rng, early_stopping) -> None:
     X, y = rng.normal(size=(60, 3)), rng.normal(size=60)
-    data, aside = (X[:40], y[:40], np.ones(40)), (X[40:], y[40:], np.ones(20))
+    train, validation = (X[:40], y[:40], np.ones(40)), (X[40:], y[40:], np.ones(20))
     network = Network([Affine(np.zeros((3, 1)))], SquaredErrorLoss())
     optimizer = MovingAverage(SGD(0.1), network.theta, decay=0.95)
     training = Training(lr=0.1, epochs=30, batch_size=4, patience=4)
-    _, held_out = training.run(network, data, optimizer, rng, aside if stopping else None)
-    if stopping:
-        assert network.loss.forward(network.predict(aside[0]), aside[1]) == min(held_out)
+    _, losses = training.run(network, train, optimizer, rng, validation if early_stopping else None)
+    if early_stopping:
+        loss = network.loss.forward(network.predict(validation[0]), validation[1])
+        assert loss == min(losses)
     else:
         assert_array_equal(network.theta, optimizer.average)

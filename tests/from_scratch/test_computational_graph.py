@@ -6,8 +6,8 @@ from pipeline.from_scratch.activations import sigmoid
 from pipeline.from_scratch.computational_graph import Divide, Log, Purchase, SigmoidGraph
 
 
-def test_two_apples_three_oranges_and_the_tax() -> None:
-    """Worked by hand: (100 · 2 + 150 · 3) · 1.1 = 715."""
+def test_purchase_of_apples_and_oranges() -> None:
+    """By hand: (100 · 2 + 150 · 3) · 1.1 = 715."""
     graph = Purchase()
     assert graph.forward((100.0, 2.0), (150.0, 3.0), 1.1) == pytest.approx(715)
     apple, orange, tax = graph.backward()
@@ -16,13 +16,13 @@ def test_two_apples_three_oranges_and_the_tax() -> None:
     assert tax == pytest.approx(650)
 
 
-def test_two_apples_and_the_tax() -> None:
+def test_purchase_of_apples_only() -> None:
     graph = Purchase()
     assert graph.forward((100.0, 2.0), (0.0, 0.0), 1.1) == pytest.approx(220)
     assert graph.backward()[0] == pytest.approx((2.2, 110)) and graph.backward()[2] == 200
 
 
-def test_sigmoid_out_of_nodes_is_the_closed_form(rng) -> None:
+def test_sigmoid_graph_equals_the_closed_form(rng) -> None:
     x, dy, graph = rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), SigmoidGraph()
     y = graph.forward(x)
     assert_allclose(y, sigmoid(x))

@@ -7,13 +7,13 @@ from pipeline.from_scratch.gradients import numerical_gradient
 TABLE = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 
 
-def test_a_code_gets_its_row_and_any_other_number_gets_nothing() -> None:
+def test_a_code_gets_its_row_and_an_unknown_code_the_zero_vector() -> None:
     codes = np.array([[2.0], [0.0], [-1.0], [3.0], [1e30], [-1e30]])
     expected = [[5, 6], [1, 2], [0, 0], [0, 0], [0, 0], [0, 0]]
     assert_array_equal(Embedding(TABLE).forward(codes), expected)
 
 
-def test_it_is_a_one_hot_vector_times_the_table(rng) -> None:
+def test_it_equals_a_one_hot_vector_times_the_table(rng) -> None:
     codes, dy = rng.integers(-1, 4, size=(50, 1)), rng.normal(size=(50, 2))
     one_hot = (codes == np.arange(3)).astype(float)
     layer = Embedding(TABLE.copy())

@@ -3,9 +3,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pipeline.from_scratch.descent import (
-    inverse_root,
+    inverse_hessian_product,
+    inverse_square_root,
     largest_eigenvalue,
-    learned,
     mini_batches,
     nesterov_descent,
     preconditioned_descent,
@@ -13,24 +13,26 @@ from pipeline.from_scratch.descent import (
 from pipeline.from_scratch.gradients import gradient_descent, numerical_gradient
 
 
-def bowl(x: np.ndarray) -> float:
+def round_quadratic(x: np.ndarray) -> float:
     return float(x[0] ** 2 + x[1] ** 2)
 
 
-def valley(x: np.ndarray) -> float:
+def elongated_quadratic(x: np.ndarray) -> float:
     return float(x[0] ** 2 / 20 + x[1] ** 2)
 
 
 def test_numerical_gradient_of_known_functions(rng) -> None:
-    assert_allclose(numerical_gradient(bowl, np.array([3.0, 4.0])), [6, 8], rtol=1e-9)
-    assert_allclose(numerical_gradient(valley, np.array([-7.0, 2.0])), [-0.7, 4], rtol=1e-9)
+    assert_allclose(numerical_gradient(round_quadratic, np.array([3.0, 4.0])), [6, 8], rtol=1e-9)
+    assert_allclose(
+        numerical_gradient(elongated_quadratic, np.array([-7.0, 2.0])), [-0.7, 4], rtol=1e-9
+    )
     A, x = rng.normal(size=(3, 2)), rng.normal(size=(3, 2))
     assert_allclose(
         numerical_gradient(lambda x: np.sum(A * np.sin(x)), x), A * np.cos(x), rtol=1e-8
     )
 
 
-def test_numerical_gradient_puts_x_back(rng) -> None:
+def test_numerical_gradient_restores_x(rng) -> None:
     x = rng.normal(size=5)
     before = x.copy()
     numerical_gradient(np.sum, x)
@@ -39,15 +41,15 @@ def test_numerical_gradient_puts_x_back(rng) -> None:
         numerical_gradient(np.sum, np.arange(3))
 
 
-def test_gradient_descent_follows_the_closed_form() -> None:
+def test_gradient_descent_on_a_round_quadratic() -> None:
     """On x² every step multiplies x by 1 - 2 lr."""
-    path = gradient_descent(bowl, [-3.0, 4.0], lr=0.1, steps=100)
+    path = gradient_descent(round_quadratic, [-3.0, 4.0], lr=0.1, steps=100)
     assert path.shape == (101, 2)
     assert_allclose(path, np.outer(0.8 ** np.arange(101), [-3.0, 4.0]), rtol=1e-6, atol=1e-9)
 
 
-def test_the_valley_is_slow_along_its_floor() -> None:
-    end = gradient_descent(valley, [-7.0, 2.0], lr=0.9, steps=30)[-1]
+def test_gradient_descent_is_slow_along_the_direction_of_low_curvature() -> None:
+    end = gradient_descent(elongated_quadratic, [-7.0, 2.0], lr=0.9, steps=30)[-1]
     assert_allclose(end, [-7 * 0.91**30, 2 * 0.8**30], rtol=1e-5)
 
 
@@ -60,7 +62,7 @@ def test_power_iteration_finds_the_largest_eigenvalue(rng) -> None:
     assert largest_eigenvalue(lambda v: 0 * v, 3) == 0
 
 
-def test_momentum_wins_in_a_long_valley() -> None:
+def test_momentum_is_faster_for_a_large_condition_number() -> None:
     """Condition number 1e4: Nesterov needs hundreds of steps, plain descent tens of thousands."""
     H = np.array([1.0, 1e-4])
 
@@ -74,7 +76,7 @@ def test_momentum_wins_in_a_long_valley() -> None:
     assert np.abs(H * plain[-1]).max() > 1e-5
 
 
-def hanging_chain(n: int = 30):
+def convex_loss(n: int = 30):
     """½ x·Ax + Σ log cosh x_i - Σ x_i: convex, not quadratic, condition number near 400."""
     A = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
 
@@ -85,19 +87,19 @@ def hanging_chain(n: int = 30):
     return A, loss_and_gradient
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e4], ids=["no guess", "too short", "too long"])
-def test_steps_teach_a_bad_guess(scale) -> None:
-    _, loss_and_gradient = hanging_chain()
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e4], ids=["identity", "too short", "too long"])
+def test_updates_improve_a_poor_preconditioner(scale) -> None:
+    _, loss_and_gradient = convex_loss()
     x, losses = preconditioned_descent(
         loss_and_gradient, lambda x, i: lambda g: scale * g, np.zeros(30), steps=200, tol=1e-8
     )
     assert np.abs(loss_and_gradient(x)[1]).max() < 1e-6
-    assert (np.diff(losses) < 0).all(), "no step climbs"
+    assert (np.diff(losses) < 0).all(), "no step increases the loss"
     assert len(losses) < 60
 
 
-def test_the_right_guess_needs_one_step() -> None:
-    A, _ = hanging_chain()
+def test_the_exact_inverse_hessian_needs_one_step() -> None:
+    A, _ = convex_loss()
     P = np.linalg.inv(A)
     x, losses = preconditioned_descent(
         lambda x: (float(x @ A @ x / 2 - x.sum()), A @ x - 1),
@@ -110,48 +112,48 @@ def test_the_right_guess_needs_one_step() -> None:
     assert len(losses) == 2
 
 
-def test_a_guess_is_asked_for_anew() -> None:
-    _, loss_and_gradient = hanging_chain()
-    asked = []
+def test_a_new_preconditioner_is_requested() -> None:
+    _, loss_and_gradient = convex_loss()
+    requested = []
 
-    def guess(x: np.ndarray, i: int):
-        asked.append(i)
+    def make_preconditioner(x: np.ndarray, i: int):
+        requested.append(i)
         return lambda g: 1e-9 * g if i < 2 else g
 
-    preconditioned_descent(loss_and_gradient, guess, np.zeros(30), steps=60, tol=1e-8)
-    assert asked[:2] == [0, 1]
+    preconditioned_descent(loss_and_gradient, make_preconditioner, np.zeros(30), steps=60, tol=1e-8)
+    assert requested[:2] == [0, 1]
 
 
-def test_what_is_learned_is_the_formula_of_bfgs(rng) -> None:
-    """P <- (1 - s yᵀ / s·y) P (1 - y sᵀ / s·y) + s sᵀ / s·y, written down; and P y = s."""
+def test_inverse_hessian_product_is_the_formula_of_bfgs(rng) -> None:
+    """P <- (1 - s yᵀ / s·y) P (1 - y sᵀ / s·y) + s sᵀ / s·y, as a matrix; and P y = s."""
     A = rng.normal(size=(6, 6))
     H, P = A @ A.T, np.diag(rng.uniform(1, 2, size=6))
     first = P.copy()
-    taken = [(s, H @ s) for s in rng.normal(size=(3, 6))]
-    for s, y in taken:
+    updates = [(s, H @ s) for s in rng.normal(size=(3, 6))]
+    for s, y in updates:
         V = np.eye(6) - np.outer(y, s) / (s @ y)
         P = V.T @ P @ V + np.outer(s, s) / (s @ y)
     g = rng.normal(size=6)
-    assert_allclose(learned(lambda g: first @ g, taken, g), P @ g)
-    s, y = taken[-1]
-    assert_allclose(learned(lambda g: first @ g, taken, y), s)
-    useless = (s, -y)
-    assert_allclose(learned(lambda g: first @ g, [*taken, useless], g), P @ g)
+    assert_allclose(inverse_hessian_product(lambda g: first @ g, updates, g), P @ g)
+    s, y = updates[-1]
+    assert_allclose(inverse_hessian_product(lambda g: first @ g, updates, y), s)
+    negative = (s, -y)  # of negative curvature, which is skipped
+    assert_allclose(inverse_hessian_product(lambda g: first @ g, [*updates, negative], g), P @ g)
 
 
-def test_the_inverse_root_bears_flat_directions_and_any_unit(rng) -> None:
-    A, unit = rng.normal(size=(50, 4)), np.array([1e6, 1e-6, 1, 1e3])
+def test_inverse_square_root_of_badly_scaled_and_singular_matrices(rng) -> None:
+    A, scale = rng.normal(size=(50, 4)), np.array([1e6, 1e-6, 1, 1e3])
     H = A.T @ A
-    T = inverse_root(H * np.outer(unit, unit))
-    assert_allclose(T.T @ T * np.outer(unit, unit), np.linalg.inv(H), rtol=1e-6)
-    flat = np.zeros((5, 5))
-    flat[:4, :4] = H
-    T = inverse_root(flat)
+    T = inverse_square_root(H * np.outer(scale, scale))
+    assert_allclose(T.T @ T * np.outer(scale, scale), np.linalg.inv(H), rtol=1e-6)
+    singular = np.zeros((5, 5))
+    singular[:4, :4] = H
+    T = inverse_square_root(singular)
     assert_allclose((T.T @ T)[:4, :4], np.linalg.inv(H), rtol=1e-6)
-    assert np.isfinite(T).all() and np.isfinite(inverse_root(np.zeros((2, 2)))).all()
+    assert np.isfinite(T).all() and np.isfinite(inverse_square_root(np.zeros((2, 2)))).all()
 
 
-def test_mini_batches_visit_every_row_once(rng) -> None:
+def test_mini_batches_contain_every_row_once(rng) -> None:
     batches = list(mini_batches(10, 4, rng))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert sorted(np.concatenate(batches)) == list(range(10))

@@ -19,8 +19,8 @@ def test_published_variance(draw, uniform, rng) -> None:
 
 @pytest.mark.parametrize("depth", [5, 50])
 @pytest.mark.parametrize("uniform", [False, True])
-def test_the_signal_stays_alive_through_many_layers(depth, uniform, rng) -> None:
-    def spread(draw, activation) -> float:
+def test_activations_keep_their_scale_through_many_layers(depth, uniform, rng) -> None:
+    def scale(draw, activation) -> float:
         x = rng.normal(size=(100, 128))
         for _ in range(depth):
             x = activation.forward(x @ draw(rng, 128, 128))
@@ -29,12 +29,12 @@ def test_the_signal_stays_alive_through_many_layers(depth, uniform, rng) -> None
     def drawn(draw):
         return lambda *args: draw(*args, uniform=uniform)
 
-    assert 0.2 < spread(drawn(initialisation.he), layers.Relu()) < 5
-    assert 0.5 < spread(drawn(initialisation.lecun), layers.Selu()) < 2
-    assert 0.05 < spread(drawn(initialisation.xavier), layers.Tanh()) < 1
-    assert spread(drawn(initialisation.fixed), layers.Tanh()) < 0.2**depth, "too small: it fades"
+    assert 0.2 < scale(drawn(initialisation.he), layers.Relu()) < 5
+    assert 0.5 < scale(drawn(initialisation.lecun), layers.Selu()) < 2
+    assert 0.05 < scale(drawn(initialisation.xavier), layers.Tanh()) < 1
+    assert scale(drawn(initialisation.fixed_std), layers.Tanh()) < 0.2**depth, "it vanishes"
 
 
-def test_orthogonal_changes_no_length(rng) -> None:
+def test_orthogonal_preserves_norms(rng) -> None:
     W = initialisation.orthogonal(rng, 20)
     assert_allclose(W.T @ W, np.eye(20), atol=1e-12)

@@ -3,10 +3,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.from_scratch import layers, losses
+from pipeline.from_scratch.batch_ensemble import ScaleEnsemble, SubmodelsAsColumns
 from pipeline.from_scratch.batch_normalisation import BatchNormalisation
 from pipeline.from_scratch.dropout import Dropout
 from pipeline.from_scratch.gradients import numerical_gradient
-from pipeline.from_scratch.members import Members, SideBySide
+from pipeline.from_scratch.learned_scaling import LearnedScaling, ParametricActivation
 from pipeline.from_scratch.numerical_embeddings import (
     AffineByColumn,
     Cosine,
@@ -14,7 +15,6 @@ from pipeline.from_scratch.numerical_embeddings import (
     Frequencies,
     PiecewiseLinear,
 )
-from pipeline.from_scratch.scaling import ParametricActivation, Scaling
 
 rng = np.random.default_rng(0)
 LAYERS = [
@@ -26,7 +26,7 @@ LAYERS = [
     layers.Mish(),
     layers.Identity(),
     BatchNormalisation(3),
-    Scaling(3, speed=6.0),
+    LearnedScaling(3, lr_factor=6.0),
     ParametricActivation(3, layers.Tanh()),
     Frequencies(3, 4, 0.2, rng),
     Frequencies(3, 4, 0.2, rng, phases=True),
@@ -35,8 +35,8 @@ LAYERS = [
     AffineByColumn(rng.normal(size=(1, 3, 2))),
     AffineByColumn(rng.normal(size=(3, 1, 2))),
     PiecewiseLinear([np.array([-1.0, -0.3, 0.4, 1.0]), np.array([0.0, 1.0]), np.array([0, 1, 3])]),
-    Members(3, 4, rng),
-    SideBySide(2),
+    ScaleEnsemble(3, 4, rng),
+    SubmodelsAsColumns(2),
 ]
 
 
@@ -57,7 +57,7 @@ def test_backward_matches_finite_differences(layer, training, rng) -> None:
     assert_array_equal(dy, dy_before)
     gradients = {name: getattr(layer, "d" + name).copy() for name in layer.parameters}
     if isinstance(layer, BatchNormalisation):
-        layer.momentum = 1.0  # keep the running moments where they are while we differentiate
+        layer.momentum = 1.0  # keeps the running statistics constant
 
     def loss(_: np.ndarray) -> float:
         return float(np.sum(layer.forward(x) * dy))
@@ -105,7 +105,7 @@ def test_loss_layers(loss, k, target, oracle, weighted, rng) -> None:
     assert_allclose(error, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_batch_normalisation_brings_any_batch_to_mean_0_variance_1(rng) -> None:
+def test_batch_normalisation_gives_mean_0_and_variance_1(rng) -> None:
     layer = BatchNormalisation(5)
     x = rng.normal(3, 10, size=(1000, 5)) * [1, 100, 1, 1, 0.1]
     y = layer.forward(x)
@@ -118,14 +118,14 @@ def test_batch_normalisation_brings_any_batch_to_mean_0_variance_1(rng) -> None:
     assert_allclose(layer.forward(x[:1]), y[:1], rtol=1e-6)
 
 
-def test_batch_normalisation_does_not_remember_a_single_row(rng) -> None:
+def test_batch_normalisation_ignores_a_single_row_in_its_running_statistics(rng) -> None:
     layer = BatchNormalisation(3)
     layer.forward(rng.normal(size=(1, 3)))
     assert_array_equal(layer.running_mean, 0)
     assert_array_equal(layer.running_variance, 1)
 
 
-def test_dropout_keeps_the_expectation_and_freezes_its_mask(rng) -> None:
+def test_dropout_keeps_the_expectation_and_reuses_its_mask_in_backward(rng) -> None:
     layer = Dropout(0.3, rng)
     x = np.ones((2000, 50))
     y = layer.forward(x)

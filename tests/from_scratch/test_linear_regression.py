@@ -8,7 +8,7 @@ from pipeline.from_scratch.linear_regression import LinearRegression
 
 @pytest.fixture
 def line(rng):
-    """Columns of very different scale, two of them almost alike, and noise."""
+    """Columns of very different scale, two of them nearly collinear, and noise."""
     X = rng.normal(size=(200, 5)) * [1, 1000, 0.01, 1, 1] + [0, 5000, 0, 3, 0]
     X[:, 4] = X[:, 3] + 0.1 * X[:, 4]
     return X, X @ [1.0, 0.002, 30, -1, 2] + 7 + rng.normal(size=200)
@@ -41,8 +41,8 @@ def test_ridge(line, rng, solver) -> None:
 
 
 @pytest.mark.parametrize(("batch_size", "epochs"), [(None, 2000), (20, 1000), (1, 200)])
-def test_plain_descent_arrives_where_the_closed_form_jumps(rng, batch_size, epochs) -> None:
-    """Without noise every row agrees, so that even single rows lead all the way."""
+def test_plain_descent_converges_to_the_least_squares_solution(rng, batch_size, epochs) -> None:
+    """Without noise all rows have the same optimum, so that even single rows converge to it."""
     X = rng.normal(size=(60, 3))
     y = X @ [1.0, -2.0, 0.5] + 4
     model = LinearRegression(solver="plain", batch_size=batch_size, epochs=epochs).fit(X, y)
@@ -51,7 +51,7 @@ def test_plain_descent_arrives_where_the_closed_form_jumps(rng, batch_size, epoc
     assert model.loss_curve_[-1] < 1e-9 < model.loss_curve_[0]
 
 
-def test_a_weight_of_two_is_a_row_given_twice(line) -> None:
+def test_a_weight_of_two_equals_a_repeated_row(line) -> None:
     X, y = line
     twice = LinearRegression(l2=0.1).fit(np.vstack([X, X[:50]]), np.append(y, y[:50]))
     weighted = LinearRegression(l2=0.1).fit(X, y, np.repeat([2.0, 1.0], [50, 150]))
@@ -68,21 +68,21 @@ def test_a_weight_of_two_is_a_row_given_twice(line) -> None:
 
 @pytest.mark.parametrize("lr", [None, 1e-3])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_parts_of_all_rows_are_epochs_of_plain_descent(rng, lr, dtype) -> None:
+def test_partial_fit_on_all_rows_is_an_epoch_of_plain_descent(rng, lr, dtype) -> None:
     X, y = rng.normal(size=(50, 3)).astype(dtype), rng.normal(size=50)
     w = rng.uniform(size=50)
-    whole = LinearRegression(solver="plain", lr=lr, l2=0.1, epochs=9).fit(X, y, w)
+    at_once = LinearRegression(solver="plain", lr=lr, l2=0.1, epochs=9).fit(X, y, w)
     parts = LinearRegression(lr=lr, l2=0.1)
     for _ in range(9):
         parts.partial_fit(X, y, w)
-    assert_array_equal(parts.coef_, whole.coef_)
-    assert parts.intercept_ == whole.intercept_ and parts.coef_.dtype == dtype
-    assert_array_equal(parts.loss_curve_, whole.loss_curve_)
-    assert (np.diff(whole.loss_curve_) < 0).all(), "a safe step never climbs"
+    assert_array_equal(parts.coef_, at_once.coef_)
+    assert parts.intercept_ == at_once.intercept_ and parts.coef_.dtype == dtype
+    assert_array_equal(parts.loss_curve_, at_once.loss_curve_)
+    assert (np.diff(at_once.loss_curve_) < 0).all(), "a safe step never increases the loss"
 
 
-def test_a_part_is_one_step_by_hand() -> None:
-    """H = 0 is wrong by -2 and -4: the slopes are -(2 + 12) / 2 and -(2 + 4) / 2."""
+def test_partial_fit_by_hand() -> None:
+    """H = 0 has the errors -2 and -4; the gradient is -(2 + 12) / 2 and -(2 + 4) / 2."""
     model = LinearRegression(lr=0.1).partial_fit([[1.0], [3.0]], [2.0, 4.0])
     assert_allclose([model.coef_[0], model.intercept_], [0.7, 0.3])
     assert_allclose(model.loss_curve_, [(4 + 16) / 4])
@@ -92,14 +92,14 @@ def test_a_part_is_one_step_by_hand() -> None:
     ("parameter", "value"),
     [("lr", 0.0), ("l2", -1.0), ("epochs", 0), ("batch_size", 0.5), ("solver", "magic")],
 )
-def test_parameters_that_cannot_be(line, parameter, value) -> None:
+def test_invalid_parameters_are_named(line, parameter, value) -> None:
     model = LinearRegression(**{parameter: value})
-    for learn in (model.fit, model.partial_fit):
+    for fit in (model.fit, model.partial_fit):
         with pytest.raises(ValueError, match=f"{parameter} is {value!r}; allowed are"):
-            learn(*line)
+            fit(*line)
 
 
-def test_predictions_do_not_depend_on_units(line) -> None:
+def test_predictions_do_not_depend_on_the_units_of_columns(line) -> None:
     X, y = line
     inches = X * [1 / 2.54, 1, 1, 1, 1]
     assert_allclose(
@@ -109,7 +109,7 @@ def test_predictions_do_not_depend_on_units(line) -> None:
     )
 
 
-def test_columns_that_say_the_same_or_nothing_do_no_harm(rng) -> None:
+def test_duplicated_and_constant_columns_do_not_change_predictions(rng) -> None:
     X = rng.normal(size=(50, 2))
     y = X @ [1.0, 2.0] + 3
     for more in (X, np.ones((50, 1)), np.zeros((50, 1))):

@@ -5,30 +5,30 @@ from sklearn.metrics import log_loss
 
 from pipeline.from_scratch import logistic_loss
 from pipeline.from_scratch.activations import sigmoid, softmax
-from pipeline.from_scratch.descent import inverse_root
+from pipeline.from_scratch.descent import inverse_square_root
 from pipeline.from_scratch.gradients import numerical_gradient
-from pipeline.from_scratch.logistic_loss import LogisticLoss, loss_and_error, near
+from pipeline.from_scratch.logistic_loss import LogisticLoss, approximate_mean, loss_and_error
 
 each_k = pytest.mark.parametrize("k", [1, 3])  # outputs: two classes, three classes
 
 
 @pytest.fixture(autouse=True)
 def many_blocks(monkeypatch) -> None:
-    """150 rows then are three blocks, the last one not full."""
-    monkeypatch.setattr(logistic_loss, "BLOCK", 1)
+    """150 rows are then three blocks, the last one not full."""
+    monkeypatch.setattr(logistic_loss, "CACHED", 1)
 
 
 def some_loss(rng, k: int, l2: float = 0.1) -> LogisticLoss:
     X = rng.normal(size=(150, 4)) * [1, 1, 5, 0.2] + [0, 3, 0, 0]
     codes = rng.integers(max(k, 2), size=150)
     w = rng.uniform(size=150)
-    return LogisticLoss(X, codes, w / w.mean(), l2, near(X))
+    return LogisticLoss(X, codes, w / w.mean(), l2, approximate_mean(X))
 
 
 @each_k
-def test_loss_is_scikit_learns_and_the_penalty(rng, k) -> None:
+def test_loss_is_scikit_learns_plus_the_penalty(rng, k) -> None:
     loss, theta = some_loss(rng, k), 0.2 * rng.normal(size=(k, 5))
-    coef, intercept = loss.line(theta)
+    coef, intercept = loss.coefficients(theta)
     logits = loss.X @ coef.T + intercept
     p = softmax(logits) if k > 1 else np.column_stack([sigmoid(-logits), sigmoid(logits)])
     expected = log_loss(loss.codes, p, sample_weight=loss.w) + 0.1 / 2 * np.sum(coef**2)
@@ -36,7 +36,7 @@ def test_loss_is_scikit_learns_and_the_penalty(rng, k) -> None:
 
 
 @each_k
-def test_gradient_and_curvature_match_finite_differences(rng, k) -> None:
+def test_gradient_and_hessian_match_finite_differences(rng, k) -> None:
     loss, theta = some_loss(rng, k), rng.normal(size=(k, 5))
     theta -= theta.mean(axis=0) if k > 1 else 0
     gradient = loss.loss_and_gradient(theta)[1]
@@ -44,8 +44,8 @@ def test_gradient_and_curvature_match_finite_differences(rng, k) -> None:
     assert_allclose(gradient, expected, atol=1e-8)
     v = rng.normal(size=(k, 5))
     v -= v.mean(axis=0) if k > 1 else 0
-    along = numerical_gradient(lambda t: np.vdot(loss.loss_and_gradient(t)[1], v), theta)
-    assert_allclose(loss.curvature(theta) @ v.ravel(), along.ravel(), atol=1e-7)
+    expected = numerical_gradient(lambda t: np.vdot(loss.loss_and_gradient(t)[1], v), theta)
+    assert_allclose(loss.hessian(theta) @ v.ravel(), expected.ravel(), atol=1e-7)
 
 
 @pytest.mark.parametrize("k", [1, 3])
@@ -56,53 +56,53 @@ def test_error_is_the_derivative_of_the_loss(rng, k) -> None:
 
 
 @each_k
-def test_the_origin_has_no_say(rng, k) -> None:
+def test_the_loss_does_not_depend_on_the_origin(rng, k) -> None:
     loss, theta = some_loss(rng, k), rng.normal(size=(k, 5))
-    coef, intercept = loss.line(theta)
-    intercept -= intercept.mean() if k > 1 else 0  # which softmax doesn't see
-    elsewhere = loss._replace(origin=np.zeros(4))
+    coef, intercept = loss.coefficients(theta)
+    intercept -= intercept.mean() if k > 1 else 0  # to which softmax is invariant
+    other = loss._replace(origin=np.zeros(4))
     same = np.column_stack([coef, intercept])
-    assert_allclose(elsewhere.loss_and_gradient(same)[0], loss.loss_and_gradient(theta)[0])
+    assert_allclose(other.loss_and_gradient(same)[0], loss.loss_and_gradient(theta)[0])
 
 
 @each_k
-def test_float32_loses_no_digits_in_sums(rng, k) -> None:
+def test_float32_is_summed_in_float64(rng, k) -> None:
     loss, theta = some_loss(rng, k), rng.normal(size=(k, 5))
     single = loss._replace(X=loss.X.astype(np.float32))
     double = loss._replace(X=single.X.astype(np.float64))
     assert_allclose(single.loss_and_gradient(theta)[1], double.loss_and_gradient(theta)[1], 1e-13)
-    assert_allclose(single.curvature(theta), double.curvature(theta), rtol=1e-13, atol=1e-16)
+    assert_allclose(single.hessian(theta), double.hessian(theta), rtol=1e-13, atol=1e-16)
 
 
 @each_k
-def test_inverses_of_the_curvature(rng, k) -> None:
+def test_inverses_of_the_hessian(rng, k) -> None:
     loss, theta, g = some_loss(rng, k), rng.normal(size=(k, 5)), rng.normal(size=(k, 5))
-    H = loss.curvature(theta)
-    assert_allclose(loss.inverse_diagonal(theta)(g).ravel(), g.ravel() / np.diag(H))
-    g -= g.mean(axis=0) if k > 1 else 0  # what all classes share has no curvature
+    H = loss.hessian(theta)
+    assert_allclose(loss.inverse_hessian_diagonal(theta)(g).ravel(), g.ravel() / np.diag(H))
+    g -= g.mean(axis=0) if k > 1 else 0  # the loss is constant along equal changes of all classes
     expected = np.linalg.lstsq(H, g.ravel())[0]
-    found = loss.inverse_curvature(theta)(g)
+    found = loss.inverse_hessian(theta)(g)
     assert_allclose(H @ found.ravel(), H @ expected, atol=1e-6)
 
 
 @each_k
 @pytest.mark.parametrize("size", [50, 1e4])
-def test_certainty_overflows_nothing(rng, k, size) -> None:
+def test_large_logits_do_not_overflow(rng, k, size) -> None:
     loss = some_loss(rng, k, l2=0)
     theta = size * rng.normal(size=(k, 5))
     value, gradient = loss.loss_and_gradient(theta)
     assert np.isfinite(value) and np.isfinite(gradient).all()
-    assert np.isfinite(inverse_root(loss.curvature(theta))).all()
+    assert np.isfinite(inverse_square_root(loss.hessian(theta))).all()
 
 
-def test_a_point_amid_the_rows(rng) -> None:
+def test_approximate_mean(rng) -> None:
     X = np.column_stack([rng.normal(size=5000), np.full(5000, 1e8 + 0.1)])
-    point = near(X)
-    assert abs(point[0]) < 0.2
-    assert point[1] == 1e8 + 0.1, "a constant column is 0 from here, and not nearly 0"
+    mean = approximate_mean(X)
+    assert abs(mean[0]) < 0.2
+    assert mean[1] == 1e8 + 0.1, "that of a constant column is exact"
 
 
-def test_a_sample_is_drawn_from_all_rows_or_is_all_of_them(rng) -> None:
+def test_a_sample_is_drawn_from_all_rows(rng) -> None:
     loss = some_loss(rng, 1)
     loss = loss._replace(codes=np.sort(loss.codes))
     some = loss.sample(60, rng)

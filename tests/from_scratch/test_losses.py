@@ -6,17 +6,19 @@ from sklearn.metrics import log_loss, mean_squared_error
 from pipeline.from_scratch import losses
 from pipeline.from_scratch.activations import sigmoid, softmax
 
-DIGIT = np.array([0.1, 0.05, 0.6, 0.0, 0.05, 0.1, 0.0, 0.1, 0.0, 0.0])  # ten classes, truth is 2
+DIGIT = np.array(
+    [0.1, 0.05, 0.6, 0.0, 0.05, 0.1, 0.0, 0.1, 0.0, 0.0]
+)  # ten classes, the true one is 2
 
 
-def test_hand_worked_digit() -> None:
+def test_losses_by_hand() -> None:
     assert losses.sum_of_squared_errors(DIGIT, np.eye(10)[2]) == pytest.approx(0.0975)
     assert losses.cross_entropy(DIGIT, np.eye(10)[2]) == pytest.approx(0.510825624)
     assert losses.cross_entropy(DIGIT, 2) == pytest.approx(0.510825624)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_scikit_learn_agrees(rng, weighted) -> None:
+def test_losses_equal_scikit_learns(rng, weighted) -> None:
     z, y = rng.normal(size=(30, 4)), rng.integers(4, size=30)
     w = rng.uniform(size=30) if weighted else None
     expected = log_loss(y, softmax(z), sample_weight=w, labels=range(4))
@@ -38,14 +40,14 @@ def test_logits_of_any_size_have_a_finite_loss() -> None:
     assert losses.binary_cross_entropy([0.0], [1]) == pytest.approx(-np.log(np.finfo(float).eps))
 
 
-def test_a_smoothed_label_gives_every_class_its_share() -> None:
-    assert_allclose(losses.distribution([1], (1, 4), 0.2), [[0.05, 0.85, 0.05, 0.05]])
+def test_label_smoothing() -> None:
+    assert_allclose(losses.label_distribution([1], (1, 4), 0.2), [[0.05, 0.85, 0.05, 0.05]])
     p = np.array([[0.05, 0.85, 0.05, 0.05]])
-    entropy = -np.sum(p * np.log(p))  # the least that the smoothed loss can be
+    entropy = -np.sum(p * np.log(p))  # the minimum of the smoothed loss
     assert losses.cross_entropy(p, [1], smoothing=0.2) == pytest.approx(entropy)
 
 
-def test_shapes_and_labels_that_cannot_be() -> None:
+def test_invalid_shapes_and_labels_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(3,\).*\(3, 1\)"):
         losses.mean_squared_error(np.zeros(3), np.zeros((3, 1)))
     with pytest.raises(ValueError, match="0 to 1"):

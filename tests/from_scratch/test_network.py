@@ -25,7 +25,7 @@ def small(rng, loss: Loss, k: int, dtype=np.float64) -> Network:
     return Network(pieces, loss, dtype)
 
 
-def test_gradient_of_the_whole_network(rng) -> None:
+def test_gradient_matches_finite_differences(rng) -> None:
     network = small(rng, SoftmaxWithLoss(smoothing=0.1), 3)
     x, y, w = rng.normal(size=(6, 4)), rng.integers(3, size=6), rng.uniform(size=6)
     network.loss_and_gradient(x, y, w)
@@ -38,10 +38,10 @@ def test_gradient_of_the_whole_network(rng) -> None:
 def test_layers_hold_views_and_weights_come_first(rng) -> None:
     network = small(rng, SoftmaxWithLoss(), 3, np.float32)
     first, normalisation, _, last = network.layers
-    assert network.weights == 4 * 5 + 5 * 3
-    assert len(network.theta) == network.weights + 5 + 5 + 5 + 3 + 2 * 5
-    network.theta[: network.weights] = 7
-    network.theta[network.weights :] = 8
+    assert network.n_weights == 4 * 5 + 5 * 3
+    assert len(network.theta) == network.n_weights + 5 + 5 + 5 + 3 + 2 * 5
+    network.theta[: network.n_weights] = 7
+    network.theta[network.n_weights :] = 8
     assert (first.W == 7).all() and (last.W == 7).all()
     assert all((p == 8).all() for p in (first.b, last.b, normalisation.gamma, normalisation.beta))
     assert network.theta.dtype == first.dW.dtype == np.float32
@@ -52,7 +52,7 @@ def test_layers_hold_views_and_weights_come_first(rng) -> None:
     [(SoftmaxWithLoss(smoothing=0.1), 3), (SigmoidWithLoss(), 1), (SquaredErrorLoss(), 1)],
 )
 @pytest.mark.parametrize("weight", [None, np.ones(6), np.ones(6, np.float32)])
-def test_float32_is_never_widened_on_the_way(rng, loss, k, weight) -> None:
+def test_float32_stays_float32(rng, loss, k, weight) -> None:
     network = small(rng, loss, k, np.float32)
     x = rng.normal(size=(6, 4)).astype(np.float32)
     assert network.forward(x).dtype == network.predict(x).dtype == np.float32
@@ -60,25 +60,25 @@ def test_float32_is_never_widened_on_the_way(rng, loss, k, weight) -> None:
     assert network.loss.backward().dtype == np.float32
 
 
-def test_prediction_does_not_see_the_other_rows(rng) -> None:
+def test_prediction_does_not_depend_on_the_other_rows(rng) -> None:
     network = small(rng, SoftmaxWithLoss(), 3)
     x = rng.normal(size=(5000, 4))
-    together = network.predict(x)
-    assert together.shape == (5000, 3)
-    assert_allclose(network.predict(x[4500:4501]), together[4500:4501], rtol=1e-9)
+    prediction = network.predict(x)
+    assert prediction.shape == (5000, 3)
+    assert_allclose(network.predict(x[4500:4501]), prediction[4500:4501], rtol=1e-9)
 
 
-def test_an_output_that_is_kept_stays_what_it_was(rng) -> None:
+def test_an_output_is_not_overwritten_later(rng) -> None:
     network = small(rng, SoftmaxWithLoss(), 3)
     for training in (True, False):
-        kept = network.forward(rng.normal(size=(6, 4)), training=training)
-        before = kept.copy()
+        output = network.forward(rng.normal(size=(6, 4)), training=training)
+        before = output.copy()
         network.loss_and_gradient(rng.normal(size=(6, 4)), np.arange(6) % 3)
         network.predict(rng.normal(size=(6, 4)))
-        assert_array_equal(kept, before)
+        assert_array_equal(output, before)
 
 
-def same_start(oracle) -> Network:
+def with_weights_of(oracle) -> Network:
     """A network with scikit-learn's weights."""
     last = len(oracle.coefs_) - 1
     pieces = []
@@ -91,13 +91,13 @@ def same_start(oracle) -> Network:
 @pytest.mark.parametrize("solver", [Adam, SGD, Momentum, Nesterov])
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_scikit_learn_has_the_same_weights_after_the_same_steps(rng, kind, solver) -> None:
+def test_the_weights_equal_scikit_learns_after_the_same_steps(rng, kind, solver) -> None:
     X, y = rng.normal(size=(90, 6)), rng.integers(3, size=90)
     settings = {
         "solver": "adam" if solver is Adam else "sgd",
         "momentum": 0.0 if solver is SGD else 0.9,
         "nesterovs_momentum": solver is Nesterov,
-        "learning_rate_init": 1e-300,  # the first fit draws the weights and goes nowhere
+        "learning_rate_init": 1e-300,  # the first fit only draws the weights
     }
     oracle = kind(
         hidden_layer_sizes=(8, 5),
@@ -109,10 +109,12 @@ def test_scikit_learn_has_the_same_weights_after_the_same_steps(rng, kind, solve
         **settings,
     )
     oracle.set_params(warm_start=True, random_state=0).fit(X, y)
-    network = same_start(oracle)
+    network = with_weights_of(oracle)
     oracle.set_params(learning_rate_init=0.01, max_iter=4, n_iter_no_change=99).fit(X, y)
 
-    lr = 0.01 if kind is MLPClassifier or solver is Adam else 0.005  # its loss is half of ours
+    lr = (
+        0.01 if kind is MLPClassifier or solver is Adam else 0.005
+    )  # its squared error is half of ours
     optimizer = Adam(epsilon=1e-14) if solver is Adam else solver()
     data = X, y if kind is MLPClassifier else y.astype(float), np.ones(90)
     Training(lr=lr, epochs=4, batch_size=40).run(network, data, optimizer, rng=None)
@@ -122,45 +124,49 @@ def test_scikit_learn_has_the_same_weights_after_the_same_steps(rng, kind, solve
         assert_allclose(layer.b, b, atol=1e-5)
 
 
-def test_early_stopping_goes_back_to_the_best_weights(rng) -> None:
-    X, y = rng.normal(size=(40, 4)), rng.integers(3, size=40)  # noise: it can only get worse
-    data, aside = (X[:20], y[:20], np.ones(20)), (X[20:], y[20:], np.ones(20))
+def test_early_stopping_restores_the_best_weights(rng) -> None:
+    X, y = (
+        rng.normal(size=(40, 4)),
+        rng.integers(3, size=40),
+    )  # noise: more training can only overfit
+    train, validation = (X[:20], y[:20], np.ones(20)), (X[20:], y[20:], np.ones(20))
     network = small(rng, SoftmaxWithLoss(), 3)
     training = Training(lr=0.05, epochs=500, batch_size=10, patience=5)
-    losses, held_out = training.run(network, data, Adam(), rng, aside)
-    assert len(losses) == len(held_out) < 500
-    assert len(held_out) == np.argmin(held_out) + 1 + 5
-    assert network.loss.forward(network.predict(aside[0]), aside[1]) == min(held_out)
+    losses, validation_losses = training.run(network, train, Adam(), rng, validation)
+    assert len(losses) == len(validation_losses) < 500
+    assert len(losses) == np.argmin(validation_losses) + 1 + 5
+    loss = network.loss.forward(network.predict(validation[0]), validation[1])
+    assert loss == min(validation_losses)
 
 
-def test_a_loss_that_explodes_says_so(rng) -> None:
+def test_a_diverging_loss_raises_an_error(rng) -> None:
     network = small(rng, SquaredErrorLoss(), 1)
     data = rng.normal(size=(20, 4)), rng.normal(size=20), np.ones(20)
     with (
         np.errstate(all="ignore"),
-        pytest.raises(ValueError, match=r"epoch \d+: scale X, or lower lr"),
+        pytest.raises(ValueError, match=r"epoch \d+: scale X, or decrease lr"),
     ):
         Training(lr=1e9, epochs=50, batch_size=5).run(network, data, SGD(), rng)
 
 
-class Listener:
-    """An optimizer that changes nothing and remembers its learning rates."""
+class RecordingOptimizer:
+    """An optimizer that changes nothing and records its learning rates."""
 
     lr = 0.0
 
     def __init__(self) -> None:
-        self.heard: list[float] = []
+        self.learning_rates: list[float] = []
 
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
-        self.heard.append(self.lr)
+        self.learning_rates.append(self.lr)
 
 
 def test_an_epoch_without_steps_returns_the_loss_of_all_rows(rng) -> None:
     network = small(rng, SquaredErrorLoss(), 1)
     network.layers.pop(1)
     X, y = rng.normal(size=(23, 4)), rng.normal(size=23)
-    listener = Listener()
+    optimizer = RecordingOptimizer()
     training = Training(lr=2.0, epochs=2, batch_size=10, schedule=lambda t: t)
-    losses, _ = training.run(network, (X, y, np.ones(23)), listener, rng)
+    losses, _ = training.run(network, (X, y, np.ones(23)), optimizer, rng)
     assert losses == pytest.approx([network.loss.forward(network.predict(X), y)] * 2)
-    assert listener.heard == pytest.approx([2 * step / 6 for step in range(6)])
+    assert optimizer.learning_rates == pytest.approx([2 * step / 6 for step in range(6)])

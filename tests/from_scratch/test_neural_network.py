@@ -12,12 +12,12 @@ PLAIN = {"dropout": 0.0, "weight_decay": 0.0, "n_networks": 1}
 
 @pytest.fixture
 def checkerboard(rng):
-    """Four squares of two colours: no straight line is better than a coin."""
+    """Four squares of alternating classes: no linear classifier is better than chance."""
     X = rng.uniform(-1, 1, size=(600, 2)).astype(np.float32)
     return X, np.where(X[:, 0] * X[:, 1] > 0, "same", "other")
 
 
-def test_it_learns_what_no_line_can(checkerboard) -> None:
+def test_it_learns_what_a_linear_model_cannot(checkerboard) -> None:
     X, y = checkerboard
     assert LogisticRegression().fit(X[:400], y[:400]).score(X[400:], y[400:]) < 0.65
     model = NeuralNetworkClassifier(label_smoothing=0.0, lr=0.01, batch_size=32, **PLAIN)
@@ -37,7 +37,7 @@ def test_without_hidden_layers_it_is_logistic_regression(rng) -> None:
     assert_allclose(model.predict_proba(X), oracle.predict_proba(X), atol=1e-3)
 
 
-def test_without_hidden_layers_it_is_linear_regression_in_any_unit(rng) -> None:
+def test_without_hidden_layers_it_is_linear_regression(rng) -> None:
     X = rng.normal(size=(300, 4))
     y = X @ [1.0, 2, 3, 4] + 5 + rng.normal(size=300)
     model = NeuralNetworkRegressor(hidden=(), lr=0.05, epochs=300, batch_size=300, **PLAIN)
@@ -47,7 +47,7 @@ def test_without_hidden_layers_it_is_linear_regression_in_any_unit(rng) -> None:
 
 
 @pytest.mark.parametrize("kind", [NeuralNetworkClassifier, NeuralNetworkRegressor])
-def test_a_weight_of_two_is_a_row_given_twice(rng, kind) -> None:
+def test_a_weight_of_two_equals_a_repeated_row(rng, kind) -> None:
     X, y = rng.normal(size=(40, 3)), rng.integers(2, size=40)
     model = kind(epochs=20, batch_size=100, lr=1e-3, **PLAIN)
     twice = model.fit(np.vstack([X, X[:10]]), np.append(y, y[:10])).theta_
@@ -55,7 +55,7 @@ def test_a_weight_of_two_is_a_row_given_twice(rng, kind) -> None:
     assert_allclose(weighted, twice, atol=1e-6)
 
 
-def test_networks_are_averaged_and_the_first_ones_stay_the_same(checkerboard) -> None:
+def test_networks_are_averaged_and_do_not_depend_on_their_number(checkerboard) -> None:
     X, y = checkerboard
     one, three = (NeuralNetworkClassifier(epochs=3, n_networks=n).fit(X, y) for n in (1, 3))
     assert_array_equal(three.theta_[0], one.theta_[0])
@@ -68,7 +68,7 @@ def test_networks_are_averaged_and_the_first_ones_stay_the_same(checkerboard) ->
     assert_allclose(three.predict_proba(X).sum(axis=1), 1)
 
 
-def test_early_stopping_ends_before_the_epochs_do(rng) -> None:
+def test_early_stopping_ends_before_the_last_epoch(rng) -> None:
     X, y = rng.normal(size=(100, 5)), rng.integers(2, size=100)
     model = NeuralNetworkClassifier(
         early_stopping=True, patience=3, epochs=200, lr=0.01, n_networks=2, batch_size=20
@@ -77,21 +77,21 @@ def test_early_stopping_ends_before_the_epochs_do(rng) -> None:
 
 
 @pytest.mark.parametrize("kind", [NeuralNetworkClassifier, NeuralNetworkRegressor])
-def test_partial_fit_goes_on_from_where_it_stands(rng, kind) -> None:
+def test_partial_fit_continues_training(rng, kind) -> None:
     X, y = rng.normal(size=(80, 5)), rng.integers(2, size=80)
-    whole = kind(epochs=4, schedule="constant").fit(X, y)
+    at_once = kind(epochs=4, schedule="constant").fit(X, y)
     parts = kind(schedule="constant")
     for _ in range(4):
         parts.partial_fit(X, y)
-    assert_array_equal(parts.theta_, whole.theta_)
-    assert_allclose(parts.loss_curve_, whole.loss_curve_)
+    assert_array_equal(parts.theta_, at_once.theta_)
+    assert_allclose(parts.loss_curve_, at_once.loss_curve_)
     loaded = kind(lr=1e-12).set_state(parts.state()).partial_fit(X, y)
     assert not np.array_equal(loaded.theta_, parts.theta_)
     assert_allclose(loaded.theta_, parts.theta_, atol=1e-8)
 
 
-def test_strong_weight_decay_leaves_nothing_but_the_biases(rng) -> None:
-    """Then every row gets the classes' shares, smoothed as the labels were."""
+def test_with_strong_weight_decay_only_the_biases_are_fitted(rng) -> None:
+    """Then every row gets the class frequencies, smoothed like the labels."""
     X, y = rng.normal(size=(100, 3)), np.arange(100) < 80
     model = NeuralNetworkClassifier(
         hidden=(4,), lr=0.01, weight_decay=99.0, label_smoothing=0.5, epochs=500, dropout=0.0
@@ -99,7 +99,7 @@ def test_strong_weight_decay_leaves_nothing_but_the_biases(rng) -> None:
     assert_allclose(model.predict_proba(X)[:, 1], 0.5 * 0.8 + 0.25, atol=1e-2)
 
 
-def test_dropout_is_in_the_training(checkerboard) -> None:
+def test_dropout_affects_training(checkerboard) -> None:
     one, two = (NeuralNetworkClassifier(epochs=1, dropout=p).fit(*checkerboard) for p in (0, 0.5))
     assert not np.array_equal(one.theta_, two.theta_)
 
@@ -124,7 +124,7 @@ def test_dropout_is_in_the_training(checkerboard) -> None:
         ("patience", 0),
     ],
 )
-def test_parameters_that_cannot_be(rng, parameter, value) -> None:
+def test_invalid_parameters_are_named(rng, parameter, value) -> None:
     model = NeuralNetworkClassifier(**{parameter: value})
     with pytest.raises(ValueError, match=re.escape(f"{parameter} is {value!r}; allowed are")):
         model.fit(rng.normal(size=(10, 2)), np.arange(10) % 2)

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pipeline.from_scratch import numerical_embeddings as embeddings
 
 
-def test_waves_of_one_column_stand_together(rng) -> None:
+def test_frequencies_of_a_column_are_adjacent(rng) -> None:
     """Against equation 2 of Gorishniy 2022: [sin 2πcx, cos 2πcx], column by column."""
     x, layer = rng.normal(size=(6, 2)), embeddings.Frequencies(2, 3, 0.7, rng)
     c = 0.7 * layer.u.reshape(2, 3)
@@ -16,7 +16,7 @@ def test_waves_of_one_column_stand_together(rng) -> None:
             assert_allclose(y[:, j, i], np.stack([np.cos(angle), np.sin(angle)], axis=1))
 
 
-def test_frequencies_have_the_standard_deviation_that_was_asked_for(rng) -> None:
+def test_frequencies_have_the_given_standard_deviation(rng) -> None:
     layer = embeddings.Frequencies(100, 100, 0.1, rng, phases=True)
     angle = layer.forward(np.ones((1, 100))) - layer.b
     assert np.std(angle / (2 * np.pi)) == pytest.approx(0.1, rel=0.02)
@@ -33,7 +33,7 @@ def test_every_column_has_its_own_affine_layer(rng) -> None:
 
 
 def test_piecewise_linear_by_hand() -> None:
-    """Bins [0, 1), [1, 3), [3, 7), and [0, 10) for the second column: equation 1 of the paper."""
+    """Bins [0, 1), [1, 3), [3, 7), and [0, 10) for the second column (equation 1 of the paper)."""
     layer = embeddings.PiecewiseLinear([np.array([0, 1, 3, 7]), np.array([0, 10])])
     x = np.array([[0.0, 5.0], [0.5, -5.0], [2.0, 20.0], [6.0, 0.0], [-2.0, 1.0], [11.0, 2.0]])
     expected = [
@@ -47,7 +47,7 @@ def test_piecewise_linear_by_hand() -> None:
     assert_allclose(layer.forward(x), expected)
 
 
-def test_quantile_edges_part_the_rows_evenly(rng) -> None:
+def test_quantile_edges_divide_the_rows_evenly(rng) -> None:
     x = rng.normal(size=1000)
     edges = embeddings.quantile_edges(x, 4)
     assert_array_equal(np.histogram(x, edges)[0], [250] * 4)
@@ -57,7 +57,7 @@ def test_quantile_edges_part_the_rows_evenly(rng) -> None:
 @pytest.mark.parametrize("bins", range(2, 13))
 @pytest.mark.parametrize("n", [6, 26, 61, 76])
 def test_no_bin_is_narrower_than_the_gaps_between_the_numbers(bins, n) -> None:
-    """0.6 · 5 is 3 and a last digit in floating point: an edge there would lie just beside 0."""
+    """0.6 · 5 rounds to slightly above 3: interpolation would give an edge close to 0."""
     x = np.repeat([0.0, 1.0, 2.0], [n - n // 3, n // 3 - 1, 1])
     assert np.diff(embeddings.quantile_edges(x, bins)).min() >= 1
 

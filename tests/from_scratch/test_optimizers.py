@@ -1,4 +1,4 @@
-"""Each rule written out step by step, number by number, beside the one on a whole vector."""
+"""Each optimizer against its scalar definition and against recorded steps of PyTorch."""
 
 import json
 from pathlib import Path
@@ -65,7 +65,7 @@ def adamw(theta, gradients):
     return adam(theta, gradients, decay=0.5)
 
 
-RULES = [
+DEFINITIONS = [
     (optimizers.SGD(LR), sgd),
     (optimizers.Momentum(LR), momentum),
     (optimizers.Nesterov(LR), nesterov),
@@ -76,24 +76,24 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize(("optimizer", "rule"), RULES, ids=lambda x: type(x).__name__)
-def test_the_published_rule(optimizer, rule, rng) -> None:
+@pytest.mark.parametrize(("optimizer", "definition"), DEFINITIONS, ids=lambda x: type(x).__name__)
+def test_steps_equal_the_published_definition(optimizer, definition, rng) -> None:
     start, gradients = rng.normal(size=4), rng.normal(size=(20, 4))
     theta = start.copy()
     for g in gradients:
         before = g.copy()
         optimizer.update(theta, g)
-        assert (g == before).all(), "the gradient belongs to the network"
+        assert (g == before).all(), "the gradient must not be changed"
     for i in range(4):
-        assert theta[i] == pytest.approx(rule(start[i], gradients[:, i]), rel=1e-9)
+        assert theta[i] == pytest.approx(definition(start[i], gradients[:, i]), rel=1e-9)
 
 
 PYTORCH = json.loads(Path(__file__).with_name("pytorch_optimizers.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("case", PYTORCH["paths"], ids=lambda case: case["name"])
-def test_pytorch_goes_the_same_way(case) -> None:
-    """What PyTorch calls its arguments is said in record_pytorch_optimizers.py."""
+def test_steps_equal_pytorchs(case) -> None:
+    """record_pytorch_optimizers.py describes the correspondence of the arguments."""
     optimizer = getattr(optimizers, case["name"])(**case["arguments"])
     theta, path = np.array(PYTORCH["start"]), []
     for gradient in PYTORCH["gradients"]:
@@ -103,10 +103,12 @@ def test_pytorch_goes_the_same_way(case) -> None:
     assert_allclose(path, case["path"], rtol=1e-6)
 
 
-@pytest.mark.parametrize("case", PYTORCH["clipped"], ids=lambda case: str(case["largest"]))
-def test_pytorch_clips_the_same_way(case) -> None:
+@pytest.mark.parametrize("case", PYTORCH["clipped"], ids=lambda case: str(case["max_norm"]))
+def test_clipping_equals_pytorchs(case) -> None:
     gradient = np.array(PYTORCH["gradients"][0])
-    assert optimizers.clip_norm(gradient, case["largest"]) == pytest.approx(case["norm"], rel=1e-12)
+    assert optimizers.clip_norm(gradient, case["max_norm"]) == pytest.approx(
+        case["norm"], rel=1e-12
+    )
     assert_allclose(gradient, case["gradient"], rtol=1e-6)
 
 
@@ -116,32 +118,32 @@ def test_first_step_of_adam_is_lr_whatever_the_scale() -> None:
     assert_allclose(theta, [-0.01, -0.01, 0.01], rtol=1e-4)
 
 
-@pytest.mark.parametrize(("optimizer", "_"), RULES, ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(("optimizer", "_"), DEFINITIONS, ids=lambda x: type(x).__name__)
 def test_float32_stays_float32(optimizer, _) -> None:
     theta = np.ones(3, np.float32)
     fresh = type(optimizer)(LR)
     for _ in range(2):
         fresh.update(theta, np.ones(3, np.float32))
-    memory = [value for value in vars(fresh).values() if isinstance(value, np.ndarray)]
-    assert all(array.dtype == np.float32 for array in (theta, *memory))
+    state = [value for value in vars(fresh).values() if isinstance(value, np.ndarray)]
+    assert all(array.dtype == np.float32 for array in (theta, *state))
 
 
-def test_parts_that_fit_the_cache_make_one_step(rng) -> None:
-    p = 2 * optimizers.CACHED + 3
+def test_chunks_do_not_change_adams_step(rng) -> None:
+    p = 2 * optimizers.CHUNK + 3
     theta, gradients = rng.normal(size=p), rng.normal(size=(3, p))
     parts = [theta[i::4].copy() for i in range(4)]
-    whole, apart = optimizers.Adam(LR), [optimizers.Adam(LR) for _ in parts]
+    at_once, separate = optimizers.Adam(LR), [optimizers.Adam(LR) for _ in parts]
     for g in gradients:
-        whole.update(theta, g)
-        for i, (optimizer, part) in enumerate(zip(apart, parts, strict=True)):
+        at_once.update(theta, g)
+        for i, (optimizer, part) in enumerate(zip(separate, parts, strict=True)):
             optimizer.update(part, g[i::4])
     for i, part in enumerate(parts):
         assert_array_equal(theta[i::4], part)
 
 
-def test_decay_spares_the_parameters_after_the_weights() -> None:
+def test_decay_applies_only_to_the_first_n_decayed_parameters() -> None:
     theta = np.ones(4)
-    optimizers.AdamW(0.1, weight_decay=0.5, decayed=3).update(theta, np.zeros(4))
+    optimizers.AdamW(0.1, weight_decay=0.5, n_decayed=3).update(theta, np.zeros(4))
     assert_allclose(theta, [0.95, 0.95, 0.95, 1])
 
 
@@ -170,7 +172,7 @@ def test_weight_decay_is_l2_for_sgd_and_not_for_adam(rng) -> None:
     assert_allclose(decoupled(optimizers.Adam(LR)), expected)
 
 
-def test_clipping_shortens_and_keeps_the_direction() -> None:
+def test_clipping_keeps_the_direction() -> None:
     g = np.array([3.0, 4.0])
     assert optimizers.clip_norm(g, 1.0) == 5
     assert_allclose(g, [0.6, 0.8])
@@ -178,10 +180,10 @@ def test_clipping_shortens_and_keeps_the_direction() -> None:
     assert_allclose(g, [0.6, 0.8])
 
 
-def test_schedules_at_their_landmarks() -> None:
-    assert [schedules.step(t) for t in (0, 0.49, 0.5, 0.75)] == [1, 1, 0.1, 0.01]
+def test_schedules_at_selected_points() -> None:
+    assert [schedules.step_decay(t) for t in (0, 0.49, 0.5, 0.75)] == [1, 1, 0.1, 0.01]
     assert_allclose([schedules.cosine(t) for t in (0, 0.5, 1)], [1, 0.5, 0], atol=1e-12)
-    ends = (2.0 ** np.arange(5) - 1) / 15  # where the four waves begin and end
+    ends = (2.0 ** np.arange(5) - 1) / 15  # of the four cycles
     assert_allclose([schedules.coslog4(t) for t in ends], 0, atol=1e-12)
-    tops = (2.0 ** (np.arange(4) + 0.5) - 1) / 15
-    assert_allclose([schedules.coslog4(t) for t in tops], 1)
+    peaks = (2.0 ** (np.arange(4) + 0.5) - 1) / 15
+    assert_allclose([schedules.coslog4(t) for t in peaks], 1)

@@ -16,7 +16,7 @@ def test_truth_tables(gate, truth) -> None:
     assert_array_equal(gate(CORNERS), truth)
 
 
-def test_mistakes_stay_below_novikoffs_bound(rng) -> None:
+def test_mistakes_are_within_novikoffs_bound(rng) -> None:
     X = rng.uniform(-1, 1, size=(500, 2))
     normal, offset = np.array([0.6, 0.8]), 0.1
     distance = X @ normal + offset
@@ -24,21 +24,21 @@ def test_mistakes_stay_below_novikoffs_bound(rng) -> None:
     y = np.where(distance > 0, "yes", "no")
     model = Perceptron(epochs=1000).fit(X, y)
 
-    plane = np.append(normal, offset)
-    margin = np.abs(distance).min() / np.linalg.norm(plane)
-    longest = np.linalg.norm(np.column_stack([X, np.ones(len(X))]), axis=1).max()
+    hyperplane = np.append(normal, offset)
+    margin = np.abs(distance).min() / np.linalg.norm(hyperplane)
+    R = np.linalg.norm(np.column_stack([X, np.ones(len(X))]), axis=1).max()
     assert model.mistakes_[-1] == 0 and (model.predict(X) == y).all()
-    assert (model.mistakes_[:-1] > 0).all(), "an epoch without mistakes is the last"
-    assert 0 < model.mistakes_.sum() <= (longest / margin) ** 2
+    assert (model.mistakes_[:-1] > 0).all(), "it stops after an epoch without mistakes"
+    assert 0 < model.mistakes_.sum() <= (R / margin) ** 2
 
 
-def test_xor_is_never_settled_by_one_unit() -> None:
+def test_it_does_not_converge_on_xor() -> None:
     model = Perceptron(epochs=50).fit(CORNERS, XOR(CORNERS))
     assert len(model.mistakes_) == 50 and (model.mistakes_ > 0).all()
 
 
-def test_a_mistake_adds_its_row_and_nothing_else_does() -> None:
-    """By hand: 0 says no to (1, 2), which is yes; (1, 2) and bias 1 say yes to (1, 0), a no."""
+def test_only_a_mistake_changes_the_weights() -> None:
+    """By hand: 0 predicts no for (1, 2), a yes; (1, 2) and bias 1 predict yes for (1, 0), a no."""
     model = Perceptron().partial_fit([[1.0, 2.0]], ["yes"], classes=["no", "yes"])
     assert (*model.coef_, model.intercept_) == (1, 2, 1)
     model.partial_fit([[1.0, 0.0], [-3.0, 0.0]], ["no", "no"])
@@ -48,14 +48,14 @@ def test_a_mistake_adds_its_row_and_nothing_else_does() -> None:
     assert model.predict([[5.0, 1.0], [5.0, 0.0]]).tolist() == ["yes", "no"]
 
 
-def test_parts_of_all_rows_are_epochs(rng) -> None:
+def test_partial_fit_on_all_rows_is_an_epoch(rng) -> None:
     X, y = rng.normal(size=(40, 3)), rng.integers(2, size=40)
-    whole, parts = Perceptron(epochs=7).fit(X, y), Perceptron()
+    at_once, parts = Perceptron(epochs=7).fit(X, y), Perceptron()
     for _ in range(7):
         parts.partial_fit(X, y)
-    assert_array_equal(parts.coef_, whole.coef_)
-    assert parts.intercept_ == whole.intercept_ and len(whole.mistakes_) == 7
-    assert_array_equal(parts.mistakes_, whole.mistakes_)
+    assert_array_equal(parts.coef_, at_once.coef_)
+    assert parts.intercept_ == at_once.intercept_ and len(at_once.mistakes_) == 7
+    assert_array_equal(parts.mistakes_, at_once.mistakes_)
 
 
 def test_three_classes_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of an estimator, its tools at work on ours, and life without it."""
+"""scikit-learn's estimator checks and tools applied to our estimators; and use without it."""
 
 import copy
 import json
@@ -28,20 +28,20 @@ from pipeline.from_scratch.gaussian_process import (
     GaussianProcessClassifier,
     GaussianProcessRegressor,
 )
+from pipeline.from_scratch.gradient_boosting import (
+    SymmetricTreesClassifier,
+    SymmetricTreesRegressor,
+)
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
 from pipeline.from_scratch.neural_network import NeuralNetworkClassifier, NeuralNetworkRegressor
 from pipeline.from_scratch.perceptron import Perceptron
 from pipeline.from_scratch.recurrent_network import RecurrentClassifier, RecurrentRegressor
-from pipeline.from_scratch.symmetric_trees import (
-    SymmetricTreesClassifier,
-    SymmetricTreesRegressor,
-)
 from tests.project import ROOT
 
-# one batch of all rows and no dropout: then even a network takes a weight of 2 for two rows
-WHOLE = {"hidden": (16,), "lr": 0.03, "epochs": 40, "batch_size": 1000, "n_networks": 2}
-PARTS = {"hidden": (16,), "lr": 0.03, "epochs": 20, "batch_size": 16, "n_networks": 1}
+# one batch of all rows and no dropout, so that a weight of 2 equals two rows for a network, too
+ONE_BATCH = {"hidden": (16,), "lr": 0.03, "epochs": 40, "batch_size": 1000, "n_networks": 2}
+MINI_BATCHES = {"hidden": (16,), "lr": 0.03, "epochs": 20, "batch_size": 16, "n_networks": 1}
 
 ESTIMATORS = [
     LinearRegression(),
@@ -50,12 +50,12 @@ ESTIMATORS = [
     LogisticRegression(),
     LogisticRegression(solver="plain", epochs=300),
     Perceptron(),
-    NeuralNetworkClassifier(dropout=0.0, **WHOLE),
-    NeuralNetworkClassifier(dropout=0.1, early_stopping=True, **PARTS),
-    NeuralNetworkRegressor(**WHOLE),
-    NeuralNetworkRegressor(dropout=0.1, early_stopping=True, **PARTS),
-    RecurrentClassifier(step_dropout=0.0, **WHOLE),
-    RecurrentRegressor(step_dropout=0.0, **WHOLE),
+    NeuralNetworkClassifier(dropout=0.0, **ONE_BATCH),
+    NeuralNetworkClassifier(dropout=0.1, early_stopping=True, **MINI_BATCHES),
+    NeuralNetworkRegressor(**ONE_BATCH),
+    NeuralNetworkRegressor(dropout=0.1, early_stopping=True, **MINI_BATCHES),
+    RecurrentClassifier(step_dropout=0.0, **ONE_BATCH),
+    RecurrentRegressor(step_dropout=0.0, **ONE_BATCH),
     GaussianProcessClassifier(steps=10),
     GaussianProcessRegressor(steps=10),
     SymmetricTreesClassifier(n_trees=20),
@@ -65,7 +65,7 @@ each = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 
 
 def expected_failures(estimator) -> dict[str, str]:
-    """Chance treats a row that stands there twice as two rows, and one of weight 2 as one."""
+    """Dropout draws two masks for a repeated row, but only one for a row of weight 2."""
     if not getattr(estimator, "dropout", 0):
         return {}
     return {"check_sample_weight_equivalence_on_dense_data": "dropout draws a mask for each row"}
@@ -88,7 +88,7 @@ def test_check(estimator, check, monkeypatch) -> None:
 @pytest.mark.parametrize(
     "check", [check_dataframe_column_names_consistency, check_inplace_ensure_writeable]
 )
-def test_checks_that_scikit_learn_keeps_for_its_own(estimator, check) -> None:
+def test_checks_that_are_not_in_the_generated_list(estimator, check) -> None:
     check(type(estimator).__name__, estimator)
 
 
@@ -101,7 +101,7 @@ def survey(rng):
     return X, names[np.digitize(noisy, [-1, 1])], noisy, rng.uniform(size=150)
 
 
-def test_scores_are_scikit_learns(survey) -> None:
+def test_scores_equal_scikit_learns(survey) -> None:
     X, classes, numbers, w = survey
     model = LogisticRegression().fit(X, classes)
     assert_allclose(
@@ -113,13 +113,13 @@ def test_scores_are_scikit_learns(survey) -> None:
     assert LinearRegression().fit(X, np.zeros(150)).score(X, np.zeros(150)) == 1
 
 
-def test_cross_validation_gives_the_oracles_scores(survey) -> None:
+def test_cross_validation_scores_equal_the_oracles(survey) -> None:
     X, _, numbers, _ = survey
     expected = cross_val_score(linear_model.LinearRegression(), X, numbers)
     assert_allclose(cross_val_score(LinearRegression(), X, numbers), expected, atol=1e-9)
 
 
-def test_grid_search_over_a_pipeline_gives_the_oracles_scores(survey) -> None:
+def test_grid_search_over_a_pipeline_equals_the_oracles(survey) -> None:
     X, classes, _, _ = survey
     penalties = np.array([1e-3, 1e-2, 0.1])
     ours = make_pipeline(StandardScaler(), LogisticRegression())
@@ -134,9 +134,9 @@ def test_grid_search_over_a_pipeline_gives_the_oracles_scores(survey) -> None:
     assert search.predict(X).tolist() == oracle.predict(X).tolist()
 
 
-def test_a_vote_is_the_mean_of_the_probabilities(survey) -> None:
+def test_soft_voting_averages_the_probabilities(survey) -> None:
     X, classes, _, _ = survey
-    network = NeuralNetworkClassifier(**PARTS)
+    network = NeuralNetworkClassifier(**MINI_BATCHES)
     models = [("a", LogisticRegression()), ("b", network)]
     vote = VotingClassifier(models, voting="soft").fit(X, classes)
     expected = [LogisticRegression().fit(X, classes), network.fit(X, classes)]
@@ -145,7 +145,7 @@ def test_a_vote_is_the_mean_of_the_probabilities(survey) -> None:
     )
 
 
-def test_calibration_gives_a_perceptron_probabilities(survey) -> None:
+def test_a_perceptron_can_be_calibrated(survey) -> None:
     X, _, numbers, _ = survey
     y = numbers > 0
     model = CalibratedClassifierCV(Perceptron(epochs=20), cv=3).fit(X, y)
@@ -153,8 +153,8 @@ def test_calibration_gives_a_perceptron_probabilities(survey) -> None:
 
 
 @each
-def test_before_fit_and_again_after_it(estimator, survey, rng) -> None:
-    """A fit leaves nothing of the fit before: width, names, classes, curves."""
+def test_fitting_again_resets_the_estimator(estimator, survey, rng) -> None:
+    """Nothing of the fit before is left: width, names, classes, curves."""
     X, _, numbers, _ = survey
     y = numbers > 0
     with pytest.raises(NotFittedError, match="not fitted yet: call fit first"):
@@ -167,7 +167,7 @@ def test_before_fit_and_again_after_it(estimator, survey, rng) -> None:
 
 
 @each
-def test_column_names_survive_a_file_without_pickle(estimator, survey, tmp_path) -> None:
+def test_column_names_are_saved_and_loaded_without_pickle(estimator, survey, tmp_path) -> None:
     X, _, numbers, _ = survey
     table = pd.DataFrame(X, columns=["a", "b", "c", "d"])
     fitted = copy.copy(estimator).fit(table, numbers > 0)
@@ -186,21 +186,21 @@ def test_column_names_survive_a_file_without_pickle(estimator, survey, tmp_path)
 
 
 @pytest.mark.parametrize("kind", [NeuralNetworkClassifier, NeuralNetworkRegressor])
-def test_a_copy_made_between_two_parts_of_a_training_learns_on(survey, kind) -> None:
-    """As one that was loaded does: the weights go on, the optimizer's memory starts anew."""
+def test_a_copy_continues_partial_fit_like_a_loaded_estimator(survey, kind) -> None:
+    """It keeps the weights, but not the optimizer's state."""
     X, _, numbers, _ = survey
     y = numbers > 0
-    network = kind(**PARTS).partial_fit(X, y)
+    network = kind(**MINI_BATCHES).partial_fit(X, y)
     state, after = network.state(), copy.deepcopy(network).partial_fit(X, y)
-    loaded = kind(**PARTS).set_state(state).partial_fit(X, y)
+    loaded = kind(**MINI_BATCHES).set_state(state).partial_fit(X, y)
     assert_array_equal(after.theta_, loaded.theta_)
     assert not np.array_equal(after.theta_, state["theta_"])
     assert_array_equal(network.theta_, state["theta_"])
 
 
-def test_classes_are_named_once(survey) -> None:
+def test_partial_fit_refuses_changed_classes(survey) -> None:
     X, classes, _, _ = survey
-    for model in (LogisticRegression(), NeuralNetworkClassifier(**PARTS)):
+    for model in (LogisticRegression(), NeuralNetworkClassifier(**MINI_BATCHES)):
         named = np.array(["low", "middle", "high"], dtype=object)
         model.partial_fit(X[:9], classes[:9], classes=named)
         assert model.state()["classes_"].dtype.kind == "U"
@@ -209,21 +209,21 @@ def test_classes_are_named_once(survey) -> None:
             model.partial_fit(X, classes, classes=["low", "high"])
 
 
-def test_a_column_of_targets_is_taken_with_a_warning(survey) -> None:
+def test_a_column_of_targets_is_accepted_with_a_warning(survey) -> None:
     X, _, numbers, _ = survey
     with pytest.warns(DataConversionWarning, match="A column-vector y was passed"):
         column = LinearRegression().fit(X, numbers[:, None])
     assert_array_equal(column.coef_, LinearRegression().fit(X, numbers).coef_)
 
 
-ALONE = """
+SCRIPT = """
 import importlib, json, sys
 for absent in ("sklearn", "scipy", "pandas"):
     sys.modules[absent] = None
 import numpy as np
 rng = np.random.default_rng(0)
 X = rng.normal(size=(60, 3))
-y = (X[:, :1] > 0).astype(int)  # a column, which scikit-learn's own warning would meet
+y = (X[:, :1] > 0).astype(int)  # a column, for the warning
 for module, name, params in json.load(sys.stdin):
     estimator = getattr(importlib.import_module(module), name)(**params)
     try:
@@ -237,10 +237,10 @@ assert not [name for name in sys.modules if name.startswith(("sklearn.", "scipy.
 
 
 def test_everything_works_without_scikit_learn(rng) -> None:
-    """NumPy is all that is there; each estimator learns what is plain to see."""
+    """With NumPy alone, every estimator is fitted to an easy target."""
     estimators = [(type(e).__module__, type(e).__name__, e.get_params()) for e in ESTIMATORS]
     done = subprocess.run(
-        [sys.executable, "-W", "error::RuntimeWarning", "-c", ALONE],
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", SCRIPT],
         input=json.dumps(estimators),
         capture_output=True,
         text=True,

@@ -3,28 +3,28 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.from_scratch.layers import SquaredErrorLoss, Tanh
+from pipeline.from_scratch.learned_scaling import LearnedScaling, ParametricActivation
 from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.optimizers import Adam
-from pipeline.from_scratch.scaling import ParametricActivation, Scaling
 
 
-def test_scaling_starts_as_the_identity(rng) -> None:
+def test_learned_scaling_is_initially_the_identity(rng) -> None:
     x = rng.normal(size=(5, 3))
-    assert_allclose(Scaling(3, speed=6.0).forward(x), x, rtol=1e-15)
+    assert_allclose(LearnedScaling(3, lr_factor=6.0).forward(x), x, rtol=1e-15)
 
 
-@pytest.mark.parametrize("speed", [1.0, 6.0, 50.0])
-def test_adam_moves_the_factors_speed_times_as_fast(speed) -> None:
-    """Adam's first step is lr for every parameter, so that s moves by lr times the speed."""
-    layer = Scaling(1, speed)
+@pytest.mark.parametrize("lr_factor", [1.0, 6.0, 50.0])
+def test_adam_moves_the_factors_lr_factor_times_as_fast(lr_factor) -> None:
+    """Adam's first step is lr for every parameter, so that s moves by lr times lr_factor."""
+    layer = LearnedScaling(1, lr_factor)
     network = Network([layer], SquaredErrorLoss())
     network.loss_and_gradient(np.array([[2.0], [1.0]]), np.zeros(2))
     Adam(lr=1e-3).update(network.theta, network.gradient)
     layer.forward(np.ones((1, 1)))
-    assert layer.s == pytest.approx(1 - 1e-3 * speed, rel=1e-6)
+    assert layer.s == pytest.approx(1 - 1e-3 * lr_factor, rel=1e-6)
 
 
-def test_alpha_leads_from_the_line_to_the_activation(rng) -> None:
+def test_alpha_interpolates_between_the_identity_and_the_activation(rng) -> None:
     x, layer = rng.normal(size=(5, 3)), ParametricActivation(3, Tanh())
     assert_array_equal(layer.forward(x), x + (np.tanh(x) - x))
     layer.alpha[:] = 0.0, 0.5, 1.0

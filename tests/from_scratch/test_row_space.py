@@ -1,4 +1,4 @@
-"""Turning the axes into the span of the rows changes the time of a fit, and nothing else."""
+"""A fit in the row space gives the same result as a fit on all columns."""
 
 import numpy as np
 import pytest
@@ -7,30 +7,30 @@ from sklearn import linear_model
 
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
-from pipeline.from_scratch.row_span import FEWEST_COLUMNS, is_worth_it, row_span
+from pipeline.from_scratch.row_space import MIN_COLUMNS, is_faster, row_space
 
-N, D, L2 = 60, FEWEST_COLUMNS + 100, 0.3
+N, D, L2 = 60, MIN_COLUMNS + 100, 0.3
 
 
 @pytest.fixture
 def wide(rng):
-    """X (n, d > n) of which two columns are the same and one is constant; y (n,)."""
+    """X (n, d > n), of which two columns are equal and one is constant; y (n,)."""
     X = 100 + rng.normal(size=(N, D))
     X[:, 1], X[:, 2] = X[:, 0], 7.0
     return X, X[:, :5].sum(axis=1) - 407 + rng.normal(size=N)
 
 
-def test_the_rows_are_their_part_in_the_span_and_the_mean(wide):
-    span = row_span(wide[0])
-    assert span.Z.shape == (N, N - 1)
-    assert_allclose(span.mean + span.Z @ span.V.T, wide[0], atol=1e-9)
-    assert_allclose(span.V.T @ span.V, np.eye(N - 1), atol=1e-9)
+def test_the_rows_are_reconstructed_from_the_row_space(wide):
+    space = row_space(wide[0])
+    assert space.Z.shape == (N, N - 1)
+    assert_allclose(space.mean + space.Z @ space.V.T, wide[0], atol=1e-9)
+    assert_allclose(space.V.T @ space.V, np.eye(N - 1), atol=1e-9)
 
 
 @pytest.mark.parametrize("solver", ["nesterov", "closed_form"])
-def test_linear_regression_of_more_columns_than_rows_is_ridge_regression(wide, solver):
+def test_linear_regression_with_more_columns_than_rows(wide, solver):
     X, y = wide
-    assert is_worth_it(X, L2)
+    assert is_faster(X, L2)
     ours = LinearRegression(l2=L2, solver=solver).fit(X, y)
     theirs = linear_model.Ridge(alpha=N * L2, solver="svd").fit(X, y)
     assert_allclose(ours.coef_, theirs.coef_, atol=1e-7)
@@ -38,7 +38,7 @@ def test_linear_regression_of_more_columns_than_rows_is_ridge_regression(wide, s
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_logistic_regression_of_more_columns_than_rows_is_scikit_learns(wide, classes):
+def test_logistic_regression_with_more_columns_than_rows(wide, classes):
     X, y = wide
     y = np.digitize(y, [0.0] if classes == 2 else [-1.0, 1.0])
     ours = LogisticRegression(l2=L2).fit(X, y)
@@ -49,7 +49,7 @@ def test_logistic_regression_of_more_columns_than_rows_is_scikit_learns(wide, cl
     assert ours.coef_.shape == (1 if classes == 2 else 3, D)
 
 
-def test_few_columns_and_no_penalty_keep_their_axes():
-    assert not is_worth_it(np.empty((10, FEWEST_COLUMNS)), L2)
-    assert not is_worth_it(np.empty((D + 1, D)), L2)
-    assert not is_worth_it(np.empty((N, D)), 0.0)
+def test_few_columns_and_no_penalty_are_fitted_as_they_are():
+    assert not is_faster(np.empty((10, MIN_COLUMNS)), L2)
+    assert not is_faster(np.empty((D + 1, D)), L2)
+    assert not is_faster(np.empty((N, D)), 0.0)

@@ -1,4 +1,4 @@
-"""Linear and logistic regression on data as they come, against oracles on data made easy."""
+"""Linear and logistic regression on unscaled, singular or oddly typed data, against oracles."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def read_only(X: np.ndarray) -> np.ndarray:
     return X
 
 
-MODEST = {
+ORDINARY = {
     "one feature": lambda rng: rng.normal(size=(N, 1)),
     "boolean": lambda rng: rng.random((N, 4)) < 0.4,
     "8-bit integers": lambda rng: rng.integers(-100, 100, size=(N, 4)).astype(np.int8),
@@ -37,22 +37,22 @@ SINGULAR = {
     "constant": lambda rng: np.column_stack([rng.normal(size=(N, 3)), np.full(N, 0.1)]),
     "huge constant": lambda rng: np.column_stack([rng.normal(size=(N, 3)), np.full(N, 1e8 + 0.1)]),
     "all zero": lambda rng: np.zeros((N, 2)),
-    "twice the same": lambda rng: np.repeat(rng.normal(size=(N, 2)), 2, axis=1),
+    "duplicated columns": lambda rng: np.repeat(rng.normal(size=(N, 2)), 2, axis=1),
     "fewer rows than columns": lambda rng: rng.normal(size=(10, 30)),
     "one row": lambda rng: rng.normal(size=(1, 3)),
 }
-ALL = MODEST | SCALES | SINGULAR
+ALL = ORDINARY | SCALES | SINGULAR
 
 
 def standardised(X) -> tuple[np.ndarray, np.ndarray]:
-    """X (n, d) -> its columns with mean 0 and variance 1, and their scales; constant ones are 0."""
+    """X (n, d) -> its columns with mean 0 and variance 1 (constant ones 0), and their scales."""
     X = np.asarray(X, float)
     varies = np.ptp(X, axis=0) > 0
     scale = np.where(varies, X.std(axis=0), 1)
     return np.where(varies, (X - X.mean(axis=0)) / scale, 0), scale
 
 
-def numbers(rng, Z: np.ndarray) -> np.ndarray:
+def linear_target(rng, Z: np.ndarray) -> np.ndarray:
     return 3 + Z @ rng.normal(size=Z.shape[1]) + rng.normal(size=len(Z))
 
 
@@ -61,7 +61,7 @@ def numbers(rng, Z: np.ndarray) -> np.ndarray:
 def test_least_squares(rng, data, solver) -> None:
     X = ALL[data](rng)
     Z, scale = standardised(X)
-    y = numbers(rng, Z)
+    y = linear_target(rng, Z)
     expected = np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), y)[0]
     model = LinearRegression(solver=solver).fit(X, y)
     assert_allclose(model.predict(X), Z @ expected[:-1] + expected[-1], atol=1e-6)
@@ -70,28 +70,28 @@ def test_least_squares(rng, data, solver) -> None:
 
 
 @pytest.mark.parametrize("data", SINGULAR)
-def test_of_many_closed_forms_the_shortest(rng, data) -> None:
+def test_the_closed_form_has_minimum_norm(rng, data) -> None:
     X = SINGULAR[data](rng)
     Z, scale = standardised(X)
-    y = numbers(rng, Z)
+    y = linear_target(rng, Z)
     expected = np.linalg.lstsq(Z * scale, y - y.mean())[0]
     model = LinearRegression(solver="closed_form").fit(X, y)
     assert_allclose(model.coef_, expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("degree", [3, 6, 9])
-def test_the_closed_form_keeps_its_digits_where_columns_look_alike(rng, degree) -> None:
-    """Powers of t on [0, 1]: the condition number is up to 1e7, and its square no float holds."""
+def test_the_closed_form_is_accurate_for_nearly_collinear_columns(rng, degree) -> None:
+    """Powers of t on [0, 1]: the condition number is up to 1e7, too large when squared."""
     X = np.linspace(0, 1, N)[:, None] ** np.arange(1, degree + 1)
     Z, scale = standardised(X)
-    y = numbers(rng, Z)
+    y = linear_target(rng, Z)
     expected = np.linalg.lstsq(np.column_stack([Z, np.ones(N)]), y)[0]
     model = LinearRegression(solver="closed_form").fit(X, y)
     assert_allclose(model.coef_ * scale, expected[:-1], rtol=1e-6)
 
 
 def classes(rng, Z: np.ndarray, k: int, *, rare: bool) -> np.ndarray:
-    """k classes by name (n,); with `rare` the last of them has one row."""
+    """Names of k classes (n,); if `rare`, the last class has a single row."""
     logits = Z @ rng.normal(size=(Z.shape[1], k))
     codes = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
     if rare:
@@ -101,9 +101,11 @@ def classes(rng, Z: np.ndarray, k: int, *, rare: bool) -> np.ndarray:
 
 
 @pytest.mark.parametrize("k", [2, 3])
-@pytest.mark.parametrize("rare", [False, True], ids=["", "one row of a class"])
+@pytest.mark.parametrize("rare", [False, True], ids=["", "a class of one row"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize("data", [*MODEST, "constant", "twice the same", "fewer rows than columns"])
+@pytest.mark.parametrize(
+    "data", [*ORDINARY, "constant", "duplicated columns", "fewer rows than columns"]
+)
 def test_logistic_regression(rng, data, weighted, rare, k) -> None:
     X = ALL[data](rng)
     Z, scale = standardised(X)
@@ -118,14 +120,14 @@ def test_logistic_regression(rng, data, weighted, rare, k) -> None:
 
 @pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("data", SCALES)
-def test_logistic_regression_ends_where_the_slope_is_0_in_every_unit(rng, data, k) -> None:
+def test_logistic_regression_ends_where_the_gradient_is_0(rng, data, k) -> None:
     """The loss is convex, so that this is the optimum, which other solvers miss on such columns."""
     X = SCALES[data](rng)
     Z, scale = standardised(X)
     y = classes(rng, Z, k, rare=False)
     model = LogisticRegression(l2=0.01).fit(X, y)
     error = model.predict_proba(X) - (y[:, None] == model.classes_)
-    slope = (Z.T @ error / N).T[-len(model.coef_) :] + 0.01 * model.coef_ / scale
-    # 1e8 away from 0, half of the sixteen digits of a sum go to the distance
-    rounding = 1e-5 if data == "far from zero" else 1e-6
-    assert np.abs(slope).max() < rounding and np.abs(error.mean(axis=0)).max() < rounding
+    gradient = (Z.T @ error / N).T[-len(model.coef_) :] + 0.01 * model.coef_ / scale
+    # 1e8 away from 0, half of the sixteen digits are lost to the offset
+    tolerance = 1e-5 if data == "far from zero" else 1e-6
+    assert np.abs(gradient).max() < tolerance and np.abs(error.mean(axis=0)).max() < tolerance
