@@ -148,6 +148,12 @@ class Classifier(Estimator):
     """An estimator that predicts classes; learns classes_ (k,)."""
 
     _multi_class = True
+    predict_proba: Callable[[Any], np.ndarray]  # X (n, d) -> (n, k); a perceptron has none
+
+    def predict(self, X: Any) -> np.ndarray:
+        """X (n, d) -> the most probable class, (n,)."""
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(axis=1)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy, weighted by sample_weight."""

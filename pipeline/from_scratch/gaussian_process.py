@@ -204,11 +204,6 @@ class GaussianProcessClassifier(GaussianProcess, Classifier):
         p = sigmoid(f * slope + intercept)
         return np.hstack([1 - p, p]) if p.shape[1] == 1 else p / p.sum(axis=1, keepdims=True)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """X (m, d) -> the most probable class, (m,)."""
-        p = self.predict_proba(X)
-        return self.classes_[p.argmax(axis=1)]
-
 
 def platt_scaling(f: np.ndarray, label: np.ndarray) -> tuple[float, float]:
     """a, b of P(label) = sigmoid(a f + b), a >= 0; f (n,), label (n,) of booleans.

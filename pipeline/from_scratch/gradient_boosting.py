@@ -290,11 +290,6 @@ class SymmetricTreesClassifier(SymmetricTrees, Classifier):
         F = self._raw_predict(X)
         return np.hstack([sigmoid(-F), sigmoid(F)]) if F.shape[1] == 1 else softmax(F)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """X (m, d) -> the most probable class, (m,)."""
-        p = self.predict_proba(X)
-        return self.classes_[p.argmax(axis=1)]
-
 
 def _leaf_sums(values: np.ndarray, leaf: np.ndarray, leaves: int) -> np.ndarray:
     """values (n, k) -> the sum of each leaf's rows, (leaves, k)."""

@@ -92,7 +92,7 @@ def squared_error(F: np.ndarray, Y: np.ndarray) -> tuple[float, np.ndarray]:
 def log_loss(F: np.ndarray, Y: np.ndarray, steepness: float) -> tuple[float, np.ndarray]:
     """1/n Σ log(1 + exp(-steepness f y)), y in {-1, 1}: the logistic loss of the margins.
 
-    A prediction far beyond the correct one of -1 and 1 has no loss, unlike with the squared error.
+    A margin y f far above 1 has hardly any loss, whereas its squared error is large.
     """
     margins = -steepness * F * Y
     return float(softplus(margins).sum() / len(Y)), -steepness * Y * sigmoid(margins) / len(Y)

@@ -17,13 +17,13 @@ SOLVERS = ("nesterov", "plain", "closed_form")
 
 
 class LinearRegression(Regressor):
-    """H(x) = x · coef + intercept with the least L = 1/2n Σ (H(x) - y)² + l2/2 |coef|².
+    """H(x) = x · coef + intercept, minimising L = 1/2n Σ (H(x) - y)² + l2/2 |coef|².
 
     solver: "nesterov", all rows at once with momentum (the default); "plain", gradient descent on
     `batch_size` rows per step (None: all of them, 1: stochastic gradient descent); "closed_form",
     without descent. lr=None uses the largest step size that is sure to converge. l2 > 0 is ridge
-    regression with alpha = n l2; the intercept is not penalised. A row of sample_weight w counts as
-    w rows.
+    regression with alpha = n l2; the intercept is not penalised. A row with the weight w counts
+    as w rows.
 
     Descent takes about as many steps as the condition number of the columns, so that for nearly
     collinear columns the closed form, or some l2, is better. Learns coef_ (d,), intercept_ and

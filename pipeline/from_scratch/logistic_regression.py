@@ -45,7 +45,7 @@ class LogisticRegression(Classifier):
     solver: "plain", gradient descent on `batch_size` rows per step (None: all of them); "nesterov",
     with momentum; "preconditioned", L-BFGS from a subsampled inverse Hessian (the default). lr=None
     uses a step size that is sure to converge. It stops when the gradient is below `tol`, which the
-    last two measure in the norm of the inverse Hessian. A row of sample_weight w counts as w rows.
+    last two measure in the norm of the inverse Hessian. A row with the weight w counts as w rows.
 
     Learns classes_ (k,), coef_ (1, d) for two classes and (k, d) for more, intercept_ (1,) or (k,),
     and loss_curve_ (one value per epoch; if there are `epochs` of them, it has not converged). If
@@ -92,7 +92,7 @@ class LogisticRegression(Classifier):
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """One step of plain gradient descent; the first call must name all classes."""
+        """One step of gradient descent; the first call needs all classes, in `classes` or y."""
         self._check_parameters()
         self._require("l1", lambda l1: l1 == 0, "0 in partial_fit")
         X = self._partial_fit_features(X)
@@ -122,11 +122,6 @@ class LogisticRegression(Classifier):
         if logits.ndim == 1:
             return np.column_stack([sigmoid(-logits), sigmoid(logits)])
         return softmax(logits)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """X (n, d) -> the likeliest class, (n,)."""
-        p = self.predict_proba(X)
-        return self.classes_[p.argmax(axis=1)]
 
     def _plain(self, loss: LogisticLoss) -> Solution:
         """Plain gradient descent, on all rows or on mini-batches."""

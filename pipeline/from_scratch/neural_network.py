@@ -173,7 +173,7 @@ class NeuralNetworkClassifier(Classifier, NeuralNetwork):
     label_smoothing: float = 0.2
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """One epoch on these rows; the first call must name all classes."""
+        """One epoch on these rows; the first call needs all classes, in `classes` or y."""
         X = self._features(X)
         self._partial_fit_labels(y, len(X), classes)
         return self._partial_fit(X, y, sample_weight)
@@ -181,11 +181,6 @@ class NeuralNetworkClassifier(Classifier, NeuralNetwork):
     def predict_proba(self, X: Any) -> np.ndarray:
         """X (n, d) -> (n, k), each row summing to 1, float64: the mean over the networks."""
         return np.mean([softmax(logits) for logits in self._outputs(X)], axis=0)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """X (n, d) -> the most probable class, (n,)."""
-        p = self.predict_proba(X)
-        return self.classes_[p.argmax(axis=1)]
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -59,7 +59,7 @@ class Perceptron(Classifier):
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """One epoch on these rows; the first call needs both classes, in `classes` or in y."""
+        """One epoch on these rows; the first call needs both classes, in `classes` or y."""
         X = self._partial_fit_features(X).astype(np.float64, copy=False)
         self._epoch(X, self._two_classes(y, len(X), classes))
         return self
