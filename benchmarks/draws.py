@@ -1,4 +1,4 @@
-"""Which method is the most accurate? Fresh samples of 3,000 rows, each judged on all other rows.
+"""Which method is the most accurate? Fresh samples of 3,000 rows, each scored on all other rows.
 
     python benchmarks/draws.py --raw DIR --out RESULTS --methods neural_net lightgbm logistic
     ~/peers/bin/python benchmarks/draws.py --raw DIR --out RESULTS --methods catboost5 realmlp tabm
@@ -8,7 +8,7 @@
 
 DIR holds Kaggle's airline passenger satisfaction (zip or CSV files, 129,880 labelled rows);
 `--target "Type of Travel"` asks another question of the same rows, any column of two values;
-`--simulated` draws from the project's simulated survey instead, 50,000 rows to judge on.
+`--simulated` draws from the project's simulated survey instead, 50,000 rows to score on.
 
 A method is a tool of peers.py or searchers.py; a model of the project at its defaults
 (`neural_net`) or with other settings (`neural_net@epochs=30,hidden=[512]`), under a name of
@@ -44,7 +44,7 @@ import pandas as pd
 import peers
 import searchers
 import whole_pipeline
-from results import Results, judge, print_honesty, print_table, refuse
+from results import Results, print_honesty, print_table, refuse, score
 from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +54,7 @@ PEERS = {peer.__name__: peer for peer in (*peers.PEERS, *searchers.PEERS)}
 WHOLE = "pipeline"
 MODELS = {path.stem for path in (ROOT / "pipeline/models").glob("*.py")} - {"__init__"} | {WHOLE}
 METHOD = re.compile(r"((?P<label>[\w.-]+):)?(?P<name>\w+)(@(?P<settings>.+))?")
-JUDGED = 50_000  # rows of the simulated survey
+SCORED = 50_000  # rows of the simulated survey
 TARGET = "satisfaction"
 
 Draw: TypeAlias = tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]  # frame, y, train, rest
@@ -90,24 +90,24 @@ def _csv_files(path: Path) -> Iterator[pd.DataFrame]:
 
 
 def draw(
-    table: Sized, number: int, rows: int = 3000, judged: int | None = None
+    table: Sized, number: int, rows: int = 3000, scored: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of a draw: `rows` of the table in random order; and `judged` others, or all that
+    """Row numbers of a draw: `rows` of the table in random order; and `scored` others, or all that
     are left, ascending."""
     shuffled = np.random.default_rng(number).permutation(len(table))
-    return shuffled[:rows], np.sort(shuffled[rows:][:judged])
+    return shuffled[:rows], np.sort(shuffled[rows:][:scored])
 
 
-def passenger(path: Path, target: str, rows: int, judged: int | None) -> Draws:
+def passenger(path: Path, target: str, rows: int, scored: int | None) -> Draws:
     frame, y = load_passenger(path, target)
-    return lambda number: (frame, y, *draw(frame, number, rows, judged))
+    return lambda number: (frame, y, *draw(frame, number, rows, scored))
 
 
-def simulated(rows: int, judged: int | None) -> Draws:
+def simulated(rows: int, scored: int | None) -> Draws:
     from pipeline.competitions.airline_survey import simulate
 
     def sample(number: int) -> Draw:
-        frame = simulate(rows + (judged or JUDGED), np.random.default_rng(number))
+        frame = simulate(rows + (scored or SCORED), np.random.default_rng(number))
         places = np.arange(len(frame))
         y = frame["target"].to_numpy()
         return frame.drop(columns=["id", "target"]), y, places[:rows], places[rows:]
@@ -124,49 +124,48 @@ def encoded(
     train: np.ndarray,
     rest: np.ndarray,
     features: str | None = None,
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
-    """What the project's models read: both views of train, of rest, and what their columns are.
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
+    """What the project's models read: both views of train, of rest, and the names of their columns.
 
-    Returns {"tree": (n, d), "dense": (n, d')} float32, the same of the rest, and each view's
-    {"columns": names}. `features` is a module in pipeline/competitions. Fitted on train alone.
+    Returns {"tree": (n, d), "dense": (n, d')} float32, the same of the rest, and {view: names}.
+    `features` is a module in pipeline/competitions. Fitted on train alone.
     """
-    return _encoded(frame.iloc[train], y[train], frame.iloc[rest], features)
+    import frames
 
-
-def _encoded(
-    X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame, features: str | None
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
-    from pipeline import schema
-    from pipeline.config import Encode
-    from pipeline.encoding.features import add_features, feature_columns
-    from pipeline.encoding.views import FoldEncoder
+    from pipeline.encoding.views import VIEWS, FoldEncoder
+    from pipeline.settings import Encode
 
     settings = Encode(features=features)
-    columns = [schema.describe_column(str(name), X[name], unseen[name]) for name in X]
-    known, rest = (add_features(features, rows.reset_index(drop=True)) for rows in (X, unseen))
-    encoder = FoldEncoder(settings, feature_columns(known, columns), classes=2)
-    train = encoder.fit_transform(known, y, np.random.default_rng(settings.seed))
-    return train, encoder.transform(rest), encoder.describe()
+    coded = frames.code(frame.iloc[train], frame.iloc[rest], features)
+    encoder, known = FoldEncoder(settings, coded.features, classes=2), {}
+    for view in VIEWS:
+        rng = np.random.default_rng(settings.seed)
+        known[view] = encoder.fit_transform(coded.train, y[train], rng, view)
+    unseen = {view: encoder.transform(coded.unseen, view) for view in VIEWS}
+    return known, unseen, {view: encoder.names(view) for view in VIEWS}
 
 
 def own(name: str, settings: dict[str, Any], features: str | None) -> peers.Fit:
     """The model pipeline/models/<name>.py with the encoding that the pipeline gives it."""
-    from pipeline import config, errors, models
+    import frames
 
-    module = models.module(name)
+    from pipeline import config, errors, fitting, models
+    from pipeline.folds import Fold
+    from pipeline.member import Member
+    from pipeline.settings import EncoderSettings
+
     try:
-        config.validate(module.Settings, settings, "--methods", name)
+        chosen = config.validate(models.module(name).Settings, settings, "--methods", name)
     except errors.SettingsError as error:
         refuse(str(error))
+    member = Member(name, chosen.of_model(), EncoderSettings(features=features))
+    question = fitting.Question("binary", 2, "zero_one")
 
     def fit(X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
-        known, rest, columns = _encoded(X, y, unseen, features)
-        view = columns[module.VIEW]
-        schema = {"task": "binary", "classes": [0, 1]}
-        categorical = view.get("categorical", ())
-        problem = models.describe(schema, view["columns"], categorical, "accuracy")
-        model = models.build(name, settings, problem).fit(known[module.VIEW], y)
-        return model.predict(rest[module.VIEW])[:, 1]
+        coded, rows = frames.code(X, unseen, features), np.arange(len(y))
+        fold = Fold(0, 0, rows, rows[:0])
+        fitted = fitting.fit(member, question, coded.features, coded.train, y, fold)
+        return fitted.predict(coded.unseen)[:, 1]
 
     return fit
 
@@ -208,7 +207,7 @@ def _setting(pair: str) -> tuple[str, Any]:
 
 
 def run(method: str, fit: peers.Fit, draws: Draws, missing: list[int], results: Results) -> None:
-    """Fit on each missing draw, judge on the rest of its rows, and store what came out."""
+    """Fit on each missing draw, score the rest of its rows, and store what came out."""
     for number in missing:
         frame, y, train, rest = draws(number)
         X, unseen = frame.iloc[train], frame.iloc[rest]
@@ -216,10 +215,10 @@ def run(method: str, fit: peers.Fit, draws: Draws, missing: list[int], results: 
         wall, cpu = time.perf_counter(), processor_seconds()
         probabilities = np.asarray(fit(X, y[train], unseen), dtype=np.float32)
         spent = {"seconds": time.perf_counter() - wall, "cpu_seconds": processor_seconds() - cpu}
-        found = judge(y[rest], probabilities) | spent | getattr(fit, "told", {})
+        found = score(y[rest], probabilities) | spent | getattr(fit, "promised", {})
         results.add(number, method, probabilities, found)
-        told = "{accuracy:.4f} in {seconds:.1f} s, {cpu_seconds:.1f} s of the processor"
-        print(f"{method}, draw {number}: {told.format_map(found)}", flush=True)
+        line = "{accuracy:.4f} in {seconds:.1f} s, {cpu_seconds:.1f} s of the processor"
+        print(f"{method}, draw {number}: {line.format_map(found)}", flush=True)
 
 
 def processor_seconds() -> float:
@@ -229,7 +228,7 @@ def processor_seconds() -> float:
 
 def run_all(options: argparse.Namespace, numbers: range, results: Results) -> None:
     """The methods one after another; what is not installed is passed over."""
-    sizes = options.rows, options.judged
+    sizes = options.rows, options.scored
     if options.simulated:
         draws = simulated(*sizes)
     else:
@@ -280,7 +279,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=10, help="how many")
     parser.add_argument("--first", type=int, default=0, help="number of the first draw")
     parser.add_argument("--rows", type=int, default=3000, help="training rows of a draw")
-    parser.add_argument("--judged", type=int, help="rows to judge on; all that are left")
+    parser.add_argument("--scored", type=int, help="rows to score on; all that are left")
     parser.add_argument("--out", type=Path, help="folder to keep results in, outside the project")
     parser.add_argument("--against", help="method that the others are compared to, draw by draw")
     parser.add_argument("--blend", nargs="+", default=[], metavar="A+B", help="mean of stored ones")

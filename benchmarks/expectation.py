@@ -3,7 +3,7 @@
     python benchmarks/expectation.py --raw DIR --methods lightgbm neural_net --draws 140
 
 A draw is 3,000 rows of Kaggle's airline passenger satisfaction in five folds. The mean of the five
-fits is judged on all other rows: that is the truth. 2,000 of them stand for the test rows.
+fits is scored on all other rows: that is the truth. 2,000 of them stand for the test rows.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from pipeline.blending import Blend
-from pipeline.calibration import sharpness
+from pipeline.calibration import inverse_temperature
 from pipeline.expectation import WIDER, averaging
 from pipeline.metrics import METRICS, estimate
 
@@ -26,7 +26,7 @@ FOLDS, TEST_ROWS = 5, 2000
 
 
 def look(fit: Fit, draw: draws.Draw) -> tuple[float, ...]:
-    """Score, its error over rows, the truth, what averaging brought, and what it was said to."""
+    """Score, its error over rows, the truth, what averaging brought and was expected to bring."""
     frame, y, train, rest = draw
     known, oof, parts = y[train], np.empty((len(train), 2)), []
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(train, known)
@@ -36,7 +36,8 @@ def look(fit: Fit, draw: draws.Draw) -> tuple[float, ...]:
         both = np.column_stack([1 - p, p]).astype(float)
         oof[held_out], rest_of = both[: len(held_out)], both[len(held_out) :]
         parts.append(rest_of)
-    blend = Blend(("model",), np.ones(1), sharpness=np.array([sharpness(known, oof), 1.0]))
+    scales = np.array([inverse_temperature(known, oof), 1.0])
+    blend = Blend(("model",), np.ones(1), inverse_temperatures=scales)
     by_fold = np.stack(parts)
     mean = by_fold.mean(axis=0)
     gain = averaging(ACCURACY, blend, {"model": by_fold[:, :TEST_ROWS]}, (known, oof))
@@ -57,10 +58,10 @@ def report(method: str, found: np.ndarray) -> None:
         off = promised - truth
         right = np.mean(np.abs(off) <= wide)
         times = f"{off.std(ddof=1) / wide.mean():.2f} times its error"
-        told = f"{with_error(list(off), '+.3f')} off, {times}; 68% interval right in {right:.0%}"
-        print(f"  {name + ':':29}{told}")
-    true, told = (with_error(list(each), "+.3f") for each in (brought, gain))
-    print(f"  averaging brought {true}, told {told}")
+        distance = f"{with_error(list(off), '+.3f')} off, {times}"
+        print(f"  {name + ':':29}{distance}; 68% interval right in {right:.0%}")
+    true, expected = (with_error(list(each), "+.3f") for each in (brought, gain))
+    print(f"  averaging brought {true}, expected were {expected}")
 
 
 def main() -> None:
@@ -72,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     numbers = range(options.first, options.first + options.draws)
     with threadpool_limits(1):
-        sample = draws.passenger(options.raw, 3000, None)
+        sample = draws.passenger(options.raw, draws.TARGET, 3000, None)
         for method in options.methods:
             fit = draws.own(method, {}, None)
             report(method, np.array([look(fit, sample(number)) for number in numbers]))

@@ -150,12 +150,12 @@ def network(rounds: int) -> None:
         rivals["torch"] = pytorch
         rivals["torch, foreach"] = partial(pytorch, foreach=True)
         rivals["torch, fused"] = partial(pytorch, fused=True)
-    ways = {**own, **rivals, "products": products}
+    makers = {**own, **rivals, "products": products}
     for number in (None, 1):
         print(f"\nThreads: {number or 'as each library chooses'}")
         for problem in PROBLEMS:
             data = problem.data()
-            contenders = {name: partial(make, problem, data) for name, make in ways.items()}
+            contenders = {name: partial(make, problem, data) for name, make in makers.items()}
             with threads(number), warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 seconds = race(contenders, rounds)

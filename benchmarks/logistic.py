@@ -32,7 +32,7 @@ ROWS, COLUMNS, ENOUGH = 100_000, 100, 1e-8
 
 
 class Problem(NamedTuple):
-    """Columns, and how strongly they tell the classes apart: the spread of a pair's log-odds."""
+    """Columns, and how strongly they separate the classes: the spread of a pair's log-odds."""
 
     columns: Callable[[np.random.Generator], np.ndarray]
     signal: float
@@ -116,11 +116,11 @@ def compare(name: str, rounds: int, dtype: type) -> None:
     X, y = problem.data()
     X = X.astype(dtype)
     fits, above = contenders(problem, X, y)
-    seconds = race({way: partial(partial, fit, X, y) for way, fit in fits.items()}, rounds)
+    seconds = race({each: partial(partial, fit, X, y) for each, fit in fits.items()}, rounds)
     print(f"\n{f'{name}, {dtype.__name__}':<28}{'seconds':>22}{'to ours':>24}{'loss above':>12}")
-    for (way, found), excess in zip(seconds.items(), above, strict=True):
-        ratio = "" if way == "ours" else spread(found / seconds["ours"])
-        print(f"  {way:<26}{spread(found):>22}{ratio:>24}{excess:>12}")
+    for (solver, found), excess in zip(seconds.items(), above, strict=True):
+        ratio = "" if solver == "ours" else spread(found / seconds["ours"])
+        print(f"  {solver:<26}{spread(found):>22}{ratio:>24}{excess:>12}")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Ways of doing the same, timed in turns: a busy neighbour then slows all of them alike."""
+"""Several methods of doing the same, timed in turns: a busy neighbour slows all of them alike."""
 
 import contextlib
 import time

@@ -1,7 +1,7 @@
 """What draws.py has found, kept in a folder, and the table that it makes.
 
     RESULTS/<table>-<rows>/results.jsonl          a line a method and draw: the scores
-    RESULTS/<table>-<rows>/<draw>/<method>.npy    probability of class 1 of each judged row, float32
+    RESULTS/<table>-<rows>/<draw>/<method>.npy    probability of class 1 of each scored row, float32
     RESULTS/<table>-<rows>/<draw>/labels.npy      what is true of them, uint8
 
 Several processes may write at once: a file appears whole, a line is appended in one piece.
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 LEAST = 1e-7  # probability: float32 has none between 1 - 6e-8 and 1, whose loss would be infinite
 
@@ -45,7 +46,7 @@ class Results:
             file.write(json.dumps(kept) + "\n")
 
     def check(self, draw: int, y: np.ndarray) -> None:
-        """Keep the labels (m,) of the judged rows; stop where other rows were judged before."""
+        """Keep the labels (m,) of the scored rows; stop where other rows were scored before."""
         if not self._place(draw, "labels").exists():
             self._save(draw, "labels", y.astype(np.uint8))
         elif not np.array_equal(self.labels(draw), y):
@@ -67,15 +68,13 @@ class Results:
 
 
 def refuse(message: str) -> NoReturn:
-    """What was asked for or given cannot be worked with: one sentence, exit code 2."""
+    """What was asked for or given cannot be worked with: one message, exit code 2."""
     print(message, file=sys.stderr)
     sys.exit(2)
 
 
-def judge(y: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def score(y: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """y (m,) in {0, 1}, probabilities of class 1 (m,) -> accuracy, log loss, area under the ROC."""
-    from sklearn.metrics import roc_auc_score
-
     p = np.clip(probabilities.astype(float), LEAST, 1 - LEAST)
     return {
         "accuracy": float(np.mean((p > 0.5) == (y == 1))),
@@ -92,7 +91,7 @@ def blend(results: Results, methods: Sequence[str], draws: Iterable[int]) -> dic
             mean = np.mean([results.probabilities(draw, method) for method in methods], axis=0)
             parts = [stored[draw, method] for method in methods]
             spent = {key: sum(part[key] for part in parts) for key in ("seconds", "cpu_seconds")}
-            blended[draw] = judge(results.labels(draw), mean) | spent
+            blended[draw] = score(results.labels(draw), mean) | spent
     return blended
 
 
@@ -130,13 +129,13 @@ def print_table(
 
 
 def print_honesty(results: Results, draws: range) -> None:
-    """Of methods that say what score to expect: expected minus achieved accuracy, and how often the
+    """Of methods that give a score to expect: expected minus achieved accuracy, and how often the
     68% interval held what was achieved."""
-    told: dict[str, list[dict[str, Any]]] = {}
+    promising: dict[str, list[dict[str, Any]]] = {}
     for (draw, method), found in results.scores().items():
         if draw in draws and "expected" in found:
-            told.setdefault(method, []).append(found)
-    for method, lines in told.items():
+            promising.setdefault(method, []).append(found)
+    for method, lines in promising.items():
         excess = np.array([line["expected"] - line["accuracy"] for line in lines])
         held = np.abs(excess) <= [line["expected_error"] for line in lines]
         print(

@@ -3,7 +3,7 @@
     python benchmarks/threads.py              on a quiet machine
     python benchmarks/threads.py --neighbour  beside a process that keeps one core busy
 
-Both ways take turns; printed are the median seconds and the ratio, with their range.
+Both take turns; printed are the median seconds and the ratio, with their range.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def fit(fold: int, threads: int = 1) -> None:
 
 
 def two_threads() -> None:
-    """In a process of its own, as the other way is."""
+    """In a process of its own, as the other contender is."""
     context = multiprocessing.get_context("fork")
     process = context.Process(target=lambda: [fit(fold, 2) for fold in range(FOLDS)])
     process.start()

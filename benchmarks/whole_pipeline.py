@@ -20,12 +20,12 @@ TEST_ROWS = 2000  # as many as the competition asks for; all others are scored b
 class WholePipeline:
     """`toml` names a competition whose TOML is taken as it is; without one, `new` writes it.
 
-    `told` is what the latest run said of its submission: the score to expect, its standard error.
+    `promised` is what the latest run expects of its submission: a score and its standard error.
     """
 
     def __init__(self, preset: str, toml: str | None = None) -> None:
         self.preset, self.toml = preset, toml
-        self.told: dict[str, float] = {}
+        self.promised: dict[str, float] = {}
 
     def __call__(self, X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
@@ -38,8 +38,9 @@ class WholePipeline:
                 call(project, "new", name, "--from", str(files))
             make(project, name, self.preset)
             call(project, "predict", name, str(unlabelled), "--out", str(out))
-            blend = json.loads((project / "data/build" / name / "blend/blend.json").read_text())
-            self.told = {"expected": blend["score"], "expected_error": blend["standard_error"]}
+            record = project / "data/build" / name / "experiments/0001/experiment.json"
+            run = json.loads(record.read_text())
+            self.promised = {"expected": run["score"], "expected_error": run["standard_error"]}
             return pd.read_csv(out)["probability 1"].to_numpy()
 
 

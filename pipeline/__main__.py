@@ -1,4 +1,4 @@
-"""Command line: run one stage, start a new competition, score new rows, open the dashboard."""
+"""Command line: run the pipeline or a part of it, look at its experiments, score new rows."""
 
 import os
 import signal
@@ -37,113 +37,122 @@ from pipeline.errors import UserError
 from pipeline.wording import count, from_here, printable
 
 if TYPE_CHECKING:
-    from pipeline.artifacts import Workspace
+    from pipeline.workspace import Workspace
 
 app = typer.Typer(
     help="From the organiser's files to a submission. `make all` runs everything; see `make help`.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # with it, --help lists itself as an option of type <bool>
     pretty_exceptions_enable=False,
 )
 CompetitionName = Annotated[str, typer.Argument(help="name of a TOML in pipeline/competitions")]
-RunId = Annotated[str, typer.Option("--run", hidden=True)]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say more")]
-
-
-@app.command()
-def settings(
-    competition: CompetitionName = "",
-    preset: Annotated[str, typer.Option(help="one of the TOML's presets")] = "default",
-    run_id: RunId = "",
-) -> None:
-    """Check a TOML and give each stage its own settings."""
-    from pipeline.config import load_experiment
-    from pipeline.runner import write_snapshots
-
-    workspace = _workspace(competition)
-    experiment = load_experiment(competition, preset)
-    with workspace.locked(run_id or f"pid{os.getpid()}"):
-        write_snapshots(workspace, experiment, preset)
+Preset = Annotated[str, typer.Option(help="one of the TOML's presets")]
+ExperimentNumber = Annotated[str, typer.Argument(help="its number, as `experiments` lists it")]
 
 
 @app.command()
 def run(
-    stage: Annotated[str, typer.Argument(help="load, explore, split, encode, tune, ...")],
+    goal: Annotated[str, typer.Argument(help="all, a stage, tune-NAME or train-NAME")],
     competition: CompetitionName,
-    model: Annotated[str | None, typer.Option(help="for tune and train: which model")] = None,
-    run_id: RunId = "",
-    plain: Annotated[bool, typer.Option(help="no live display")] = False,
-    verbose: Verbose = False,
-    brief: Annotated[bool, typer.Option(hidden=True, help="a summary follows")] = False,
+    preset: Preset = "default",
+    note: Annotated[str, typer.Option(help="a few words, kept with the experiment")] = "",
+    new_plan: Annotated[
+        bool, typer.Option(help="share the [budget] minutes anew, where they cut a run short")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say more")] = False,
 ) -> None:
-    """Run one stage with the settings that `settings` has checked."""
-    from pipeline.config import STAGES
-    from pipeline.errors import SettingsError
-    from pipeline.progress import Progress
-    from pipeline.runner import PER_MODEL, run_stage
+    """Compute what a goal lacks: everything, a stage, or one model's part of it."""
+    from pipeline.progress import say
+    from pipeline.unchanged import is_unchanged
 
-    if stage not in STAGES:
-        raise SettingsError(f"there is no stage '{stage}'; allowed are {', '.join(STAGES)}.")
-    if (stage in PER_MODEL) != (model is not None):
-        raise SettingsError(
-            f"stage '{stage}' {'needs --model NAME' if model is None else 'takes no --model'}."
-        )
     workspace = _workspace(competition)
-    title = f"{stage} {model}" if model else stage
-    with workspace.locked(run_id or f"pid{os.getpid()}"):
-        live = False if plain else None
-        with Progress(title, live=live, verbose=verbose, brief=brief) as progress:
-            run_stage(workspace, stage, model, progress, STARTED)
+    unchanged = None if new_plan or note else is_unchanged(workspace, goal, preset)
+    if unchanged is not None:
+        say(f"nothing to do: {unchanged.headline}")
+        return
+    from pipeline import session
+    from pipeline.flow import Reporter
+    from pipeline.progress import clock
+
+    reporter = Reporter(verbose=verbose, brief=goal == "all")
+    done = session.run(workspace, goal, preset, note, reporter, new_plan=new_plan)
+    took = clock(time.perf_counter() - STARTED)
+    if not any(each.computed for each in done.flow.done.values()):
+        say(f"nothing to do: {done.lines[0] if done.lines else f'{goal} is up to date'}")
+    elif done.lines:
+        say(f"\ndone in {took}: {done.lines[0]}", *done.lines[1:])
 
 
 @app.command()
-def summary(
+def graph(competition: CompetitionName, preset: Preset = "default") -> None:
+    """Print the stages: what is there, what would run, and why."""
+    from pipeline.progress import say
+    from pipeline.session import describe_graph
+
+    say(*describe_graph(_workspace(competition), preset))
+
+
+@app.command()
+def summary(competition: CompetitionName) -> None:
+    """Describe what the last whole run amounts to, and what to do next."""
+    from pipeline.progress import say
+    from pipeline.session import last_summary
+
+    say(*last_summary(_workspace(competition)))
+
+
+@app.command()
+def experiments(competition: CompetitionName) -> None:
+    """List every run so far, newest first, and write them as a page."""
+    from pipeline.experiment_list import list_experiments
+    from pipeline.progress import say
+
+    say(*list_experiments(_workspace(competition)))
+
+
+@app.command()
+def compare(competition: CompetitionName, a: ExperimentNumber, b: ExperimentNumber) -> None:
+    """Compare two experiments on the same rows, model by model."""
+    from pipeline.experiment_list import compare_experiments
+    from pipeline.progress import say
+
+    say(*compare_experiments(_workspace(competition), a, b))
+
+
+@app.command()
+def submit(competition: CompetitionName, experiment: ExperimentNumber) -> None:
+    """Write an earlier experiment's submission again."""
+    from pipeline.progress import say
+    from pipeline.session import submit_again
+
+    say(*submit_again(_workspace(competition), experiment))
+
+
+@app.command()
+def prune(
     competition: CompetitionName,
-    since: Annotated[float, typer.Option(hidden=True, help="when the run began")] = 0.0,
+    keep: Annotated[int, typer.Option(min=0, help="how many of the last experiments")] = 5,
 ) -> None:
-    """Tell what the last whole run amounts to, and what to do next."""
-    import time
+    """Delete what was computed and is of no use to the last experiments.
 
-    from pipeline.artifacts import write_atomically
-    from pipeline.progress import clock, tell
-    from pipeline.summary import summarise
+    Their records, reports and submissions stay.
+    """
+    from pipeline.progress import say
+    from pipeline.session import prune as prune_store
 
-    workspace = _workspace(competition)
-    lines = summarise(workspace)
-    write_atomically(workspace.build / "summary.txt", printable("\n".join(lines)) + "\n")
-    took = f" in {clock(time.time() - since)}" if since else ""
-    tell(f"\ndone{took}: {lines[0]}", *lines[1:])
+    say(prune_store(_workspace(competition), keep))
 
 
 @app.command()
 def clean(competition: CompetitionName) -> None:
-    """Delete the artifacts of a competition.
+    """Delete everything that was computed for a competition.
 
-    Raw files, submissions and the budget's record stay.
+    Raw files, submissions and the experiments' records stay.
     """
-    from pipeline.progress import tell
+    from pipeline.progress import say
+    from pipeline.session import clean as clean_up
 
-    workspace = _workspace(competition)
-    if workspace.clean():
-        tell(f"deleted the artifacts in {from_here(workspace.build)}")
-    else:
-        tell(f"nothing to delete in {from_here(workspace.build)}")
-
-
-@app.command()
-def join(
-    competition: CompetitionName,
-    model: Annotated[str, typer.Argument(help="the model that another process is tuning")],
-) -> None:
-    """Help `make tune` from another process.
-
-    Its trials go to the same study, within its budget.
-    """
-    from pipeline.progress import Progress
-    from pipeline.runner import join_tuning
-
-    join_tuning(_workspace(competition), model, Progress(f"join {model}"))
+    say(clean_up(_workspace(competition)))
 
 
 @app.command()
@@ -166,22 +175,22 @@ def new(
     ] = None,
 ) -> None:
     """Write the TOML of a new competition from its files."""
-    from pipeline.artifacts import Workspace, write_atomically
-    from pipeline.config import COMPETITIONS
+    from pipeline.files import write_atomically
     from pipeline.new import copy_raw, refuse_nothing, settings_given, write_competition
-    from pipeline.progress import tell
+    from pipeline.progress import say
+    from pipeline.workspace import COMPETITIONS, Workspace
 
     refuse_nothing(name, source)
     options = {"train": train, "test": test, "sample": sample, "labels": labels}
     options |= {"target": target, "id": id, "metric": metric, "task": task}
     given = settings_given(options, settings or ())
     places, raw = [Path(s).expanduser() for s in source if s], Workspace(Path.cwd(), name).raw
-    draft = write_competition(name, places, COMPETITIONS, given, raw)
-    copy_raw(draft.copies)
-    write_atomically(COMPETITIONS / f"{name}.toml", draft.text)
-    tell(*draft.told)
-    tell(f"wrote {from_here(draft.path)}, copied the files to {from_here(raw)}")
-    tell(f"next: make C={name} all")
+    written = write_competition(name, places, COMPETITIONS, given, raw)
+    copy_raw(written.copies)
+    write_atomically(written.path, written.text)
+    say(*written.messages)
+    say(f"wrote {from_here(written.path)}, copied the files to {from_here(raw)}")
+    say(f"next: make C={name} all")
 
 
 @app.command()
@@ -194,17 +203,20 @@ def predict(
         Path | None,
         typer.Option(help="default: submissions/<competition>/predictions/<FILE>.predictions.csv"),
     ] = None,
+    experiment: Annotated[
+        str, typer.Option(help="whose models; left out: those of the last whole run")
+    ] = "",
 ) -> None:
     """Score new rows with the saved blend.
 
     The checks and the encoders are those of the run.
     """
-    from pipeline.predictor import predict_file
-    from pipeline.progress import tell
+    from pipeline.progress import say
+    from pipeline.session import predict_file
 
-    scored = predict_file(_workspace(competition), file, out)
-    tell(f"wrote {from_here(scored.target)}: {count(scored.rows, 'row')}")
-    tell(*(f"note: {note}" for note in scored.notes))
+    scored = predict_file(_workspace(competition), file, out, experiment)
+    say(f"wrote {from_here(scored.path)}: {count(scored.rows, 'row')}")
+    say(*(f"note: {note}" for note in scored.notes))
 
 
 # a score may be negative: -1 is a value, not an option
@@ -214,40 +226,20 @@ def score(
     value: Annotated[str, typer.Argument(help="what the leaderboard says")],
 ) -> None:
     """Keep a submission's leaderboard score in the ledger."""
-    from pipeline.artifacts import Workspace, to_json, write_atomically
-    from pipeline.ledger import (
-        FILENAME,
-        competition_of,
-        find,
-        locked,
-        parse_score,
-        read,
-        record_score,
-        scored,
-    )
-    from pipeline.progress import tell
+    from pipeline.ledger import competition_of, find, parse_score, record_score
+    from pipeline.progress import say
+    from pipeline.session import make_again
 
     number = parse_score(value)
     submissions = Path.cwd() / "submissions"
     path = find(file, submissions)
     competition = competition_of(path, submissions)
-    workspace = Workspace(Path.cwd(), competition)
-    with locked(path.parent):
-        entry = record_score(path, number, competition)
-        known = to_json(scored(read(path.parent / FILENAME)))
-        write_atomically(workspace.settings.path / "scores.json", known)
-    tell(
-        f"{path.name}: leaderboard {number}, cross-validation {entry.get('score')}. "
-        f"`{_make_again(workspace)} evaluate` draws it into the report."
+    again = make_again(_workspace(competition))
+    entry = record_score(path, number, competition)
+    say(
+        f"{path.name}: leaderboard {number}, cross-validation {entry.score}. "
+        f"`{again} evaluate` draws it into the report."
     )
-
-
-def _make_again(workspace: "Workspace") -> str:
-    """As one would type it to go on with the last run: with the preset that it had."""
-    kept = workspace.settings.path / "preset"
-    preset = kept.read_text(encoding="utf-8").strip() if kept.exists() else "default"
-    chosen = "" if preset == "default" else f" PRESET={preset}"
-    return f"make C={workspace.competition}{chosen}"
 
 
 @app.command()
@@ -259,11 +251,11 @@ def fetch(
 
     It is under CC0, and is split into 3,000 rows for train and 2,000 for test.
     """
-    from pipeline.fetch import fetch_airline
-    from pipeline.progress import tell
+    from pipeline.competitions.airline_openml import fetch_airline
+    from pipeline.progress import say
 
     fetch_airline(folder, seed)
-    tell(f"wrote train.csv, test.csv and sample_submission.csv to {folder}")
+    say(f"wrote train.csv, test.csv and sample_submission.csv to {folder}")
 
 
 @app.command()
@@ -272,33 +264,50 @@ def dashboard(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
 ) -> None:
     """Open optuna-dashboard on 127.0.0.1 alone."""
-    from pipeline.studies import serve_dashboard
+    from pipeline.dashboard import serve_dashboard
 
     serve_dashboard(_workspace(competition).journal, port)
 
 
+@app.command()
+def watch(competition: CompetitionName) -> None:
+    """Open the report of the last run in a browser."""
+    import webbrowser
+
+    from pipeline.errors import DataError
+    from pipeline.progress import say
+
+    path = _workspace(competition).build / "report.html"
+    if not path.exists():
+        raise DataError(
+            f"{from_here(path)}: there is no report of {competition} yet. Run "
+            f"`make C={competition} all` first."
+        )
+    say(str(from_here(path)))
+    webbrowser.open(path.resolve().as_uri())
+
+
 def _workspace(competition: str) -> "Workspace":
     """The folders of a competition that there is; raises SettingsError for any other name."""
-    from pipeline import config
-    from pipeline.artifacts import Workspace
+    from pipeline.workspace import Workspace, require_toml
 
     workspace = Workspace(Path.cwd(), competition)  # refuses a name that would lead elsewhere
-    config.require_toml(config.COMPETITIONS / f"{competition}.toml")
+    require_toml(workspace.toml)
     return workspace
 
 
 @contextlib.contextmanager
-def _told_in_one_sentence() -> Iterator[None]:
-    """What a user can mend ends in one sentence and exit code 2; a fault of ours in a traceback."""
+def _errors_in_one_message() -> Iterator[None]:
+    """What a user can mend ends in one message and exit code 2; a fault of ours in a traceback."""
     try:
         yield
     except UserError as error:
         _stop(str(error), 2)
     except OSError as error:
-        sentence = _disk_trouble(error)
-        if sentence is None:
+        message = _disk_trouble(error)
+        if message is None:
             raise
-        _stop(sentence, 2)
+        _stop(message, 2)
     except MemoryError as error:
         asked = f" ({error})" if str(error) else ""
         _stop(f"{NO_MEMORY}{asked}. {MORE_MEMORY}", 2)
@@ -336,26 +345,24 @@ def _in_the_way(path: Path) -> str:
     return f"{path}: this is a folder, where a file belongs"
 
 
-def _stop(sentence: str, code: int) -> None:
-    told = printable(sentence)
-    print(f"error: {told}" if code == 2 else f"\n{told}", file=sys.stderr, flush=True)
+def _stop(message: str, code: int) -> None:
+    shown = printable(message)
+    print(f"error: {shown}" if code == 2 else f"\n{shown}", file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with _told_in_one_sentence():
+    with _errors_in_one_message():
         try:
             # typer returns what other programs would exit with: 130 after Ctrl-C
-            code = app(standalone_mode=False)
+            code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
             if code == 130:
                 raise KeyboardInterrupt
             sys.exit(code)
         except TyperException as error:
-            told = str(error).rstrip(".")
-            if told:
-                _stop(f"{told}. `python -m pipeline --help` shows what there is.", 2)
-            sys.exit(2)
+            message = error.format_message().replace("Input should", "it should").rstrip(".")
+            _stop(f"{message}. `python -m pipeline --help` shows what there is.", 2)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Nothing is unpacked to disk. A path that leads out of its archive, a password or
 
 import bz2
 import gzip
-import hashlib
 import io
 import lzma
 import re
@@ -13,21 +12,22 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline import memory
+from pipeline import memory, raw_files
 from pipeline.errors import DataError
-from pipeline.wording import count, printable, some
+from pipeline.wording import count, printable, quoted, some
 
 PLAIN = (".csv", ".tsv", ".tab", ".parquet")
 TEXT = (".txt", ".data", ".dat")  # often a table, as often a description of one
-KINDS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
-COMPRESSED = tuple(KINDS)
+METHODS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
+COMPRESSED = tuple(METHODS)
 TIMES = 10  # a CSV's bytes that reading takes: bytes, text, words and columns; 6 to 15 measured
 PACKED_TIMES = 2  # of what is yet to be unpacked
 MOST_COLUMNS = 20_000  # what every stage bears
@@ -47,7 +47,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """Last part of the name, in small letters: it tells the format and the role."""
+        """Last part of the name, in small letters, which shows the format and the role."""
         return re.split(r"[/\\]", str(self))[-1].lower()
 
     def __str__(self) -> str:
@@ -77,8 +77,8 @@ def members(source: Source) -> list[Source]:
 
 def checksum(path: Path) -> str:
     """SHA-256 of the file, in hexadecimal."""
-    with readable(path), open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with readable(path):
+        return raw_files.checksum(path)
 
 
 @contextmanager
@@ -184,7 +184,7 @@ def _name(info: zipfile.ZipInfo) -> str:
 def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
     """The zip, opened and found harmless; whatever is wrong with it becomes a DataError."""
     with readable(source.path), open(source.path, "rb"):
-        pass  # no file or no permission is told apart from a bad archive
+        pass  # a file that is not there, or may not be read, is no bad archive
     packed = io.BytesIO(_stored(source)) if source.members else source.path
     try:
         with zipfile.ZipFile(packed) as archive:
@@ -192,8 +192,8 @@ def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
             yield archive
     except NotImplementedError as error:
         raise DataError(
-            f"{source} is packed in a way that cannot be read ({error}). Unpack it, and put the "
-            "files in its place."
+            f"{source} is packed by a method that is not supported ({error}). Unpack it, and put "
+            "the files in its place."
         ) from None
     except (
         *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
@@ -251,9 +251,24 @@ def refuse_columns(found: int, source: Source) -> None:
     """DataError where a table has more columns than can be learnt from in reasonable time."""
     if found > MOST_COLUMNS:
         raise DataError(
-            f"{source} has {found:,} columns; allowed are {MOST_COLUMNS:,}. Keep those that tell "
-            "most, or check that the first line is the header."
+            f"{source} has {found:,} columns; allowed are {MOST_COLUMNS:,}. Keep the most "
+            "useful, or check that the first line is the header."
         )
+
+
+def refuse_duplicates(names: Iterable[str], where: object) -> None:
+    """DataError where two columns have one name."""
+    duplicates = [name for name, times in Counter(names).items() if times > 1]
+    if duplicates:
+        raise DataError(
+            f"{where} has two or more columns named {quoted(duplicates, 5)}. Give every column "
+            "a name of its own."
+        )
+
+
+def refuse_empty(content: bytes | str, source: Source) -> None:
+    if not content or content.isspace():
+        raise DataError(f"{source} is empty. Download or save it again.")
 
 
 def _times(name: str) -> int:
@@ -277,22 +292,22 @@ def _drained(stream: Any, source: Source, packed: int, times: float) -> bytes:
 
 
 def _decompressed(data: bytes, source: Source) -> bytes:
-    kind = KINDS[Path(source.name).suffix]
+    method = METHODS[Path(source.name).suffix]
     try:
-        with _stream(kind, io.BytesIO(data)) as stream:
+        with _stream(method, io.BytesIO(data)) as stream:
             return _drained(stream, source, len(data), TIMES)
     except (OSError, EOFError, ValueError, zlib.error, struct.error, lzma.LZMAError) as error:
         raise DataError(
-            f"{source} is not a whole {kind} file ({error or 'cut short'}). Download it again."
+            f"{source} is not a whole {method} file ({error or 'cut short'}). Download it again."
         ) from None
 
 
-def _stream(kind: str, packed: IO[bytes]) -> Any:
+def _stream(method: str, packed: IO[bytes]) -> Any:
     """A file of what `packed` holds, decompressed as it is read."""
-    if kind == "zstd":
+    if method == "zstd":
         import pyarrow as pa
 
         return pa.CompressedInputStream(packed, "zstd")
-    if kind == "gzip":
+    if method == "gzip":
         return gzip.GzipFile(fileobj=packed)
-    return bz2.BZ2File(packed) if kind == "bzip2" else lzma.LZMAFile(packed)
+    return bz2.BZ2File(packed) if method == "bzip2" else lzma.LZMAFile(packed)

@@ -1,7 +1,7 @@
-"""A model that is too sure of itself, or not sure enough: one number mends it.
+"""Temperature scaling: one number makes probabilities as confident as they are right.
 
-A network trained on smoothed labels is right more often than it says, a deep tree less often. How
-the rows are ranked stays; blending and log loss, which read the probabilities as such, gain.
+A network trained on smoothed labels is right more often than it predicts, a deep tree less often.
+How the rows are ranked stays; blending and log loss, which read the probabilities as such, gain.
 """
 
 import numpy as np
@@ -10,38 +10,36 @@ LOWEST, HIGHEST = 0.2, 5.0
 TINY = 1e-6
 
 
-def sharpness(y: np.ndarray, probabilities: np.ndarray) -> float:
-    """The s for which the log loss of `sharpened(probabilities, s)` is least, within [0.2, 5].
+def inverse_temperature(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """The s = 1 / T with the least log loss of `temperature_scale`, within [0.2, 5].
 
-    s is 1 / T of temperature scaling (Guo 2017, arXiv:1706.04599). With z = log p the loss is
+    T is that of Guo et al. 2017, arXiv:1706.04599. With z = log p the loss is
     1/n Σ log Σ_k exp(s z_k) - s z_y, convex in s: Newton's method finds the minimum.
     Shapes: y (n,) class codes, probabilities (n, k).
     """
     z = _log(probabilities)
-    right, s = z[np.arange(len(y)), y], 1.0
+    z_true, s = z[np.arange(len(y)), y], 1.0
     low, high = LOWEST, HIGHEST
     for _ in range(50):
-        p = _powers(z, s)
+        p = _softmax(s * z)
         expected = (p * z).sum(axis=1)
-        slope = float(np.mean(expected - right))
+        slope = float(np.mean(expected - z_true))
         low, high = (low, s) if slope > 0 else (s, high)
         curvature = float(np.mean((p * z**2).sum(axis=1) - expected**2))
         step = slope / curvature if curvature > 0 else np.inf
-        # a step out of what is known to hold the minimum is replaced by half of it
+        # a step beyond the bounds of the minimum is replaced by bisection
         before, s = s, s - step if low < s - step < high else (low + high) / 2
         if abs(s - before) < TINY:
             break
     return s
 
 
-def sharpened(probabilities: np.ndarray, s: float) -> np.ndarray:
-    """p_k^s / Σ p^s, (n, k): surer for s > 1, less sure for s < 1."""
-    return _powers(_log(probabilities), s)
+def temperature_scale(probabilities: np.ndarray, inverse_temperature: float) -> np.ndarray:
+    """p_k^s / Σ p^s with s = 1 / T, (n, k): more confident for s > 1, less for s < 1."""
+    return _softmax(inverse_temperature * _log(probabilities))
 
 
-def _powers(z: np.ndarray, s: float) -> np.ndarray:
-    """exp(s z) / Σ exp(s z), (n, k)."""
-    z = s * z
+def _softmax(z: np.ndarray) -> np.ndarray:
     powers = np.exp(z - z.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 

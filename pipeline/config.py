@@ -1,7 +1,7 @@
 """A competition's TOML -> validated, immutable settings; an unknown key is an error.
 
 The tables are named after the stages. `[presets.NAME]` holds the same tables again, with only the
-keys that the preset changes. Each stage gets a snapshot of its own settings as a JSON file.
+keys that the preset changes.
 """
 
 import difflib
@@ -9,27 +9,19 @@ import importlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-)
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
 
-from pipeline.contract import Column
+from pipeline import workspace
+from pipeline.contract import ColumnRule
 from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS, get_metric
+from pipeline.settings import Encode, ModelSettings, Name, Settings
 
-COMPETITIONS = Path(__file__).parent / "competitions"
 MODELS = Path(__file__).parent / "models"
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 def _web_address(url: str) -> str:
@@ -39,16 +31,9 @@ def _web_address(url: str) -> str:
     return url
 
 
+BLEND = "blend"  # no model's name: it is that of the blend in every table
 WEB_ADDRESS = re.compile(r"(?i)https?://[^\s\x00-\x1f\x7f]+")
 Url = Annotated[str, AfterValidator(_web_address)]
-
-
-class Settings(BaseModel):
-    """Frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 S = TypeVar("S", bound=Settings)
 
 
@@ -75,7 +60,7 @@ class Load(Settings):
     """Which files and columns. Left out, they are found by looking at train, test and sample."""
 
     train: str | None = None
-    test: str | None = None
+    test: str | None = Field(None, description='"none": there are no rows to predict')
     sample: str | None = Field(None, description='"none": whatever the names say, there is none')
     labels: str | None = Field(None, description='train\'s labels, if in a file apart; or "none"')
     target: str | None = None
@@ -88,7 +73,7 @@ class Load(Settings):
     merge_labels: bool = Field(
         False, description="labels that differ only in case or blanks are one class"
     )
-    columns: dict[str, Column] = Field(default_factory=dict, description="the data contract")
+    columns: dict[str, ColumnRule] = Field(default_factory=dict, description="the data contract")
     simulator: Name | None = Field(
         None, description="module in pipeline/competitions to use where there are no files"
     )
@@ -102,8 +87,8 @@ class Explore(Settings):
 
     max_rows: int = Field(20_000, ge=100, description="rows drawn for figures and tests")
     permutations: int = Field(49, ge=9, description="for adversarial validation's p-value")
-    journey: tuple[str, ...] = Field(
-        (), description="rating columns in the order in which people meet them; none: as they stand"
+    ratings: tuple[str, ...] = Field(
+        (), description="the columns of ratings in the order to show them; none: as they stand"
     )
     seed: int = Field(0, ge=0)
 
@@ -115,27 +100,6 @@ class Split(Settings):
     group: str | None = Field(None, description="rows that share this column stay together")
     folds: int = Field(5, ge=2, le=50)
     repeats: int = Field(1, ge=1, le=50)
-    seed: int = Field(0, ge=0)
-
-
-class Encode(Settings):
-    """How columns become numbers. Everything is fitted on the training rows of a fold."""
-
-    features: Name | None = Field(
-        None, description="module in pipeline/competitions with row-wise `features(frame)`"
-    )
-    one_hot_levels: int = Field(
-        12, ge=2, description="a whole-number column with at most so many values is one-hot too"
-    )
-    rare: int = Field(5, ge=1, description="categories seen in fewer training rows become 'rare'")
-    target_means: tuple[str, ...] | Literal["auto"] = Field(
-        "auto",
-        description="columns to give a cross-fitted target mean; auto: categories of many levels, "
-        "and whole numbers that act as codes (departments, stores), not as quantities",
-    )
-    target_mean_levels: int = Field(12, ge=2, description="auto takes columns with more levels")
-    smoothing: float = Field(10.0, ge=0, description="target means: weight of the overall mean")
-    log_skew: float = Field(1.5, ge=0, description="log1p of counts skewed more than this")
     seed: int = Field(0, ge=0)
 
 
@@ -152,13 +116,6 @@ class Tune(Settings):
 
     startup_trials: int = Field(10, ge=1, description="random trials before TPE")
     pruning_warmup: int = Field(5, ge=1, description="finished trials before any is pruned")
-    seed: int = Field(0, ge=0)
-
-
-class ModelSettings(Settings):
-    """What every `[models.NAME]` table has; models/NAME.py adds its own keys."""
-
-    trials: int = Field(0, ge=0, description="Optuna trials; 0 keeps the settings of the TOML")
     seed: int = Field(0, ge=0)
 
 
@@ -183,13 +140,7 @@ class Evaluate(Settings):
     seed: int = Field(0, ge=0)
 
 
-class Submit(Settings):
-    """The submission file."""
-
-    note: str = Field("", max_length=200, description="kept in the ledger")
-
-
-class Experiment(Settings):
+class Configuration(Settings):
     """A whole competition's settings: one TOML. Its models keep their order."""
 
     competition: Competition = Competition()
@@ -202,49 +153,91 @@ class Experiment(Settings):
     models: dict[Name, Any]
     blend: Blend = Blend()
     evaluate: Evaluate = Evaluate()
-    submit: Submit = Submit()
 
 
-def load_experiment(name: str, preset: str = "default", folder: Path | None = None) -> Experiment:
+def load_configuration(
+    name: str,
+    preset: str = "default",
+    folder: Path | None = None,
+    overlay: Mapping[str, Any] | None = None,
+    only: Sequence[str] | None = None,
+    content: bytes | None = None,
+) -> Configuration:
     """Read `<name>.toml` with a preset laid over it; the other presets are checked too.
 
-    `folder` is pipeline/competitions if it is left out.
+    `folder` is pipeline/competitions if it is left out; `overlay` and `only` are as in `parse`;
+    `content` is what the file holds, where it was read before.
     Raises SettingsError naming the file, the table, the key, what was found and what is allowed.
     """
-    path = (folder or COMPETITIONS) / f"{name}.toml"
+    path = (folder or workspace.COMPETITIONS) / f"{name}.toml"
     try:
-        return _checked(split_presets(read_toml(path), path), preset, path)
+        presets = load_presets(path, content)
+        chosen = _checked(presets, preset, path)
+        if overlay or only is not None:
+            chosen = _overlaid(presets[preset], "settings", overlay or {}, only)
+        return chosen
     except RecursionError:
         raise _too_deep(path) from None
 
 
-def _checked(presets: Mapping[str, dict[str, Any]], preset: str, path: Path) -> Experiment:
+def load_presets(path: Path, content: bytes | None = None) -> dict[str, dict[str, Any]]:
+    """The tables of every preset of a TOML, by its name, unchecked."""
+    return split_presets(read_toml(path, content), path)
+
+
+def parse(
+    text: str,
+    preset: str,
+    where: str,
+    overlay: Mapping[str, Any],
+    only: Sequence[str] | None = None,
+) -> Configuration:
+    """A TOML's text with a preset laid over it, and then the tables of `overlay`.
+
+    `only` are the models that are kept, in this order; by default all.
+    """
+    presets = split_presets(tomllib.loads(text), Path(where))
+    if preset not in presets:
+        raise SettingsError(
+            f"preset: found {preset!r}, allowed are {', '.join(presets)}. Choose one of them."
+        )
+    return _overlaid(presets[preset], where, overlay, only)
+
+
+def _overlaid(
+    base: Mapping[str, Any], where: str, overlay: Mapping[str, Any], only: Sequence[str] | None
+) -> Configuration:
+    table = _merged(base, overlay)
+    if only is not None:
+        table["models"] = {name: table["models"].get(name, {}) for name in only}
+    configuration = _configuration(table, where)
+    unused = [name for name in overlay.get("models", {}) if name not in configuration.models]
+    if unused:
+        raise SettingsError(
+            f"{where}: [models.{unused[0]}] is given settings, and is none of the models that are "
+            f"asked for: {', '.join(configuration.models)}. Add it to them, or leave its settings "
+            "out."
+        )
+    return configuration
+
+
+def _checked(presets: Mapping[str, dict[str, Any]], preset: str, path: Path) -> Configuration:
     if preset not in presets:
         raise SettingsError(
             f"{path}: there is no preset '{preset}'; allowed are {', '.join(presets)}. "
             f"Choose one of them, or add a table [presets.{preset}]."
         )
     checked = {
-        key: _experiment(table, str(path) if key == "default" else f"{path} (preset '{key}')")
+        key: _configuration(table, str(path) if key == "default" else f"{path} (preset '{key}')")
         for key, table in presets.items()
     }
     return checked[preset]
 
 
-def require_toml(path: Path) -> None:
-    """Raises SettingsError, naming the competitions that there are, where this is not one."""
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.toml"))) or "none yet"
-        raise SettingsError(
-            f"{path}: there is no such competition; known are: {known}. "
-            "`python -m pipeline new NAME --from DIR` writes a new one."
-        )
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    require_toml(path)
+def read_toml(path: Path, content: bytes | None = None) -> dict[str, Any]:
+    workspace.require_toml(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads((path.read_bytes() if content is None else content).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: this is not TOML: {error}. Correct that line.") from None
     except RecursionError:
@@ -280,7 +273,7 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-def _experiment(table: dict[str, Any], where: str) -> Experiment:
+def _configuration(table: dict[str, Any], where: str) -> Configuration:
     models = table.get("models")
     if not isinstance(models, dict) or not models:
         raise SettingsError(
@@ -288,12 +281,12 @@ def _experiment(table: dict[str, Any], where: str) -> Experiment:
             f"Add for example [models.{model_names()[0]}]; "
             f"allowed names are {', '.join(model_names())}."
         )
-    experiment = validate(Experiment, {**table, "models": {}}, where)
-    asked = experiment.competition
+    configuration = validate(Configuration, {**table, "models": {}}, where)
+    asked = configuration.competition
     if asked.task and asked.metric:
         get_metric(asked.metric, asked.task, f"{where}: [competition] metric")
     checked = {model: _model_settings(model, models[model], where) for model in models}
-    return experiment.model_copy(update={"models": checked})
+    return configuration.model_copy(update={"models": checked})
 
 
 def model_names() -> list[str]:
@@ -301,18 +294,27 @@ def model_names() -> list[str]:
     return sorted(file.stem for file in MODELS.glob("*.py") if file.stem != "__init__")
 
 
-def _model_settings(model: str, table: Any, where: str) -> ModelSettings:
-    if model not in model_names():
+def _model_settings(name: str, table: Any, where: str) -> ModelSettings:
+    if name == BLEND:
         raise SettingsError(
-            f"{where}: [models.{model}]: there is no model '{model}'; allowed are "
-            f"{', '.join(model_names())}. Correct the name, or add pipeline/models/{model}.py."
+            f"{where}: [models.{name}]: the blend of all models has this name. Choose another one, "
+            'and name the model by kind = "...".'
         )
-    settings: type[ModelSettings] = importlib.import_module(f"pipeline.models.{model}").Settings
-    return validate(settings, table, where, f"models.{model}")
+    kind = table.get("kind", name) if isinstance(table, Mapping) else name
+    if kind not in model_names():
+        line = f"[models.{name}]" + (f" kind: found {kind!r}," if kind != name else ":")
+        raise SettingsError(
+            f"{where}: {line} there is no model '{kind}'; allowed are "
+            f"{', '.join(model_names())}. Correct it, or add pipeline/models/{kind}.py."
+        )
+    settings: type[ModelSettings] = importlib.import_module(f"pipeline.models.{kind}").Settings
+    found = validate(settings, table, where, f"models.{name}")
+    validate(Encode, found.encode, where, f"models.{name}.encode")
+    return found
 
 
 def validate(kind: type[S], table: Any, where: str, prefix: str = "") -> S:
-    """A table as settings; what is wrong with it is told in a sentence each.
+    """A table as settings; one message names all that is wrong with it.
 
     JSON in between, because only there pydantic takes a list for a tuple and yet no text for a
     number.
@@ -320,11 +322,11 @@ def validate(kind: type[S], table: Any, where: str, prefix: str = "") -> S:
     try:
         return kind.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
-        findings = " ".join(_told(kind, dict(found), prefix) for found in error.errors())
+        findings = " ".join(_finding(kind, dict(found), prefix) for found in error.errors())
         raise SettingsError(f"{where}: {findings}") from None
 
 
-def _told(kind: type[Settings], found: dict[str, Any], prefix: str) -> str:
+def _finding(kind: type[Settings], found: dict[str, Any], prefix: str) -> str:
     # pydantic adds the members of a union and the like to the place; a key has none of these
     inside = [str(part) for part in found["loc"] if not set("[]()") & set(str(part))]
     location = [*prefix.split("."), *inside] if prefix else inside
@@ -355,99 +357,6 @@ def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             kind = inner
-        elif inner == dict[str, Column]:
-            kind = Column
+        elif inner == dict[str, ColumnRule]:
+            kind = ColumnRule
     return [name for name in kind.model_fields if name != "models" or not location]
-
-
-class LoadStage(Load):
-    """What a stage is given: its own table, and what else it depends on."""
-
-    task: Literal["binary", "multiclass", "regression"] | None = None
-    positive: str | None = None
-
-
-class TuneStage(Tune):
-    name: Name
-    model: dict[str, Any]
-    trials: int
-    metric: str | None = None
-
-
-class BudgetShares(Budget):
-    """What the minutes are shared among: models in the order of the TOML."""
-
-    models: tuple[Name, ...]
-    tuned: tuple[Name, ...] = Field(description="those of them with trials")
-
-
-class TrainStage(Settings):
-    name: Name
-    model: dict[str, Any]
-    metric: str | None = None
-
-
-class BlendStage(Blend):
-    models: tuple[Name, ...]
-    metric: str | None = None
-
-
-class EvaluateStage(Evaluate):
-    models: tuple[Name, ...]
-    metric: str | None = None
-    title: str = ""
-    url: Url = ""
-
-
-class SubmitStage(Submit):
-    metric: str | None = None
-
-
-STAGES: dict[str, type[Settings]] = {
-    "load": LoadStage,
-    "explore": Explore,
-    "split": Split,
-    "encode": Encode,
-    "tune": TuneStage,
-    "train": TrainStage,
-    "blend": BlendStage,
-    "evaluate": EvaluateStage,
-    "submit": SubmitStage,
-}
-
-
-def stage_snapshots(experiment: Experiment) -> dict[str, dict[str, Any]]:
-    """What each stage depends on, by snapshot name; the less it holds, the less reruns."""
-    asked = experiment.competition
-    metric, models = {"metric": asked.metric}, {"models": sorted(experiment.models)}
-    snapshots = {
-        "load": {**_plain(experiment.load), "task": asked.task, "positive": asked.positive},
-        "explore": _plain(experiment.explore),
-        "split": _plain(experiment.split),
-        "encode": _plain(experiment.encode),
-        "budget": {
-            **_plain(experiment.budget),
-            "models": list(experiment.models),
-            "tuned": [name for name, model in experiment.models.items() if model.trials],
-        },
-        "blend": {**_plain(experiment.blend), **models, **metric},
-        "evaluate": {
-            **_plain(experiment.evaluate),
-            **models,
-            **metric,
-            "title": asked.title,
-            "url": asked.url,
-        },
-        "submit": {**_plain(experiment.submit), **metric},
-    }
-    for name, settings in experiment.models.items():
-        plain = _plain(settings)
-        trials = {"trials": plain.pop("trials")}
-        fit = {"name": name, "model": plain, **metric}
-        snapshots[f"train-{name}"] = fit
-        snapshots[f"tune-{name}"] = {**fit, **_plain(experiment.tune), **trials}
-    return snapshots
-
-
-def _plain(settings: Settings) -> dict[str, Any]:
-    return settings.model_dump(mode="json")

@@ -8,9 +8,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import numpy as np
+from pydantic import Field, model_validator
 
 from pipeline.errors import DataError
+from pipeline.problem import Feature, Task
+from pipeline.settings import Settings
 from pipeline.wording import count, shortened, some
 
 if TYPE_CHECKING:
@@ -24,10 +27,8 @@ REMEDY = "Correct the file, or widen [load.columns] in the competition's TOML"
 ROWS_EXPLAINED = "rows are counted as in a spreadsheet, the header is row 1"
 
 
-class Column(BaseModel):
+class ColumnRule(Settings):
     """What one column may hold: `{ kind = "integer", min = 0, max = 5, missing = false }`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["number", "integer", "category", "text", "date"]
     min: float | None = Field(None, strict=True, description="smallest number allowed")
@@ -61,22 +62,22 @@ class Column(BaseModel):
         if self.kind != "date":
             raise ValueError(f'format is for kind "date", not "{self.kind}"')
         if not self.formats:
-            raise ValueError("format is empty; name one form at least, or leave it out")
-        for form in self.formats:
-            if wrong := dates.problem(form):
-                raise ValueError(f"format {form!r}: {wrong}")
-        if len({dates.is_time(form) for form in self.formats}) > 1:
+            raise ValueError("format is empty; name at least one, or leave it out")
+        for format in self.formats:
+            if error := dates.format_error(format):
+                raise ValueError(f"format {format!r}: {error}")
+        if len({dates.is_time(format) for format in self.formats}) > 1:
             raise ValueError("format: dates and times without a date cannot be in one column")
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """The forms of dates that are named."""
+        """The formats of dates that are named."""
         return (self.format,) if isinstance(self.format, str) else self.format or ()
 
     def __str__(self) -> str:
         """What is allowed, in words that follow 'allowed are'."""
         if self.allowed is not None:
-            values = ", ".join(_shown(value) for value in self.allowed)
+            values = ", ".join(map(quoted_value, self.allowed))
         elif self.formats:
             from pipeline import dates
 
@@ -95,7 +96,6 @@ class Column(BaseModel):
 
     def fits(self, values: "pd.Series") -> "pd.Series":
         """values (n,), none missing -> (n,) bool: which of them are allowed."""
-        import numpy as np
         import pandas as pd
 
         fit = pd.Series(True, index=values.index)
@@ -106,40 +106,46 @@ class Column(BaseModel):
         if self.formats:
             from pipeline.date_columns import is_gap, read_dates
 
-            described = {"format": self.formats}
-            fit &= read_dates(values, described).notna() | is_gap(values, described)
+            dates = Feature(str(values.name), "date", formats=self.formats)
+            fit &= read_dates(values, dates).notna() | is_gap(values, dates)
         if self.kind in ("number", "integer"):
             numbers = _numbers(values)
-            fit &= np.isfinite(numbers)
-            fit &= (numbers >= _or(self.min, -np.inf)) & (numbers <= _or(self.max, np.inf))
-        if self.kind == "integer":
-            fit &= numbers == np.floor(numbers)
+            low = -np.inf if self.min is None else self.min
+            high = np.inf if self.max is None else self.max
+            fit &= np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
+            if self.kind == "integer":
+                fit &= numbers == np.floor(numbers)
         return fit
 
 
 def check(
-    frame: "pd.DataFrame", columns: Mapping[str, Column], where: str, remedy: str = REMEDY
+    frame: "pd.DataFrame",
+    rules: Mapping[str, ColumnRule],
+    where: str,
+    remedy: str = REMEDY,
+    written: "pd.DataFrame | None" = None,
 ) -> None:
-    """Every value is what the contract allows, or one error tells of all that are not.
+    """Every value is what the contract allows, or one error lists all that are not.
 
-    where: the table's name or file, for the message; remedy: what to do, without its full stop.
+    where: the table's name or file, for the message; remedy: what to do, without its full stop;
+    written: the values as the file has them, to be shown.
     """
-    found = _violations(frame, columns)
-    absent = [name for name in columns if name not in frame]
+    found = _violations(frame, rules)
+    total = sum(map(len, found.values()))
+    absent = [name for name in rules if name not in frame]
     if not found and not absent:
         return
     lines = [f"column {name!r}: named by the contract, not in the table" for name in absent]
     for name, row in _spread(found, MOST_LINES - min(len(lines), MOST_LINES)):
-        value = _shown(frame[name].iloc[row])
+        value = quoted_value((frame if written is None else written)[name].iloc[row])
         lines.append(
-            f"column {name!r}, row {row + FIRST_ROW}: found {value}, allowed are {columns[name]}"
+            f"column {name!r}, row {row + FIRST_ROW}: found {value}, allowed are {rules[name]}"
         )
-    broken = count(len({name for name, _ in found}), "column")
-    counts = [f"{count(len(found), 'value')} in {broken}"] if found else []
+    counts = [f"{count(total, 'value')} in {count(len(found), 'column')}"] if found else []
     counts += [f"{count(len(absent), 'absent column')}"] if absent else []
     raise DataError(
         f"{where}: {' and '.join(counts)} against the data contract ({ROWS_EXPLAINED})."
-        f"{_listed(lines, len(found) + len(absent))}\n"
+        f"{_listed(lines, total + len(absent))}\n"
         f"{remedy}."
     )
 
@@ -151,7 +157,7 @@ def compare(train: "pd.DataFrame", test: "pd.DataFrame", target: str, id: str | 
     only_test = [name for name in test if name not in train and name not in free]
     if only_train or only_test:
         sides = (("train but not in test", only_train), ("test but not in train", only_test))
-        found = "; ".join(f"in {side}: {_names(names)}" for side, names in sides if names)
+        found = "; ".join(f"in {side}: {_quoted_values(names)}" for side, names in sides if names)
         raise DataError(
             f"train and test must have the same columns but for the target {target!r}; found "
             f"{found}. Correct the files, or name the columns in [load] drop of the TOML."
@@ -160,7 +166,7 @@ def compare(train: "pd.DataFrame", test: "pd.DataFrame", target: str, id: str | 
 
 def check_ids(frame: "pd.DataFrame", id: str, where: str) -> None:
     """Every row has an id, and no other row has the same one."""
-    _require(frame, [id], where)
+    _require_columns(frame, [id], where)
     ids = frame[id].reset_index(drop=True)
     missing = ids.index[ids.isna()]
     if len(missing):
@@ -168,12 +174,11 @@ def check_ids(frame: "pd.DataFrame", id: str, where: str) -> None:
             f"{where}: column {id!r} has no id in {_rows(missing)} ({ROWS_EXPLAINED}). "
             "Give every row an id of its own."
         )
-    twins = ids[ids.duplicated(keep=False)]
-    if len(twins):
-        groups = twins.groupby(twins, sort=False).groups
-        first = "; ".join(
-            f"{_shown(value)} in {_rows(rows)}" for value, rows in list(groups.items())[:MOST_NAMES]
-        )
+    repeated = ids[ids.duplicated(keep=False)]
+    if len(repeated):
+        groups = repeated.groupby(repeated, sort=False).groups
+        shown = list(groups.items())[:MOST_NAMES]
+        first = "; ".join(f"{quoted_value(id)} in {_rows(rows)}" for id, rows in shown)
         raise DataError(
             f"{where}: column {id!r} has {count(len(groups), 'id')} more than once: {first}"
             f"{'; ...' if len(groups) > MOST_NAMES else ''} ({ROWS_EXPLAINED}). Give every row "
@@ -185,15 +190,15 @@ def check_sample(
     sample: "pd.DataFrame", test: "pd.DataFrame", id: str, columns: Sequence[str]
 ) -> None:
     """The sample has the id and the columns to predict, and the ids of test, in any order."""
-    _require(sample, [id, *(name for name in columns if name != id)], "sample")
+    _require_columns(sample, [id, *(name for name in columns if name != id)], "sample")
     check_ids(sample, id, "sample")
     check_ids(test, id, "test")
-    known, asked = comparable(test[id], sample[id])
-    absent, extra = test[id][~known.isin(asked)], sample[id][~asked.isin(known)]
+    known, wanted = comparable(test[id], sample[id])
+    absent, extra = test[id][~known.isin(wanted)], sample[id][~wanted.isin(known)]
     if len(absent) or len(extra):
         sides = (("only in test", absent), ("only in the sample", extra))
         found = "; ".join(
-            f"{len(ids)} {side}: {_names(ids.tolist())}" for side, ids in sides if len(ids)
+            f"{len(ids)} {side}: {_quoted_values(ids.tolist())}" for side, ids in sides if len(ids)
         )
         raise DataError(
             f"sample and test must have the same ids in column {id!r}; found {found}. Download "
@@ -211,7 +216,7 @@ def comparable(one: "pd.Series", other: "pd.Series") -> "tuple[pd.Series, pd.Ser
     return next(bare), next(bare)
 
 
-def check_target(target: "pd.Series", task: Literal["binary", "multiclass", "regression"]) -> None:
+def check_target(target: "pd.Series", task: Task) -> None:
     """A target that can be learnt: known in every row, two values at least, right for the task.
 
     target: numbers, NaN where they are none; or words (n,).
@@ -237,52 +242,41 @@ def _target_problem(target: "pd.Series", task: str) -> tuple[str, str]:
         )
     values = target.unique()
     if len(values) < 2:
-        found = f"has one value only, {_shown(values[0])}" if len(values) else "has no value"
+        found = f"has one value only, {quoted_value(values[0])}" if len(values) else "has no value"
         return f"{found}; at least two are needed", other
     if task == "binary" and len(values) > 2:
-        found = _names(values.tolist())
+        found = _quoted_values(values.tolist())
         other = f'{other[:-1]}, or set [competition] task = "multiclass".'
         return f"has {len(values)} values, {found}; a binary target has two", other
     if task == "regression":
-        import numpy as np
-
         wrong = target.index[~np.isfinite(_numbers(target))]
         if len(wrong):
-            first = _shown(target.iloc[wrong[0]])
+            first = quoted_value(target.iloc[wrong[0]])
             other = f'{other[:-1]}, or correct [competition] task = "regression".'
             return f"must be numbers for regression; found {first} in {_rows(wrong)}", other
     return "", ""
 
 
-def _violations(frame: "pd.DataFrame", columns: Mapping[str, Column]) -> list[tuple[str, int]]:
-    """(column, position of the row) of every value that pandera refuses, in order."""
-    import pandera.pandas as pa
-
-    schema = pa.DataFrameSchema(
-        {
-            name: pa.Column(checks=pa.Check(column.fits), nullable=column.missing)
-            for name, column in columns.items()
-            if name in frame
-        }
-    )
-    try:
-        schema.validate(frame.reset_index(drop=True), lazy=True)
-    except pa.errors.SchemaErrors as errors:
-        cases = errors.failure_cases
-        return list(zip(cases["column"], cases["index"].astype(int), strict=True))
-    return []
+def _violations(frame: "pd.DataFrame", rules: Mapping[str, ColumnRule]) -> dict[str, np.ndarray]:
+    """Column -> the positions of the rows whose values its rule forbids; none without any."""
+    found = {}
+    for name in (name for name in rules if name in frame):
+        values = frame[name].reset_index(drop=True)
+        fits = rules[name].fits(values.dropna())
+        allowed = fits.reindex(values.index, fill_value=rules[name].missing)
+        found[name] = np.flatnonzero(~allowed.to_numpy(dtype=bool))
+    return {name: rows for name, rows in found.items() if len(rows)}
 
 
-def _spread(found: list[tuple[str, int]], most: int) -> list[tuple[str, int]]:
+def _spread(found: Mapping[str, np.ndarray], most: int) -> list[tuple[str, int]]:
     """The first few violations of every column rather than all of the first column's."""
-    import pandas as pd
-
-    cases = pd.DataFrame(found, columns=["name", "row"])
-    cases["order"] = pd.factorize(cases["name"])[0]
-    cases = cases.sort_values(["order", "row"])
-    cases["rank"] = cases.groupby("order").cumcount()
-    chosen = cases.sort_values(["rank", "order"]).head(most).sort_values(["order", "row"])
-    return list(zip(chosen["name"], chosen["row"], strict=True))
+    ranked = [
+        (rank, place, name, int(row))
+        for place, (name, rows) in enumerate(found.items())
+        for rank, row in enumerate(rows[:most])
+    ]
+    chosen = sorted(sorted(ranked)[:most], key=lambda each: (each[1], each[3]))
+    return [(name, row) for _, _, name, row in chosen]
 
 
 def _numbers(values: "pd.Series") -> "pd.Series":
@@ -292,12 +286,13 @@ def _numbers(values: "pd.Series") -> "pd.Series":
     return pd.to_numeric(values, errors="coerce").astype("float64")
 
 
-def _require(frame: "pd.DataFrame", names: Iterable[str], where: str) -> None:
+def _require_columns(frame: "pd.DataFrame", names: Iterable[str], where: str) -> None:
     absent = [name for name in names if name not in frame]
     if absent:
         raise DataError(
-            f"{where}: no column {_names(absent)}; found {_names(frame.columns, most=30)}. Correct "
-            "the file, or the name in [load] of the competition's TOML."
+            f"{where}: no column {_quoted_values(absent)}; found "
+            f"{_quoted_values(frame.columns, most=30)}. Correct the file, or the name in [load] of "
+            "the competition's TOML."
         )
 
 
@@ -308,7 +303,7 @@ def _word(value: Any) -> str:
     return WHOLE.sub(r"\1", str(value))
 
 
-def _shown(value: Any) -> str:
+def quoted_value(value: Any) -> str:
     """The value in quotes, cut short, with nothing in it that a terminal obeys."""
     if isinstance(value, float) and math.isnan(value):
         return "nothing"
@@ -316,8 +311,8 @@ def _shown(value: Any) -> str:
     return repr(word if len(word) <= 60 else word[:57] + "...")
 
 
-def _names(values: Iterable[Any], most: int = MOST_LINES) -> str:
-    return shortened([_shown(value) for value in values], most)
+def _quoted_values(values: Iterable[Any], most: int = MOST_LINES) -> str:
+    return shortened([quoted_value(value) for value in values], most)
 
 
 def _rows(positions: Iterable[int]) -> str:
@@ -326,10 +321,6 @@ def _rows(positions: Iterable[int]) -> str:
 
 
 def _listed(lines: list[str], total: int) -> str:
-    """The lines, indented below the first sentence."""
+    """The lines, indented below the first one."""
     shown = "".join(f"\n  {line}" for line in lines[:MOST_LINES])
     return shown + (f"\n  ... and {total - MOST_LINES} more" if total > MOST_LINES else "")
-
-
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value

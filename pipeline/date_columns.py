@@ -1,4 +1,4 @@
-"""Which columns are dates, and in which forms: found by looking at the values of train and test.
+"""Which columns are dates, and in which formats: found by looking at the values of train and test.
 
 A column of words is dates where nearly all of its values are. Whole numbers are dates only where a
 quantity would hardly look so: all of them are real dates from 1900 to 2100, and there are several.
@@ -10,36 +10,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.dates import (
     CODES,
     EPOCHS,
-    as_words,
-    formats_of,
     is_time,
     parse,
     pattern,
     read,
     shape,
     stands_for_no_date,
+    tidied,
 )
+from pipeline.notation import NEARLY_ALL
+from pipeline.problem import Feature, Kind
 from pipeline.wording import count, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NEARLY_ALL = 0.9  # share of the values, 0000-00-00 not counted
-MOSTLY = 0.5  # enough where one word alone stands for all that is no date
-MOST_FORMS = 12
+MOSTLY = 0.5  # share of the values that is enough where all others are one word
+MOST_FORMATS = 12
 MOST_STRAY = 20  # different words that are no dates
 MOST_SHAPES = 200  # prose has more
 LOOKED_AT = 50  # different values that decide whether to look at all of them
 FIRST_IN_DIGITS = 100_101  # YYMMDD of 2010-01-01
 FEWEST = 5  # different whole numbers, or years of two digits, that are dates
-MOST_SIGNS, FEWEST_BESIDE = 2, 15  # different whole numbers that stand for no date, dates for each
+MOST_SIGNS, FEWEST_BESIDE = 2, 15  # different numbers that stand for no date, dates for each
 FEWEST_MONTHS = 12  # the same for YYYYMM, where one number in eight would pass
 CLEAR = 2  # times as many different days as in the other order
 EARLIEST, LATEST = np.datetime64("1900-01-01"), np.datetime64("2101-01-01")
@@ -50,7 +50,7 @@ NAMED_LIKE_A_DATE = re.compile(
 )
 NAMED_LIKE_AN_INSTANT = re.compile(r"(?i).*(time|date|stamp|epoch|unix|일시|시각|_at$|_ts|^ts$)")
 
-# -- the forms that are known ----------------------------------------------------------------------
+# -- the formats that are known --------------------------------------------------------------------
 
 ORDERS = ("%m{0}%d{0}", "%d{0}%m{0}")  # 03/04 is the fourth of March in the US, and where / stands
 WRITTEN = ("%d{0}%b{0}%Y", "%d{0}%b{0}%y", "%b{0}%d{0}%Y", "%Y{0}%b{0}%d")
@@ -63,9 +63,9 @@ NUMERIC = (
         for order in orders
     ),
     *(
-        form
+        format
         for s, orders in (("/", ORDERS), (".", ORDERS[::-1]), ("-", ORDERS[::-1]))
-        for form in (f"%y{s}%m{s}%d", *(order.format(s) + "%y" for order in orders))
+        for format in (f"%y{s}%m{s}%d", *(order.format(s) + "%y" for order in orders))
     ),
 )
 DAYS = (
@@ -73,7 +73,7 @@ DAYS = (
     *(
         weekday + day
         for day in (
-            *(form.format(s) for form in WRITTEN for s in "- /."),
+            *(format.format(s) for format in WRITTEN for s in "- /."),
             *("%b %d, %Y", "%d%b%Y", "%d%b%y", "%d. %b %Y"),
         )
         for weekday in ("", "%a, ", "%a ")
@@ -89,15 +89,15 @@ CLOCKS = (
 )
 COMPACT = ("%H", "%H%M", "%H%M%S")  # only behind a date
 SIX_DIGITS = ("%Y%m", "%y%m%d")
-WHOLE = ("%Y%m%d", "%Y%m", "%y%m%d", *(f"%Y%m%d{clock}" for clock in COMPACT))
+WHOLE_FORMATS = ("%Y%m%d", "%Y%m", "%y%m%d", *(f"%Y%m%d{clock}" for clock in COMPACT))
 TAIL = re.compile(
     rf"(?P<join>T|, | at | |:|_|-)?(?P<clock>.*?)(?P<outside> ?{CODES['%z']})?", re.IGNORECASE
 )
 
 
 @cache
-def forms_of(outline: str) -> tuple[str, ...]:
-    """Every known form that a word with this outline (its digits being 0) may have."""
+def formats_of(outline: str) -> tuple[str, ...]:
+    """Every known format that a word with this outline (its digits being 0) may have."""
     found = [clock for clock in CLOCKS if _is_clock(outline, clock)]
     for day in DAYS:
         head = pattern(day).match(outline)
@@ -125,7 +125,7 @@ def _tails(rest: str, compact: bool) -> Iterator[str]:
 
 
 def _is_clock(outline: str, clock: str) -> bool:
-    """Whether the outline has the form; a fraction of a second, which may be absent, if it has."""
+    """Whether the outline is of the format; of those with a fraction of a second, if it has one."""
     fraction = re.search(r"0[.,]0", outline) is not None
     return ("%f" in clock) == fraction and pattern(clock).fullmatch(outline) is not None
 
@@ -134,28 +134,22 @@ def _is_clock(outline: str, clock: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Found:
+class Dates:
     """What a column means as dates.
 
-    `forms` are empty where it is none; `zone` is in minutes from UTC, None where no word has an
-    offset; `stray` are words that are no dates; `notes` are sentences for a person.
+    `formats` are empty where it is none; `zone` is in minutes from UTC, None where no word has an
+    offset; `stray` are words that are no dates; `notes` are messages for a person.
     """
 
-    forms: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
     zone: float | None = None
     stray: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def to_json(self, name: str) -> dict[str, Any]:
-        """The column of the schema: times alone are numbers, of hours since midnight."""
-        column: dict[str, Any] = {"name": name}
-        column["kind"] = "number" if all(map(is_time, self.forms)) else "date"
-        column["format"] = self.forms[0] if len(self.forms) == 1 else list(self.forms)
-        if self.zone is not None:
-            column["zone"] = self.zone
-        if self.stray:
-            column["missing"] = list(self.stray)
-        return column
+    def feature(self, name: str) -> Feature:
+        """The column: times alone are numbers, of hours since midnight."""
+        kind: Kind = "number" if all(map(is_time, self.formats)) else "date"
+        return Feature(name, kind, formats=self.formats, zone=self.zone, missing=self.stray)
 
 
 @dataclass(frozen=True)
@@ -172,8 +166,8 @@ class Distinct:
         return Distinct(words, self.rows[places], places)
 
 
-def find_dates(name: str, *tables: "pd.Series") -> Found:
-    """The forms of a column, of whose values `tables` holds one series (n,) a table."""
+def find_dates(name: str, *tables: "pd.Series") -> Dates:
+    """The formats of a column, of whose values `tables` holds one series (n,) a table."""
     words = [_is_words(values) for values in tables]
     numbers = [
         not is_words
@@ -181,32 +175,31 @@ def find_dates(name: str, *tables: "pd.Series") -> Found:
         if not is_words or values.notna().any()
     ]
     if all(numbers) and not any(map(_holds_long_numbers, tables)):
-        return Found()
+        return Dates()
     sample = _distinct([_some(values) for values in tables])
     if not numbers or not _promising(name, sample, all(numbers)):
-        return Found()
+        return Dates()
     distinct = _distinct(tables)
     if all(numbers) or all(word.isdecimal() for word in distinct.words):
         return _of_numbers(name, distinct)
     return _of_words(name, distinct)
 
 
-def describe_declared(name: str, forms: Sequence[str], *tables: "pd.Series") -> dict[str, Any]:
-    """The column of the schema whose forms are given."""
-    words = _distinct(tables).words
-    return Found(tuple(forms), _zone(words, forms)).to_json(name)
+def declared_dates(formats: Sequence[str], *tables: "pd.Series") -> Dates:
+    """A column whose formats are given."""
+    return Dates(tuple(formats), _zone(_distinct(tables).words, formats))
 
 
-def read_dates(values: "pd.Series", column: Mapping[str, Any]) -> "pd.Series":
-    """(n,) as a column of the schema describes it: datetime64, or hours since midnight."""
-    return parse(values, formats_of(column), column.get("zone"))
+def read_dates(values: "pd.Series", feature: Feature) -> "pd.Series":
+    """(n,) as the feature's formats describe it: datetime64, or hours since midnight."""
+    return parse(values, feature.formats, feature.zone)
 
 
-def is_gap(values: "pd.Series", column: Mapping[str, Any]) -> "pd.Series":
+def is_gap(values: "pd.Series", feature: Feature) -> "pd.Series":
     """(n,) bool: words that stand for no date, as 0000-00-00 and those that the column had."""
-    words = as_words(values)
+    words = tidied(values)
     gaps = {word for word in words.dropna().unique() if stands_for_no_date(word)}
-    return words.isin([*gaps, *column.get("missing", ())])
+    return words.isin([*gaps, *feature.missing])
 
 
 def _is_words(values: "pd.Series") -> bool:
@@ -221,7 +214,7 @@ def _holds_long_numbers(values: "pd.Series") -> bool:
 def _distinct(tables: Sequence["pd.Series"]) -> Distinct:
     import pandas as pd
 
-    words = pd.concat([as_words(values.dropna()) for values in tables], ignore_index=True)
+    words = pd.concat([tidied(values.dropna()) for values in tables], ignore_index=True)
     counts = words.value_counts(sort=False)
     return Distinct(tuple(map(str, counts.index)), counts.to_numpy(), [*range(len(counts))])
 
@@ -233,7 +226,7 @@ def _some(values: "pd.Series") -> "pd.Series":
 
 
 def _promising(name: str, sample: Distinct, numbers: bool) -> bool:
-    """Whether it is worth looking at all values: half of these words are of a known form, or all
+    """Whether it is worth looking at all values: half of these words are of a known format, or all
     of these numbers."""
     if numbers:
         named = NAMED_LIKE_AN_INSTANT.fullmatch(name) is not None
@@ -242,7 +235,7 @@ def _promising(name: str, sample: Distinct, numbers: bool) -> bool:
     if len(set(outlines)) > MOST_SHAPES:
         return False
     zeros = [stands_for_no_date(word) for word in sample.words]
-    known = [bool(forms_of(outline)) for outline in outlines]
+    known = [bool(formats_of(outline)) for outline in outlines]
     return sum(known) >= MOSTLY * (len(zeros) - sum(zeros)) > 0
 
 
@@ -253,37 +246,37 @@ def _outline(word: str) -> str:
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _of_words(name: str, distinct: Distinct) -> Found:
-    """Each outline's form, the values of all words deciding between several."""
+def _of_words(name: str, distinct: Distinct) -> Dates:
+    """Each outline's format, the values of all words deciding between several."""
     fitting = [choice for choice in _choose(_groups(distinct)) if not np.isnat(choice.times).all()]
     chosen = _without_times_among_dates(fitting)
-    forms = tuple(dict.fromkeys(choice.form for choice in chosen))
+    formats = tuple(dict.fromkeys(choice.format for choice in chosen))
     known = np.zeros(len(distinct.words), dtype=bool)
     for choice in chosen:
         known[choice.places] = ~np.isnat(choice.times)
     zeros = np.array([stands_for_no_date(word) for word in distinct.words]) & ~known
     rows, dated = int(distinct.rows[~zeros].sum()), int(distinct.rows[known].sum())
     stray = [word for word, left in zip(distinct.words, ~known & ~zeros, strict=True) if left]
-    if not forms or dated < MOSTLY * rows or not _certain(name, chosen):
-        return Found()
-    if not _may_be_gaps(stray, dated / rows) or len(forms) > MOST_FORMS:
-        return Found(notes=(_doubtful(name, forms, dated, rows, stray),))
-    notes = [*_gap_notes(name, distinct, known), *_order_notes(name, chosen, forms)]
-    return Found(forms, _zone(distinct.words, forms), tuple(stray), tuple(notes))
+    if not formats or dated < MOSTLY * rows or not _certain(name, chosen):
+        return Dates()
+    if not _may_be_gaps(stray, dated / rows) or len(formats) > MOST_FORMATS:
+        return Dates(notes=(_doubtful(name, formats, dated, rows, stray),))
+    notes = [*_gap_notes(name, distinct, known), *_order_notes(name, chosen, formats)]
+    return Dates(formats, _zone(distinct.words, formats), tuple(stray), tuple(notes))
 
 
 def _may_be_gaps(stray: Sequence[str], dated: float) -> bool:
-    """Whether words that are no dates may count as missing: few, or one such as "ongoing"."""
+    """Whether words that are no dates may count as missing: few, or a single one ("ongoing")."""
     if dated >= NEARLY_ALL:
         return len(stray) <= MOST_STRAY
-    return len(stray) <= 1 and not any(forms_of(_outline(word)) for word in stray)
+    return len(stray) <= 1 and not any(formats_of(_outline(word)) for word in stray)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The form chosen for the words at these places, their times, and a form as likely, if any."""
+    """The format chosen for the words at these places, their times, and one as likely, if any."""
 
-    form: str
+    format: str
     places: list[int]
     times: np.ndarray
     example: str
@@ -291,58 +284,59 @@ class Choice:
 
 
 def _groups(distinct: Distinct) -> dict[tuple[str, ...], Distinct]:
-    """Candidate forms -> the words that may have them."""
+    """Candidate formats -> the words that may have them."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for place, word in enumerate(distinct.words):
-        candidates = forms_of(_outline(word))
+        candidates = formats_of(_outline(word))
         if candidates and not stands_for_no_date(word):
             groups.setdefault(candidates, []).append(place)
     return {candidates: distinct.take(places) for candidates, places in groups.items()}
 
 
 def _choose(groups: Mapping[tuple[str, ...], Distinct]) -> list[Choice]:
-    """One form a group: what fits most rows; where that is open, in the order of another group."""
+    """One format a group: what fits most rows; where that is open, the order of another group."""
     fitting = {candidates: _fitting(candidates, group) for candidates, group in groups.items()}
     decided = {_order(next(iter(fits))) for fits in fitting.values() if len(fits) == 1}
     chosen = []
     for candidates, fits in fitting.items():
         group = groups[candidates]
-        agreeing = {form: times for form, times in fits.items() if _order(form) in decided}
-        form, other = _likeliest(agreeing or fits)
-        chosen.append(Choice(form, list(group.places), fits[form], group.words[0], other))
+        agreeing = {format: times for format, times in fits.items() if _order(format) in decided}
+        format, other = _likeliest(agreeing or fits)
+        chosen.append(Choice(format, list(group.places), fits[format], group.words[0], other))
     return chosen
 
 
 def _fitting(candidates: Sequence[str], group: Distinct) -> dict[str, np.ndarray]:
-    """The forms that read most rows, and the times (m,) that they read; one of those that agree."""
-    times = {form: read(group.words, form).times for form in candidates}
-    rows = {form: int(group.rows[~np.isnat(found)].sum()) for form, found in times.items()}
+    """The formats that read most rows, with the times (m,) that they read; one of equal ones."""
+    times = {format: read(group.words, format).times for format in candidates}
+    rows = {format: int(group.rows[~np.isnat(found)].sum()) for format, found in times.items()}
     best: dict[str, np.ndarray] = {}
-    for form, found in times.items():
+    for format, found in times.items():
         same = any(np.array_equal(found, other, equal_nan=True) for other in best.values())
-        if rows[form] == max(rows.values()) and not same:
-            best[form] = found
+        if rows[format] == max(rows.values()) and not same:
+            best[format] = found
     return best
 
 
-def _order(form: str) -> str:
+def _order(format: str) -> str:
     """Which of day, month and year comes first: dmy."""
-    return "".join(re.findall("%([dmby])", form.replace("%Y", "%y")))
+    return "".join(re.findall("%([dmby])", format.replace("%Y", "%y")))
 
 
 def _likeliest(fits: Mapping[str, np.ndarray]) -> tuple[str, str | None]:
-    """The likeliest of the forms, and another one that the values leave as possible.
+    """The likeliest of the formats, and another one that the values leave as possible.
 
-    Years are few and days many, which tells where the year is; and what is always a first is the
-    day. Otherwise the form that stands first, which is the usual one.
+    Years are few and days many, which shows where the year is; what is always 1 is the day of the
+    month. Otherwise the format that stands first, which is the usual one.
     """
-    days = {form: _days_of_month(times) for form, times in fits.items()}
+    days = {format: _days_of_month(times) for format, times in fits.items()}
     most = max(map(len, days.values()))
-    left = [form for form in fits if CLEAR * len(days[form]) > most or "%Y" in form]
-    firsts = [form for form in left if days[form] == {1} and len(np.unique(fits[form])) >= FEWEST]
-    form = (firsts or left)[0]
-    others = [other for other in left if other != form]
-    return form, others[0] if others else None
+    left = [format for format in fits if CLEAR * len(days[format]) > most or "%Y" in format]
+    firsts = [format for format in left if days[format] == {1}]
+    firsts = [format for format in firsts if len(np.unique(fits[format])) >= FEWEST]
+    format = (firsts or left)[0]
+    others = [other for other in left if other != format]
+    return format, others[0] if others else None
 
 
 def _days_of_month(times: np.ndarray) -> set[int]:
@@ -351,16 +345,16 @@ def _days_of_month(times: np.ndarray) -> set[int]:
 
 
 def _without_times_among_dates(chosen: list[Choice]) -> list[Choice]:
-    dates = [choice for choice in chosen if not is_time(choice.form)]
+    dates = [choice for choice in chosen if not is_time(choice.format)]
     return dates or chosen
 
 
-def _zone(words: Sequence[str], forms: Sequence[str]) -> float | None:
+def _zone(words: Sequence[str], formats: Sequence[str]) -> float | None:
     """The one offset that the words have, in minutes; UTC for several; None where there is none."""
     offsets: set[float] = set()
-    for form in forms:
-        if "%z" in form:
-            found = read(words, form).offsets
+    for format in formats:
+        if "%z" in format:
+            found = read(words, format).offsets
             offsets |= {*found[~np.isnan(found)].tolist()}
     return None if not offsets else offsets.pop() if len(offsets) == 1 else 0.0
 
@@ -368,22 +362,23 @@ def _zone(words: Sequence[str], forms: Sequence[str]) -> float | None:
 # -- whole numbers ---------------------------------------------------------------------------------
 
 
-def _of_numbers(name: str, distinct: Distinct) -> Found:
+def _of_numbers(name: str, distinct: Distinct) -> Dates:
     """YYYYMMDD and its like, or what counts from 1970 if the column is named like a time."""
     kept = _without_zeros(distinct)
     choice = _whole_choice(kept)
     if choice is not None and _certain(name, [choice]):
         known = np.isin(np.arange(len(distinct.words)), choice.places)
-        stray = tuple(word for word in kept.words if word not in {*_words_of(choice, distinct)})
+        dates = {distinct.words[place] for place in choice.places}
+        stray = tuple(word for word in kept.words if word not in dates)
         notes = _gap_notes(name, distinct, known) if stray else ()
-        number = _number_note(name, choice.form, choice.example)
-        return Found((choice.form,), stray=stray, notes=(*notes, number))
+        number = _number_note(name, choice.format, choice.example)
+        return Dates((choice.format,), stray=stray, notes=(*notes, number))
     if NAMED_LIKE_AN_INSTANT.fullmatch(name):
-        for form in EPOCHS:
-            times = read(kept.words, form).times
+        for format in EPOCHS:
+            times = read(kept.words, format).times
             if len(kept.words) >= FEWEST and _plausible(times, SINCE):
-                return Found((form,), notes=(_number_note(name, form, kept.words[0]),))
-    return Found()
+                return Dates((format,), notes=(_number_note(name, format, kept.words[0]),))
+    return Dates()
 
 
 def _without_zeros(distinct: Distinct) -> Distinct:
@@ -391,36 +386,31 @@ def _without_zeros(distinct: Distinct) -> Distinct:
     return distinct.take([place for place, word in words if not stands_for_no_date(word)])
 
 
-def _words_of(choice: Choice, distinct: Distinct) -> Iterator[str]:
-    return (distinct.words[place] for place in choice.places)
-
-
 def _whole_choice(kept: Distinct, beside: int = FEWEST_BESIDE) -> Choice | None:
-    """The form in which all of these numbers are dates, but for a sign or two for no date.
+    """The format in which all of these numbers are dates, but for one or two that stand for none.
 
-    Such a sign, as -1 or 99999999, is told from a quantity by the dates `beside` it, so many for
-    each.
+    So many dates `beside` each of those, as -1 or 99999999, show that it is no quantity.
     """
     if not kept.words:
         return None
     outlines = Counter(map(_outline, kept.words))
     commonest = outlines.most_common(1)[0][0]
-    candidates = [form for form in WHOLE if pattern(form).fullmatch(commonest)]
+    candidates = [format for format in WHOLE_FORMATS if pattern(format).fullmatch(commonest)]
     if not candidates:
         return None
-    form, times = next(iter(_fitting(candidates, kept).items()))
+    format, times = next(iter(_fitting(candidates, kept).items()))
     dated = ~np.isnat(times)
     dated[dated] &= _within(times[dated], EARLIEST)
     signs = int((~dated).sum())
-    if signs and (form in SIX_DIGITS or signs > MOST_SIGNS or dated.sum() < beside * signs):
+    if signs and (format in SIX_DIGITS or signs > MOST_SIGNS or dated.sum() < beside * signs):
         return None
     places = [place for place, date in zip(kept.places, dated, strict=True) if date]
     words = [word for word, date in zip(kept.words, dated, strict=True) if date]
-    return Choice(form, places, times[dated], words[0]) if words else None
+    return Choice(format, places, times[dated], words[0]) if words else None
 
 
 def _certain(name: str, chosen: Sequence[Choice]) -> bool:
-    """Whether forms that other values could have by chance are borne out.
+    """Whether formats that other values could have by chance are borne out.
 
     Of numbers of eight digits one in thirty is a date, of six one in eight.
     """
@@ -431,12 +421,12 @@ def _certain(name: str, chosen: Sequence[Choice]) -> bool:
 def _borne_out(choice: Choice, named: bool) -> bool:
     known = choice.times[~np.isnat(choice.times)]
     different = len(np.unique(known))
-    if choice.form in WHOLE:
-        fewest = FEWEST_MONTHS if choice.form in SIX_DIGITS else FEWEST
+    if choice.format in WHOLE_FORMATS:
+        fewest = FEWEST_MONTHS if choice.format in SIX_DIGITS else FEWEST
         # padded numbers that count, 000101, 000102, ..., stay in one month
-        spread = "%y" not in choice.form or len(np.unique(known.astype("datetime64[M]"))) > 1
+        spread = "%y" not in choice.format or len(np.unique(known.astype("datetime64[M]"))) > 1
         return (named or (different >= fewest and spread)) and _plausible(known, EARLIEST)
-    by_chance = "%y" in choice.form and "%b" not in choice.form
+    by_chance = "%y" in choice.format and "%b" not in choice.format
     return named or not by_chance or different >= FEWEST
 
 
@@ -449,14 +439,14 @@ def _within(times: np.ndarray, earliest: np.datetime64) -> np.ndarray:
     return np.asarray((times >= earliest) & (times < LATEST) | (times == FOR_EVER))
 
 
-# -- what to tell ----------------------------------------------------------------------------------
+# -- notes -----------------------------------------------------------------------------------------
 
 
-def _declaration(name: str, forms: Sequence[str]) -> str:
+def _declaration(name: str, formats: Sequence[str]) -> str:
     """The line of TOML that settles how a column is read."""
-    shown = ", ".join(f'"{form}"' for form in forms)
+    shown = ", ".join(f'"{format}"' for format in formats)
     return f'[load.columns] "{name}" = {{ kind = "date", format = ' + (
-        f"{shown} }}" if len(forms) == 1 else f"[{shown}] }}"
+        f"{shown} }}" if len(formats) == 1 else f"[{shown}] }}"
     )
 
 
@@ -469,55 +459,57 @@ def _gap_notes(name: str, distinct: Distinct, known: np.ndarray) -> Iterator[str
         yield f"column {name!r}: {count(gaps, 'value')} {verb} no date and missing ({listed})"
 
 
-def _order_notes(name: str, chosen: Sequence[Choice], forms: Sequence[str]) -> Iterator[str]:
-    """Where 03/04 may be March or April, one sentence a column."""
+def _order_notes(name: str, chosen: Sequence[Choice], formats: Sequence[str]) -> Iterator[str]:
+    """Where 03/04 may be March or April, one note a column."""
     for choice in chosen:
         if choice.open is not None:
-            turned = [choice.open if form == choice.form else form for form in forms]
+            turned = [choice.open if format == choice.format else format for format in formats]
             yield (
-                f"column {name!r}: {choice.example!r} is taken for {shape(choice.form)}, though no "
-                f"value rules out {shape(choice.open)}; if it is that: {_declaration(name, turned)}"
+                f"column {name!r}: {choice.example!r} is taken for {shape(choice.format)}, though "
+                f"no value rules out {shape(choice.open)}; if it is that: "
+                f"{_declaration(name, turned)}"
             )
             return
 
 
-def _number_note(name: str, form: str, example: str) -> str:
+def _number_note(name: str, format: str, example: str) -> str:
     return (
-        f"column {name!r}: whole numbers such as {example} are taken for dates, {shape(form)}; if "
-        f'they are quantities: [load.columns] "{name}" = {{ kind = "number" }}'
+        f"column {name!r}: whole numbers such as {example} are taken for dates, {shape(format)}; "
+        f'if they are quantities: [load.columns] "{name}" = {{ kind = "number" }}'
     )
 
 
-def _doubtful(name: str, forms: Sequence[str], dated: int, rows: int, stray: Sequence[str]) -> str:
-    if len(forms) > MOST_FORMS:
+def _doubtful(
+    name: str, formats: Sequence[str], dated: int, rows: int, stray: Sequence[str]
+) -> str:
+    if len(formats) > MOST_FORMATS:
         return (
-            f"column {name!r} is read as words, since its dates have {len(forms)} forms; to read "
-            "them as dates, write them in one form in train and test"
+            f"column {name!r} is read as words, since its dates have {len(formats)} formats; to "
+            "read them as dates, write them in one format in train and test"
         )
     listed = shortened([repr(word[:LONGEST]) for word in stray], MOST_SHOWN)
     return (
         f"column {name!r} is read as words, yet {dated / rows:.0%} of its values are dates "
-        f"({shape(forms[0])}), others are not ({listed}); to read them as dates, correct or empty "
-        "the others in train and test"
+        f"({shape(formats[0])}), others are not ({listed}); to read them as dates, correct or "
+        "empty the others in train and test"
     )
 
 
-def describe_dates(columns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """One sentence on all columns that are dates or times, with their forms."""
-    shown = []
-    for column in columns:
-        if "format" in column:
-            forms = " or ".join(map(shape, formats_of(column)))
-            shown.append(f"{column['name']!r} as {forms}{_zone_shown(column)}")
+def describe_dates(features: Sequence[Feature]) -> Iterator[str]:
+    """One note on all columns that are dates or times, with their formats."""
+    shown = [
+        f"{feature.name!r} as {' or '.join(map(shape, feature.formats))}{_zone_shown(feature)}"
+        for feature in features
+        if feature.formats
+    ]
     if shown:
         yield f"dates and times: {'; '.join(shown)}"
 
 
-def _zone_shown(column: Mapping[str, Any]) -> str:
-    if column["kind"] == "number":
+def _zone_shown(feature: Feature) -> str:
+    if feature.kind == "number":
         return " in hours since midnight"
-    zone = column.get("zone")
-    if zone is None:
+    if feature.zone is None:
         return ""
-    hours, minutes = divmod(abs(int(zone)), 60)
-    return f" in the time of UTC{'-' if zone < 0 else '+'}{hours:02d}:{minutes:02d}"
+    hours, minutes = divmod(abs(int(feature.zone)), 60)
+    return f" in the time of UTC{'-' if feature.zone < 0 else '+'}{hours:02d}:{minutes:02d}"

@@ -1,39 +1,29 @@
-"""Dates as text: a small language of forms, and the instants that words in a form stand for.
+"""Dates as text: a small language of formats, and the instants that words in a format stand for.
 
-A form is spelled with the codes of `strftime` ("%d/%m/%Y %I:%M %p"), with these liberties: numbers
-between other characters need no leading zero; %b and %B take a month's English name, short or
-long; %a and %A a weekday's, English or Korean, which is read over; %p takes AM, PM, a.m., 오전 and
-오후; %z takes offsets, Z and the usual names, such as UTC, EST and KST; the fraction of a second,
-".%f", may be absent; the hour 24 is the next day's first, as Korean agencies count. A form may also
-be the unit of a whole number that counts from 1970 ("unix s", "unix ms", "unix us", "unix ns").
+A format has the codes of `strftime` ("%d/%m/%Y %I:%M %p"), with these liberties: numbers between
+other characters need no leading zero; %b and %B take a month's English name, short or long; %a and
+%A a weekday's, English or Korean, which is ignored; %p takes AM, PM, a.m., 오전 and 오후; %z takes
+offsets, Z and the usual names, such as UTC, EST and KST; the fraction of a second, ".%f", may be
+absent; the hour 24 is the next day's first, as Korean agencies count. A format may also be the unit
+of a whole number that counts from 1970 ("unix s", "unix ms", "unix us", "unix ns").
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MONTHS = (
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-)
+MONTHS = [
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
+    *("october", "november", "december"),
+]
 WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|[월화수목금토일](?:요일)?)"
 FIRST_OF_CENTURY = 69  # POSIX: 69 to 99 are of the twentieth century, 00 to 68 of this one
 DAY_OF_TIMES = np.datetime64("2000-01-01", "us")  # a time without a date is of this day
@@ -41,23 +31,9 @@ HOUR, MINUTE, SECOND = 3_600_000_000, 60_000_000, 1_000_000  # in microseconds
 EPOCHS = {"unix s": 1e6, "unix ms": 1e3, "unix us": 1.0, "unix ns": 1e-3}  # in microseconds
 
 NUMBERS = {"%m": "month", "%d": "day", "%H": "hour", "%I": "hour", "%M": "minute", "%S": "second"}
-ZONES = {  # hours from UTC: those of RFC 822, and of Korea, Japan and central Europe
-    "z": 0,
-    "utc": 0,
-    "gmt": 0,
-    "kst": 9,
-    "jst": 9,
-    "cet": 1,
-    "cest": 2,
-    "est": -5,
-    "edt": -4,
-    "cst": -6,
-    "cdt": -5,
-    "mst": -7,
-    "mdt": -6,
-    "pst": -8,
-    "pdt": -7,
-}
+# hours from UTC: the zones of RFC 822, and those of Korea, Japan and central Europe
+ZONES = {"z": 0, "utc": 0, "gmt": 0, "kst": 9, "jst": 9, "cet": 1, "cest": 2}
+ZONES |= {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
 CODES = {
     "%Y": r"(?P<year>\d{4})",
     "%y": r"(?P<short_year>\d{2})",
@@ -69,39 +45,27 @@ CODES = {
 }
 SAME = {"%B": "%b", "%A": "%a"}
 LETTERS = {
-    "%Y": "YYYY",
-    "%y": "YY",
-    "%m": "MM",
-    "%d": "DD",
-    "%H": "HH",
-    "%I": "hh",
-    "%M": "MM",
-    "%S": "SS",
-    "%f": "ffffff",
-    "%b": "Mon",
-    "%B": "Month",
-    "%a": "weekday",
-    "%A": "weekday",
-    "%p": "AM/PM",
-    "%z": "±HH:MM",
-}
+    "%Y": "YYYY", "%y": "YY", "%m": "MM", "%d": "DD", "%b": "Mon", "%B": "Month",
+    "%H": "HH", "%I": "hh", "%M": "MM", "%S": "SS", "%f": "ffffff", "%p": "AM/PM",
+    "%a": "weekday", "%A": "weekday", "%z": "±HH:MM",
+}  # fmt: skip
 ZERO = re.compile(r"0+|0+[-/.]0+[-/.]0+(?:[ T]00?:00(?::00(?:\.0+)?)?Z?)?")
 
 
 @dataclass(frozen=True)
 class Instants:
-    """Wall times (n,) datetime64[us], NaT where the word is not of the form; offsets from UTC in
+    """Wall times (n,) datetime64[us], NaT where the word is not of the format; offsets from UTC in
     minutes, (n,) float64, NaN where the word names none."""
 
     times: np.ndarray
     offsets: np.ndarray
 
 
-def problem(form: str) -> str:
-    """Why this is no form; "" if it is one."""
-    if form in EPOCHS:
+def format_error(format: str) -> str:
+    """Why this is no format; "" if it is one."""
+    if format in EPOCHS:
         return ""
-    codes = re.findall("%.?", form)
+    codes = re.findall("%.?", format)
     unknown = [code for code in codes if code not in LETTERS]
     if unknown:
         return f"{unknown[0]!r} is no code of a date; allowed are {', '.join(LETTERS)}"
@@ -114,7 +78,7 @@ def problem(form: str) -> str:
         return "year, month and hour may be named once each"
     if ("%I" in plain) != ("%p" in plain):
         return "%I, the hour of twelve, and %p, which half of the day, belong together"
-    if is_time(form):
+    if is_time(format):
         return "" if {"%H", "%I"} & {*plain} and not {"%d", "%z"} & {*plain} else _NEEDED
     return "" if year and month else _NEEDED
 
@@ -125,32 +89,32 @@ _NEEDED = (
 )
 
 
-def is_time(form: str) -> bool:
+def is_time(format: str) -> bool:
     """A time of the day without a date."""
-    return form not in EPOCHS and not re.search("%[YymbB]", form)
+    return format not in EPOCHS and not re.search("%[YymbB]", format)
 
 
-def shape(form: str) -> str:
-    """A form as people write it: YYYY-MM-DD."""
-    if form in EPOCHS:
-        return f"{form.removeprefix('unix ')} since 1970"
-    return re.sub("%.", lambda code: LETTERS[code[0]], form)
+def shape(format: str) -> str:
+    """A format as people write it: YYYY-MM-DD."""
+    if format in EPOCHS:
+        return f"{format.removeprefix('unix ')} since 1970"
+    return re.sub("%.", lambda code: LETTERS[code[0]], format)
 
 
 @cache
-def pattern(form: str) -> re.Pattern[str]:
-    """What a word of this form looks like.
+def pattern(format: str) -> re.Pattern[str]:
+    """What a word of this format looks like.
 
     Numbers that touch another code, and what follows a colon, have two digits: 3:2 is no time.
     """
-    tokens = re.findall(r"%.|\s+|[^%\s]+", form)
+    tokens = re.findall(r"%.|\s+|[^%\s]+", format)
     parts = []
     for place, token in enumerate(tokens):
         before, after = tokens[place - 1 : place], tokens[place + 1 : place + 2]
         touches = any(other.startswith("%") for other in before + after)
         parts.append(_part(token, touches or before == [":"]))
-    whole = re.sub(r"(\\?[.,])(\(\?P<fraction>[^)]*\))", r"(?:[.,]\2)?", "".join(parts))
-    return re.compile(whole, re.IGNORECASE)
+    fraction = r"(\\?[.,])(\(\?P<fraction>[^)]*\))"
+    return re.compile(re.sub(fraction, r"(?:[.,]\2)?", "".join(parts)), re.IGNORECASE)
 
 
 def _part(token: str, padded: bool) -> str:
@@ -175,12 +139,12 @@ def stands_for_no_date(word: str) -> bool:
 # -- words -> instants -----------------------------------------------------------------------------
 
 
-def read(words: Sequence[str], form: str) -> Instants:
-    """Tidy words (n,) -> the instants of those that are written in this form."""
-    if form in EPOCHS:
-        return _since_1970(words, EPOCHS[form])
-    found = [pattern(form).fullmatch(word) for word in words]
-    groups = pattern(form).groupindex
+def read(words: Sequence[str], format: str) -> Instants:
+    """Tidy words (n,) -> the instants of those that are written in this format."""
+    if format in EPOCHS:
+        return _since_1970(words, EPOCHS[format])
+    found = [pattern(format).fullmatch(word) for word in words]
+    groups = pattern(format).groupindex
     fields = {name: [match[name] or "" if match else "" for match in found] for name in groups}
     matched = np.array([match is not None for match in found], dtype=bool)
     times, valid = _times(fields, len(words))
@@ -232,8 +196,8 @@ def _numbers(digits: list[str] | None, n: int, otherwise: int) -> np.ndarray:
 def _month(name: str) -> int:
     """mar, March or Sept -> its number; 0 for what only begins like a month."""
     name = name.lower()
-    whole = [place for place, month in enumerate(MONTHS, 1) if name in (month[:3], month)]
-    return 9 if name == "sept" else (whole or [0])[0]
+    numbers = [number for number, month in enumerate(MONTHS, 1) if name in (month[:3], month)]
+    return 9 if name == "sept" else (numbers or [0])[0]
 
 
 @cache
@@ -262,8 +226,8 @@ def _since_1970(words: Sequence[str], unit: float) -> Instants:
 # -- a column --------------------------------------------------------------------------------------
 
 
-def as_words(values: "pd.Series") -> "pd.Series":
-    """(n,) of any type -> str, tidy; whole numbers as their digits, missing stays missing."""
+def tidied(values: "pd.Series") -> "pd.Series":
+    """(n,) words or numbers -> tidy words; whole numbers as their digits, missing stays missing."""
     import pandas as pd
 
     if str(values.dtype) == "float64":
@@ -277,30 +241,23 @@ def as_words(values: "pd.Series") -> "pd.Series":
     return words.replace(changed) if changed else words
 
 
-def formats_of(column: "Any") -> tuple[str, ...]:
-    """The forms of a column of the schema, in which there may be one or several."""
-    form = column["format"]
-    return (form,) if isinstance(form, str) else tuple(form)
+def parse(values: "pd.Series", formats: Sequence[str], zone: float | None = None) -> "pd.Series":
+    """(n,) -> datetime64[us] by the first format that fits each; hours since midnight for times.
 
-
-def parse(values: "pd.Series", forms: Iterable[str], zone: float | None = None) -> "pd.Series":
-    """(n,) -> datetime64[us] by the first form that fits each; hours since midnight for times.
-
-    zone: minutes from UTC in which instants with an offset are told; those without are of it.
-    What is of no form is missing (NaT or NaN).
+    zone: the offset from UTC, in minutes, at which instants with an offset are given; those without
+    one are at it already. What is of no format is missing (NaT or NaN).
     """
     import pandas as pd
 
-    forms = tuple(forms)
-    codes, distinct = pd.factorize(as_words(values))
+    codes, distinct = pd.factorize(tidied(values))
     words = [str(word) for word in distinct]
     times = np.full(len(words) + 1, np.datetime64("NaT", "us"))
-    for form in forms:
-        open_ = np.flatnonzero(np.isnat(times[:-1]))
-        found = read([words[place] for place in open_], form)
-        shift = np.nan_to_num((zone or 0.0) - found.offsets) * MINUTE
-        times[open_] = found.times + shift.astype("timedelta64[us]")
+    for format in formats:
+        unread = np.flatnonzero(np.isnat(times[:-1]))
+        found = read([words[place] for place in unread], format)
+        offset = np.nan_to_num((zone or 0.0) - found.offsets) * MINUTE
+        times[unread] = found.times + offset.astype("timedelta64[us]")
     typed = pd.Series(times[codes], index=values.index, name=values.name)
-    if all(is_time(form) for form in forms):
+    if all(map(is_time, formats)):
         return (typed - DAY_OF_TIMES) / np.timedelta64(1, "h")
     return typed

@@ -1,5 +1,10 @@
 """What a user can cause and mend: one clear sentence, exit code 2, nothing lost."""
 
+import contextlib
+from collections.abc import Iterator
+
+LONGEST_REASON = 200
+
 
 class UserError(Exception):
     """Says where, what was found, what is allowed and what to do; shown without a traceback."""
@@ -15,3 +20,18 @@ class SettingsError(UserError):
 
 class BusyError(UserError):
     """Another run is at work on the same competition."""
+
+
+@contextlib.contextmanager
+def refusing_damage(what: str) -> Iterator[None]:
+    """DataError for whatever fails here with what was read: it is damaged, or of another kind.
+
+    Libraries raise all kinds of errors for what they did not write themselves.
+    """
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{what} is damaged ({reason[:LONGEST_REASON]}).") from None

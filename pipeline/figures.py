@@ -1,4 +1,4 @@
-"""Figures that look alike, are equal bytes on every rerun, and can be told apart by everybody.
+"""Figures of one style that are equal bytes on every rerun and readable by everybody.
 
 Colours are Okabe and Ito's (2008), made for colour-blind readers. A page embeds the SVG: its text
 stays text, in the reader's own fonts. The PNG beside it is for slides and messages.
@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
@@ -66,7 +68,7 @@ def style() -> Iterator[None]:
 
 
 def set_notebook_style() -> None:
-    """The same settings from here on, for pyplot; here the words are ours, so $x$ is a formula."""
+    """The same settings from here on, for pyplot, but $x$ is a formula."""
     import matplotlib
 
     own = {
@@ -172,11 +174,60 @@ class Draft:
     def finish(self, *, simulated: bool = False) -> Plot:
         """Render as SVG and PNG; simulated data is marked inside the figure, for it may travel."""
         if simulated:
-            self.figure.suptitle("SIMULATED DATA", color=VERMILION, fontsize=8, weight="bold")
+            # below: above, a legend outside the axes would lie over it
+            self.figure.supxlabel("SIMULATED DATA", color=VERMILION, fontsize=8, weight="bold")
         width, height = self.figure.get_size_inches() * PIXELS_PER_INCH
         svg, png = to_svg(self.figure), to_png(self.figure)
         words = (self.name, self.title, self.caption, self.alt)
         return Plot(*words, svg, png, round(width), round(height))
+
+
+def legend_above(axes: "Axes", title: str = "") -> None:
+    """Outside the axes, where it hides nothing."""
+    handles, texts = axes.get_legend_handles_labels()
+    axes.figure.legend(
+        handles,
+        texts,
+        title=label(title, 30) or None,
+        loc="outside upper center",
+        ncols=2 if max(map(len, texts)) > 8 else len(texts),
+        fontsize=8,
+        title_fontsize=8,
+    )
+
+
+def grouped_bars(
+    axes: "Axes",
+    names: Sequence[str],
+    shares: "np.ndarray",
+    series: Sequence[str],
+    *,
+    upright: bool = False,
+) -> None:
+    """Bars side by side, one colour a series; shares (names, series).
+
+    The first name stands on top, or on the left where the bars are upright.
+    """
+    draw, thickness = (axes.bar if upright else axes.barh), 0.8 / len(series)
+    for place, name in enumerate(series):
+        offset = (place - (len(series) - 1) / 2) * thickness
+        positions = [position + offset for position in range(len(names))]
+        draw(positions, shares[:, place], thickness, color=PALETTE[place], label=label(name, 18))
+    if upright:
+        axes.set_xticks(range(len(names)), labels(names, 10))
+        axes.grid(axis="x", visible=False)
+        return
+    axes.set_yticks(range(len(names)), labels(names, 24))
+    axes.invert_yaxis()
+    axes.margins(y=0.02)
+    axes.grid(axis="y", visible=False)
+
+
+def colour_bar(axes: "Axes", mesh: "QuadMesh", text: str, shrink: float = 1.0) -> None:
+    """What the colours of a heat map stand for."""
+    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, shrink=shrink)
+    bar.set_label(text)
+    bar.outline.set_visible(False)
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pipeline.archives import Source, content, is_hidden, is_table, is_text, listed, members
 from pipeline.errors import DataError
-from pipeline.naming import KINDS, Judgement, judge, words
-from pipeline.wording import some
+from pipeline.naming import WORD_KINDS, FileRole, classify, words
+from pipeline.wording import printable, some
 
 IN_ZIP = re.compile(r"(?i)(?<=\.zip)/")  # where the name of a member begins
 DEEPEST = 4  # folders within the folder
-NONE = "none"  # a name that says that there is no sample, or no labels apart
+NONE = "none"  # instead of a file's name: there are no rows to predict, no sample, no labels apart
 MOST_NAMED = 12  # files in a message, and files that are compared byte by byte
 FEATURES = {"x", "feature", "features", "values", "피처", "특성"}
 ROLES = {
@@ -38,9 +38,9 @@ UNREAD = {  # kinds of file that may hold a table and are not read
 
 @dataclass(frozen=True)
 class Files:
-    """Role -> source, with no entry for a sample or labels that are not there.
+    """Role -> source, with no entry for test, sample or labels that are not there.
 
-    notes: a sentence on each choice that was not plain.
+    notes: a message on each choice that was not plain.
     """
 
     sources: dict[str, Source]
@@ -49,18 +49,18 @@ class Files:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file, and what its name says of its role.
+    """A file, and what its name implies about its role.
 
     shown: its path as one would name it in the TOML; problem: why it cannot be read, "" if it can.
     """
 
     source: Source
     shown: str
-    judgement: Judgement
+    judgement: FileRole
     problem: str = ""
 
     def __str__(self) -> str:
-        return _printable(self.shown)
+        return printable(self.shown)
 
 
 def find_files(
@@ -73,14 +73,16 @@ def find_files(
 
     places: folders to look through, or single files, zips among them. names: role -> file in a
     place, or "archive.zip/member"; with `anywhere` it may be any other path too, and labels are
-    looked for although train is named. The name "none" says that there is no sample, or no labels
-    apart. Two files with the same bytes count as one.
+    looked for although train is named. The name "none" stands for no test table (and no sample of
+    it), no sample, or no labels apart. Two files with the same bytes count as one.
     """
     places = [places] if isinstance(places, Path) else list(places)
     candidates = _candidates(places)
     given = {role: name for role, name in (names or {}).items() if name}
-    absent = [role for role in ("sample", "labels") if given.get(role) == NONE]
+    absent = [role for role in ("test", "sample", "labels") if given.get(role) == NONE]
     given = {role: name for role, name in given.items() if role not in absent}
+    if "test" in absent and "sample" not in given:
+        absent.append("sample")
     found = {role: _named(places, role, name, candidates, anywhere) for role, name in given.items()}
     taken = {*found.values()}
     free = [candidate for candidate in candidates if candidate.source not in taken]
@@ -97,7 +99,7 @@ def find_files(
             notes += [note] if note else []
         elif role in ("train", "test"):
             raise _absent(places, role, candidates)
-    return Files(found, (*notes, *_answers(free, found)))
+    return Files(found, (*notes, *_test_labels(free, found)))
 
 
 def locate(path: Path) -> Source:
@@ -140,10 +142,10 @@ def _in_place(place: Path) -> Iterator[Candidate]:
         folder = "" if path.parent == base else path.parent.name
         if problem or not is_table(path.name):
             source = Source(path)
-            yield Candidate(source, _shown(source, base), judge(path.name, folder), problem)
+            yield Candidate(source, _relative(source, base), classify(path.name, folder), problem)
             continue
         for source, judgement in _tables(Source(path), folder):
-            yield Candidate(source, _shown(source, base), judgement)
+            yield Candidate(source, _relative(source, base), judgement)
 
 
 def _paths(folder: Path) -> Iterator[Path]:
@@ -168,18 +170,18 @@ def _paths(folder: Path) -> Iterator[Path]:
 def _problem(path: Path) -> str:
     """Why the file cannot be read; "" if it can, or may hold no table."""
     if is_table(path.name) and path.is_symlink() and not path.exists():
-        return f"a link to {_printable(os.readlink(path))}, where there is no file"
+        return f"a link to {printable(os.readlink(path))}, where there is no file"
     name = path.name.lower()
     return next((what for ends, what in UNREAD.items() if name.endswith(ends)), "")
 
 
-def _tables(source: Source, folder: str = "") -> list[tuple[Source, Judgement]]:
+def _tables(source: Source, folder: str = "") -> list[tuple[Source, FileRole]]:
     """The table itself, or each in the zip; `folder` is the one that it lies in.
 
     A zip in the zip is opened if its name has a role. The only table of train.zip is train,
     whatever its name.
     """
-    own = judge(source.name, folder)
+    own = classify(source.name, folder)
     if not source.name.endswith(".zip"):
         return [(source, own)]
     tables = [
@@ -196,14 +198,14 @@ def _tables(source: Source, folder: str = "") -> list[tuple[Source, Judgement]]:
 
 def _is_opened(member: Source) -> bool:
     """One zip within a zip, if its name has a role: nothing is nested without an end."""
-    return len(member.members) == 1 and judge(member.name).role is not None
+    return len(member.members) == 1 and classify(member.name).role is not None
 
 
 def _folder_of(member: Source) -> str:
     return Path(member.members[-1].replace("\\", "/")).parent.name
 
 
-def _without_documents(tables: list[tuple[Source, Judgement]]) -> list[tuple[Source, Judgement]]:
+def _without_documents(tables: list[tuple[Source, FileRole]]) -> list[tuple[Source, FileRole]]:
     """Text files of no role describe the tables, unless there is nothing else."""
     kept = [(table, own) for table, own in tables if own.role or not is_text(table.name)]
     return kept or tables
@@ -215,7 +217,7 @@ def _without_documents(tables: list[tuple[Source, Judgement]]) -> list[tuple[Sou
 def _fitting(candidates: Sequence[Candidate], role: str) -> list[Candidate]:
     """Those with the role; where there are none, train_with_labels.csv may well be train."""
     fitting = [c for c in candidates if c.judgement.role == role]
-    other = {"train": "labels", "test": "answers"}.get(role)
+    other = {"train": "labels", "test": "test labels"}.get(role)
     if fitting or other is None:
         return fitting
     return [
@@ -226,7 +228,7 @@ def _fitting(candidates: Sequence[Candidate], role: str) -> list[Candidate]:
 
 
 def _labels(fitting: list[Candidate], train: Source) -> tuple[list[Candidate], str]:
-    """The files that hold train's labels, and a sentence on those that are no more than named so.
+    """The files that hold train's labels, and a note on those that are no more than named so.
 
     Beside X_train or train_features any labels are train's; beside a train table, which may have a
     target of its own, only the one that is named for train.
@@ -235,7 +237,7 @@ def _labels(fitting: list[Candidate], train: Source) -> tuple[list[Candidate], s
         return [], ""
     if {*words(train.name)} & FEATURES:
         return fitting, ""
-    for_train = [c for c in fitting if {*c.judgement.words} & {*KINDS["train"]}]
+    for_train = [c for c in fitting if {*c.judgement.words} & {*WORD_KINDS["train"]}]
     if len(for_train) == 1:
         return for_train, ""
     note = f"left out: {_judged(fitting)}; if one holds train's labels, name it: "
@@ -243,7 +245,7 @@ def _labels(fitting: list[Candidate], train: Source) -> tuple[list[Candidate], s
 
 
 def _choice(fitting: list[Candidate], role: str) -> tuple[Source, str]:
-    """The file that fits best, and a sentence on those that are left out ("" if none is)."""
+    """The file that fits best, and a note on those that are left out ("" if none is)."""
     readable = [c for c in fitting if c.source.path.exists() and not c.problem]
     links = [c for c in fitting if not c.source.path.exists()]
     if not readable and not links:
@@ -283,7 +285,7 @@ def _settled(first: list[Candidate], role: str) -> tuple[Candidate, str]:
     none = f' ("{NONE}" if it is none of them)' if role in ("sample", "labels") else ""
     raise DataError(
         f"{len(first)} files may be the {ROLES[role]}:{_judged(first, every=True)}\n"
-        f"Keep one, or say which in the competition's TOML: {_line(role, first[0])}{none}."
+        f"Keep one, or name one in the competition's TOML: {_line(role, first[0])}{none}."
     )
 
 
@@ -299,9 +301,9 @@ def _is_constant(source: Source) -> bool:
     return len({re.split(rb"[,;\t|]", line, maxsplit=1)[-1] for line in lines}) == 1
 
 
-def _answers(candidates: Iterable[Candidate], found: Mapping[str, Source]) -> Iterator[str]:
+def _test_labels(candidates: Iterable[Candidate], found: Mapping[str, Source]) -> Iterator[str]:
     for candidate in candidates:
-        if candidate.judgement.role == "answers" and candidate.source not in found.values():
+        if candidate.judgement.role == "test labels" and candidate.source not in found.values():
             yield f"{candidate}: left out, taken for the labels of test, which no stage may see"
 
 
@@ -366,7 +368,7 @@ def _same(name: str) -> str:
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _shown(source: Source, base: Path) -> str:
+def _relative(source: Source, base: Path) -> str:
     return "/".join((source.path.relative_to(base).as_posix(), *source.members))
 
 
@@ -377,7 +379,7 @@ def _line(role: str, example: Candidate | None = None) -> str:
 
 
 def _judged(candidates: Sequence[Candidate], every: bool = False) -> str:
-    """The files by what is said of them: on a line each reason (`every`), or in one sentence."""
+    """The files by how they were classified: a line a reason (`every`), or all in one line."""
     reasons: dict[str, list[str]] = {}
     for candidate in candidates:
         reasons.setdefault(candidate.problem or candidate.judgement.why, []).append(str(candidate))
@@ -385,8 +387,3 @@ def _judged(candidates: Sequence[Candidate], every: bool = False) -> str:
         return "; ".join(f"{some(names, 3)} ({why})" for why, names in reasons.items())
     lines = [f"\n  {some(names, MOST_NAMED)}: {why}" for why, names in reasons.items()]
     return some(lines, MOST_NAMED) if len(lines) > MOST_NAMED else "".join(lines)
-
-
-def _printable(text: str) -> str:
-    """A name comes from outside: nothing in it may command the terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

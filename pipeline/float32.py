@@ -4,12 +4,11 @@ Numbers far from zero that differ in their last digits only, such as account num
 milliseconds or 100,000,000.3, would become one number there.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-MERGED_SHARE = 0.001  # of the rows; fewer of them no model would tell apart
+MERGED_SHARE = 0.001  # of the rows; fewer of them make no difference to a model
 MERGED_ROWS = 4
 SMALLEST, LARGEST = 2.0**-10, 2.0**40  # sizes of a target that every model copes with
 
@@ -56,9 +55,6 @@ class TargetScale:
     def undo(self, prediction: np.ndarray) -> np.ndarray:
         """Predictions of any shape in the unit of y, float64."""
         return np.asarray(prediction, dtype=float) * self.unit + self.origin
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def _power_of_two(y: np.ndarray) -> float:

@@ -1,15 +1,18 @@
-"""Which rows a fold trains on and which it validates, and the matrices that belong to them."""
+"""Which rows a fold trains on and which it validates: pairs of row numbers, several times over."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.artifacts import Folder
-
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold of one repeat: row numbers of the training table, ascending, train and valid."""
+    """One fold of one repeat: row numbers of the training table, ascending, train and valid.
+
+    Together they need not be all rows: a gap in time, or rows that are never validated, are in
+    neither.
+    """
 
     repeat: int
     number: int
@@ -22,48 +25,49 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class View:
-    """One view of one fold: float32 matrices (rows, d), memory-mapped and read-only.
+class Folds:
+    """What the split stage gives: the folds of every repeat, in order, for `rows` rows.
 
-    `categorical` are the indices of the columns that hold category codes.
+    `group` is the column whose rows stay together, None where rows are drawn one by one.
     """
 
-    train: np.ndarray
-    valid: np.ndarray
-    test: np.ndarray
-    columns: tuple[str, ...]
-    categorical: tuple[int, ...]
+    rows: int
+    folds: tuple[Fold, ...]
+    scheme: str
+    group: str | None = None
+
+    @property
+    def repeats(self) -> int:
+        return self.folds[-1].repeat + 1
+
+    def repeat(self, number: int) -> list[Fold]:
+        """The folds of one repeat."""
+        return [fold for fold in self.folds if fold.repeat == number]
+
+    @property
+    def validated(self) -> np.ndarray:
+        """Rows that every repeat validates, ascending: those on which predictions are scored."""
+        times = np.zeros(self.rows, dtype=int)
+        for fold in self.folds:
+            times[fold.valid] += 1
+        return np.flatnonzero(times >= self.repeats)
+
+    def numbers(self, repeat: int = 0) -> np.ndarray:
+        """The fold that validates each row, (rows,) int; -1 for rows that none does."""
+        return fold_numbers(self.repeat(repeat), self.rows)
 
 
-def read_folds(split: Folder) -> list[Fold]:
-    """All folds of all repeats, in order."""
-    repeats = int(split.read_json("split")["repeats"])
-    return [
-        fold
-        for repeat in range(repeats)
-        for fold in folds_of(repeat, split.read_array(f"folds-{repeat}"))
-    ]
+def fold_numbers(folds: Sequence[Fold], rows: int) -> np.ndarray:
+    """The number of the fold that validates each row, (rows,) int; -1 for rows that none does."""
+    numbers = np.full(rows, -1)
+    for fold in folds:
+        numbers[fold.valid] = fold.number
+    return numbers
 
 
 def folds_of(repeat: int, numbers: np.ndarray) -> list[Fold]:
-    """The folds of one repeat from each row's fold number, (n,)."""
+    """The folds of one repeat from each row's fold number, (n,): train is all that is not valid."""
     return [
         Fold(repeat, number, np.flatnonzero(numbers != number), np.flatnonzero(numbers == number))
         for number in range(int(numbers.max()) + 1)
     ]
-
-
-def read_view(encode: Folder, fold: Fold | str, view: str) -> View:
-    """One view ("tree" or "dense") of one fold."""
-    folder = encode.folder(fold if isinstance(fold, str) else fold.name)
-    described = folder.read_json("columns")[view]
-    train, valid, test = (
-        folder.read_array(f"{view}-{part}") for part in ("train", "valid", "test")
-    )
-    return View(
-        train,
-        valid,
-        test,
-        tuple(described["columns"]),
-        tuple(described.get("categorical", ())),
-    )

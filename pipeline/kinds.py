@@ -1,23 +1,24 @@
 """What each column holds - numbers, dates, categories or text - and how its words are read.
 
 The kind follows from the words of train and test together, unless the competition's TOML declares
-it. A description is what `conform` needs to read that column of any other table in the same way.
+it. A `Feature` is what `conform` needs to read that column of any other table likewise.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from pipeline.contract import FIRST_ROW, Column
+from pipeline.contract import FIRST_ROW, ColumnRule
 from pipeline.date_columns import (
-    Found,
+    Dates,
+    declared_dates,
     describe_dates,
-    describe_declared,
     find_dates,
     is_gap,
     read_dates,
 )
-from pipeline.dates import formats_of, shape
+from pipeline.dates import shape
 from pipeline.errors import DataError
 from pipeline.notation import (
     NEARLY_ALL,
@@ -25,19 +26,22 @@ from pipeline.notation import (
     Notation,
     are_plain,
     find_notation,
-    is_nothing,
     looks_numeric,
+    means_missing,
     numbers,
     plain_numbers,
     value_of,
     words_for_missing,
 )
-from pipeline.wording import count, folded, shortened
+from pipeline.problem import Feature
+from pipeline.wording import count, folded, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW_ROWS = 20  # fewer values say nothing about what a column holds
+    Sides = tuple[pd.Series, pd.Series]  # a column of train and of test
+
+FEW_ROWS = 20  # fewer values do not show what a column holds
 LONG = 5  # words a value, on average: prose, not a category
 MOST_STRAY = 3  # so few different words among numbers are mistakes, not categories
 STRAY_SHARE = 0.002
@@ -45,81 +49,108 @@ MOST_NAMED = 5  # columns in a note
 MOST_UNITS = 5
 
 
-def describe_column(
-    name: str, train: "pd.Series", test: "pd.Series", declared: Column | None = None
-) -> dict[str, Any]:
-    """{"name", "kind"} and, where they are not the usual ones, the "format" of dates and times and
-    their "zone", the "notation" of numbers, and the words that are "missing"; "found" are sentences
-    for a person.
+@dataclass(frozen=True)
+class Described:
+    """A column as a feature, and what a person may want to know of how it is read.
 
-    Raises DataError where numbers and words meet in a way that looks like a mistake.
+    `notes` are about this column; `doubtful` words count as missing, and may be values.
+    `plain` holds the numbers of "train" and "test", where all their words are plain numbers.
+    """
+
+    feature: Feature
+    notes: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
+    plain: "Mapping[str, pd.Series]" = field(default_factory=dict)
+
+
+def describe_column(
+    name: str, train: "pd.Series", test: "pd.Series", rule: ColumnRule | None = None
+) -> Described:
+    """What a column of words holds in train and test; `rule` is what the TOML declares of it.
+
+    Raises DataError where words among numbers look like a mistake.
     """
     import pandas as pd
 
     sides = train, test
-    if declared is not None:
-        return _declared(name, sides, pd.concat(sides, ignore_index=True).dropna(), declared)
-    typed = _typed_if_plain(sides)
-    described = _dated(name, find_dates(name, *typed))
-    if "format" in described:
-        return described
+    if rule is not None:
+        return _declared(name, sides, rule)
+    plain = _plain(sides)
+    dates = find_dates(name, *(plain or sides))
+    if dates.formats:
+        return Described(dates.feature(name), dates.notes)
     coded = _is_code(train) or _is_code(test)
-    if typed is not sides and not coded:
-        return {**described, "kind": "number"}
+    if plain and not coded:
+        return Described(Feature(name, "number"), dates.notes, plain=_by_side(plain))
     values = pd.concat(sides, ignore_index=True)
     known = values.dropna()
     found = None if coded else read_numbers(known)
     if found is not None and not found.strays:
-        return {**described, "kind": "number", **found.to_json()}
+        return _described_numbers(name, known, found, dates.notes)
     if found is not None:
-        _refuse_mistakes(name, {"train": train, "test": test}, found)
+        _refuse_mistakes(name, _by_side(sides), found)
     _refuse_mismatch(name, train, test)
     if _is_prose(train.dropna() if train.notna().any() else known):
-        return {**described, "kind": "text"}
-    missing, _ = words_for_missing(known.unique().tolist(), bool(values.isna().any()))
-    return {**described, "kind": "category", **_missing(missing)}
+        return Described(Feature(name, "text"), dates.notes)
+    missing, doubtful = words_for_missing(known.unique().tolist(), bool(values.isna().any()))
+    feature = Feature(name, "category", missing=tuple(sorted(missing)))
+    notes = (*dates.notes, *_nearly_numbers(name, known, found))
+    return Described(feature, notes, tuple(sorted(doubtful)))
 
 
-def _declared(
-    name: str, sides: "tuple[pd.Series, pd.Series]", known: "pd.Series", declared: Column
-) -> dict[str, Any]:
-    if declared.kind == "date":
-        return _declared_dates(name, sides, declared)
-    missing = _missing(declared.missing_words or ())
-    if declared.kind in ("number", "integer"):
-        found = read_numbers(known, declared.missing_words) or Numbers()
-        return {"name": name, "kind": "number", **found.to_json(), **missing}
-    if declared.missing_words is None and declared.kind == "category":
-        missing = _missing(words_for_missing(known.unique().tolist(), True)[0])
-    return {"name": name, "kind": declared.kind, **missing}
+def _declared(name: str, sides: "Sides", rule: ColumnRule) -> Described:
+    import pandas as pd
+
+    if rule.kind == "date":
+        return _declared_dates(name, sides, rule)
+    known = pd.concat(sides, ignore_index=True).dropna()
+    missing = tuple(sorted(rule.missing_words or ()))
+    if rule.kind == "text":
+        return Described(Feature(name, "text", missing=missing))
+    if rule.kind == "category":
+        if rule.missing_words is None:
+            missing = tuple(sorted(words_for_missing(known.unique().tolist(), True)[0]))
+        return Described(Feature(name, "category", missing=missing))
+    plain = None if missing else _plain(sides)
+    if plain:
+        return Described(Feature(name, "number"), plain=_by_side(plain))
+    found = read_numbers(known, rule.missing_words) or NumbersInWords()
+    return _described_numbers(name, known, replace(found, missing=missing or found.missing))
 
 
-def _missing(words: Iterable[str]) -> dict[str, list[str]]:
-    listed = sorted(words)
-    return {"missing": listed} if listed else {}
+def _by_side(sides: "Sides") -> "dict[str, pd.Series]":
+    return dict(zip(("train", "test"), sides, strict=True))
+
+
+def _plain(sides: "Sides") -> "Sides | None":
+    """The numbers of train and test, where all words of both are plain numbers."""
+    train = plain_numbers(sides[0])
+    test = None if train is None else plain_numbers(sides[1])
+    return None if train is None or test is None else (train, test)
 
 
 # -- dates -----------------------------------------------------------------------------------------
 
 
 def describe_id(
-    id: str, train: "pd.DataFrame", test: "pd.DataFrame", declared: Column | None = None
-) -> dict[str, Any] | None:
-    """The column that an id gives to the models where it is a date; None where it is none.
+    id: str, train: "pd.DataFrame", test: "pd.DataFrame", rule: ColumnRule | None = None
+) -> Described | None:
+    """The feature that an id gives to the models where it is a date; None where it is none.
 
-    It has a name of its own, and the id's as "source": the id itself stays as the organiser
+    It has a name of its own, and the id's as its source: the id itself stays as the organiser
     wrote it.
     """
     if id not in train or id not in test:
         return None
     sides = train[id], test[id]
-    if declared is None:
-        described = _dated(id, find_dates(id, *_typed_if_plain(sides)))
-    elif declared.kind == "date":
-        described = _declared_dates(id, sides, declared)
+    if rule is None:
+        # that plain numbers are dates needs more evidence than of other words
+        dates = find_dates(id, *(_plain(sides) or sides))
+    elif rule.kind == "date":
+        dates = _dates_of_rule(id, sides, rule)
     else:
         return None
-    if "format" not in described:
+    if not dates.formats:
         return None
     name = f"{id} (date)"
     while name in train or name in test:
@@ -128,44 +159,32 @@ def describe_id(
         f"id {id!r} is a date, and so a feature too, {name!r}; to leave it out: "
         f'[load.columns] "{id}" = {{ kind = "text" }}'
     )
-    found = [line, *described.get("found", ())]
-    return {**described, "name": name, "source": id, "found": found}
+    return Described(replace(dates.feature(name), source=id), (line, *dates.notes))
 
 
-def _dated(name: str, dates: Found) -> dict[str, Any]:
-    """The column's name and notes; for dates and times all that the schema says of it."""
-    described = dates.to_json(name) if dates.forms else {"name": name}
-    return {**described, "found": list(dates.notes)} if dates.notes else described
+def _declared_dates(name: str, sides: "Sides", rule: ColumnRule) -> Described:
+    dates = _dates_of_rule(name, sides, rule)
+    return Described(dates.feature(name), dates.notes)
 
 
-def _declared_dates(
-    name: str, sides: "tuple[pd.Series, pd.Series]", declared: Column
-) -> dict[str, Any]:
-    sides = _typed_if_plain(sides)
-    if declared.formats:
-        return describe_declared(name, declared.formats, *sides)
+def _dates_of_rule(name: str, sides: "Sides", rule: ColumnRule) -> Dates:
+    sides = _plain(sides) or sides
+    if rule.formats:
+        return declared_dates(rule.formats, *sides)
     dates = find_dates(name, *sides)
-    if not dates.forms:
+    if not dates.formats:
         raise DataError(
-            f"column {name!r}: the TOML declares dates, yet the values are in no form that is "
-            f'known. Name it: [load.columns] "{name}" = {{ kind = "date", format = "%d/%m/%Y" }}.'
+            f"column {name!r}: the TOML declares dates, yet the values are in no known format. "
+            f'Name it: [load.columns] "{name}" = {{ kind = "date", format = "%d/%m/%Y" }}.'
         )
-    return _dated(name, dates)
-
-
-def _typed_if_plain(sides: "tuple[pd.Series, pd.Series]") -> "tuple[pd.Series, pd.Series]":
-    """Plain numbers as such: that they are dates wants more evidence than words do. Other words
-    come back as the same tuple."""
-    train = plain_numbers(sides[0])
-    test = None if train is None else plain_numbers(sides[1])
-    return sides if train is None or test is None else (train, test)
+    return dates
 
 
 # -- numbers ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Numbers:
+class NumbersInWords:
     """How a column writes numbers: the notation, the words that mean missing, and the rows of each
     word that is neither."""
 
@@ -173,12 +192,8 @@ class Numbers:
     missing: tuple[str, ...] = ()
     strays: Mapping[str, int] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        notation = self.notation.to_json()
-        return {**({"notation": notation} if notation else {}), **_missing(self.missing)}
 
-
-def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> Numbers | None:
+def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> NumbersInWords | None:
     """How these words (n,), none missing, write numbers; None where they mostly do not.
 
     missing: the words that mean so; left out, those that usually do among numbers.
@@ -187,26 +202,61 @@ def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> Nu
     given, words = words[named].unique().tolist(), words[~named]
     plain = are_plain(words)
     if len(words) and plain.all():
-        return Numbers(PLAIN_NOTATION, tuple(given))
+        return NumbersInWords(PLAIN_NOTATION, tuple(given))
     others = words[~plain].value_counts()
-    usual = [] if missing is not None else [word for word in others.index if is_nothing(word)]
-    nothing, rest = [*given, *usual], others.drop(usual)
+    usual = [] if missing is not None else [word for word in others.index if means_missing(word)]
+    ignored, rest = [*given, *usual], others.drop(usual)
     if not len(rest):
-        return Numbers(PLAIN_NOTATION, tuple(nothing)) if plain.any() else None
+        return NumbersInWords(PLAIN_NOTATION, tuple(ignored)) if plain.any() else None
     levels = words[plain].unique().tolist()
     notation = find_notation([*levels, *rest.index])
     if notation is not None:
-        return Numbers(notation, tuple(nothing))
+        return NumbersInWords(notation, tuple(ignored))
     numeric = [word for word in rest.index if looks_numeric(word)]
     notation = find_notation([*levels, *numeric]) if numeric else None
     strays = rest.drop(numeric) if notation is not None else rest
     if int(strays.sum()) > (1 - NEARLY_ALL) * (len(words) - int(others[usual].sum())):
         return None
-    return Numbers(
-        notation or PLAIN_NOTATION,
-        tuple(nothing),
-        {str(word): int(n) for word, n in strays.items()},
+    counts = {str(word): int(rows) for word, rows in strays.items()}
+    return NumbersInWords(notation or PLAIN_NOTATION, tuple(ignored), counts)
+
+
+def _described_numbers(
+    name: str, known: "pd.Series", found: NumbersInWords, notes: Sequence[str] = ()
+) -> Described:
+    missing = tuple(sorted(found.missing))
+    feature = Feature(name, "number", notation=found.notation, missing=missing)
+    if found.notation.is_plain:
+        return Described(feature, tuple(notes))
+    odd = known[~are_plain(known) & ~known.isin(missing)]
+    example = (odd if len(odd) else known).iloc[0]
+    value = value_of(example, found.notation)
+    note = (
+        f"column {name!r} holds numbers: {example!r} is read as {value:.10g} (if it is none: "
+        f'[load.columns] "{name}" = {{ kind = "category" }})'
     )
+    return Described(feature, (*notes, note))
+
+
+def _nearly_numbers(name: str, known: "pd.Series", found: NumbersInWords | None) -> Iterator[str]:
+    """A note on a column that is read as a category, and yet looks like numbers."""
+    if len(known) < FEW_ROWS or not known.str.contains(r"\d").mean() >= NEARLY_ALL:
+        return
+    if found is not None and found.strays:
+        listed = ", ".join(f'"{word}"' for word in list(found.strays)[:MOST_STRAY])
+        yield (
+            f"column {name!r} is read as a category, though most of its values are numbers; if "
+            f'others mean missing, name them in the TOML: [load.columns] "{name}" = '
+            f'{{ kind = "number", missing_words = [{listed}] }}'
+        )
+        return
+    levels = [word for word in known.unique()[:1000] if not means_missing(word)]
+    units = {word.lstrip("0123456789.,+- ") for word in levels if looks_numeric(word)}
+    if 1 < len(units) <= MOST_UNITS and all(map(looks_numeric, levels)):
+        yield (
+            f"column {name!r} is read as a category: its numbers have different units, "
+            f"{quoted(sorted(units), MOST_UNITS)}; bring them to one to learn from them as numbers"
+        )
 
 
 def _is_code(words: "pd.Series") -> bool:
@@ -220,8 +270,8 @@ def _is_code(words: "pd.Series") -> bool:
     return bool(known.str.fullmatch(r"\d+").all() and known.str.fullmatch(r"0\d+").any())
 
 
-def _refuse_mistakes(name: str, sides: Mapping[str, "pd.Series"], found: Numbers) -> None:
-    """A few words in a column of numbers are mistakes, or somebody's sign for nothing."""
+def _refuse_mistakes(name: str, sides: Mapping[str, "pd.Series"], found: NumbersInWords) -> None:
+    """A few words in a column of numbers are mistakes, or somebody's sign for missing."""
     rows, stray = sum(len(side) for side in sides.values()), sum(found.strays.values())
     most = max(MOST_STRAY, STRAY_SHARE * rows)
     if rows < FEW_ROWS or stray > most or len(found.strays) > MOST_STRAY:
@@ -229,7 +279,7 @@ def _refuse_mistakes(name: str, sides: Mapping[str, "pd.Series"], found: Numbers
     side, row, word = _first_of(sides, found.strays)
     raise DataError(
         f"{side}, row {row + FIRST_ROW}: column {name!r} holds {word!r}, where {rows - stray:,} "
-        f"other rows hold numbers. Correct the file, or say what it means in the TOML: "
+        f"other rows hold numbers. Correct the file, or declare its meaning in the TOML: "
         f'[load.columns] "{name}" = {{ kind = "number", missing_words = ["{word}"] }} if the value '
         f'is missing there, {{ kind = "category" }} if these are categories.'
     )
@@ -245,16 +295,13 @@ def _refuse_mismatch(name: str, train: "pd.Series", test: "pd.Series") -> None:
         return
     again = read_numbers(other)
     if again is None or again.strays:
-        side, row, word = _first_of({"test": test}, _unreadable(other, found.notation))
+        unreadable = [w for w in other.unique() if math.isnan(value_of(w, found.notation))]
+        side, row, word = _first_of({"test": test}, unreadable)
         raise DataError(
             f"{side}, row {row + FIRST_ROW}: column {name!r} holds {word!r}, train has numbers "
             "there. Correct the files: a column must hold numbers in both, or words in both; or "
             f'declare it in the TOML: [load.columns] "{name}" = {{ kind = "category" }}.'
         )
-
-
-def _unreadable(words: "pd.Series", notation: Notation) -> list[str]:
-    return [word for word in words.unique() if value_of(word, notation) != value_of(word, notation)]
 
 
 def _first_of(sides: Mapping[str, "pd.Series"], words: Iterable[str]) -> tuple[str, int, str]:
@@ -277,12 +324,10 @@ def _is_prose(values: "pd.Series") -> bool:
     return len(distinct) > 50 and distinct.head(1000).str.count(r"\S+").mean() >= LONG
 
 
-# -- reading a table by its descriptions -----------------------------------------------------------
+# -- reading a table by its features ---------------------------------------------------------------
 
 
-def conform(
-    frame: "pd.DataFrame", columns: Iterable[Mapping[str, Any]], where: str
-) -> "pd.DataFrame":
+def conform(frame: "pd.DataFrame", features: Sequence[Feature], where: str) -> "pd.DataFrame":
     """Words -> the features alone, in the order and with the types that the training table has.
 
     Numbers are int64 or float64, categories and text str, dates datetime64. Raises DataError naming
@@ -290,19 +335,19 @@ def conform(
     """
     import pandas as pd
 
-    described = {column["name"]: column for column in columns}
-    sources = {name: column.get("source", name) for name, column in described.items()}
-    absent = [source for source in sources.values() if source not in frame]
+    absent = [feature.column for feature in features if feature.column not in frame]
     if absent:
         raise DataError(
-            f"{where}: no column {_names(absent)}; found {_names(frame.columns)}. "
+            f"{where}: no column {quoted(absent)}; found {quoted(frame.columns)}. "
             "Add what is missing: a row must have the columns that the models were trained on."
         )
-    typed = {name: conform_column(frame[sources[name]], c, where) for name, c in described.items()}
+    typed = {
+        feature.name: conform_column(frame[feature.column], feature, where) for feature in features
+    }
     return pd.DataFrame(typed, index=frame.index)
 
 
-def cleaned(values: "pd.Series", column: Mapping[str, Any]) -> "pd.Series":
+def cleaned(values: "pd.Series", feature: Feature) -> "pd.Series":
     """Words (n,) -> words without blanks around, NaN where missing, and numbers written plainly."""
     import pandas as pd
     import pyarrow as pa
@@ -310,55 +355,44 @@ def cleaned(values: "pd.Series", column: Mapping[str, Any]) -> "pd.Series":
 
     bare = compute.utf8_trim_whitespace(pa.array(values, type=pa.string()))
     words = pd.Series(bare.to_pandas().astype("str").to_numpy(), index=values.index, dtype="str")
-    missing = {word.strip() for word in column.get("missing", ())} | {""}
-    if "format" in column or column["kind"] != "number":
-        words = words.mask(words.isin(missing))
-        if column["kind"] == "category":  # 3.0 is 3: whole numbers with gaps are saved so
-            words = words.str.replace(r"^([+-]?\d+)\.0+$", r"\1", regex=True)
-        return words
+    missing = {word.strip() for word in feature.missing} | {""}
     words = words.mask(words.isin(missing))
-    notation = Notation.from_json(column.get("notation"))
-    odd = words.notna() if _separates(column) else words.notna() & ~are_plain(words)
+    if feature.kind == "category":  # 3.0 is 3: whole numbers with gaps are saved so
+        return words.str.replace(r"^([+-]?\d+)\.0+$", r"\1", regex=True)
+    if feature.kind != "number" or feature.formats:
+        return words
+    odd = words.notna() if feature.notation.separates else words.notna() & ~are_plain(words)
     if not odd.any():
         return words
-    written = {word: _plainly(word, notation, missing) for word in words[odd].unique()}
+    written = {word: _plainly(word, feature.notation) for word in words[odd].unique()}
     return words.where(~odd, words.map(written)).astype("str")
 
 
-def _separates(column: Mapping[str, Any]) -> bool:
-    """Whether numbers have another decimal point, or thousands are set apart: 1.234 may be one."""
-    notation = Notation.from_json(column.get("notation"))
-    return (notation.decimal, notation.thousands) != (".", "")
-
-
-def _plainly(word: str, notation: Notation, missing: set[str]) -> Any:
+def _plainly(word: str, notation: Notation) -> str | None:
     """The word as a plain number; None for missing, itself where it is no number."""
-    import math
-
     value = value_of(word, notation)
     if not math.isnan(value):
         return repr(int(value) if value.is_integer() and abs(value) < 2**53 else value)
-    return None if word in missing or is_nothing(word) else word
+    return None if means_missing(word) else word
 
 
-def conform_column(values: "pd.Series", column: Mapping[str, Any], where: str) -> "pd.Series":
+def conform_column(values: "pd.Series", feature: Feature, where: str) -> "pd.Series":
     """One column of `conform`: its words (n,) -> its values (n,)."""
-    kind = column["kind"]
-    is_plain = not column.get("missing") and not _separates(column)
-    if kind == "number" and "format" not in column and is_plain:
+    is_number = feature.kind == "number" and not feature.formats
+    if is_number and not feature.missing and not feature.notation.separates:
         plain = plain_numbers(values)
         if plain is not None:
             return plain
-    words = cleaned(values, column)
-    if kind in ("category", "text"):
+    words = cleaned(values, feature)
+    if feature.kind in ("category", "text"):
         return words
-    typed = read_dates(words, column) if "format" in column else numbers(words)
+    typed = read_dates(words, feature) if feature.formats else numbers(words)
     lost = words.notna() & typed.isna()
-    allowed = f"{kind}s"
-    if "format" in column:
-        lost &= ~is_gap(words, column)
-        forms = " or ".join(map(shape, formats_of(column)))
-        allowed = f"{'date' if kind == 'date' else 'time'}s written as {forms}"
+    allowed = "numbers"
+    if feature.formats:
+        lost &= ~is_gap(words, feature)
+        formats = " or ".join(map(shape, feature.formats))
+        allowed = f"{'date' if feature.kind == 'date' else 'time'}s written as {formats}"
     if lost.any():
         row = int(lost.to_numpy().argmax())
         raise DataError(
@@ -388,74 +422,27 @@ def align(frame: "pd.DataFrame", names: Sequence[str]) -> "tuple[pd.DataFrame, d
     return (frame.rename(columns=ordered) if ordered else frame), ordered
 
 
-# -- what is worth telling -------------------------------------------------------------------------
+# -- notes -----------------------------------------------------------------------------------------
 
 
-def notes(
-    columns: Sequence[Mapping[str, Any]], train: "pd.DataFrame", test: "pd.DataFrame"
-) -> Iterator[str]:
-    """A sentence on each way in which words were read that a person might have meant otherwise."""
-    import pandas as pd
-
-    yield from describe_dates(columns)
-    for column in columns:
-        yield from column.get("found", ())
-
+def notes(columns: Sequence[Described]) -> Iterator[str]:
+    """How words were read where a person might have meant something else."""
+    yield from describe_dates([column.feature for column in columns])
+    missing: dict[str, list[str]] = {}
     doubtful: dict[str, list[str]] = {}
-    nothing: dict[str, list[str]] = {}
     for column in columns:
-        name, kind = column["name"], column["kind"]
-        if kind == "number" and "notation" in column:
-            yield _notation_note(name, train[name], column)
-        plain = kind == "number" and "format" not in column
-        for word in column.get("missing", ()) if plain else ():
-            nothing.setdefault(word, []).append(name)
-        if kind == "category":
-            values = pd.concat([train[name], test[name]], ignore_index=True)
-            found = words_for_missing(values.dropna().unique().tolist(), bool(values.isna().any()))
-            for word in found[1] & set(column.get("missing", ())):
-                doubtful.setdefault(word, []).append(name)
-            yield from _nearly_numbers(name, values.dropna())
-    for word, names in nothing.items():
+        yield from column.notes
+        feature = column.feature
+        for word in feature.missing if feature.kind == "number" and not feature.formats else ():
+            missing.setdefault(word, []).append(feature.name)
+        for word in column.doubtful:
+            doubtful.setdefault(word, []).append(feature.name)
+    for word, names in missing.items():
         yield f"{word!r} among the numbers of {_listed(names)} counts as missing"
     for word, names in doubtful.items():
         yield (
-            f"{word!r} in {_listed(names)} counts as missing; where it is a value, say so in the "
-            f'TOML: [load.columns] "{names[0]}" = {{ kind = "category", missing_words = [] }}'
-        )
-
-
-def _notation_note(name: str, words: "pd.Series", column: Mapping[str, Any]) -> str:
-    known = words.dropna()
-    odd = known[~are_plain(known) & ~known.isin(column.get("missing", ()))]
-    example = (odd if len(odd) else known).iloc[0]
-    value = value_of(example, Notation.from_json(column["notation"]))
-    return (
-        f"column {name!r} holds numbers: {example!r} is read as {value:.10g} (if it is none: "
-        f'[load.columns] "{name}" = {{ kind = "category" }})'
-    )
-
-
-def _nearly_numbers(name: str, known: "pd.Series") -> Iterator[str]:
-    """A column that is read as a category, and yet looks like numbers."""
-    if len(known) < FEW_ROWS or not known.str.contains(r"\d").mean() >= NEARLY_ALL:
-        return
-    found = read_numbers(known)
-    declare = f'[load.columns] "{name}" = {{ kind = "number", missing_words = ['
-    if found is not None and found.strays:
-        listed = ", ".join(f'"{word}"' for word in list(found.strays)[:MOST_STRAY])
-        yield (
-            f"column {name!r} is read as a category, though most of its values are numbers; if "
-            f"others mean missing, say so in the TOML: {declare}{listed}] }}"
-        )
-        return
-    levels = [word for word in known.unique()[:1000] if not is_nothing(word)]
-    units = {word.lstrip("0123456789.,+- ") for word in levels if looks_numeric(word)}
-    if 1 < len(units) <= MOST_UNITS and all(map(looks_numeric, levels)):
-        yield (
-            f"column {name!r} is read as a category: its numbers have different units, "
-            f"{shortened([repr(unit) for unit in sorted(units)], MOST_UNITS)}; bring them to one "
-            "to learn from them as numbers"
+            f"{word!r} in {_listed(names)} counts as missing; where it is a value, declare it in "
+            f'the TOML: [load.columns] "{names[0]}" = {{ kind = "category", missing_words = [] }}'
         )
 
 
@@ -471,7 +458,7 @@ def unseen_values(train: "pd.DataFrame", rows: "pd.DataFrame") -> dict[str, list
 
 
 def infinite_numbers(tables: Mapping[str, "pd.DataFrame"]) -> list[str]:
-    """A sentence a table that holds infinite numbers; `tables` by name."""
+    """A note a table that holds infinite numbers; `tables` by name."""
     return [found for name, table in tables.items() for found in _infinite(name, table)]
 
 
@@ -483,14 +470,10 @@ def _infinite(where: str, table: "pd.DataFrame") -> Iterator[str]:
     columns = [str(name) for name in counts.index[counts > 0]]
     if columns:
         yield (
-            f"{where}: {count(int(counts.sum()), 'infinite number')} in "
-            f"{count(len(columns), 'column')} ({_names(columns, 5)}), counted as missing"
+            f"{where}: {count(int(counts.sum()), 'infinite number')} in {_listed(columns)}, "
+            "counted as missing"
         )
 
 
 def _listed(names: Sequence[str]) -> str:
-    return f"{count(len(names), 'column')} ({_names(names, MOST_NAMED)})"
-
-
-def _names(values: Iterable[Any], most: int = 30) -> str:
-    return shortened([repr(value) for value in values], most)
+    return f"{count(len(names), 'column')} ({quoted(names, MOST_NAMED)})"

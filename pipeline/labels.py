@@ -1,23 +1,25 @@
-"""The organiser's tables -> train, test and sample: labels joined to train, a sample completed.
+"""The organiser's files -> train, test and sample: labels joined to train, a sample completed.
 
 Features and labels in two files are joined by the columns that both have, or row by row.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.config import LoadStage
+from pipeline.archives import Source
 from pipeline.contract import comparable
 from pipeline.errors import DataError
 from pipeline.kinds import align
 from pipeline.notation import numbers
-from pipeline.reading import TextTable
-from pipeline.schema import Tables, column_names
-from pipeline.wording import count, shortened, some
+from pipeline.reading import TextTable, read_table
+from pipeline.schema import RawTables
+from pipeline.wording import count, quoted, some
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.stage_settings import LoadStage
 
 MOST_NAMES = 5
 REMEDY = (
@@ -32,39 +34,49 @@ class Joined:
 
     train: "pd.DataFrame"
     added: tuple[str, ...]
-    found: str
+    note: str
 
 
-def header_of(role: str, settings: LoadStage) -> bool | None:
-    """Whether a file has a line of names: the TOML says it of train and test, others may differ."""
-    return True if settings.header else (None if role in ("sample", "labels") else False)
+def read_files(sources: Mapping[str, Source], settings: "LoadStage") -> dict[str, TextTable]:
+    """Role -> table. The TOML declares whether train and test have a line of names; others may
+    differ."""
+    headless = {"train": False, "test": False, "sample": None, "labels": None}
+    return {
+        role: read_table(source, True if settings.header else headless[role])
+        for role, source in sources.items()
+    }
 
 
-def tables_of(read: Mapping[str, TextTable], settings: LoadStage) -> tuple[Tables, list[str]]:
-    """Role -> table, with labels apart joined to train and the sample completed; sentences on how.
+def tables_of(read: Mapping[str, TextTable], settings: "LoadStage") -> tuple[RawTables, list[str]]:
+    """Role -> table, with labels apart joined to train and the sample completed; notes on how.
 
     A train table that has the target which is asked for needs no other file. Columns of test whose
-    names differ from train's by case or blanks alone get train's.
+    names differ from train's by case or blanks alone get train's. Where there are no rows to
+    predict, test is train without its rows.
     """
-    found = [f"{role}: {note}" for role, table in read.items() for note in table.notes]
-    train, test = read["train"].words, read["test"].words
-    if "labels" in read and settings.target in train:
-        found.append(f"the file of labels is not used: train has the target {settings.target!r}")
+    notes = [f"{role}: {note}" for role, table in read.items() for note in table.notes]
+    joined = Joined(read["train"].words, (), "")
+    if "labels" in read and settings.target in joined.train:
+        note = f"the file of labels is not used: train has the target {settings.target!r}"
+        joined = replace(joined, note=note)
     elif "labels" in read:
-        joined = join(train, read["labels"].words)
-        train = joined.train
-        found.append(joined.found)
+        joined = join(joined.train, read["labels"].words)
+    train = joined.train
+    test = read["test"].words if "test" in read else train.iloc[:0]
     if not settings.header:
-        test = named_by_place(test, [n for n in column_names(train) if n != settings.target])
-    test, renamed = align(test, column_names(train))
-    found += [f"test's column {one!r} is train's {other!r}" for one, other in renamed.items()]
+        test = named_by_place(test, [name for name in train.columns if name != settings.target])
+    test, renamed = align(test, list(train.columns))
+    notes += filter(None, [joined.note])
+    notes += [f"test's column {one!r} is train's {other!r}" for one, other in renamed.items()]
+    tables = RawTables(train, test, label_columns=joined.added)
     if "sample" not in read:
-        return Tables(train, test), found
+        return tables, notes
     sample = read["sample"].words
     if not read["sample"].header:  # its columns are none of train's, though named alike
         sample = sample.add_prefix("sample ")
     sample, completed = complete(sample, test)
-    return Tables(train, test, sample, read["sample"]), [*found, *filter(None, [completed])]
+    notes += filter(None, [completed])
+    return replace(tables, sample=sample, sample_file=read["sample"]), notes
 
 
 def named_by_place(table: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
@@ -76,22 +88,22 @@ def complete(sample: "pd.DataFrame", test: "pd.DataFrame") -> tuple["pd.DataFram
     """A sample (k, c) with some of test's ids (n) -> (n, c) with all, in test's order; and why.
 
     Test's rows are what there is to predict, so a sample with at most half of them is taken for an
-    example. Any other stays as it is, and the sentence is empty: where few ids are absent, sample
+    example. Any other stays as it is, and the note is empty: where few ids are absent, sample
     and test may be of two versions.
     """
     import numpy as np
 
-    known, _ = align(sample, column_names(test))
-    id = next((name for name in column_names(known) if name in test), None)
+    known, _ = align(sample, list(test.columns))
+    id = next((name for name in known.columns if name in test), None)
     if id is None or len(sample) > len(test) / 2:
         return sample, ""
-    place = column_names(known).index(id)
-    ids, asked = comparable(test[id], sample.iloc[:, place])
-    if not (asked.isin(ids).all() and _names_rows(known, [id]) and _names_rows(test, [id])):
+    place = list(known.columns).index(id)
+    ids, listed = comparable(test[id], sample.iloc[:, place])
+    if not (listed.isin(ids).all() and _names_rows(known, [id]) and _names_rows(test, [id])):
         return sample, ""
     repeated = sample.iloc[np.arange(len(test)) % len(sample)].reset_index(drop=True)
-    whole = repeated.assign(**{column_names(sample)[place]: ids.reset_index(drop=True)})
-    return whole, (
+    completed = repeated.assign(**{sample.columns[place]: ids.reset_index(drop=True)})
+    return completed, (
         f"the sample lists {count(len(sample))} of test's {count(len(test))} ids: taken for an "
         "example, so a submission has all of test's rows, in test's order"
     )
@@ -103,8 +115,8 @@ def join(train: "pd.DataFrame", labels: "pd.DataFrame") -> Joined:
     The rows are matched by the columns that both have, if these name each row once; else by their
     order. Raises DataError where neither is possible, or a row of one is not in the other.
     """
-    shared = [name for name in column_names(labels) if name in train]
-    own = [name for name in column_names(labels) if name not in train]
+    shared = [name for name in labels.columns if name in train]
+    own = [name for name in labels.columns if name not in train]
     if not own:
         return Joined(train, (), "the file of labels is not used: train has all of its columns")
     key = _key(train, labels, shared)
@@ -112,7 +124,7 @@ def join(train: "pd.DataFrame", labels: "pd.DataFrame") -> Joined:
         spelled = labels.assign(**{name: _spelled_alike(train, labels, name) for name in key})
         _refuse_other_ids(train, spelled, key)
         joined = train.merge(spelled[[*key, *own]], on=key, how="left", validate="one_to_one")
-        return Joined(joined, tuple(own), f"labels joined to train by {_names(key)}")
+        return Joined(joined, tuple(own), f"labels joined to train by {quoted(key, MOST_NAMES)}")
     _refuse_other_rows(train, labels, shared)
     own = _without_numbering(labels, own)
     joined = train.assign(**{name: labels[name].to_numpy() for name in own})
@@ -151,8 +163,8 @@ def _refuse_other_ids(train: "pd.DataFrame", labels: "pd.DataFrame", key: list[s
             if ids
         )
         raise DataError(
-            f"train and its labels must have the same ids in {_names(key)}; found {found}. "
-            f"{REMEDY}."
+            f"train and its labels must have the same ids in {quoted(key, MOST_NAMES)}; found "
+            f"{found}. {REMEDY}."
         )
 
 
@@ -168,14 +180,14 @@ def _refuse_other_rows(
     """Without an id the rows are matched by order: as many, and equal in what both have."""
     rows = f"train has {count(len(train), 'row')}, its labels {count(len(labels), 'row')}"
     if len(train) != len(labels):
-        by = f"{_names(shared)} does not name each row once" if shared else "they share no column"
-        raise DataError(f"{rows}, and {by}: there is no way to match them. {REMEDY}.")
+        names = quoted(shared, MOST_NAMES)
+        why = f"{names} does not name each row once" if shared else "they share no column"
+        raise DataError(f"{rows}, and {why}: they cannot be matched. {REMEDY}.")
     for name in shared:
         if not train[name].equals(labels[name]):
             raise DataError(
                 f"train and its labels share {name!r}, which is missing or the same in several "
-                f"rows, and differs between them row by row: there is no way to match them. "
-                f"{REMEDY}."
+                f"rows, and differs between them row by row: they cannot be matched. {REMEDY}."
             )
 
 
@@ -186,7 +198,3 @@ def _without_numbering(labels: "pd.DataFrame", own: list[str]) -> list[str]:
     counted = {name: numbers(labels[name]) for name in own if len(labels) > 1}
     numbering = [name for name, row in counted.items() if (np.diff(row.to_numpy()) == 1).all()]
     return [name for name in own if name not in numbering] or own
-
-
-def _names(names: Sequence[str]) -> str:
-    return shortened([repr(str(name)) for name in names], MOST_NAMES)

@@ -1,7 +1,7 @@
 """What was submitted and how it did: one JSON object a line in submissions/<c>/ledger.jsonl.
 
 A submission is entered once, when its file is first written; its leaderboard score is filled in by
-hand, with `python -m pipeline score FILE SCORE`.
+hand, with `python -m pipeline score FILE SCORE`. Lines that do not change stay as they are.
 """
 
 import contextlib
@@ -10,14 +10,17 @@ import fcntl
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated
 
-from pipeline.artifacts import write_atomically
+from pydantic import AfterValidator, FiniteFloat, TypeAdapter, ValidationError
+
+from pipeline.cut_short import CutShort
 from pipeline.errors import BusyError, DataError, SettingsError
+from pipeline.files import write_atomically
 from pipeline.metrics import METRICS
 from pipeline.wording import some
 
@@ -26,29 +29,55 @@ LOCK = ".ledger.lock"
 PATIENCE = 20.0  # seconds to wait for the ledger, which nobody needs for more than a moment
 MOST_NAMED = 12  # in a message
 LONGEST = 60  # letters of what was found
-NUMBERS = ("score", "standard_error", "leaderboard")
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def _file_name(name: str) -> str:
+    if name in ("", ".", "..") or set("/\0") & set(name):
+        raise ValueError("allowed are names of files beside the ledger, without a folder")
+    return name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission: its file, the score that was expected, what made it, what the leaderboard says.
+
+    `weights` and `cut_short` go by model, `data` are SHA-256 of the organiser's files by role.
+    `experiment` is its number, `created` an ISO time. What a line lacks is unknown.
+    """
+
+    file: Annotated[str, AfterValidator(_file_name)]
+    competition: str | None = None
+    metric: str | None = None
+    score: FiniteFloat | None = None
+    standard_error: FiniteFloat | None = None
+    method: str | None = None
+    weights: Mapping[str, FiniteFloat] = field(default_factory=dict)
+    cut_short: Mapping[str, CutShort] = field(default_factory=dict)
+    simulated: bool = False
+    data: Mapping[str, str] = field(default_factory=dict)
+    experiment: int | None = None
+    note: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str | None = None
+    leaderboard: FiniteFloat | None = None
+
+
+ENTRY = TypeAdapter(Entry)
+
+
+def read(path: Path) -> list[Entry]:
     """Every entry, oldest first; none where there is no ledger yet."""
-    if not path.exists():
-        return []
-    try:
-        text = path.read_bytes().decode()
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: this is not UTF-8 text. Restore it, or move it away.") from None
-    # not splitlines: a note may hold one of Unicode's other line ends
-    lines = enumerate(text.split("\n"), start=1)
-    return [_entry(line, f"{path}, line {number}") for number, line in lines if line.strip()]
+    return [entry for _, entry in _lines(path)]
 
 
-def append(path: Path, entry: Mapping[str, Any]) -> bool:
+def append(path: Path, entry: Entry) -> bool:
     """Enter a submission, unless its file is in the ledger already; says whether it was new."""
     with locked(path.parent):
-        entries = read(path)
-        if any(known["file"] == entry["file"] for known in entries):
+        lines = _lines(path)
+        if any(known.file == entry.file for _, known in lines):
             return False
-        _write(path, [*entries, dict(entry)])
+        plain = ENTRY.dump_python(entry, mode="json", exclude_none=True)
+        _write(path, [*(line for line, _ in lines), _dumped(plain)])
         return True
 
 
@@ -62,7 +91,7 @@ def find(file: Path, submissions: Path) -> Path:
         ledgers = [file.parent / FILENAME]
     else:
         ledgers = sorted(submissions.glob(f"*/{FILENAME}"))
-    known = [ledger.with_name(entry["file"]) for ledger in ledgers for entry in read(ledger)]
+    known = [ledger.with_name(entry.file) for ledger in ledgers for entry in read(ledger)]
     for path in known:
         if path.name == file.name:
             return path
@@ -132,101 +161,88 @@ def parse_score(text: str) -> float:
     return score
 
 
-def record_score(path: Path, score: float, competition: str | None = None) -> dict[str, Any]:
-    """Fill in what the leaderboard said of submissions/<c>/<file>; returns the changed entry.
-
-    The caller holds the ledger's lock.
-    """
+def record_score(path: Path, score: float, competition: str | None = None) -> Entry:
+    """Fill in what the leaderboard says of submissions/<c>/<file>; returns the changed entry."""
     path = find(path, path.parent.parent)
+    with locked(path.parent):
+        return _record(path, score, competition)
+
+
+def _record(path: Path, score: float, competition: str | None) -> Entry:
     ledger = path.parent / FILENAME
-    entries = read(ledger)
-    entry = next(entry for entry in reversed(entries) if entry["file"] == path.name)
-    if competition is not None and entry.get("competition", competition) != competition:
+    lines = _lines(ledger)
+    line, entry = next(pair for pair in reversed(lines) if pair[1].file == path.name)
+    if competition is not None and entry.competition not in (None, competition):
         raise DataError(
-            f"{path}: this is a submission of {entry['competition']!r}, not of {competition!r}: "
+            f"{path}: this is a submission of {entry.competition!r}, not of {competition!r}: "
             f"its folder is {path.parent.resolve()}. Name the submission where it belongs."
         )
-    if entry.get("simulated"):
+    if entry.simulated:
         raise DataError(
-            f"{path}: this answers SIMULATED data, so no leaderboard has judged it. "
+            f"{path}: this predicts SIMULATED data, so no leaderboard has scored it. "
             "Give the score of a submission made from the organiser's files."
         )
-    _refuse_impossible(score, str(entry.get("metric")))
-    changed = {**entry, "leaderboard": float(score)}
-    _write(ledger, [changed if entry["file"] == path.name else entry for entry in entries])
-    return changed
+    _refuse_impossible(score, entry.metric)
+    entry = replace(entry, leaderboard=float(score))
+    changed = {**json.loads(line), "leaderboard": entry.leaderboard}
+    _write(ledger, [_dumped(changed) if other is line else other for other, _ in lines])
+    return entry
 
 
-def _refuse_impossible(score: float, metric: str) -> None:
+def _refuse_impossible(score: float, name: str | None) -> None:
     """A metric that is not known allows every finite number."""
     parse_score(str(score))
-    low, high = bounds(metric)
-    if low <= score <= high:
+    metric = METRICS.get(name or "")
+    if metric is None or metric.clip(score) == score:
         return
+    low, high = metric.lowest, metric.highest
     allowed = f"{low:g} to {high:g}" if math.isfinite(low + high) else ""
     allowed = allowed or (f"{low:g} or more" if math.isfinite(low) else f"{high:g} or less")
     meant = f"; did you mean {score / 100:.10g}?" if high == 1 and 1 < score <= 100 else "."
     raise SettingsError(
-        f"score: found {score:.10g}, allowed are {allowed} for {metric}{meant} If the competition "
-        "is judged otherwise, correct [competition] metric in its TOML."
+        f"score: found {score:.10g}, allowed are {allowed} for {name}{meant} If the competition "
+        "uses another metric, correct [competition] metric in its TOML."
     )
 
 
-def bounds(metric: str) -> tuple[float, float]:
-    """The smallest and the greatest score that a metric can give."""
-    if metric == "r2":
-        return -math.inf, 1.0
-    if metric not in METRICS:
-        return -math.inf, math.inf
-    return 0.0, 1.0 if METRICS[metric].greater_is_better else math.inf
-
-
-def scored(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def scored(entries: Iterable[Entry]) -> list[Entry]:
     """Those whose leaderboard score is known."""
-    return [dict(entry) for entry in entries if entry.get("leaderboard") is not None]
+    return [entry for entry in entries if entry.leaderboard is not None]
 
 
-def _entry(line: str, where: str) -> dict[str, Any]:
+def _lines(path: Path) -> list[tuple[str, Entry]]:
+    """Each line that is not empty, as it stands, and its entry."""
+    if not path.exists():
+        return []
     try:
-        entry = json.loads(line, parse_constant=_refuse_constant)
-        json.dumps(entry, ensure_ascii=False).encode()  # half a surrogate pair cannot be written
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: this is not UTF-8 text. Restore it, or move it away.") from None
+    # not splitlines: a note may hold one of Unicode's other line ends
+    lines = enumerate(text.split("\n"), start=1)
+    return [(line, _entry(line, f"{path}, line {n}")) for n, line in lines if line.strip()]
+
+
+def _entry(line: str, where: str) -> Entry:
+    try:
+        _dumped(json.loads(line))  # keys that are not known are to be written again, too
+        return ENTRY.validate_json(line, strict=True)
     except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{where}: this is not JSON ({error}). Correct or remove the line."
-        ) from None
-    if not isinstance(entry, dict) or not _is_file_name(entry.get("file")):
-        raise DataError(
-            f'{where}: found {line[:LONGEST]!r}, allowed are JSON objects with a "file" that is '
-            "the name of a file beside the ledger, without a folder. Correct or remove the line."
-        )
-    for key in NUMBERS:
-        if not _is_number_or_missing(entry.get(key)):
-            raise DataError(
-                f'{where}: "{key}" is {entry[key]!r:.60}, allowed are numbers and null. '
-                "Correct the line."
-            )
-    return entry
+        raise DataError(f"{where}: {_reason(error)}. Correct or remove the line.") from None
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+def _reason(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return f"this is not JSON ({error})"
+    found = error.errors()[0]
+    key = ".".join(map(str, found["loc"]))
+    rule = found["msg"].removeprefix("Value error, ").replace("Input", "it")
+    return f"found {found['input']!r:.{LONGEST}}{f' for {key}' * bool(key)}: {rule:.200}"
 
 
-def _is_file_name(name: Any) -> bool:
-    return isinstance(name, str) and name not in ("", ".", "..") and not set("/\0") & set(name)
+def _dumped(plain: Mapping[str, object]) -> str:
+    return json.dumps(plain, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
-def _is_number_or_missing(value: Any) -> bool:
-    """A whole number of hundreds of digits is no float."""
-    if value is None:
-        return True
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) <= sys.float_info.max
-
-
-def _write(path: Path, entries: Iterable[Mapping[str, Any]]) -> None:
-    lines = (
-        json.dumps(entry, sort_keys=True, ensure_ascii=False, allow_nan=False) for entry in entries
-    )
+def _write(path: Path, lines: Iterable[str]) -> None:
     write_atomically(path, "".join(f"{line}\n" for line in lines))

@@ -20,8 +20,8 @@ def _machine() -> int:
     """What Linux calls available: free, or used for files that can be read again."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = MEMINFO.read_text().splitlines()
-        told = next((line for line in lines if line.startswith("MemAvailable:")), "")
-        return int(told.split()[1]) * 1024
+        line = next((line for line in lines if line.startswith("MemAvailable:")), "")
+        return int(line.split()[1]) * 1024
     with contextlib.suppress(ValueError, OSError):  # elsewhere all that there is
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return UNKNOWN

@@ -1,37 +1,68 @@
-"""Metrics by name: how a competition is judged.
+"""Metrics: how a competition scores predictions, and all that follows from it, in one place.
 
 A prediction is always a two-dimensional array: (n, k) class probabilities, or (n, 1) values for
-regression. The target is (n,): class codes 0..k-1, or values. Every metric takes (y, prediction).
+regression. The target is (n,): class codes 0..k-1, or values. A new metric is one entry in METRICS.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pipeline.errors import SettingsError
+from pipeline.errors import DataError, SettingsError
+from pipeline.problem import Task
 
-Task = Literal["binary", "multiclass", "regression"]
+if TYPE_CHECKING:
+    from pipeline.models import Loss
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One way to judge predictions.
+    """A formula, and what tuning, models, blending, submissions and pages must know of it.
 
-    `per_row`, where it exists, gives each row's contribution (n,): the metric is then its mean (or,
-    for `root`, the square root of it), so that its standard error is a formula.
-    `needs` says what a submission holds: labels, probabilities or values.
+    `per_row` gives each row's contribution (n,): the score is their mean, or the square root of it
+    (`root`), so that its standard error is a formula. Without it `overall` gives the score.
     """
 
     name: str
     label: str
-    score: Callable[[np.ndarray, np.ndarray], float]
-    greater_is_better: bool
-    needs: Literal["labels", "probabilities", "values"]
-    tasks: tuple[Task, ...]
+    needs: Literal["labels", "probabilities", "values"]  # what a submission holds
+    loss_for_models: "Loss"  # what models minimise where this metric counts
     per_row: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     root: bool = False
+    overall: Callable[[np.ndarray, np.ndarray], float] | None = None
+    greater_is_better: bool = False
+    lowest: float = 0.0  # score
+    highest: float = math.inf  # score
+    unit: str = ""  # what a score counts; {target} stands for the target's name
+    counts_classes: bool = False  # every class counts the same, however rare
+    needs_every_class: bool = False  # there is no score where a class has no row
+    reads_true_class_alone: bool = False  # of the probabilities
+    least_value: float = -math.inf  # of a target or a prediction
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        return ("regression",) if self.needs == "values" else ("binary", "multiclass")
+
+    @property
+    def in_sentence(self) -> str:
+        """`accuracy`, `log loss`, but `RMSE`: the label inside a sentence."""
+        is_word = not self.label[:2].isupper() and self.label[1].islower()
+        return self.label[0].lower() + self.label[1:] if is_word else self.label
+
+    def label_with_unit(self, target: str) -> str:
+        """'RMSE (in units of price)', 'Log loss'."""
+        return f"{self.label} ({self.unit.format(target=target)})" if self.unit else self.label
+
+    def score(self, y: np.ndarray, prediction: np.ndarray) -> float:
+        """y (n,), prediction (n, k) -> the score; NaN where it is not defined."""
+        if self.per_row is None:
+            assert self.overall is not None
+            return self.overall(y, prediction)
+        mean = float(self.per_row(y, prediction).mean())
+        return math.sqrt(mean) if self.root else mean
 
     def loss(self, y: np.ndarray, prediction: np.ndarray) -> float:
         """The score with its sign turned so that less is better."""
@@ -40,6 +71,45 @@ class Metric:
 
     def is_better(self, one: float, other: float) -> bool:
         return one > other if self.greater_is_better else one < other
+
+    def clip(self, score: float) -> float:
+        """The nearest score that the metric can give."""
+        return min(max(score, self.lowest), self.highest)
+
+    def is_defined(self, y: np.ndarray, outputs: int) -> bool:
+        """Whether predictions (n, outputs) of these rows have a score."""
+        return not self.needs_every_class or len(np.unique(y)) == outputs
+
+    @property
+    def smooth(self) -> "Metric":
+        """What to tune and to blend by: label metrics jump with single rows, log loss does not."""
+        return METRICS["log_loss"] if self.needs == "labels" else self
+
+    def smooth_on(self, outputs: int, *targets: np.ndarray) -> "Metric":
+        """The smooth metric, or log loss where some of these targets leave it undefined."""
+        smooth = self.smooth
+        return (
+            smooth if all(smooth.is_defined(y, outputs) for y in targets) else METRICS["log_loss"]
+        )
+
+    @property
+    def second(self) -> "Metric":
+        """What to show beside the metric: it sees what the first one cannot."""
+        if self.needs == "values":
+            return METRICS["rmse" if self.name == "r2" else "r2"]
+        return METRICS["roc_auc" if self.name == "log_loss" else "log_loss"]
+
+    def check_target(self, y: np.ndarray) -> None:
+        """Raises DataError where the target (n,) has values that the metric does not take."""
+        if y.min() < self.least_value:
+            raise DataError(
+                f"train: the target goes down to {y.min():g}, but {self.label} takes values from "
+                f"{self.least_value:g} on. Correct the file, or choose another [competition] "
+                "metric in the competition's TOML."
+            )
+
+
+# -- formulas --------------------------------------------------------------------------------------
 
 
 def hits(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -66,10 +136,10 @@ def squared_log_error(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     return (np.log1p(y) - np.log1p(np.maximum(prediction[:, 0], 0.0))) ** 2
 
 
-def recalls(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Share of each present class that is found, (classes present,)."""
+def mean_recall(y: np.ndarray, prediction: np.ndarray) -> float:
+    """Mean over the classes present of the share of their rows that is found."""
     found = hits(y, prediction)
-    return np.array([found[y == label].mean() for label in np.unique(y)])
+    return float(np.array([found[y == label].mean() for label in np.unique(y)]).mean())
 
 
 def f1_macro(y: np.ndarray, prediction: np.ndarray) -> float:
@@ -105,63 +175,102 @@ def r2(y: np.ndarray, prediction: np.ndarray) -> float:
     return float(1 - squared_error(y, prediction).sum() / total) if total > 0 else 0.0
 
 
-def _mean(
-    per_row: Callable[[np.ndarray, np.ndarray], np.ndarray], root: bool = False
-) -> Callable[[np.ndarray, np.ndarray], float]:
-    def score(y: np.ndarray, prediction: np.ndarray) -> float:
-        mean = float(per_row(y, prediction).mean())
-        return float(np.sqrt(mean)) if root else mean
+# -- metrics by name -------------------------------------------------------------------------------
 
-    return score
-
-
-CLASSES: tuple[Task, ...] = ("binary", "multiclass")
-VALUES: tuple[Task, ...] = ("regression",)
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "Accuracy", _mean(hits), True, "labels", CLASSES, hits),
+        Metric(
+            "accuracy",
+            "Accuracy",
+            needs="labels",
+            loss_for_models="zero_one",
+            per_row=hits,
+            greater_is_better=True,
+            highest=1.0,
+            unit="share of rows",
+        ),
         Metric(
             "balanced_accuracy",
             "Balanced accuracy",
-            lambda y, p: float(recalls(y, p).mean()),
-            True,
-            "labels",
-            CLASSES,
+            needs="labels",
+            loss_for_models="zero_one",
+            overall=mean_recall,
+            greater_is_better=True,
+            highest=1.0,
+            counts_classes=True,
         ),
-        Metric("f1_macro", "F1 (macro)", f1_macro, True, "labels", CLASSES),
-        Metric("roc_auc", "ROC AUC", roc_auc, True, "probabilities", CLASSES),
+        Metric(
+            "f1_macro",
+            "F1 (macro)",
+            needs="labels",
+            loss_for_models="zero_one",
+            overall=f1_macro,
+            greater_is_better=True,
+            highest=1.0,
+            counts_classes=True,
+        ),
+        Metric(
+            "roc_auc",
+            "ROC AUC",
+            needs="probabilities",
+            loss_for_models="log_loss",
+            overall=roc_auc,
+            greater_is_better=True,
+            highest=1.0,
+            needs_every_class=True,
+        ),
         Metric(
             "log_loss",
             "Log loss",
-            _mean(row_log_loss),
-            False,
-            "probabilities",
-            CLASSES,
-            row_log_loss,
+            needs="probabilities",
+            loss_for_models="log_loss",
+            per_row=row_log_loss,
+            reads_true_class_alone=True,
         ),
         Metric(
-            "rmse", "RMSE", _mean(squared_error, True), False, "values", VALUES, squared_error, True
+            "rmse",
+            "RMSE",
+            needs="values",
+            loss_for_models="squared_error",
+            per_row=squared_error,
+            root=True,
+            unit="in units of {target}",
         ),
-        Metric("mae", "MAE", _mean(absolute_error), False, "values", VALUES, absolute_error),
+        Metric(
+            "mae",
+            "MAE",
+            needs="values",
+            loss_for_models="absolute_error",
+            per_row=absolute_error,
+            unit="in units of {target}",
+        ),
         Metric(
             "rmsle",
             "RMSLE",
-            _mean(squared_log_error, True),
-            False,
-            "values",
-            VALUES,
-            squared_log_error,
-            True,
+            needs="values",
+            loss_for_models="squared_log_error",
+            per_row=squared_log_error,
+            root=True,
+            least_value=0.0,
         ),
-        Metric("r2", "R²", r2, True, "values", VALUES),
+        Metric(
+            "r2",
+            "R²",
+            needs="values",
+            loss_for_models="squared_error",
+            overall=r2,
+            greater_is_better=True,
+            lowest=-math.inf,
+            highest=1.0,
+        ),
     )
 }
 DEFAULTS: dict[Task, str] = {"binary": "accuracy", "multiclass": "accuracy", "regression": "rmse"}
 
 
 def get_metric(name: str | None, task: Task, where: str = "[competition] metric") -> Metric:
-    """The metric of this name, if it can judge this task; without a name, the task's default."""
+    """The metric of this name, if it suits this task; without a name, the task's default."""
     name = name or DEFAULTS[task]
     allowed = [metric.name for metric in METRICS.values() if task in metric.tasks]
     if name not in allowed:
@@ -172,9 +281,7 @@ def get_metric(name: str | None, task: Task, where: str = "[competition] metric"
     return METRICS[name]
 
 
-def smooth_metric(metric: Metric) -> Metric:
-    """What to tune and to select by: label metrics jump with single rows, log loss does not."""
-    return METRICS["log_loss"] if metric.needs == "labels" else metric
+# -- standard errors -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

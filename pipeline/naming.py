@@ -1,4 +1,4 @@
-"""What a file's name says: the train, the test or the sample table, or train's labels alone.
+"""What a file's name implies: the train, the test or the sample table, or train's labels alone.
 
 A name is cut into words: at capitals, digits, signs, and where a script ends. Words written
 together (trainset, 학습데이터) are taken apart. Each word belongs to one kind, or is left over.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.archives import COMPRESSED, PLAIN, TEXT, is_text
 
-KINDS: Mapping[str, tuple[str, ...]] = {
+WORD_KINDS: Mapping[str, tuple[str, ...]] = {
     "train": (
         *("train", "training", "trn", "labeled", "labelled"),
         *("학습", "훈련", "트레인", "트레이닝"),
@@ -21,7 +21,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
         *("평가", "시험", "테스트"),
     ),
     "labels": ("label", "labels", "target", "targets", "y", "라벨", "레이블", "타깃", "타겟"),
-    "answers": ("answer", "answers", "solution", "solutions", "정답"),
+    "test labels": ("answer", "answers", "solution", "solutions", "정답"),
     "submission": ("submission", "submissions", "submit", "sub", "제출", "답안"),
     "example": (
         *("sample", "samples", "example", "examples", "format", "template"),
@@ -30,22 +30,11 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "second": ("old", "backup", "bak", "copy", "small", "mini", "subset", "복사본", "이전"),
     "neutral": (
         *("data", "dataset", "set", "file", "table", "df", "csv", "x", "features", "feature"),
-        *(
-            "values",
-            "final",
-            "raw",
-            "데이터셋",
-            "데이터",
-            "파일",
-            "자료",
-            "피처",
-            "특성",
-            "용",
-            "셋",
-        ),
+        *("values", "final", "raw"),
+        *("데이터셋", "데이터", "파일", "자료", "피처", "특성", "용", "셋"),
     ),
 }
-KIND = {word: kind for kind, words in KINDS.items() for word in words}
+KIND = {word: kind for kind, words in WORD_KINDS.items() for word in words}
 SUFFIXES = (*PLAIN, *TEXT, *COMPRESSED, ".zip")
 KNOWN = "|".join(sorted(KIND, key=len, reverse=True))
 TOGETHER = re.compile(f"(?:{KNOWN})+")  # trainset, samplesubmission
@@ -55,7 +44,7 @@ NO_WORD = "no word for train, test or sample in its name"
 
 
 @dataclass(frozen=True)
-class Judgement:
+class FileRole:
     """The role that a name has (None: none), how well it fits (0 is best), why, and its words."""
 
     role: str | None
@@ -64,21 +53,21 @@ class Judgement:
     words: tuple[str, ...] = ()
 
 
-def judge(name: str, folder: str = "") -> Judgement:
-    """name: the last part of a path; folder: the folder that it lies in, asked where it is silent.
+def classify(name: str, folder: str = "") -> FileRole:
+    """name: the last part of a path; folder: where it lies, which counts if the name has no role.
 
-    Roles are "train", "test", "sample", "labels" (train's) and "answers" (test's labels).
+    Roles are "train", "test", "sample", "labels" (train's) and "test labels".
     """
     found = words(name)
-    by_kind = {kind: [word for word in found if KIND.get(word) == kind] for kind in KINDS}
+    by_kind = {kind: [word for word in found if KIND.get(word) == kind] for kind in WORD_KINDS}
     role, kinds = _role(by_kind)
     if role is None and by_kind["train"]:
-        return Judgement(None, BY_FOLDER, "both train and test in its name")
+        return FileRole(None, BY_FOLDER, "both train and test in its name")
     if role is None:
-        outer = judge(folder).role if folder else None
+        outer = classify(folder).role if folder else None
         if outer in ("train", "test"):
-            return Judgement(outer, BY_FOLDER, f"lies in the folder {folder!r}")
-        return Judgement(None, BY_FOLDER, NO_WORD)
+            return FileRole(outer, BY_FOLDER, f"lies in the folder {folder!r}")
+        return FileRole(None, BY_FOLDER, NO_WORD)
     others = [word for word in found if KIND.get(word) not in (*kinds, "neutral")]
     named = _quoted(found, kinds)
     why = f"{named} in its name" if len(found) > 1 else f"named {named}"
@@ -89,9 +78,9 @@ def judge(name: str, folder: str = "") -> Judgement:
     if is_text(name):
         why += "; a text file"
     rank = _rank(role, found, others, by_kind)
-    if {*words(folder)} & {*KINDS["second"]}:
+    if {*words(folder)} & {*WORD_KINDS["second"]}:
         rank, why = max(rank, SECOND), f"{why}, in the folder {folder!r}"
-    return Judgement(role, rank, why, tuple(found))
+    return FileRole(role, rank, why, tuple(found))
 
 
 def words(name: str) -> list[str]:
@@ -101,7 +90,7 @@ def words(name: str) -> list[str]:
 
 
 def stem(name: str) -> str:
-    """The name without what tells its format: 'b.2024.csv.gz' -> 'b.2024'."""
+    """The name without what shows its format: 'b.2024.csv.gz' -> 'b.2024'."""
     while name.lower().endswith(SUFFIXES):
         name = name[: name.rindex(".")]
     return name
@@ -121,10 +110,10 @@ def _role(by_kind: Mapping[str, Sequence[str]]) -> tuple[str | None, tuple[str, 
     train, test, example = by_kind["train"], by_kind["test"], by_kind["example"]
     if by_kind["submission"]:
         return "sample", ("submission", "example")
-    if (by_kind["labels"] or by_kind["answers"]) and not example:
-        if train or not (test or by_kind["answers"]):
-            return "labels", ("train", "labels", "answers")
-        return "answers", ("test", "labels", "answers")
+    if (by_kind["labels"] or by_kind["test labels"]) and not example:
+        if train or not (test or by_kind["test labels"]):
+            return "labels", ("train", "labels", "test labels")
+        return "test labels", ("test", "labels", "test labels")
     if train or test:
         role = None if train and test else "train" if train else "test"
         return role, (role,) if role else ()

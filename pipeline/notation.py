@@ -1,15 +1,16 @@
 """How a column of words writes numbers, and which of its words mean that a value is missing.
 
-Others than plain numbers have decimal commas, thousands separators, a currency sign, a unit or
+Numbers that are not plain have decimal commas, thousands separators, a currency sign, a unit or
 full-width digits. A notation is found on all words of a column together, so that 1,234 and 1,5 are
 read alike. A word that no number can be made of stays a word.
 """
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:inf|infinity)"
-WHOLE = r"[+-]?\d+"
 CURRENCY = r"[$€£¥₩₽₹￦￥＄円元원]|[A-Z]{2,3}\$|(?:USD|EUR|GBP|JPY|KRW|CNY|INR|RUB|CHF|Rs\.?)"
 UNIT = r"%|[A-Za-z°µ²³/가-힣㎍㎎㎏㎜㎝㎞㎡㎥℃]{1,12}\.?"
 MULTIPLES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "bn": 1e9, "천": 1e3, "만": 1e4, "억": 1e8}
@@ -26,7 +26,7 @@ MULTIPLES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "bn": 1e9, "천": 1e3, "만
 CONVENTIONS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"))
 SPACES = str.maketrans({"\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2212": "-", "\u2019": "'"})
 # what pandas takes for missing: a program wrote it
-PROGRAM = frozenset(
+NULL_WORDS = frozenset(
     [
         *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
         *("<NA>", "NULL", "NaN", "nan", "null", "\\N"),
@@ -34,9 +34,9 @@ PROGRAM = frozenset(
 )
 DOUBTFUL = frozenset(("NA", "N/A", "n/a", "None"))  # missing, or a country and a level
 # what stands for missing among numbers, in small letters
-NOTHING = frozenset(
+MISSING_NUMBERS = frozenset(
     [
-        *(word.casefold() for word in PROGRAM | DOUBTFUL),
+        *(word.casefold() for word in NULL_WORDS | DOUBTFUL),
         *("?", "??", "-", "--", "---", ".", "..", "*", "n.a.", "n.a", "nil", "missing", "unknown"),
         *("unk", "unk.", "undefined", "none given", "not available", "not applicable", "not given"),
         *("no data", "(null)", "(blank)", "blank", "#value!", "#ref!", "#div/0!", "#null!"),
@@ -65,17 +65,10 @@ class Notation:
     def is_plain(self) -> bool:
         return self == PLAIN_NOTATION
 
-    def to_json(self) -> dict[str, Any]:
-        """Without what is as in plain numbers."""
-        return {
-            key: value
-            for key, value in asdict(self).items()
-            if value != getattr(PLAIN_NOTATION, key)
-        }
-
-    @classmethod
-    def from_json(cls, state: Mapping[str, Any] | None) -> "Notation":
-        return cls(**(state or {}))
+    @property
+    def separates(self) -> bool:
+        """Whether a point may mean something else than in plain numbers, as in 1.234 for 1,234."""
+        return (self.decimal, self.thousands) != (".", "")
 
 
 PLAIN_NOTATION = Notation()
@@ -126,15 +119,11 @@ def plain_numbers(words: "pd.Series") -> "pd.Series | None":
     column, plain = _matched(words)
     if compute.all(plain).as_py() is False:
         return None
-    bare = compute.replace_substring_regex(column, r"^\+", "")
-    whole = compute.all(compute.match_substring_regex(bare, f"^{WHOLE}$")).as_py()
-    if column.null_count == 0 and whole:
-        try:
-            found = bare.cast(pa.int64())
-            return pd.Series(found.to_numpy(), index=words.index, name=words.name)
-        except pa.ArrowInvalid:
-            pass  # beyond 64 bits
-    found = bare.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    unsigned, kind = compute.utf8_ltrim(column, characters="+"), pa.float64()
+    if len(column) > column.null_count == 0:
+        with suppress(pa.ArrowInvalid):  # a point, an exponent, or more than 64 bits
+            unsigned, kind = unsigned.cast(pa.int64()), pa.int64()
+    found = unsigned.cast(kind).to_numpy(zero_copy_only=False)
     return pd.Series(found, index=words.index, name=words.name)
 
 
@@ -210,14 +199,15 @@ def _parts(word: str) -> tuple[str, str, str] | None:
 
 def _body(decimal: str, thousands: str) -> str:
     point = re.escape(decimal)
-    whole = rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|\d+" if thousands else r"\d+"
+    grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+"  # 0,682 is no thousand
+    whole = rf"{grouped}|\d+" if thousands else r"\d+"
     return rf"-?(?:(?:{whole})(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
 
 
 def _affixes(
     prefixes: list[str], suffixes: list[str], decimals: bool
 ) -> tuple[str, str, bool] | None:
-    """Prefix, suffix and whether the suffixes are factors; None where they tell rows apart.
+    """Prefix, suffix and whether the suffixes are factors; None where they distinguish rows.
 
     A currency may be left out here and there; a unit stands behind every number or behind none.
     """
@@ -238,9 +228,9 @@ def _affixes(
 # -- missing ---------------------------------------------------------------------------------------
 
 
-def is_nothing(word: str) -> bool:
+def means_missing(word: str) -> bool:
     """Whether a word among numbers means that there is none."""
-    return word.strip().casefold() in NOTHING or not word.strip()
+    return word.strip().casefold() in MISSING_NUMBERS or not word.strip()
 
 
 def words_for_missing(levels: Collection[str], has_empty: bool) -> tuple[set[str], set[str]]:
@@ -248,9 +238,9 @@ def words_for_missing(levels: Collection[str], has_empty: bool) -> tuple[set[str
 
     NaN and the like were written by a program. NA and None are values where missing ones are left
     empty, or where the other levels are written in the same form: NA among DE and FR is a country,
-    None among Apnea and Insomnia is one of the answers.
+    None among Apnea and Insomnia is a diagnosis.
     """
-    written = {word for word in levels if word.strip() in PROGRAM or not word.strip()}
+    written = {word for word in levels if word.strip() in NULL_WORDS or not word.strip()}
     doubtful = {word for word in levels if word.strip() in DOUBTFUL}
     others = [word for word in levels if word not in written and word not in doubtful]
     if has_empty or not others:

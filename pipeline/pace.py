@@ -1,22 +1,20 @@
 """How long a fit on all rows would take, from fits on samples of them that double in size.
 
-A model that cannot finish one repeat in its share of [budget] minutes is then not begun, and the
+A member that cannot finish one repeat in its share of [budget] minutes is then not begun, and the
 others get the time. Time is that of the processor, so a busy machine changes little of it.
 """
 
 import functools
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipeline import models
-from pipeline.artifacts import Folder
-from pipeline.budget import MANY_ROWS, Allowance
-from pipeline.folds import Fold, read_view
-from pipeline.parallel import OutOfTime, cores, workers
+from pipeline.fits import Fits
+from pipeline.folds import Fold
+from pipeline.member import Member
+from pipeline.parallel import OutOfTime, over_cores, workers
+from pipeline.plan import MANY_ROWS, Allowance
 
 SMALLEST = 500  # rows of the first sample
 ENOUGH = 0.01  # of the time that is left: a fit that takes so much ends the search
@@ -25,13 +23,7 @@ STEEPEST = 3.0  # exponent of rows**exponent; what is found beyond it is noise
 
 
 def repeat_seconds(
-    name: str,
-    chosen: Mapping[str, Any],
-    metric: str,
-    load: Folder,
-    encode: Folder,
-    folds: Sequence[Fold],
-    budget: Allowance,
+    fits: Fits, member: Member, folds: Sequence[Fold], test_rows: int, budget: Allowance
 ) -> float:
     """Seconds that fitting the folds of one repeat should take, all cores at work.
 
@@ -43,48 +35,33 @@ def repeat_seconds(
         return 0.0
     if left <= 0:
         return math.inf
-    measure = functools.partial(
-        fold_seconds, name, dict(chosen), metric, load, encode, ENOUGH * max(0.0, left)
-    )
-    with workers(1, budget.left) as map_:
+    measure = functools.partial(fold_seconds, fits, member, test_rows, ENOUGH * left)
+    with workers(1, budget.left) as parallel_map:
         try:
-            (seconds,) = map_(measure, folds[:1])
+            (seconds,) = parallel_map(measure, folds[:1])
         except OutOfTime:
             return math.inf
-    own = [fold for fold in folds if fold.repeat == folds[0].repeat]
-    return float(seconds * math.ceil(len(own) / cores()))
+    return over_cores([seconds] * len(folds))
 
 
-def fold_seconds(
-    name: str,
-    chosen: dict[str, Any],
-    metric: str,
-    load: Folder,
-    encode: Folder,
-    enough: float,
-    fold: Fold,
-) -> float:
+def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold: Fold) -> float:
     """Seconds of one fold: its fit, and the predictions of its validation and of the test rows."""
-    view, y = read_view(encode, fold, models.module(name).VIEW), load.read_array("y")[fold.train]
-    problem = models.describe(load.read_json("schema"), view.columns, view.categorical, metric)
-    order = np.argsort(y, kind="stable")
-    predicted = view.valid[:PREDICTED]
+    order = fold.train[np.argsort(fits.y[fold.train], kind="stable")]
+    predicted = fold.valid[:PREDICTED]
     a_row = 0.0
 
     def fit(rows: int) -> float:
         nonlocal a_row
         # spread over the order of y: every class has its share
-        sample = np.sort(order[np.arange(rows) * len(y) // rows])
-        model, started = models.build(name, chosen, problem), time.process_time()
-        model.fit(view.train[sample], y[sample])
-        fitted = time.process_time()
-        model.predict(predicted)
-        a_row = (time.process_time() - fitted) / len(predicted)
-        return fitted - started
+        sample = np.sort(order[np.arange(rows) * len(order) // rows])
+        seconds, predict_seconds = fits.measure(member, fold, sample, predicted)
+        a_row = predict_seconds / len(predicted)
+        return seconds
 
     # a model that learns from a sample of at most so many rows says so in its settings
-    seconds = extrapolated(fit, min(len(y), chosen.get("most_rows", len(y))), enough)
-    return seconds + a_row * (len(view.valid) + len(view.test))
+    most = member.settings.get("most_rows", len(order))
+    seconds = extrapolated(fit, min(len(order), most), enough)
+    return seconds + a_row * (len(fold.valid) + test_rows)
 
 
 def extrapolated(seconds_of: Callable[[int], float], rows: int, enough: float) -> float:

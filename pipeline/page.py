@@ -1,8 +1,8 @@
 """Self-contained HTML pages: one file, no network, every string from a file escaped.
 
-A template extends page.html (layout, style, the one script) and draws its tables and figures with
-the macros of parts.html. The page's content security policy lets that one script run and nothing
-else: even a string that slipped past the escaping could not act or reach the network.
+A page is a list of sections, a section a heading and the blocks below it: text, tables, figures.
+page.html is the layout, parts.html draws the blocks. The page's content security policy allows its
+one script and nothing else: even a string that was not escaped could not act or reach the network.
 """
 
 import base64
@@ -12,9 +12,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pipeline.wording import count
+from pipeline.figures import Plot
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,21 +23,27 @@ TEMPLATES = Path(__file__).parent / "templates"
 Tone = Literal["", "good", "warn", "bad", "muted"]
 
 
+# -- blocks ----------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Strip:
-    """A small plot inside a cell: dots, and a middle with its interval, as places from 0 to 1 on a
-    scale that all strips of the table share. `told` says the same in words."""
+    """A small plot inside a cell: dots, and a middle with its interval.
+
+    All are places from 0 to 1 on a scale that the strips of a table share; `description` gives the
+    same in words.
+    """
 
     dots: tuple[float, ...]
     middle: float
     low: float
     high: float
-    told: str
+    description: str
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table: what it shows, what it sorts by, how it is meant, and its small plot."""
+    """One cell of a table: its text, what it sorts by, its colour, and its small plot."""
 
     text: str
     value: float | str | None = None
@@ -50,8 +56,8 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table that can be sorted: `rows` hold cells, strings, numbers or None (shown as a dash)."""
+class SortableTable:
+    """`rows` hold cells, strings, numbers or None (shown as a dash)."""
 
     caption: str
     columns: Sequence[str]
@@ -59,13 +65,154 @@ class Table:
 
     @property
     def numeric(self) -> list[bool]:
-        """Which columns hold a number in any row: they are aligned on the right, dashes too."""
+        """Which columns have a number in any row: they are aligned on the right, dashes too."""
         held = [[cell(value).is_number for value in row] for row in self.rows]
         return [any(column) for column in zip(*held, strict=True)] or [False] * len(self.columns)
 
 
+@dataclass(frozen=True)
+class Soft:
+    """A paragraph in the weaker colour."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of sentences."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Boxes of (name, value, note)."""
+
+    items: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A paragraph that must not be missed; links can lead to its `id`."""
+
+    text: str
+    tone: Literal["warn", "bad"] = "warn"
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Wide:
+    """A figure in its full size, which scrolls sideways where the screen is narrower."""
+
+    plot: Plot
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Figures side by side, as many as fit; `halves`: two at most."""
+
+    plots: Sequence[Plot]
+    halves: bool = False
+
+
+@dataclass(frozen=True)
+class Preformatted:
+    """Text with its own line ends."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks that a click on the summary shows."""
+
+    summary: str
+    blocks: "Sequence[Block]"
+
+
+# a str is a paragraph, a Plot a figure; whatever is empty or None is left out
+Block: TypeAlias = (
+    str
+    | Plot
+    | SortableTable
+    | Soft
+    | Heading
+    | Bullets
+    | Facts
+    | Notice
+    | Wide
+    | Gallery
+    | Preformatted
+    | Details
+    | None
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """The blocks below one heading; without a title they stand above the first heading.
+
+    The table of contents links to `id`. Markup in a text, such as a link, is markupsafe.Markup:
+    every other string is escaped.
+    """
+
+    id: str
+    title: str
+    blocks: Sequence[Block]
+
+
+def cell(value: Any) -> Cell:
+    """Any value as a cell of a table."""
+    if isinstance(value, Cell):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return Cell("–", None, "muted")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Cell(number(value), value)
+    return Cell(str(value), str(value))
+
+
+def decimals(value: float, digits: int) -> Cell:
+    """A cell of a number with so many decimals."""
+    return Cell(signed(value, digits), value)
+
+
+def p_cell(p: float) -> Cell:
+    """A cell of a p-value."""
+    return Cell(p_value(p), p)
+
+
+# -- the page --------------------------------------------------------------------------------------
+
+
+def document(
+    title: str,
+    subtitle: str,
+    sections: Sequence[Section],
+    *,
+    footer: str = "",
+    simulated: bool = False,
+) -> str:
+    """The whole page as HTML; simulated data is marked in its title and at its top."""
+    return render(
+        "page.html",
+        title=title,
+        subtitle=subtitle,
+        sections=sections,
+        footer=footer,
+        simulated=simulated,
+    )
+
+
 def render(template: str, **context: Any) -> str:
-    """The page of this template; an unknown name in it is an error, not an empty place."""
+    """A template of pipeline/templates as HTML; an unknown name in it is an error."""
     return _environment().get_template(template).render(**context)
 
 
@@ -82,9 +229,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(
-        number=number, percent=percent, count=count, p_value=p_value, cell=cell
-    )
+    environment.filters.update(cell=cell, kind=_kind)
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -94,15 +239,11 @@ def _environment() -> "Environment":
     return environment
 
 
-def cell(value: Any) -> Cell:
-    """Any value as a cell of a table."""
-    if isinstance(value, Cell):
-        return value
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return Cell("–", None, "muted")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return Cell(number(value), value)
-    return Cell(str(value), str(value))
+def _kind(block: Any) -> str:
+    return "paragraph" if isinstance(block, str) else type(block).__name__
+
+
+# -- numbers as text -------------------------------------------------------------------------------
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -6,8 +6,8 @@ every task computes the same bytes wherever it runs, and results come back in th
 """
 
 import contextlib
+import heapq
 import itertools
-import math
 import multiprocessing
 import os
 import signal
@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -29,10 +29,10 @@ class OutOfTime(Exception):
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-Map = Callable[[Callable[[Task], Result], Iterable[Task]], Iterator[Result]]
+Map = Callable[[Callable[[Task], Result], Iterable[Task]], Generator[Result, None, None]]
 
 CRASHES = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
-LONGEST_WAIT = 3600.0  # seconds; the clock is looked at again then
+LOOK = 1.0  # seconds after which whoever waits looks at the clock again
 
 # set before NumPy is imported: a matrix product split over threads sums in another order
 ONE_THREAD = dict.fromkeys(
@@ -47,23 +47,51 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def over_cores(seconds: Iterable[float]) -> float:
+    """How long tasks of so many seconds each take, begun in this order as cores are free."""
+    free = [0.0] * cores()
+    for each in seconds:
+        heapq.heapreplace(free, free[0] + each)
+    return max(free)
+
+
 @contextlib.contextmanager
 def workers(jobs: int | None = None, left: Callable[[], float] | None = None) -> Iterator[Map]:
-    """Hand out a `map` over worker processes; with one core it is the built-in one.
+    """Hand out a `map` over worker processes; with one core this process does the tasks.
 
     Workers start at once, before the caller starts a thread, and die with their parent. On an error
-    or Ctrl-C they are killed: what is under way is of no use any more. `left` says how many seconds
-    there are: whoever waits for a result when none are left gets OutOfTime.
+    or Ctrl-C they are killed: what is under way is of no use any more. `left`, called every second,
+    is how many seconds there are: whoever waits for a result when none are left gets OutOfTime.
     """
     jobs = jobs or cores()
     if jobs == 1 and left is None:  # what this process does itself, it cannot stop
-        yield map
+        with one_thread():
+            yield in_turn
         return
     team = _Team(jobs, left)
     try:
         yield team.map
     finally:
         team.disband()
+
+
+def in_turn(
+    function: Callable[[Task], Result], tasks: Iterable[Task]
+) -> Generator[Result, None, None]:
+    for task in tasks:
+        yield function(task)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Hold BLAS and OpenMP to one thread, where the environment did not do so in time."""
+    if all(os.environ.get(name) == number for name, number in ONE_THREAD.items()):
+        yield
+        return
+    import threadpoolctl
+
+    with threadpoolctl.threadpool_limits(1):
+        yield
 
 
 class _Team:
@@ -90,7 +118,9 @@ class _Team:
         self.results: dict[int, tuple[bool, Any]] = {}
         self.numbers = itertools.count()
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    def map(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task]
+    ) -> Generator[Result, None, None]:
         """Results in the tasks' order; work begins at once and goes on as results are taken."""
         asked = {next(self.numbers): (function, task) for task in tasks}
         self.waiting |= asked
@@ -105,7 +135,7 @@ class _Team:
             process.join()
             pipe.close()
 
-    def _results_of(self, numbers: list[int]) -> Iterator[Any]:
+    def _results_of(self, numbers: list[int]) -> Generator[Any, None, None]:
         try:
             for number in numbers:
                 while number not in self.results:
@@ -123,17 +153,18 @@ class _Team:
     def _hand_out(self) -> None:
         while self.idle and self.waiting:
             pipe, number = self.idle.pop(0), next(iter(self.waiting))
-            with self._death_told(pipe):
+            with self._death_reported(pipe):
                 pipe.send(self.waiting.pop(number))
             self.busy[pipe] = number
 
     def _receive(self) -> None:
-        ready = wait(list(self.busy), self._timeout())
-        if not ready and self._timeout() == 0:
+        timeout = self._timeout()
+        ready = wait(list(self.busy), timeout)
+        if not ready and timeout == 0:
             raise OutOfTime
         for pipe in ready:
             assert isinstance(pipe, Connection)
-            with self._death_told(pipe):
+            with self._death_reported(pipe):
                 result = pipe.recv()
             number = self.busy.pop(pipe)
             if number in self.wanted:
@@ -143,11 +174,10 @@ class _Team:
 
     def _timeout(self) -> float | None:
         """Seconds to wait at most; None where nothing ends it."""
-        left = math.inf if self.left is None else self.left()
-        return None if math.isinf(left) else min(max(0.0, left), LONGEST_WAIT)
+        return None if self.left is None else min(max(0.0, self.left()), LOOK)
 
     @contextlib.contextmanager
-    def _death_told(self, pipe: Connection) -> Iterator[None]:
+    def _death_reported(self, pipe: Connection) -> Iterator[None]:
         try:
             yield
         except (EOFError, ConnectionError):
@@ -161,8 +191,8 @@ def death(code: int | None) -> str:
     if number in CRASHES:
         return (
             f"a worker process crashed ({signal.Signals(number).name}), which is a fault of a "
-            "library or of a damaged file, not of your data. Delete what the last stage wrote and "
-            "run again: what is done before it is kept. If it happens again, report it."
+            "library, not of your data. Run again: what is done is kept. If it happens again, "
+            "report it."
         )
     if number == signal.SIGKILL:
         return (
@@ -176,13 +206,15 @@ def _work(pipe: Connection, parent: int) -> None:
     """Do what comes through the pipe; leave Ctrl-C to the parent, and end when it is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    while True:
-        function, task = pipe.recv()
-        try:
-            pipe.send((True, function(task)))
-        except Exception as error:
-            error.add_note(f"in a worker process:\n{traceback.format_exc()}")
-            pipe.send((False, error))
+    with one_thread():
+        os.environ.update(ONE_THREAD)  # for libraries that are yet to be loaded
+        while True:
+            function, task = pipe.recv()
+            try:
+                pipe.send((True, function(task)))
+            except Exception as error:
+                error.add_note(f"in a worker process:\n{traceback.format_exc()}")
+                pipe.send((False, error))
 
 
 def _end_with(parent: int) -> None:

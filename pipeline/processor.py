@@ -6,13 +6,13 @@ them.
 
 import platform
 
-import numpy  # noqa: F401, its BLAS is loaded with it
-import scipy.linalg  # noqa: F401, likewise
-import threadpoolctl
-
 
 def blas_kernels() -> str:
     """As threadpoolctl names them: 'openblas 0.3.30 SkylakeX'; else the kind of processor."""
+    import numpy  # noqa: F401, its BLAS is loaded with it
+    import scipy.linalg  # noqa: F401, likewise
+    import threadpoolctl
+
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     keys = ("internal_api", "version", "architecture")
     found = {" ".join(str(pool[key]) for key in keys if pool.get(key)) for pool in pools}

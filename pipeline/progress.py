@@ -1,4 +1,4 @@
-"""What a stage tells the person who waits: live on a terminal, plain lines elsewhere.
+"""What a stage reports while somebody waits: live on a terminal, plain lines elsewhere.
 
 Every line has the same places: the stage, its time, what came out.
 """
@@ -22,7 +22,7 @@ BAR, TICKS = 18, 2  # characters, a second
 CLEAR_LINE = "\r\x1b[2K"
 
 
-def tell(*lines: str, file: TextIO | None = None) -> None:
+def say(*lines: str, file: TextIO | None = None) -> None:
     """Print lines at once; what comes from files in them cannot command the terminal."""
     for line in lines:
         print(printable(line), file=file or sys.stdout, flush=True)
@@ -31,8 +31,9 @@ def tell(*lines: str, file: TextIO | None = None) -> None:
 class Progress:
     """The one object through which stages report; libraries do not print.
 
-    Used as a context, it keeps what a stage says until its end, when its time is known. `brief` is
-    for a stage of a whole run, whose summary will hold the tables and what comes next.
+    Used as a context, it keeps a stage's lines until its end, when its time is known. `brief` is
+    for a stage of a whole run, whose summary will hold the tables and what comes next; `silent`
+    for a notebook, which has the values.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class Progress:
         live: bool | None = None,
         verbose: bool = False,
         brief: bool = False,
+        silent: bool = False,
     ) -> None:
-        self.title, self.verbose, self.brief = title, verbose, brief
+        self.title, self.verbose, self.brief, self.silent = title, verbose, brief, silent
         is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-        self.live = is_terminal if live is None else live
+        self.live = not silent and (is_terminal if live is None else live)
         self.started = time.perf_counter()
         self._kept: list[str] | None = None
 
@@ -58,8 +60,10 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         kept = self._kept or []
         times = [clock(self.seconds), *[""] * len(kept)]
-        lines = [self._line(text, told) for text, told in zip(kept, times, strict=False)]
+        lines = [self._line(text, took) for text, took in zip(kept, times, strict=False)]
         self._kept = None
+        if self.silent:
+            return
         print(CLEAR_LINE * self.live + "".join(f"{line}\n" for line in lines), end="", flush=True)
 
     @property
@@ -74,9 +78,9 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        if self._kept is None:
-            tell(self._line(text))
-        else:
+        if self._kept is None and not self.silent:
+            say(self._line(text))
+        elif self._kept is not None:
             self._kept.append(text)
 
     def advise(self, text: str) -> None:
@@ -84,16 +88,21 @@ class Progress:
         if not self.brief:
             self.say(text)
 
+    def announce(self, text: str) -> None:
+        """One line at once, which cannot wait for the stage's end."""
+        if not self.silent:
+            print(CLEAR_LINE * self.live + self._line(text), flush=True)
+
     def detail(self, text: str) -> None:
         """One line at once for those who asked for more (-v)."""
         if self.verbose:
-            print(CLEAR_LINE * self.live + self._line(text), flush=True)
+            self.announce(text)
 
     def show(self, table: "RenderableType") -> None:
         """A table, in colour on a terminal; the summary of a whole run has its own."""
         from rich.segment import Segment, Segments
 
-        if not self.brief:
+        if not self.brief and not self.silent:
             print(CLEAR_LINE * self.live, end="", flush=True)
             console = self.console
             options = console.options.update(no_wrap=True, overflow="ignore")
@@ -103,8 +112,8 @@ class Progress:
             ]
             console.print(Segments(segments), end="")
 
-    def _line(self, text: str, told: str = "") -> str:
-        place = "" if self._kept is None else f" {told:>7} "
+    def _line(self, text: str, took: str = "") -> str:
+        place = "" if self._kept is None else f" {took:>7} "
         return printable(f"{self.title:<{TITLE}}{place} {text}" if self.title else text)
 
     @contextlib.contextmanager

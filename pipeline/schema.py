@@ -1,26 +1,28 @@
 """What the tables are: the target, the id, the task and the sample's form.
 
-All is found by looking at the words of train, test and sample, unless the competition's TOML says
-it, and each finding comes with one sentence. What the other columns hold is for `kinds`.
+All is found by looking at the words of train, test and sample, unless the competition's TOML names
+it, and each finding comes with a note. What the other columns hold is for `kinds`.
 """
 
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pipeline.config import LoadStage
 from pipeline.contract import WHOLE, check_ids, check_sample, check_target, comparable
 from pipeline.errors import DataError, SettingsError
+from pipeline.finding import NONE
 from pipeline.kinds import read_numbers
-from pipeline.metrics import Task
-from pipeline.notation import PROGRAM, find_notation, is_plain_number, numbers, value_of
+from pipeline.notation import NULL_WORDS, find_notation, is_plain_number, numbers, value_of
+from pipeline.problem import Form, Task
 from pipeline.reading import TextTable, as_words
-from pipeline.wording import folded, shortened
+from pipeline.wording import folded, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.stage_settings import LoadStage
 
 MOST_CLASSES = 20  # whole numbers with at most so many values are classes
 ID_NAME = re.compile(
@@ -29,7 +31,7 @@ ID_NAME = re.compile(
 )
 PADDED = re.compile(r"[+-]?0\d+")  # 01 is a name, not a number
 GUESSED = '; GUESSED: [competition] positive = "..." in the TOML settles it'
-# of two labels, those that say that something is so, and that it is not; and what often means so
+# of two labels, those that affirm and that deny; names of events, and of the usual case
 YES, NO = frozenset(("yes", "y", "true", "t")), frozenset(("no", "n", "false", "f"))
 EVENT = frozenset(("positive", "pos", "present", "on", "success", "spam", "default", "fraud"))
 USUAL = frozenset(
@@ -46,69 +48,34 @@ class UnknownTarget(DataError):
 
 
 @dataclass(frozen=True)
-class Tables:
+class RawTables:
     """The organiser's tables as words; `sample` is None where there is none.
 
-    `sample_file` is how the sample's file is written.
+    `sample_file` is how the sample's file is written; `label_columns` are those of train that come
+    from a file of labels.
     """
 
     train: "pd.DataFrame"
     test: "pd.DataFrame"
     sample: "pd.DataFrame | None" = None
     sample_file: TextTable | None = None
+    label_columns: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, frames: "Mapping[str, pd.DataFrame]") -> "Tables":
+    def of(cls, frames: "Mapping[str, pd.DataFrame]") -> "RawTables":
         """Frames of any types by role -> the words that CSV files of them would hold."""
         words = {role: as_words(frame) for role, frame in frames.items()}
         return cls(words["train"], words["test"], words.get("sample"))
 
 
 @dataclass(frozen=True)
-class Form:
-    """The sample's form: what a submission must look like.
-
-    `kind` "target": the column `target` holds labels, probabilities or values. "classes":
-    `class_columns` hold a probability each, in the order of the classes. `id` is None where the
-    sample has only predictions; `by_row` says that its rows stand for test's rows in order;
-    `made_up` that there was no sample. `header`, `separator`,
-    `decimal` and `encoding` are the sample's own.
-    """
-
-    columns: tuple[str, ...]
-    kind: Literal["target", "classes"]
-    id: str | None
-    by_row: bool
-    target: str | None = None
-    class_columns: tuple[str, ...] = ()
-    made_up: bool = False
-    header: tuple[str, ...] | None = None
-    separator: str = ","
-    decimal: str = "."
-    encoding: str = "utf-8"
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "columns": list(self.columns),
-            "form": self.kind,
-            "id": self.id,
-            "by_row": self.by_row,
-            "target": self.target,
-            "class_columns": list(self.class_columns),
-            "made_up": self.made_up,
-            "header": list(self.columns if self.header is None else self.header),
-            "separator": self.separator,
-            "decimal": self.decimal,
-            "encoding": self.encoding,
-        }
-
-
-@dataclass(frozen=True)
 class Roles:
-    """Target and id, what the task is, and a sentence on each; `sample_id` is the sample's id.
+    """Target, id, task and, of two classes, the positive one; `notes` explains each.
 
-    `classes` are spelled as train spells them; of two, the second is the positive one. `labels` is
-    the class of every word of the target. `alike` are classes that differ in case or blanks alone.
+    `sample_id` is the sample's id column. `classes` are spelled as train spells them; of two, the
+    second is the positive one. `values` (n,) is the target: numbers if all words are, else words,
+    NaN where it is missing; `labels` is the class of every word. `alike` are classes that differ in
+    case or blanks alone.
     """
 
     target: str
@@ -116,79 +83,82 @@ class Roles:
     task: Task
     classes: tuple[str, ...] | None
     sample_id: str | None
-    found: tuple[str, ...]
+    notes: Mapping[str, str]
+    values: "pd.Series"
     labels: Mapping[str, str] | None = None
     positive: str | None = None
     positive_guessed: bool = False
     alike: tuple[tuple[str, ...], ...] = ()
 
 
-def column_names(table: "pd.DataFrame") -> list[str]:
-    return [str(name) for name in table.columns]
-
-
-def find_roles(tables: Tables, settings: LoadStage) -> Roles:
-    """Who is who. Raises DataError where the tables leave it open or contradict each other."""
+def find_roles(tables: RawTables, settings: "LoadStage") -> Roles:
+    """What the columns are. Raises DataError where the tables leave it open or contradict each
+    other."""
     _refuse_unknown(tables, settings)
-    sample_id, answers = _sample_parts(tables, settings)
-    target, target_found = find_target(tables, settings, answers)
-    id, id_found = find_id(tables, settings, target, sample_id)
+    sample_id, asked_for = _sample_parts(tables, settings)
+    target, target_note = find_target(tables, settings, asked_for)
+    id, id_note = find_id(tables, settings, target, sample_id)
     values = target_values(tables.train[target], settings)
-    task, task_found = find_task(values, settings.task)
+    task, task_note = find_task(values, settings.task)
     known = values.dropna() if settings.missing_target == "drop" else values
     check_target(known, task)
-    found = (target_found, id_found, task_found)
+    notes = {"target": target_note, "id": id_note, "task": task_note}
     if task == "regression":
-        return Roles(target, id, task, None, sample_id, found)
+        return Roles(target, id, task, None, sample_id, notes, values)
     words = tables.train[target][values.notna()]
     classes, labels = classes_of(words, values.dropna())
-    roles = Roles(target, id, task, classes, sample_id, found, labels)
-    roles = replace(roles, alike=alike_labels(classes))
-    return _with_positive(roles, words, answers, settings) if task == "binary" else roles
+    alike = alike_labels(classes)
+    roles = Roles(target, id, task, classes, sample_id, notes, values, labels, alike=alike)
+    return _with_positive(roles, words, asked_for, settings) if task == "binary" else roles
 
 
 # -- target ----------------------------------------------------------------------------------------
 
 
-def find_target(tables: Tables, settings: LoadStage, values: Sequence[str]) -> tuple[str, str]:
+def find_target(
+    tables: RawTables, settings: "LoadStage", asked_for: Sequence[str]
+) -> tuple[str, str]:
     """The column to predict: the one that the TOML names, that the sample asks for, or that only
     train has.
 
-    values: the columns of the sample that are to be filled in.
+    asked_for: the columns of the sample that are to be filled in.
     """
     train, missing = tables.train, _only_in_train(tables, settings)
     if settings.target is not None:
-        _require(settings.target, train.columns, "train: no target", "target")
+        _require_name(settings.target, train.columns, "train: no target", "target")
         return settings.target, f"target {settings.target!r}: named in the TOML"
     named = [
         name
-        for name in column_names(train)
-        if len(values) == 1 and folded(name) == folded(values[0])
+        for name in train.columns
+        if len(asked_for) == 1 and folded(name) == folded(asked_for[0])
     ]
     if len(named) == 1:
         return named[0], f"target {named[0]!r}: the column that the sample asks for"
     if len(missing) == 1:
         return missing[0], f"target {missing[0]!r}: the only column of train that test lacks"
-    spelled = [name for name in missing if len(values) > 1 and _spells(train[name], values)]
+    several = len(asked_for) > 1
+    spelled = [name for name in missing if several and _spells(train[name], asked_for)]
     if len(spelled) == 1:
         return spelled[0], f"target {spelled[0]!r}: the sample has a column for each of its values"
-    only_test = [name for name in column_names(tables.test) if name not in train]
+    only_test = [name for name in tables.test.columns if name not in train]
     if only_test and not missing:
         raise DataError(
-            f"test has {_names(only_test)}, which train lacks, and train has no column that test "
+            f"test has {quoted(only_test)}, which train lacks, and train has no column that test "
             "lacks: are the two files swapped? Name them the other way round, or in the TOML: "
             '[load] train = "...", [load] test = "...".'
         )
+    found = f"train has {quoted(missing) if missing else 'no column'} that test lacks"
+    found += f", and the sample asks for {quoted(asked_for)}" if asked_for else ""
     raise UnknownTarget(
-        f"the target cannot be told: train has {_names(missing) if missing else 'no column'} that "
-        f"test lacks{f', and the sample asks for {_names(values)}' if values else ''}. Name it in "
-        'the competition\'s TOML: [load] target = "...", and list in drop what no model may see.'
+        f"the target is not clear: {'there is no test table' if settings.test == NONE else found}. "
+        'Name it in the competition\'s TOML: [load] target = "...", and list in drop what no model '
+        "may see."
     )
 
 
-def _only_in_train(tables: Tables, settings: LoadStage) -> list[str]:
+def _only_in_train(tables: RawTables, settings: "LoadStage") -> list[str]:
     elsewhere = {*tables.test.columns, *settings.drop, settings.id}
-    return [name for name in column_names(tables.train) if name not in elsewhere]
+    return [name for name in tables.train.columns if name not in elsewhere]
 
 
 def _spells(column: "pd.Series", values: Sequence[str]) -> bool:
@@ -225,18 +195,18 @@ def class_columns(classes: Sequence[str], columns: Sequence[str]) -> tuple[str, 
 
 
 def find_id(
-    tables: Tables, settings: LoadStage, target: str, sample_id: str | None
+    tables: RawTables, settings: "LoadStage", target: str, sample_id: str | None
 ) -> tuple[str | None, str]:
-    """The column of test that names its rows; None where rows are told by their order alone."""
+    """The column of test that identifies its rows; None where their order alone does."""
     test = tables.test
     if settings.id is not None:
-        _require(settings.id, test.columns, "test: no id", "id")
+        _require_name(settings.id, test.columns, "test: no id", "id")
         return settings.id, f"id {settings.id!r}: named in the TOML"
-    others = [name for name in column_names(test) if name != target and name not in settings.drop]
+    others = [name for name in test.columns if name != target and name not in settings.drop]
     if tables.sample is not None and sample_id is not None:
-        twin = _twin(tables.sample, test, sample_id, others)
-        if twin:
-            return twin, f"id {twin!r}: the sample names its rows by it"
+        counterpart = _counterpart(tables.sample, test, sample_id, others)
+        if counterpart:
+            return counterpart, f"id {counterpart!r}: the sample names its rows by it"
     for name in others:
         if (
             ID_NAME.fullmatch(name)
@@ -244,35 +214,35 @@ def find_id(
             and _is_unique(tables.train.get(name))
         ):
             return name, f"id {name!r}: named like one, and never twice the same"
-    return None, "no id: rows are told by their order"
+    return None, "no id: rows are identified by their order"
 
 
-def _sample_parts(tables: Tables, settings: LoadStage) -> tuple[str | None, list[str]]:
+def _sample_parts(tables: RawTables, settings: "LoadStage") -> tuple[str | None, list[str]]:
     """The sample's id column (None if it has only predictions) and the columns to fill in."""
     if tables.sample is None:
         return None, []
     columns = list(tables.sample.columns)
-    answers = {settings.target, *_only_in_train(tables, settings)} - {None}
+    targets = [*filter(None, [settings.target]), *_only_in_train(tables, settings)]
     if settings.id in columns:
         id = settings.id
-    elif len(columns) == 1 or any(folded(columns[0]) == folded(str(name)) for name in answers):
+    elif len(columns) == 1 or folded(columns[0]) in map(folded, targets):
         id = None
     else:
         id = columns[0]
     return id, [name for name in columns if name != id]
 
 
-def _twin(
+def _counterpart(
     sample: "pd.DataFrame", test: "pd.DataFrame", sample_id: str, names: Sequence[str]
 ) -> str | None:
-    """The column of test that the sample's id column stands for: by its name, or by its values."""
+    """The column of test with the ids of the sample's id column: by its name, or by its values."""
     for name in sorted(names, key=lambda name: name != sample_id):
         if folded(name) == folded(sample_id):
             return name
     ids = sample[sample_id]
     for name in names:
-        column, asked = comparable(test[name], ids)
-        if _is_unique(column) and set(column) == set(asked):
+        column, wanted = comparable(test[name], ids)
+        if _is_unique(column) and set(column) == set(wanted):
             return name
     return None
 
@@ -285,7 +255,7 @@ def _is_unique(column: "pd.Series | None") -> bool:
 # -- task ------------------------------------------------------------------------------------------
 
 
-def target_values(words: "pd.Series", settings: LoadStage) -> "pd.Series":
+def target_values(words: "pd.Series", settings: "LoadStage") -> "pd.Series":
     """The target's words (n,) -> numbers if all are, else words; NaN where it is missing.
 
     Words such as NA and None are labels like others; 01 is a name, unless numbers are asked for.
@@ -298,24 +268,24 @@ def target_values(words: "pd.Series", settings: LoadStage) -> "pd.Series":
     padded = settings.task != "regression" and known.str.fullmatch(PADDED.pattern).any()
     if found is not None and not found.strays and not padded:
         return numbers(words.mask(words.isin(found.missing)), found.notation)
-    labels = words.mask(words.isin(PROGRAM if missing is None else missing))
+    labels = words.mask(words.isin(NULL_WORDS if missing is None else missing))
     return labels.map(folded, na_action="ignore") if settings.merge_labels else labels
 
 
-def find_task(target: "pd.Series", asked: Task | None) -> tuple[Task, str]:
+def find_task(target: "pd.Series", declared: Task | None) -> tuple[Task, str]:
     """Classes or values. Few whole numbers, words and any two values are classes."""
     known = target.dropna()
     count = int(known.nunique())
-    if asked == "regression":
+    if declared == "regression":
         return "regression", "task regression: named in the TOML"
-    if asked is not None:
-        if count == 2 and asked == "multiclass":
+    if declared is not None:
+        if count == 2 and declared == "multiclass":
             return "binary", "task binary: the target has two values, though the TOML names more"
-        return asked, f"task {asked}: named in the TOML"
+        return declared, f"task {declared}: named in the TOML"
     if count == 2:
         return (
             "binary",
-            f"task binary: the target has two values, {_names(sorted(known.unique().tolist()))}",
+            f"task binary: the target has two values, {quoted(sorted(known.unique().tolist()))}",
         )
     if str(target.dtype) == "str":
         return _task_of_words(known, count)
@@ -363,13 +333,13 @@ def alike_labels(classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
-def alike_told(roles: Roles) -> Iterator[str]:
-    """A sentence on each group of classes that are perhaps one."""
+def alike_messages(roles: Roles) -> Iterator[str]:
+    """A message on each group of classes that are perhaps one."""
     for labels in roles.alike:
         yield (
             f"classes of {roles.target!r} that differ only in case or blanks, "
-            f"{', '.join(map(repr, labels))}, are learnt as different ones. If they are one, say "
-            "so in the competition's TOML: [load] merge_labels = true"
+            f"{', '.join(map(repr, labels))}, are learnt as different ones. If they are one, merge "
+            "them in the competition's TOML: [load] merge_labels = true"
         )
 
 
@@ -377,12 +347,12 @@ def alike_told(roles: Roles) -> Iterator[str]:
 
 
 def _with_positive(
-    roles: Roles, words: "pd.Series", answers: Sequence[str], settings: LoadStage
+    roles: Roles, words: "pd.Series", asked_for: Sequence[str], settings: "LoadStage"
 ) -> Roles:
     """Put the positive class second: a column of probabilities is of it."""
     assert roles.classes is not None and roles.labels is not None
     label, why, guessed = find_positive(
-        roles.classes, words.map(roles.labels), answers, settings.positive
+        roles.classes, words.map(roles.labels), asked_for, settings.positive
     )
     other = next(each for each in roles.classes if each != label)
     if {value_of(each) for each in roles.classes} == {0.0, 1.0} and settings.positive is None:
@@ -392,35 +362,36 @@ def _with_positive(
         classes=(other, label),
         positive=label,
         positive_guessed=guessed,
-        found=(*roles.found, f"positive class {label!r}: {why}"),
+        notes={**roles.notes, "positive": f"positive class {label!r}: {why}"},
     )
 
 
 def find_positive(
-    classes: Sequence[str], labels: "pd.Series", answers: Sequence[str], asked: str | None
+    classes: Sequence[str], labels: "pd.Series", asked_for: Sequence[str], declared: str | None
 ) -> tuple[str, str, bool]:
     """The class whose probability a submission holds, why, and whether it is a guess.
 
-    labels (n,): each row's class; answers: the sample's columns to fill in.
+    labels (n,): each row's class; asked_for: the sample's columns to fill in; declared: by the
+    TOML.
     """
-    if asked is not None:
-        same = [label for label in classes if folded(label) == folded(asked)]
-        if asked not in classes and len(same) != 1:
+    if declared is not None:
+        same = [label for label in classes if folded(label) == folded(declared)]
+        if declared not in classes and len(same) != 1:
             raise SettingsError(
-                f"[competition] positive: found {asked!r}, but the target has {_names(classes)}. "
-                "Name one of the two."
+                f"[competition] positive: found {declared!r}, but the target has "
+                f"{quoted(classes)}. Name one of the two."
             )
-        return asked if asked in classes else same[0], "named in the TOML", False
+        return declared if declared in classes else same[0], "named in the TOML", False
     if all(map(is_plain_number, classes)):
         is_truth = {value_of(label) for label in classes} == {0.0, 1.0}
         return classes[-1], f"the greater number{'' if is_truth else GUESSED}", not is_truth
-    named = [label for label in classes for name in answers if _ends_with(name, label)]
+    named = [label for label in classes for name in asked_for if _ends_with(name, label)]
     if len({*named}) == 1:
         return named[0], "the sample's column is named after it", False
     pairs = ((classes[0], classes[1]), (classes[1], classes[0]))
     for label, other in pairs:
         if folded(label) in YES or folded(other) in NO or _denies(other, label):
-            return label, f"{other!r} says that it is not so", False
+            return label, f"{other!r} denies it", False
     for label, other in pairs:
         if folded(label) in EVENT or (folded(other) in USUAL and folded(label) not in USUAL):
             return label, f"{other!r} is the usual case{GUESSED}", True
@@ -441,22 +412,25 @@ def _denies(word: str, of: str) -> bool:
 # -- the sample's form -----------------------------------------------------------------------------
 
 
-def find_form(tables: Tables, roles: Roles) -> tuple[Form, str]:
+def find_form(tables: RawTables, roles: Roles) -> tuple[Form, str]:
     """What a submission must look like; the sample is checked against test."""
     if tables.sample is None:
         made = (roles.id, roles.target) if roles.id is not None else (roles.target,)
-        form = Form(made, "target", roles.id, roles.id is None, roles.target, made_up=True)
-        return form, f"no sample: a submission has {_names(made)}"
-    columns = tuple(column_names(tables.sample))
+        by_row = roles.id is None
+        form = Form(made, "target", roles.id, by_row, roles.target, made_up=True, header=made)
+        return form, f"no sample: a submission has {quoted(made)}"
+    columns = tuple(tables.sample.columns)
     values = [name for name in columns if name != roles.sample_id]
     by_row = _is_by_row(tables.sample, tables.test, roles)
     if len(values) == 1:
-        form = Form(columns, "target", roles.sample_id, by_row, values[0])
-        sentence = f"a submission has {_names(columns)}, as the sample"
+        form = Form(columns, "target", roles.sample_id, by_row, values[0], header=columns)
+        note = f"a submission has {quoted(columns)}, as the sample"
     else:
         spelled = _spelled(roles, values)
-        form = Form(columns, "classes", roles.sample_id, by_row, class_columns=spelled)
-        sentence = f"a submission has a probability for each of {len(values)} classes"
+        form = Form(
+            columns, "classes", roles.sample_id, by_row, class_columns=spelled, header=columns
+        )
+        note = f"a submission has a probability for each of {len(values)} classes"
     if tables.sample_file is not None:
         file = tables.sample_file
         form = replace(form, header=file.header, separator=file.separator, encoding=file.encoding)
@@ -464,7 +438,7 @@ def find_form(tables: Tables, roles: Roles) -> tuple[Form, str]:
         notation = find_notation(sorted(shown))
         if file.separator != "," and notation is not None:
             form = replace(form, decimal=notation.decimal)
-    return form, sentence + ("; its rows stand for those of test, in order" if by_row else "")
+    return form, note + ("; its rows stand for those of test, in order" if by_row else "")
 
 
 def _is_by_row(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bool:
@@ -472,10 +446,10 @@ def _is_by_row(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bo
     if roles.id is not None:
         if _repeats_in_order(sample, test, roles):
             return True
-        if roles.sample_id is None or not _twin(sample, test, roles.sample_id, [roles.id]):
+        if roles.sample_id is None or not _counterpart(sample, test, roles.sample_id, [roles.id]):
             raise DataError(
                 f"sample: no column holds the ids of test's column {roles.id!r}; found "
-                f"{_names(sample.columns)}. Download both again from the same competition, or "
+                f"{quoted(sample.columns)}. Download both again from the same competition, or "
                 f"correct [load] id in the TOML; if {roles.id!r} is no id, list it in drop."
             )
         check_sample(sample.rename(columns={roles.sample_id: roles.id}), test, roles.id, [])
@@ -494,17 +468,17 @@ def _repeats_in_order(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles
     """Ids that occur more than once, in the same order in both: the order then names the rows."""
     if roles.id not in test or roles.sample_id is None or test[roles.id].is_unique:
         return False
-    known, asked = comparable(test[roles.id], sample[roles.sample_id])
-    return list(known) == list(asked)
+    known, wanted = comparable(test[roles.id], sample[roles.sample_id])
+    return list(known) == list(wanted)
 
 
 def _spelled(roles: Roles, values: Sequence[str]) -> tuple[str, ...]:
     """The sample's columns in the order of the classes."""
     spelled = class_columns(roles.classes or (), values)
     if spelled is None:
-        allowed = f"one named after each of {_names(roles.classes)}" if roles.classes else "one"
+        allowed = f"one named after each of {quoted(roles.classes)}" if roles.classes else "one"
         raise DataError(
-            f"sample: found {len(values)} columns to fill in, {_names(values)}; for the "
+            f"sample: found {len(values)} columns to fill in, {quoted(values)}; for the "
             f"{roles.task} target {roles.target!r} allowed is {allowed}. Correct the file, or name "
             "the right column in [load] target of the competition's TOML."
         )
@@ -514,11 +488,11 @@ def _spelled(roles: Roles, values: Sequence[str]) -> tuple[str, ...]:
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _refuse_unknown(tables: Tables, settings: LoadStage) -> None:
+def _refuse_unknown(tables: RawTables, settings: "LoadStage") -> None:
     """Names in `drop` must exist, and must not be needed."""
     known = [*tables.train.columns, *tables.test.columns]
     for name in settings.drop:
-        _require(name, known, "train and test: no column", "drop")
+        _require_name(name, known, "train and test: no column", "drop")
         if name in (settings.target, settings.id):
             role = "target" if name == settings.target else "id"
             raise SettingsError(
@@ -526,17 +500,13 @@ def _refuse_unknown(tables: Tables, settings: LoadStage) -> None:
             )
 
 
-def _require(name: str, known: Iterable[Any], what: str, key: str) -> None:
+def _require_name(name: str, known: Iterable[Any], what: str, key: str) -> None:
     names = list(dict.fromkeys(map(str, known)))
     if name in names:
         return
     near = difflib.get_close_matches(name, names, n=1)
     meant = f" Did you mean {near[0]!r}?" if near else ""
     raise DataError(
-        f"{what} {name!r}; the columns are {_names(names)}.{meant} "
+        f"{what} {name!r}; the columns are {quoted(names)}.{meant} "
         f"Correct the file, or [load] {key} in the competition's TOML."
     )
-
-
-def _names(values: Iterable[Any], most: int = 30) -> str:
-    return shortened([repr(value) for value in values], most)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.budget import FIRST, MANY_ROWS, STRONGEST
 from pipeline.metrics import Task
+from pipeline.plan import FIRST, MANY_ROWS, STRONGEST
 
 CORES = 2
 WIDE = 500  # columns of the dense view, if they are more than the rows
@@ -94,7 +94,7 @@ def folds(shape: Shape, preset: str = "default") -> int:
 
 
 def repeats(shape: Shape) -> int:
-    """Of few rows one split into folds says little."""
+    """Of few rows one split into folds is not enough."""
     return REPEATS_OF_MANY if shape.many else REPEATS
 
 

@@ -1,17 +1,12 @@
 """Optuna studies in one append-only journal per competition, which survives a kill at any byte."""
 
 import contextlib
-import fcntl
-import io
 import itertools
 import json
-import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna
 from optuna.storages import JournalStorage
@@ -20,43 +15,42 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from pipeline.artifacts import write_atomically
-from pipeline.config import Tune
 from pipeline.errors import DataError
-from pipeline.progress import tell
+from pipeline.files import locked, write_atomically
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from pipeline.config import Tune
 
-LOOPBACK = "127.0.0.1"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+WINNERS = "winners"  # numbers of the trials that a search of so many trials found best
 Suggest = Callable[[optuna.Trial], dict[str, Any]]
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
+# -- the journal -----------------------------------------------------------------------------------
+
+
 class _RecordLock(BaseJournalFileLock):
-    """A POSIX record lock: gone with its process, so that a kill leaves nothing to wait for."""
+    """A lock that is gone with its process, so that a kill leaves nothing to wait for."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.file: io.TextIOWrapper | None = None
 
     def acquire(self) -> bool:
-        self.file = self.path.open("w")
-        fcntl.lockf(self.file, fcntl.LOCK_EX)
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(locked(self.path))
         return True
 
     def release(self) -> None:
-        if self.file is not None:
-            self.file.close()
+        self._held.close()
 
 
 def open_journal(path: Path) -> JournalStorage:
     """The journal's storage, once it is mended; DataError where it is no journal of Optuna's."""
     mend(path)
     try:
-        return JournalStorage(JournalFileBackend(str(path), _lock(path)))
+        return JournalStorage(JournalFileBackend(str(path), _RecordLock(_lock(path))))
     except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: this is no journal of searches ({error or type(error).__name__}). Move it "
@@ -70,19 +64,16 @@ def mend(path: Path) -> str | None:
     Every line goes on from those before it. Where one is damaged, the search goes on from there,
     as if it had been stopped there, and the journal as it was is kept aside.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _lock(path)
-    lock.acquire()
-    try:
+    with locked(_lock(path)):
         content = path.read_bytes() if path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]
         lines = [line for line in whole.splitlines(keepends=True) if line.strip()]
         good = next((i for i, line in enumerate(lines) if not _is_entry(line)), len(lines))
-        sentence = None
+        message = None
         if good < len(lines):
             aside = next(free for free in _asides(path) if not free.exists())
             write_atomically(aside, content)
-            sentence = (
+            message = (
                 f"line {whole.splitlines(keepends=True).index(lines[good]) + 1} of {path} is "
                 f"damaged: going on from the {good:,} lines before it; all of it is kept as "
                 f"{aside.name}"
@@ -90,9 +81,7 @@ def mend(path: Path) -> str | None:
         kept = b"".join(lines[:good])
         if kept != content or not path.exists():
             write_atomically(path, kept)
-    finally:
-        lock.release()
-    return sentence
+    return message
 
 
 def _is_entry(line: bytes) -> bool:
@@ -107,16 +96,115 @@ def _asides(path: Path) -> Iterator[Path]:
     return (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
 
 
-def _lock(path: Path) -> _RecordLock:
-    return _RecordLock(path.with_suffix(".lock"))
+def _lock(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+# -- studies ---------------------------------------------------------------------------------------
+
+
+class Study:
+    """One search: a study of Optuna's, new or as far as it came.
+
+    A trial that is finished counts, complete or pruned; what a kill left half done does not, and
+    its place is taken again.
+    """
+
+    def __init__(self, study: optuna.Study, settings: "Tune", baseline: Mapping[str, Any]) -> None:
+        self.study, self.settings, self.baseline = study, settings, dict(baseline)
+
+    @property
+    def finished(self) -> list[FrozenTrial]:
+        """In order."""
+        return self.study.get_trials(deepcopy=False, states=FINISHED)
+
+    def best(self, trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+        """The best of these that came to their end; of equals the first."""
+        complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        sign = -1 if self.study.direction == StudyDirection.MAXIMIZE else 1
+        return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+    @property
+    def winners(self) -> list[FrozenTrial]:
+        """The first trial, the best one so far, and those that shorter searches ended with."""
+        finished, numbers = self.finished, self.study.user_attrs.get(WINNERS, [])
+        best = self.best(finished)
+        ended = [trial for trial in finished if trial.number in numbers]
+        return [*finished[:1], *ended, *([best] if best else [])]
+
+    def end_with(self, trial: FrozenTrial) -> None:
+        """A search ends, and this trial is the best of it."""
+        numbers = {*self.study.user_attrs.get(WINNERS, []), trial.number}
+        self.study.set_user_attr(WINNERS, sorted(numbers))
+
+    def ask(self, suggest: Suggest) -> optuna.Trial:
+        """A new trial: its `params` are the settings to try, those of the first the baseline's.
+
+        The sampler is seeded by the number of trials finished before, not by a stream of random
+        numbers: an interrupted search takes the same path as an uninterrupted one.
+        """
+        done = len(self.finished)
+        tpe = optuna.samplers.TPESampler(
+            n_startup_trials=self.settings.startup_trials,
+            n_ei_candidates=24,
+            multivariate=True,
+            group=False,
+            constant_liar=False,
+            seed=self.settings.seed * 100_003 + done,
+        )
+        with warnings.catch_warnings():  # Optuna calls PartialFixedSampler experimental
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            fixed = optuna.samplers.PartialFixedSampler(self.baseline, tpe)
+        self.study.sampler = tpe if done else fixed
+        trial = self.study.ask()
+        suggest(trial)
+        return trial
+
+    @staticmethod
+    def report(trial: optuna.Trial, scores: Iterable[float]) -> tuple[float, bool]:
+        """Report the mean score after each fold, in order, and stop where it is hopeless.
+
+        Returns the mean over the folds that were scored, and whether the trial came to its end.
+        """
+        total, mean = 0.0, float("nan")
+        for step, score in enumerate(scores):
+            total += score
+            mean = total / (step + 1)
+            trial.report(mean, step)
+            if trial.should_prune():
+                return mean, False
+        return mean, True
+
+    def finish(self, trial: optuna.Trial, mean: float, is_complete: bool) -> None:
+        """The trial counts from now on; one that is not complete was pruned."""
+        if is_complete:
+            self.study.tell(trial, mean, skip_if_finished=True)
+        else:
+            self.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+
+    def give_up(self, trial: optuna.Trial | FrozenTrial) -> None:
+        """There was no time to finish it."""
+        self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def give_up_running(self) -> bool:
+        """Give up what an earlier, killed run left half done; returns whether there was any."""
+        killed = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        for trial in killed:
+            self.give_up(trial)
+        return bool(killed)
+
+    def given_up(self, params: Mapping[str, Any]) -> list[FrozenTrial]:
+        """Trials of these settings that were given up."""
+        failed = self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+        return [trial for trial in failed if trial.params == dict(params)]
 
 
 def open_study(
-    journal: Path, name: str, settings: Tune, baseline: dict[str, Any], *, greater_is_better: bool
-) -> optuna.Study:
+    journal: Path, name: str, settings: "Tune", baseline: Mapping[str, Any], greater_is_better: bool
+) -> Study:
     """The study of this name, new or as far as it came.
 
-    `baseline` is kept beside the study for whoever looks at it in the dashboard.
+    `baseline`, the settings of the first trial, is kept for whoever looks at the dashboard.
     """
     study = optuna.create_study(
         storage=open_journal(journal),
@@ -128,143 +216,19 @@ def open_study(
         ),
     )
     if not study.user_attrs:
-        study.set_user_attr("settings before tuning", baseline)
-    return study
-
-
-def finished(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that count, complete or pruned; what a kill left half done does not."""
-    return study.get_trials(deepcopy=False, states=FINISHED)
-
-
-def best_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """The best of these that came to their end; of equals the first."""
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
-    return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
+        study.set_user_attr("settings before tuning", dict(baseline))
+    return Study(study, settings, baseline)
 
 
 @contextlib.contextmanager
-def deletion_reported(study: optuna.Study, journal: Path) -> Iterator[None]:
+def deletion_reported(name: str, journal: Path) -> Iterator[None]:
     """The dashboard can delete a study that is being searched: DataError, not a missing record."""
     try:
         yield
     except KeyError:
-        if study.study_name in optuna.get_all_study_names(open_journal(journal)):
+        if name in optuna.get_all_study_names(open_journal(journal)):
             raise
         raise DataError(
-            f"the study {study.study_name!r} was deleted while trials were added to it. Run the "
-            "same command again: the search then begins anew."
+            f"the study {name!r} was deleted while trials were added to it. Run the same command "
+            "again: the search then begins anew."
         ) from None
-
-
-def abandon(study: optuna.Study, trial: optuna.Trial) -> None:
-    """Give a trial up that there was no time to finish."""
-    study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def abandon_running(study: optuna.Study) -> None:
-    """Mark what an earlier, killed run left half done as failed; its place is taken again."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def next_trial(
-    study: optuna.Study, settings: Tune, baseline: dict[str, Any], suggest: Suggest
-) -> tuple[optuna.Trial, dict[str, Any]]:
-    """Ask for a trial and its settings; the first one is the baseline itself.
-
-    The sampler is seeded by the number of trials finished before, not by a stream of random
-    numbers: an interrupted search takes the same path as an uninterrupted one.
-    """
-    done = len(finished(study))
-    tpe = optuna.samplers.TPESampler(
-        n_startup_trials=settings.startup_trials,
-        n_ei_candidates=24,
-        multivariate=True,
-        group=False,
-        constant_liar=False,
-        seed=settings.seed * 100_003 + done,
-    )
-    with warnings.catch_warnings():  # Optuna calls PartialFixedSampler experimental
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.sampler = tpe if done else optuna.samplers.PartialFixedSampler(baseline, tpe)
-    trial = study.ask()
-    return trial, suggest(trial)
-
-
-def evaluate_trial(study: optuna.Study, trial: optuna.Trial, scores: Iterator[float]) -> float:
-    """Report the mean score after each fold, in order, and stop where it is hopeless.
-
-    Returns the mean over the folds that were judged.
-    """
-    total, mean = 0.0, float("nan")
-    for step, score in enumerate(scores):
-        total += score
-        mean = total / (step + 1)
-        trial.report(mean, step)
-        if trial.should_prune():
-            study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
-            return mean
-    study.tell(trial, mean, skip_if_finished=True)
-    return mean
-
-
-def serve_dashboard(journal: Path, port: int) -> None:
-    """optuna-dashboard on 127.0.0.1, live while another terminal tunes."""
-    if not journal.exists():
-        raise DataError(
-            f"{journal}: no study yet. Tune first: `make tune` with `trials` above 0 in a "
-            "[models.NAME] table of the competition's TOML."
-        )
-    from optuna_dashboard import wsgi
-
-    logging.getLogger("optuna_dashboard").setLevel(logging.ERROR)
-    guarded = for_this_machine(wsgi(open_journal(journal)), port)
-    try:
-        server = make_server(LOOPBACK, port, guarded, _ThreadedServer, _SilentHandler)
-    except OSError as error:
-        raise DataError(
-            f"{LOOPBACK}:{port}: {error.strerror}; another program listens there. "
-            "Choose another one: make dashboard PORT=8081."
-        ) from None
-    with server, contextlib.suppress(KeyboardInterrupt):
-        tell(f"optuna-dashboard: http://{LOOPBACK}:{port}/  (Ctrl-C ends it)")
-        server.serve_forever()
-
-
-class _ThreadedServer(ThreadingMixIn, WSGIServer):
-    """A connection that a browser opens ahead and leaves idle keeps no other waiting."""
-
-    daemon_threads = True
-
-
-class _SilentHandler(WSGIRequestHandler):
-    """Writes no line a request."""
-
-    def log_message(self, format: str, *values: Any) -> None:
-        pass
-
-
-def for_this_machine(app: "WSGIApplication", port: int) -> "WSGIApplication":
-    """The application, for pages that it served itself.
-
-    Whoever runs a web site can let its name lead to 127.0.0.1 (DNS rebinding), and a browser then
-    takes the dashboard for a part of that site: the Host header gives it away. A page may also send
-    a form elsewhere, which the Origin header tells.
-    """
-    hosts = {f"{name}:{port}" for name in (LOOPBACK, "localhost")}
-    if port == 80:  # a browser leaves it out
-        hosts |= {LOOPBACK, "localhost"}
-
-    def guarded(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        origin = environ.get("HTTP_ORIGIN")
-        is_ours = environ.get("HTTP_HOST", "").lower() in hosts
-        if is_ours and environ["REQUEST_METHOD"] not in ("GET", "HEAD") and origin is not None:
-            is_ours = origin.lower() in {f"http://{host}" for host in hosts}
-        if is_ours:
-            return app(environ, start_response)
-        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
-        return [f"The dashboard answers http://{LOOPBACK}:{port}/ alone.\n".encode()]
-
-    return guarded

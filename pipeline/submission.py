@@ -1,98 +1,162 @@
-"""The sample with answers filled in, and every reason why the organiser would refuse it.
+"""The sample with predictions filled in, and every reason why the organiser would refuse it.
 
 Ids and labels are words, spelled as the sample (or train) spells them; probabilities and values are
 numbers.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline import ledger
 from pipeline.archives import Source
 from pipeline.contract import WHOLE, comparable
 from pipeline.errors import DataError
+from pipeline.files import write_atomically
 from pipeline.metrics import Metric
 from pipeline.prediction import off_rounding
+from pipeline.problem import Form, Loaded, Problem
+from pipeline.processor import blas_kernels
 from pipeline.reading import parse
 from pipeline.wording import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TRUTHS = ({"false", "0"}, {"true", "1"})  # ways to write truth values: train's and the sample's
+TRUTHS = ({"false", "0"}, {"true", "1"})  # how truth values are written, in train and in the sample
 MOST_SHOWN = 5
+LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "lightgbm", "optuna")
 
 
-def fill(
-    sample: "pd.DataFrame",
-    test: "pd.DataFrame",
-    prediction: np.ndarray,
-    schema: Mapping[str, Any],
-    metric: Metric,
-) -> "pd.DataFrame":
-    """The sample with predictions (n_test, k) in the place of its values, in the sample's order."""
+@dataclass(frozen=True)
+class Submitted:
+    """What the submit stage gives: the file to upload, and what the ledger is to keep of it."""
+
+    content: bytes
+    entry: ledger.Entry
+
+    @property
+    def file(self) -> str:
+        """The name of the file."""
+        return self.entry.file
+
+
+def publish(
+    submitted: Submitted, folder: Path, experiment: int | None = None, note: str = ""
+) -> Path:
+    """Write the file into the folder and enter it in the ledger there, each once.
+
+    `experiment` and `note` are kept in a new entry. Raises DataError, and changes nothing, where a
+    file of this name has other content.
+    """
+    path = folder / submitted.file
+    if not path.exists():
+        write_atomically(path, submitted.content)
+    elif path.read_bytes() != submitted.content:
+        raise DataError(
+            f"{path}: this was changed after it was written, its content is not what its name "
+            "stands for. Move it away, and run the same command again."
+        )
+    entry = replace(
+        submitted.entry,
+        experiment=experiment,
+        note=note,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=_versions(),
+    )
+    ledger.append(folder / ledger.FILENAME, entry)
+    return path
+
+
+def _versions() -> dict[str, str]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    libraries = {name: version(name) for name in LIBRARIES}
+    return {"python": python, "blas": blas_kernels(), **libraries}
+
+
+# -- the file --------------------------------------------------------------------------------------
+
+
+def file_content(load: Loaded, prediction: np.ndarray, metric: Metric) -> bytes:
+    """The file to upload, from predictions of test's rows (m, k).
+
+    Raises DataError with every reason why the organiser would refuse it.
+    """
+    if load.problem.form.made_up and metric.needs == "probabilities":
+        load = with_class_columns(load)
+    submission = fill(load, prediction, metric)
+    refuse(problems(submission, load, metric))
+    content = to_bytes(submission, load.problem.form)
+    refuse(file_problems(content, load))
+    return content
+
+
+def fill(load: Loaded, prediction: np.ndarray, metric: Metric) -> "pd.DataFrame":
+    """The sample with predictions (m, k) in the place of its values, in the sample's order."""
     import pandas as pd
 
-    form = schema["sample"]
+    form, sample = load.problem.form, load.sample
     unknown = int((~np.isfinite(prediction)).any(axis=1).sum())
     if unknown:
         refuse([f"the blend has no finite prediction for {unknown:,} rows of test"])
-    ordered = prediction[_rows_of_test(sample, test, schema)]
+    ordered = prediction[_rows_of_test(load)]
     if metric.needs != "values":
         ordered = off_rounding(ordered)
-    if form["form"] == "classes":
-        answers: dict[str, Any] = dict(zip(form["class_columns"], ordered.T, strict=True))
+    if form.kind == "classes":
+        values: dict[str, Any] = dict(zip(form.class_columns, ordered.T, strict=True))
     else:
-        column = sample[form["target"]]
-        answers = {form["target"]: _answer(ordered, column, schema, metric)}
-    columns = form["columns"]
-    filled = {name: answers[name] if name in answers else sample[name] for name in columns}
-    return pd.DataFrame(filled, columns=columns)
+        assert form.target is not None
+        values = {form.target: _target_values(ordered, sample[form.target], load.problem, metric)}
+    filled = {name: values[name] if name in values else sample[name] for name in form.columns}
+    return pd.DataFrame(filled, columns=list(form.columns))
 
 
-def _rows_of_test(
-    sample: "pd.DataFrame", test: "pd.DataFrame", schema: Mapping[str, Any]
-) -> np.ndarray:
+def _rows_of_test(load: Loaded) -> np.ndarray:
     """Which row of test each row of the sample stands for, (n_sample,)."""
     import pandas as pd
 
-    if schema["sample"]["by_row"]:
-        return np.arange(len(sample))
-    asked = sample[schema["sample"]["id"]]
-    known, wanted = comparable(test[schema["id"]], asked)
+    form = load.problem.form
+    if form.by_row:
+        return np.arange(len(load.sample))
+    asked = load.sample[form.id]
+    known, wanted = comparable(load.test[load.problem.id], asked)
     rows = pd.Index(known).get_indexer(pd.Index(wanted))
     if (rows < 0).any():
         refuse([f"the sample asks for ids that test lacks: {_names(asked[rows < 0])}"])
     return rows
 
 
-def _answer(
-    prediction: np.ndarray, column: "pd.Series", schema: Mapping[str, Any], metric: Metric
+def _target_values(
+    prediction: np.ndarray, column: "pd.Series", problem: Problem, metric: Metric
 ) -> Any:
-    """What the metric judges, (n,): labels, the positive class's probability, or values."""
+    """What the metric scores, (m,): labels, the positive class's probability, or values."""
     if metric.needs == "values":
-        values = prediction[:, 0]
-        return np.maximum(values, 0.0) if metric.name == "rmsle" else values
-    if asks_for_labels(schema, metric):
-        labels = written_labels(schema["classes"], column)
+        return np.maximum(prediction[:, 0], metric.least_value)
+    if asks_for_labels(problem, metric):
+        labels = written_labels(problem.classes or (), column)
         return labels.take(prediction.argmax(axis=1)).reset_index(drop=True)
     return prediction[:, 1]
 
 
-def asks_for_labels(schema: Mapping[str, Any], metric: Metric) -> bool:
+def asks_for_labels(problem: Problem, metric: Metric) -> bool:
     """Whether the one column to fill in holds labels: one probability cannot stand for three."""
-    if schema["sample"]["form"] != "target" or metric.needs == "values":
+    if problem.form.kind != "target" or metric.needs == "values":
         return False
-    return metric.needs == "labels" or len(schema["classes"]) > 2
+    return metric.needs == "labels" or problem.outputs > 2
 
 
-def form_notes(schema: Mapping[str, Any], metric: Metric) -> list[str]:
-    """What to know of the form, where the sample cannot hold what the metric judges."""
-    if metric.needs != "probabilities" or not asks_for_labels(schema, metric):
+def form_notes(problem: Problem, metric: Metric) -> list[str]:
+    """What to know of the form, where the sample cannot hold what the metric scores."""
+    made_up = problem.form.made_up  # and then changed to suit the metric
+    if metric.needs != "probabilities" or made_up or not asks_for_labels(problem, metric):
         return []
-    target, classes = schema["sample"]["target"], schema["classes"]
+    target, classes = problem.form.target, problem.classes or ()
     several = shortened([repr(f"{target}_{label}") for label in classes], 3)
     return [
         f"{metric.label} needs a probability for each of {len(classes)} classes, and the sample "
@@ -127,9 +191,9 @@ def written_labels(classes: Sequence[str], column: "pd.Series") -> "pd.Series":
 
 
 def _truths(classes: Sequence[str], shown: Sequence[str]) -> list[str]:
-    """False and True, in the way of the sample's words, if classes and sample both are such."""
+    """False and True, spelled like the sample's words, if classes and sample both are such."""
     values = [
-        next((i for i, ways in enumerate(TRUTHS) if word.strip().casefold() in ways), -1)
+        next((i for i, words in enumerate(TRUTHS) if word.strip().casefold() in words), -1)
         for word in (*classes, *shown)
     ]
     if sorted(values[: len(classes)]) != [0, 1] or min(values) < 0:
@@ -142,73 +206,74 @@ def _truths(classes: Sequence[str], shown: Sequence[str]) -> list[str]:
     return [pair[value] for value in values[: len(classes)]]
 
 
-def with_class_columns(
-    schema: Mapping[str, Any], sample: "pd.DataFrame"
-) -> tuple[dict[str, Any], "pd.DataFrame"]:
+def with_class_columns(load: Loaded) -> Loaded:
     """A made-up sample for several classes gets a column per class; for two, one is enough."""
-    classes = schema["classes"]
+    problem, classes = load.problem, load.problem.classes or ()
     if len(classes) == 2:
-        return dict(schema), sample
-    form, target = schema["sample"], schema["sample"]["target"]
-    class_columns = [f"{target}_{label}" for label in classes]
-    made = sample.drop(columns=target).assign(**dict.fromkeys(class_columns, 1 / len(classes)))
-    columns = [str(name) for name in made.columns]
-    changed = {"form": "classes", "target": None, "class_columns": class_columns}
-    named = {"columns": columns, "header": columns}
-    return {**schema, "sample": {**form, **changed, **named}}, made
+        return load
+    target = problem.form.target
+    class_columns = tuple(f"{target}_{label}" for label in classes)
+    sample = load.sample.drop(columns=[target])
+    sample = sample.assign(**dict.fromkeys(class_columns, 1 / len(classes)))
+    columns = tuple(str(name) for name in sample.columns)
+    form = replace(
+        problem.form, columns=columns, kind="classes", target=None, class_columns=class_columns
+    )
+    return replace(load, sample=sample, problem=replace(problem, form=form))
 
 
-def to_bytes(submission: "pd.DataFrame", schema: Mapping[str, Any]) -> bytes:
+def to_bytes(submission: "pd.DataFrame", form: Form) -> bytes:
     """The file to upload: header, separator and encoding are the sample's own."""
-    form = schema["sample"]
-    header = form["header"] or False  # a sample without a line of names
-    written = {"header": header, "sep": form["separator"], "decimal": form["decimal"]}
-    text = submission.to_csv(index=False, lineterminator="\n", **written)
-    return text.encode(form["encoding"])
+    text = submission.to_csv(
+        index=False,
+        lineterminator="\n",
+        header=list(_header(form)) or False,
+        sep=form.separator,
+        decimal=form.decimal,
+    )
+    return text.encode(form.encoding)
 
 
-def file_problems(content: bytes, sample: "pd.DataFrame", schema: Mapping[str, Any]) -> list[str]:
+def _header(form: Form) -> tuple[str, ...]:
+    """The line of names; empty where the sample has none."""
+    return form.columns if form.header is None else form.header
+
+
+def file_problems(content: bytes, load: Loaded) -> list[str]:
     """Where the file, read again, differs from the sample in header, separator or ids."""
-    form = schema["sample"]
-    table = parse(content, Source(Path("the submission")), header=bool(form["header"]))
-    reasons = []
-    if list(table.header) != form["header"]:
-        reasons.append(f"its header reads {_names(table.header)} for {_names(form['header'])}")
-    elif len(form["header"]) > 1 and table.separator != form["separator"]:
-        reasons.append(f"its separator is {table.separator!r} for {form['separator']!r}")
-    elif form["id"] is not None:
-        again = table.words.iloc[:, form["columns"].index(form["id"])]
-        if len(again) != len(sample) or list(again) != list(sample[form["id"]]):
-            reasons.append(f"its ids in {form['id']!r} are spelled otherwise than the sample's")
-    return reasons
+    form, header = load.problem.form, _header(load.problem.form)
+    table = parse(content, Source(Path("the submission")), header=bool(header))
+    if tuple(table.header) != header:
+        return [f"its header reads {_names(table.header)} for {_names(header)}"]
+    if len(header) > 1 and table.separator != form.separator:
+        return [f"its separator is {table.separator!r} for {form.separator!r}"]
+    if form.id is not None:
+        again = table.words.iloc[:, form.columns.index(form.id)]
+        if list(again) != list(load.sample[form.id]):
+            return [f"its ids in {form.id!r} are spelled otherwise than the sample's"]
+    return []
 
 
 # -- what the organiser would refuse ---------------------------------------------------------------
 
 
-def problems(
-    submission: "pd.DataFrame",
-    sample: "pd.DataFrame",
-    test: "pd.DataFrame",
-    schema: Mapping[str, Any],
-    metric: Metric,
-) -> list[str]:
-    """Every reason why this is not the sample with answers filled in; empty if there is none."""
+def problems(submission: "pd.DataFrame", load: Loaded, metric: Metric) -> list[str]:
+    """Every reason why this is not the sample with predictions filled in."""
+    form, sample, test = load.problem.form, load.sample, load.test
     found, asked = list(submission.columns), list(sample.columns)
     if found != asked:
         how = "in another order" if sorted(found) == sorted(asked) else "others"
         return [f"its columns are {how} than the sample's: {_names(found)} for {_names(asked)}"]
-    form = schema["sample"]
     reasons = []
     if len(submission) != len(test):
         reasons.append(f"it has {len(submission):,} rows, and test has {len(test):,}")
-    if form["id"] is not None:
-        ids = submission[form["id"]]
-        reasons += _id_problems(ids, sample[form["id"]], "the sample")
-        if not form["by_row"]:
-            reasons += _id_problems(ids, test[schema["id"]], "test", exact=False)
-    for name in form["class_columns"] or [form["target"]]:
-        reasons += _answer_problems(submission[name], sample[name], schema, metric)
+    if form.id is not None:
+        ids = submission[form.id]
+        reasons += _id_problems(ids, sample[form.id], "the sample")
+        if not form.by_row:
+            reasons += _id_problems(ids, test[load.problem.id], "test", exact=False)
+    for name in form.class_columns or [form.target]:
+        reasons += _value_problems(submission[name], sample[name], load.problem, metric)
     return list(dict.fromkeys(reasons))
 
 
@@ -220,38 +285,40 @@ def _id_problems(
         ids, asked = comparable(ids, asked)
     if list(ids) == list(asked):
         return  # an organiser's ids may repeat
-    twins = ids[ids.duplicated()]
+    repeated = ids[ids.duplicated()]
     missing, extra = asked[~asked.isin(ids)], ids[~ids.isin(asked)]
-    if len(twins):
-        yield f"ids more than once: {_names(twins)}"
+    if len(repeated):
+        yield f"ids more than once: {_names(repeated)}"
     if len(missing):
         yield f"ids of {where} missing: {_names(missing)}"
     if len(extra):
         yield f"ids that {where} lacks: {_names(extra)}"
-    if exact and not (len(twins) or len(missing) or len(extra)) and list(ids) != list(asked):
+    if exact and not (len(repeated) or len(missing) or len(extra)) and list(ids) != list(asked):
         yield f"ids in another order than {where}"
 
 
-def _answer_problems(
-    answers: "pd.Series", column: "pd.Series", schema: Mapping[str, Any], metric: Metric
+def _value_problems(
+    values: "pd.Series", column: "pd.Series", problem: Problem, metric: Metric
 ) -> Iterator[str]:
-    name = repr(answers.name)
-    empty = int(answers.isna().sum())
+    """Empty cells, labels that are none, numbers that the metric does not take."""
+    name = repr(values.name)
+    empty = int(values.isna().sum())
     if empty:
         yield f"column {name} is empty in {empty:,} rows"
-    if asks_for_labels(schema, metric):
-        labels = written_labels(schema["classes"], column)
-        unknown = answers[~answers.isin(labels) & answers.notna()].unique()
+    if asks_for_labels(problem, metric):
+        labels = written_labels(problem.classes or (), column)
+        unknown = values[~values.isin(labels) & values.notna()].unique()
         if len(unknown):
             yield f"column {name} holds labels that train never had: {_names(unknown)}"
-    elif answers.dtype != np.float64:
-        yield f"column {name} holds {answers.dtype}, not numbers with decimals"
-    elif np.isinf(answers).any():
+    elif values.dtype != np.float64:
+        yield f"column {name} holds {values.dtype}, not numbers with decimals"
+    elif np.isinf(values).any():
         yield f"column {name} holds infinite numbers"
-    elif metric.needs != "values" and not answers.dropna().between(0, 1).all():
+    elif metric.needs != "values" and not values.dropna().between(0, 1).all():
         yield f"column {name} holds probabilities outside 0 to 1"
-    elif metric.name == "rmsle" and (answers < 0).any():
-        yield f"column {name} holds numbers below zero, which RMSLE does not allow"
+    elif (values < metric.least_value).any():
+        least = f"{metric.least_value:g}"
+        yield f"column {name} holds numbers below {least}, which {metric.label} does not allow"
 
 
 def refuse(reasons: Sequence[str]) -> None:

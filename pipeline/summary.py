@@ -3,158 +3,183 @@
 import math
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pipeline.artifacts import Workspace, require_stage
-from pipeline.budget import told
-from pipeline.config import COMPETITIONS, read_toml, split_presets
-from pipeline.evaluation.leaderboard import NORMAL_95, decimals
+from pipeline import cut_short
+from pipeline.blending import Blended
+from pipeline.config import load_presets
+from pipeline.estimates import NORMAL_95, decimals, with_error
+from pipeline.evaluated import Evaluated
 from pipeline.expectation import WIDER
-from pipeline.metrics import get_metric
+from pipeline.experiments import Experiment
+from pipeline.flow import Flow
+from pipeline.metrics import METRICS, Estimate, Metric
+from pipeline.problem import Loaded
+from pipeline.report.evidence import BLEND
+from pipeline.report.leaderboard import Entry
 from pipeline.wording import count, from_here, make_command
+from pipeline.workspace import Workspace
 
 MOST_ENTRIES, MOST_ALARMS = 4, 3
 WIDEST = 180
 
 
-def summarise(workspace: Workspace) -> list[str]:
+@dataclass(frozen=True)
+class Summary:
+    """The values that the lines are made of."""
+
+    workspace: Workspace
+    experiment: Experiment
+    load: Loaded
+    blend: Blended
+    evaluated: Evaluated
+
+    @property
+    def metric(self) -> Metric:
+        return METRICS[self.blend.metric]
+
+    @property
+    def expected(self) -> Estimate:
+        return Estimate(self.blend.expected.score, self.blend.expected.standard_error)
+
+
+def summarise(flow: Flow, experiment: Experiment) -> list[str]:
     """The lines; the first one alone says what there is."""
-    schema = require_stage(workspace, "load").read_json("schema")
-    submitted = require_stage(workspace, "submit").read_json("submission")
-    board = require_stage(workspace, "evaluate").read_json("leaderboard")
+    load, blend, evaluated = (flow.value(name) for name in ("load", "blend", "evaluate"))
+    found = Summary(flow.workspace, experiment, load, blend, evaluated)
     return [
-        headline(workspace, submitted, schema, board),
-        *_expected(submitted, schema, board),
+        headline(found),
+        *_expected(found),
+        *_experiment(found),
         "",
-        *_leaders(board, submitted),
-        *_cut_short(workspace, board.get("cut_short", {})),
-        *_alarms(board["alarms"]),
+        *_leaders(found),
+        *_cut_short(found),
+        *_alarms(found),
         "",
-        *_next(workspace, submitted),
+        *_next(found),
     ]
 
 
-def headline(
-    workspace: Workspace,
-    submitted: Mapping[str, Any],
-    schema: Mapping[str, Any],
-    board: Mapping[str, Any],
-) -> str:
+def headline(found: Summary) -> str:
     """submissions/airline/x.csv (Accuracy 0.9383 ± 0.0046)"""
-    metric = get_metric(submitted["metric"], schema["task"])
-    digits = decimals(submitted["standard_error"])
-    score = f"{submitted['score']:,.{digits}f} ± {submitted['standard_error']:,.{digits}f}"
-    path = from_here(workspace.submissions / submitted["file"])
-    return f"{path} ({'out-of-fold ' * bool(withdrawn(board))}{metric.label} {score})"
+    file = found.experiment.submission
+    path = from_here(found.workspace.submissions / file) if file else "no rows to predict"
+    promised = "out-of-fold " if found.evaluated.withdrawn else ""
+    return f"{path} ({promised}{found.metric.label} {with_error(found.expected)})"
 
 
-def withdrawn(board: Mapping[str, Any]) -> str:
-    """Why no score can be promised, by the report's alarms; empty where one can."""
-    return str(board.get("promise_withdrawn", ""))
-
-
-def _expected(
-    submitted: Mapping[str, Any], schema: Mapping[str, Any], board: Mapping[str, Any]
-) -> list[str]:
+def _expected(found: Summary) -> Iterator[str]:
     """Where the leaderboard's score should lie: both samples are finite, train's and test's."""
-    if submitted["simulated"]:
-        return ["SIMULATED data: the score says nothing about the competition"]
-    if withdrawn(board):
-        return [textwrap.shorten(f"no score can be promised: {withdrawn(board)}", WIDEST)]
-    rows = {role: schema["files"][role]["rows"] for role in ("train", "test")}
-    low, high = prediction_interval(
-        submitted["score"], submitted["standard_error"], rows["train"], rows["test"]
-    )
-    if get_metric(submitted["metric"], schema["task"]).greater_is_better:
-        low, high = max(low, -math.inf if submitted["metric"] == "r2" else 0.0), min(high, 1.0)
-    else:
-        low = max(low, 0.0)
-    digits = decimals(submitted["standard_error"])
-    return [
-        f"expected on the leaderboard: {low:,.{digits}f} to {high:,.{digits}f} "
-        f"(95%, if it counts all {count(rows['test'])} test rows)"
-    ]
+    withdrawn, test_rows = found.evaluated.withdrawn, len(found.load.test)
+    if found.load.simulated:
+        yield "SIMULATED data: the score says nothing about the competition"
+    elif withdrawn:
+        yield textwrap.shorten(f"no score can be promised: {withdrawn}", WIDEST)
+    elif test_rows:
+        interval = prediction_interval(found.expected, len(found.load.train), test_rows)
+        low, high = map(found.metric.clip, interval)
+        digits = decimals(found.expected.standard_error)
+        yield (
+            f"expected on the leaderboard: {low:,.{digits}f} to {high:,.{digits}f} "
+            f"(95%, if it counts all {count(test_rows)} test rows)"
+        )
 
 
-def prediction_interval(
-    score: float, error: float, train_rows: int, test_rows: int
-) -> tuple[float, float]:
+def prediction_interval(expected: Estimate, train_rows: int, test_rows: int) -> tuple[float, float]:
     """95% of the scores on other rows: their own noise comes on top of the standard error.
 
-    The error over n rows alone is σ / √n, WIDER times less than `error`; over m other rows it is
-    σ / √m.
+    The error over n rows alone is σ / √n, WIDER times less than the standard error; over m other
+    rows it is σ / √m.
     """
-    rows_alone = error / WIDER
-    reach = NORMAL_95 * math.hypot(error, rows_alone * math.sqrt(train_rows / test_rows))
-    return score - reach, score + reach
+    rows_alone = expected.standard_error / WIDER
+    other_rows = rows_alone * math.sqrt(train_rows / test_rows)
+    reach = NORMAL_95 * math.hypot(expected.standard_error, other_rows)
+    return expected.score - reach, expected.score + reach
 
 
-def _leaders(board: Mapping[str, Any], submitted: Mapping[str, Any]) -> list[str]:
+def _experiment(found: Summary) -> Iterator[str]:
+    """Which experiment this is, and how it compares with the best one before."""
+    from pipeline.experiment_list import signed
+
+    experiment = found.experiment
+    line = f"experiment {experiment.number}"
+    best = experiment.best_before
+    if best is not None and best.is_zero:
+        line += f": the same predictions as experiment {best.to}"
+    elif best is not None:
+        low, high = (best.score + sign * NORMAL_95 * best.standard_error for sign in (-1, 1))
+        noise = ", which is within noise" if low <= 0 <= high else ""
+        line += f": {signed(best)} to the best before it (experiment {best.to}){noise}"
+    if experiment.number > 1:
+        line += f"; `{make_command(found.workspace.competition)} experiments` lists them all"
+    yield line
+
+
+def _leaders(found: Summary) -> Iterator[str]:
     """The first entries and the blend, which is what was submitted."""
-    entries: list[dict[str, Any]] = board["entries"]
-    shown = entries[:MOST_ENTRIES]
-    if all(entry["name"] != "blend" for entry in shown):
-        shown = [*shown[:-1], *(entry for entry in entries if entry["name"] == "blend")]
-    width = max(len(entry["name"]) for entry in shown)
-    digits = decimals(entries[0]["standard_error"])
-    lines = [
-        f"  {entry['name']:<{width}}  {entry['score']:,.{digits}f} ± "
-        f"{entry['standard_error']:,.{digits}f}  {_verdict(entry, submitted)}"
-        for entry in shown
-    ]
-    more = len(entries) - len(shown)
-    return [*lines, *([f"  and {more} more in the report"] if more else [])]
+    board = found.evaluated.leaderboard
+    entries = board.entries
+    shown = list(entries[:MOST_ENTRIES])
+    if all(entry.name != BLEND for entry in shown):
+        shown = [*shown[:-1], *(entry for entry in entries if entry.name == BLEND)]
+    width = max(len(entry.name) for entry in shown)
+    for entry in shown:
+        score = with_error(entry.estimate, board.digits)
+        yield f"  {entry.name:<{width}}  {score}  {_verdict(entry, found)}"
+    if len(entries) > len(shown):
+        yield f"  and {len(entries) - len(shown)} more in the report"
 
 
-def _verdict(entry: Mapping[str, Any], submitted: Mapping[str, Any]) -> str:
-    """Against the best; the blend says that it is what was submitted."""
-    verdict = "worse than the best" if entry["verdict"] == "worse" else str(entry["verdict"])
-    is_blend = entry["name"] == "blend"
-    return f"{verdict}; submitted ({submitted['method']})" if is_blend else verdict
+def _verdict(entry: Entry, found: Summary) -> str:
+    """Against the best; the blend is what was submitted, if there were rows to predict."""
+    verdict = "worse than the best" if entry.verdict == "worse" else entry.verdict
+    if entry.name != BLEND:
+        return verdict
+    submitted = "submitted " if found.experiment.submission else ""
+    return f"{verdict}; {submitted}({found.blend.method})"
 
 
-def _cut_short(workspace: Workspace, cut: Mapping[str, Any]) -> list[str]:
+def _cut_short(found: Summary) -> Iterator[str]:
     """What had no time, and how it gets some: another attempt on a machine that is less busy."""
-    if not cut:
-        return []
-    record = from_here(workspace.budget.path)
-    return [
-        textwrap.shorten(f"cut short by [budget] minutes: {told(cut)}", WIDEST),
-        f"  more minutes do more; if the machine was busy, delete {record} and run again",
-    ]
+    cut = cut_short.describe(found.blend.cut_short)
+    if cut:
+        again = f"{make_command(found.workspace.competition)} all NEW_PLAN=1"
+        yield textwrap.shorten(f"cut short by [budget] minutes: {cut}", WIDEST)
+        yield f"  more minutes do more; if the machine was busy, `{again}` shares them anew"
 
 
-def _alarms(alarms: Sequence[Mapping[str, str]]) -> list[str]:
-    lines = [textwrap.shorten(f"ALARM: {alarm['found']}", WIDEST) for alarm in alarms[:MOST_ALARMS]]
+def _alarms(found: Summary) -> Iterator[str]:
+    alarms = found.evaluated.alarms
+    for alarm in alarms[:MOST_ALARMS]:
+        yield textwrap.shorten(f"ALARM: {alarm.found}", WIDEST)
     if len(alarms) > MOST_ALARMS:
-        lines.append(f"and {count(len(alarms) - MOST_ALARMS, 'alarm')} more in the report")
-    return lines
+        yield f"and {count(len(alarms) - MOST_ALARMS, 'alarm')} more in the report"
 
 
-def _next(workspace: Workspace, submitted: Mapping[str, Any]) -> list[str]:
-    name = workspace.competition
+def _next(found: Summary) -> Iterator[str]:
+    name = found.workspace.competition
     make = make_command(name)
     steps = [(f"{make} watch", "opens the report: where it errs, what drives it")]
-    if submitted["simulated"]:
+    if found.load.simulated:
         steps.append(("not for upload", f"put the organiser's files into data/raw/{name} first"))
-    else:
+    elif found.experiment.submission:
         python = from_here(Path(sys.executable))
         steps.append(("upload the file", "and keep what the leaderboard says:"))
-        steps.append(("", f"{python} -m pipeline score {submitted['file']} SCORE"))
-    steps.extend(_presets(workspace, make))
+        steps.append(("", f"{python} -m pipeline score {found.experiment.submission} SCORE"))
+    steps.extend(_presets(found, make))
     width = max(len(step) for step, _ in steps)
-    return [f"  {step:<{width}}  {what}" for step, what in steps]
+    for step, what in steps:
+        yield f"  {step:<{width}}  {what}"
 
 
-def _presets(workspace: Workspace, make: str) -> list[tuple[str, str]]:
+def _presets(found: Summary, make: str) -> Iterator[tuple[str, str]]:
     """A longer run than this one, if the TOML has one."""
-    path = COMPETITIONS / f"{workspace.competition}.toml"
-    preset = workspace.settings.read_text("preset").strip()
-    known = split_presets(read_toml(path), path)
+    path, preset = found.workspace.toml, found.experiment.preset
     if preset == "quick":
-        return [(f"{make} all", "the full run; this was a first look")]
-    if preset == "default" and "best" in known:
-        return [(f"{make} PRESET=best all", "takes its time: longer searches, more repeats")]
-    return [(f"{path.name}", "holds every setting; edit it and run again")]
+        yield f"{make} all", "the full run; this was a first look"
+    elif preset == "default" and path.is_file() and "best" in load_presets(path):
+        yield f"{make} PRESET=best all", "takes its time: longer searches, more repeats"
+    else:
+        yield path.name, "holds every setting; edit it and run again"

@@ -1,7 +1,7 @@
-"""What sentences are made of: '3,000 rows', "'a', 'b' and 3 more", paths and commands as typed."""
+"""Parts of sentences: '3,000 rows', "'a', 'b' and 3 more", paths and commands as typed."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 DEFAULT = "airline"  # the Makefile's C
@@ -36,6 +36,11 @@ def shortened(items: Sequence[str], most: int) -> str:
     return ", ".join(items[:most]) + more
 
 
+def quoted(values: Iterable[object], most: int = 30) -> str:
+    """The values in quotes, the first few and how many there are: "'a', 'b', ... (5 in all)"."""
+    return shortened([repr(value) for value in values], most)
+
+
 def printable(text: str) -> str:
     """The text with a `?` for whatever could command a terminal or hide what stands there.
 
@@ -49,8 +54,16 @@ def _is_harmless(letter: str) -> bool:
 
 
 def folded(text: str) -> str:
-    """In small letters with single blanks: equal where only case or blanks differ."""
+    """In lower case with single blanks: equal where only case or blanks differ."""
     return " ".join(text.split()).casefold()
+
+
+def alike(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Groups of texts that differ only in case or blanks."""
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        groups.setdefault(folded(text), []).append(text)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def from_here(path: Path) -> Path:

@@ -1,10 +1,17 @@
 """A copy of the project in a temporary folder, with a competition that runs in seconds."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pipeline.flow import stages
+from pipeline.progress import TITLE
+from pipeline.store import Key, Store
 
 ROOT = Path(__file__).parent.parent
 
@@ -104,12 +111,37 @@ class Project:
         (file,) = (self.root / "submissions" / "tiny").glob("*.csv")
         return file
 
-    def finished(self) -> dict[str, int]:
-        """When each stage's output appeared, by stage."""
-        return {
-            str(done.parent.relative_to(self.build)): done.parent.stat().st_ctime_ns
-            for done in self.build.rglob("DONE")
-        }
+    @property
+    def store(self) -> Store:
+        return Store(self.build / "store")
+
+    def stored(self) -> list[Key]:
+        """The keys of everything that was computed."""
+        return list(self.store.keys())
+
+    def experiments(self) -> list[dict[str, Any]]:
+        """The records of all experiments, the oldest first."""
+        paths = sorted((self.build / "experiments").glob("*/experiment.json"))
+        return [json.loads(path.read_text()) for path in paths]
+
+    def computed(self, *arguments: str) -> set[str]:
+        """What `make ...`, by default `make all`, computed: `load`, `train-linear`.
+
+        A stage with nothing to report has a line only where more is asked for.
+        """
+        done = self.make(*(arguments or ("all",)), "V=1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return computed(done.stdout)
+
+
+def computed(output: str) -> set[str]:
+    """The stages whose lines stand in the output of make: `load`, `train-linear`."""
+    titles = {line[:TITLE].strip() for line in output.splitlines()}
+    return {
+        title.replace(" ", "-")
+        for title in titles
+        if re.fullmatch(rf"({'|'.join(stages())})( [a-z_0-9]+)?", title)
+    }
 
 
 def copy_project(root: Path, toml: str = TINY) -> Project:
@@ -123,8 +155,8 @@ def copy_project(root: Path, toml: str = TINY) -> Project:
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
-    for name in ("installed", "installed-test"):
-        (root / "venv" / name).touch()
+    for name, lock in (("installed", ""), ("installed-test", "-test")):
+        shutil.copy(ROOT / f"requirements{lock}.lock", root / "venv" / name)
     project = Project(root)
     project.toml.write_text(toml)
     return project

@@ -1,4 +1,4 @@
-"""The bytes that were packed come out, or one clear sentence and nothing that does harm."""
+"""The bytes that were packed come out, or one clear message and nothing that does harm."""
 
 import bz2
 import gzip
@@ -97,9 +97,9 @@ def test_a_bomb_is_refused(write, monkeypatch, wrap):
     assert content(source) == table
 
     monkeypatch.setattr(memory, "available", lambda: 10**7)
-    told = message(content, source)
-    assert "is a table of" in told
-    assert "10.0 MB are free" in told
+    text = message(content, source)
+    assert "is a table of" in text
+    assert "10.0 MB are free" in text
 
 
 def test_a_table_that_memory_cannot_hold_is_refused_before_it_is_read(write, monkeypatch):
@@ -169,6 +169,7 @@ def test_a_zip_that_lies_about_its_size_is_not_unpacked_beyond_it(write):
     assert "not a whole zip archive" in text
 
 
-def test_checksum_is_sha256(write, tmp_path):
-    assert checksum(write("t.csv", TABLE).path) == hashlib.sha256(TABLE).hexdigest()
+def test_checksum_is_sha256_of_what_the_file_holds_now(write, tmp_path):
+    for written in (TABLE, TABLE + TABLE, TABLE[::-1]):
+        assert checksum(write("t.csv", written).path) == hashlib.sha256(written).hexdigest()
     assert "no such file" in message(checksum, tmp_path / "none.csv")

@@ -1,4 +1,4 @@
-"""Bad input ends in one sentence and exit code 2, and what earlier runs made stays as it was."""
+"""Bad input ends in one message and exit code 2, and what earlier runs made stays as it was."""
 
 import errno
 import hashlib
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline import __main__ as command_line
-from pipeline.artifacts import Folder
+from pipeline.store import Store
 from tests.project import Project, copy_project
 
 TOML = """
@@ -46,17 +46,19 @@ def tables() -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
-    """A competition of small CSV files whose load and split have run."""
-    project = copy_project(tmp_path_factory.mktemp("bad"), TOML)
-    write(project.raw, tables())
-    return project
+    """A competition of small CSV files."""
+    return copy_project(tmp_path_factory.mktemp("bad"), TOML)
 
 
 @pytest.fixture
 def command(project, monkeypatch, capsys):
-    """Run `python -m pipeline ...` in this process -> (exit code, what it said on stderr)."""
+    """Run `python -m pipeline ...` in this process -> (exit code, what it wrote to stderr).
+
+    Load and split have run before.
+    """
+    competitions = project.root / "pipeline" / "competitions"
     monkeypatch.chdir(project.root)
-    monkeypatch.setattr("pipeline.config.COMPETITIONS", project.root / "pipeline" / "competitions")
+    monkeypatch.setattr("pipeline.workspace.COMPETITIONS", competitions)
 
     def run(*arguments: str) -> tuple[object, str]:
         monkeypatch.setattr("sys.argv", ["pipeline", *arguments])
@@ -68,9 +70,7 @@ def command(project, monkeypatch, capsys):
 
     project.toml.write_text(TOML)
     write(project.raw, tables())
-    for stage in ("load", "split"):
-        assert run("settings", "tiny")[0] == 0
-        assert run("run", stage, "tiny") == (0, "")
+    assert run("run", "split", "tiny") == (0, "")
     return run
 
 
@@ -90,16 +90,16 @@ def fingerprint(folder: Path) -> str:
 
 
 def refused(project, run, *arguments: str) -> str:
-    """What is said when these arguments are refused; earlier artifacts must be untouched."""
-    before = fingerprint(project.build / "load") + fingerprint(project.build / "split")
-    code, told = run(*arguments)
-    assert code == 2, told
-    assert told.startswith("error: ")
-    assert "Traceback" not in told
-    after = fingerprint(project.build / "load") + fingerprint(project.build / "split")
-    assert before == after
-    assert not list(project.build.glob(".*.tmp"))
-    return told
+    """The message when these arguments are refused; the store must stay as it was."""
+    store = project.build / "store"
+    before = fingerprint(store)
+    code, message = run(*arguments)
+    assert code == 2, message
+    assert message.startswith("error: ")
+    assert "Traceback" not in message
+    assert fingerprint(store) == before
+    assert not list(project.root.rglob("*.tmp"))
+    return message
 
 
 def changed(project, name, change):
@@ -176,138 +176,57 @@ def test_a_zip_with_a_path_that_escapes(project, command, member):
         ("folds = 3", "folds = '3'", "found '3'"),
         ("[models.linear]", "[models.linear]\n[competition]\nmetric = 'hits'", "hits"),
         ("[models.linear]", "[models.gpt]", "gpt"),
+        ("[models.linear]", "[models.linear]\ncolumns = 'age'", "columns"),
     ],
 )
 def test_a_toml_that_is_wrong(project, command, before, after, named):
     project.toml.write_text(TOML.replace(before, after))
-    assert named in refused(project, command, "settings", "tiny").lower()
+    assert named in refused(project, command, "run", "load", "tiny").lower()
 
 
 def test_a_metric_of_another_task(project, command):
     project.toml.write_text(TOML + "[competition]\nmetric = 'rmse'\n")
-    code, _ = command("settings", "tiny")
-    assert code == 0
-    for stage in ("encode",):
-        assert command("run", stage, "tiny")[0] == 0
-    assert command("run", "tune", "tiny", "--model", "linear")[0] == 0
-    told = refused(project, command, "run", "train", "tiny", "--model", "linear")
-    assert "'rmse'" in told
-    assert "accuracy" in told
+    assert command("run", "encode", "tiny")[0] == 0
+    message = refused(project, command, "run", "train-linear", "tiny")
+    assert "'rmse'" in message
+    assert "accuracy" in message
 
 
 @pytest.mark.parametrize(
-    ("code", "named"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only")]
+    ("error", "named"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "value.json"), "disk is full"),
+        (OSError(errno.EROFS, os.strerror(errno.EROFS), "value.json"), "read-only"),
+        (MemoryError("Unable to allocate 9.9 TiB"), "not enough memory for this (Unable to"),
+        (MemoryError(), "not enough memory for this. Close other programs"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory"),
+    ],
+    ids=["full", "read-only", "too large", "no memory", "no memory for the system"],
 )
-def test_a_disk_that_takes_no_more(project, command, monkeypatch, code, named):
-    def fail(self, name, array):
-        raise OSError(code, os.strerror(code), str(self.path / name))
+def test_what_the_system_refuses(project, command, monkeypatch, error, named):
+    def fail(self, key, value, seconds=0.0):
+        raise error
 
-    monkeypatch.setattr(Folder, "write_array", fail)
+    changed(project, "train", lambda t: t[:-1])
+    monkeypatch.setattr(Store, "put", fail)
     assert named in refused(project, command, "run", "load", "tiny")
-
-
-def test_two_runs_at_once(project, command):
-    program = (
-        "import sys, time\nfrom pathlib import Path\nfrom pipeline.artifacts import Workspace\n"
-        "with Workspace(Path.cwd(), 'tiny').locked('other'):\n"
-        "    print('held', flush=True)\n    time.sleep(30)\n"
-    )
-    import subprocess
-    import sys
-
-    holder = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=project.root
-    )
-    assert holder.stdout is not None
-    holder.stdout.readline()
-    settings = fingerprint(project.build / "settings")
-    try:
-        told = [
-            refused(project, command, "run", "load", "tiny"),
-            refused(project, command, "settings", "tiny", "--preset", "default"),
-        ]
-    finally:
-        holder.kill()
-        holder.wait()
-    assert all(f"process {holder.pid}" in sentence for sentence in told)
-    assert fingerprint(project.build / "settings") == settings
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         (("run", "polish", "tiny"), "polish"),
-        (("run", "train", "tiny"), "--model"),
-        (("run", "load", "tiny", "--model", "linear"), "--model"),
-        (("run", "train", "tiny", "--model", "gpt"), "linear"),
-        (("run", "blend", "tiny"), "make C=tiny train-linear"),
-        (("settings", "nowhere"), "nowhere"),
-        (("settings", "tiny", "--preset", "fast"), "fast"),
+        (("run", "train-gpt", "tiny"), "linear"),
+        (("run", "load-linear", "tiny"), "load-linear"),
+        (("run", "load", "nowhere"), "nowhere"),
+        (("run", "load", "tiny", "--preset", "fast"), "fast"),
+        (("predict", "tiny", "rows.csv"), "make C=tiny all"),
+        (("submit", "tiny", "1"), "experiment"),
         (("frobnicate",), "frobnicate"),
     ],
 )
 def test_a_command_that_cannot_be_done(project, command, arguments, named):
     assert named in refused(project, command, *arguments)
-
-
-DAMAGE = {
-    "cut short": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    "emptied": lambda path: path.write_bytes(b""),
-    "overwritten": lambda path: path.write_bytes(b"\x00\xff" * 99),
-    "gone": lambda path: path.unlink(),
-}
-
-
-@pytest.mark.parametrize(
-    ("file", "damage", "reader", "deleted"),
-    [
-        ("load/DONE", "emptied", ("encode",), "load"),
-        ("load/train.parquet", "overwritten", ("encode",), "load"),
-        ("split/split.json", "cut short", ("encode",), "split"),
-        ("encode/r0-f0/tree-train.npy", "cut short", ("train", "--model", "lightgbm"), "encode"),
-        ("encode/r0-f0/columns.json", "gone", ("train", "--model", "lightgbm"), "encode"),
-        ("tune/linear/best.json", "overwritten", ("train", "--model", "linear"), "tune/linear"),
-        ("train/lightgbm/oof.npy", "gone", ("blend",), "train/lightgbm"),
-        ("train/lightgbm/DONE", "cut short", ("blend",), "train/lightgbm"),
-        ("train/lightgbm/models/r0-f0-0.txt", "cut short", ("evaluate",), "train/lightgbm"),
-        ("blend/blend.json", "emptied", ("submit",), "blend"),
-    ],
-)
-def test_what_a_message_on_a_damaged_file_says_is_enough(
-    finished_project, tmp_path, file, damage, reader, deleted
-):
-    """The folder that it names, and no other, is what make has to make anew."""
-    project = Project(tmp_path / "project")
-    shutil.copytree(finished_project.root, project.root, symlinks=True)
-    DAMAGE[damage](project.build / file)
-    told = project.run("run", reader[0], "tiny", *reader[1:])
-    assert told.returncode == 2, told.stdout + told.stderr
-    assert "Traceback" not in told.stderr
-    folder = project.build / deleted
-    assert f"Delete {folder} and run make again" in told.stderr
-    shutil.rmtree(folder)
-    planned = project.make("-n", "all").stdout
-    words = deleted.split("/")
-    model = f" --model {words[1]}" if len(words) > 1 else ""
-    assert f"run {words[0]} tiny{model}" in planned
-
-
-@pytest.mark.parametrize(
-    ("error", "named"),
-    [
-        (MemoryError("Unable to allocate 9.9 TiB"), "not enough memory for this (Unable to"),
-        (MemoryError(), "not enough memory for this. Close other programs"),
-        (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory"),
-    ],
-)
-def test_what_the_system_refuses(project, command, monkeypatch, error, named):
-    def fail(self, name, array):
-        raise error
-
-    monkeypatch.setattr(Folder, "write_array", fail)
-    told = refused(project, command, "run", "load", "tiny")
-    assert named in told
-    assert "run again" in told
 
 
 def test_a_file_where_a_folder_belongs(project, command):
@@ -316,10 +235,10 @@ def test_a_file_where_a_folder_belongs(project, command):
     project.build.rename(build)
     project.build.write_text("not a folder")
     try:
-        code, told = command("settings", "tiny")
+        code, message = command("run", "load", "tiny")
         assert code == 2
-        assert f"{project.build}" in told
-        assert "this is a file, where a folder belongs" in told
+        assert f"{project.build}" in message
+        assert "this is a file, where a folder belongs" in message
         assert project.build.read_text() == "not a folder"
     finally:
         project.build.unlink()
@@ -329,7 +248,7 @@ def test_a_file_where_a_folder_belongs(project, command):
 @pytest.mark.parametrize(
     "deep",
     [
-        f"[explore]\njourney = {'[' * 5000}{']' * 5000}\n",
+        f"[competition]\ntitle = {'[' * 5000}{']' * 5000}\n",
         f"[explore]\n[presets.quick.explore{'.a' * 2000}]\nb = 1\n",
         f"[explore{'.a' * 2000}]\nb = 1\n[presets.quick.explore{'.a' * 2000}]\nb = 2\n",
     ],
@@ -337,17 +256,16 @@ def test_a_file_where_a_folder_belongs(project, command):
 )
 def test_a_toml_that_is_nested_too_deeply(project, command, deep):
     project.toml.write_text(f"{TOML}\n{deep}")
-    assert "nested more deeply" in refused(project, command, "settings", "tiny")
+    assert "nested more deeply" in refused(project, command, "run", "load", "tiny")
 
 
 @pytest.mark.parametrize("path", ["{outside}/train.csv", "../../../outside/train.csv"])
-def test_a_file_outside_of_the_raw_folder(project, command, path, tmp_path):
+def test_a_file_outside_of_the_raw_folder(project, command, path):
     """Its checksum would not be part of what the results were computed from."""
     outside = project.root / "outside"
     outside.mkdir(exist_ok=True)
     (project.raw / "train.csv").rename(outside / "train.csv")
     name = path.format(outside=outside)
     project.toml.write_text(f'{TOML}\n[load]\ntrain = "{name}"\n')
-    assert command("settings", "tiny")[0] == 0
-    told = refused(project, command, "run", "load", "tiny")
-    assert f'train = "{name}": found a path out of' in told
+    message = refused(project, command, "run", "load", "tiny")
+    assert f'train = "{name}": found a path out of' in message

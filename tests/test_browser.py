@@ -8,12 +8,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from pipeline.artifacts import Workspace
-from tests.stages.test_evaluate import evaluated
-from tests.test_predictor import survey
+from pipeline.experiment_list import list_experiments
+from pipeline.progress import Progress
+from pipeline.stages.explore import explore
+from pipeline.tuning import Tuned
+from tests.report.values import loaded
+from tests.stages.test_evaluate import evaluated, survey
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed: run make test")
 from selenium import webdriver  # noqa: E402
@@ -39,7 +45,7 @@ SWITCHES = (
     "--disable-component-update",
     "--disable-sync",
 )
-PAGES = ("evaluate/report.html", "explore/explore.html")
+PAGES = ("report.html", "explore.html")
 PHONE, DESK = 360, 1280
 SECONDS = 30
 # whatever reaches past the right edge, but for what scrolls inside a box of its own
@@ -71,17 +77,26 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory) -> Workspace:
-    """A finished run on files whose columns, levels and title try to run a script."""
-    rows = survey("binary").rename(columns={"weight": HOSTILE})
-    rows["city"] = rows["city"].replace("Ulm", HOSTILE_LEVEL)
-    title = "<img src=x onerror=alert(2)>"
-    return evaluated(tmp_path_factory.mktemp("hostile"), rows, title=title, metric="accuracy")
+def hostile(tmp_path_factory) -> Path:
+    """The pages of a run on files whose columns, levels and title try to run a script."""
+    folder, title = tmp_path_factory.mktemp("hostile"), "<img src=x onerror=alert(2)>"
+    load = loaded("binary", {"weight": HOSTILE})
+    train, test = (
+        table.replace({"city": {"Ulm": HOSTILE_LEVEL}}) for table in (load.train, load.test)
+    )
+    load = replace(load, train=train, test=test)
+    asked = SimpleNamespace(name=title, max_rows=500, permutations=9, ratings=(), seed=0)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        report = evaluated(survey(load=load, title=title), monkeypatch, cores=1)
+    exploration = explore(asked, load, Progress(live=False))
+    for name, value in zip(PAGES, (report, exploration), strict=True):
+        (folder / name).write_text(value.html, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(params=PAGES)
 def hostile_page(request, hostile, browser):
-    open_page(browser, hostile.build / request.param)
+    open_page(browser, hostile / request.param)
     return browser
 
 
@@ -247,6 +262,44 @@ def test_a_printed_page_is_black_on_white(page):
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
+# -- all experiments -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def experiments_page(small, browser):
+    """Two experiments, with notes that would command the page."""
+    small.run(note=HOSTILE)
+    small.experiment("max_rounds = 5", "max_rounds = 4", note=HOSTILE_LEVEL)
+    list(list_experiments(small.workspace))
+    open_page(browser, small.build / "experiments.html")
+    return browser
+
+
+def test_the_page_of_experiments_is_text_and_asks_the_network_for_nothing(experiments_page):
+    text = experiments_page.find_element(By.TAG_NAME, "body").text
+    assert HOSTILE in text and HOSTILE_LEVEL in text
+    assert experiments_page.execute_script("return window.alerts") == []
+    assert experiments_page.get_log("browser") == []
+    assert outside(requested(experiments_page)) == []
+
+
+@pytest.mark.parametrize("width", [PHONE, 768, DESK])
+def test_the_page_of_experiments_is_not_wider_than_the_screen(experiments_page, width):
+    resize(experiments_page, width)
+    assert experiments_page.execute_script(OVERFLOWING) == []
+
+
+def test_a_click_on_an_experiment_leads_to_what_it_was_and_to_its_report(experiments_page):
+    experiments_page.find_element(By.CSS_SELECTOR, 'a[href="#experiment-1"] circle').click()
+    assert experiments_page.current_url.endswith("#experiment-1")
+    heading = experiments_page.find_element(By.ID, "experiment-1")
+    assert heading.text == f"1: {HOSTILE}"
+    links = experiments_page.find_elements(By.LINK_TEXT, "report")
+    assert len(links) == 1  # the second one ended with its submission
+    links[0].click()
+    assert experiments_page.find_element(By.ID, "leaderboard").tag_name == "h2"
+
+
 # -- optuna-dashboard ------------------------------------------------------------------------------
 
 
@@ -283,13 +336,15 @@ def read(address):
 
 
 def test_the_dashboard_shows_the_studys_trials(dashboard, finished_project, browser):
-    best = json.loads((finished_project.build / "tune" / "lightgbm" / "best.json").read_text())
+    keys = finished_project.store.keys()
+    tuned = [finished_project.store.get(key, Tuned) for key in keys if key.kind == "tune"]
+    (best,) = [each for each in tuned if each.trials]
     (study,) = read(f"{dashboard}/api/studies")["study_summaries"]
     assert study["study_name"].startswith("lightgbm ")
     found = read(f"{dashboard}/api/studies/{study['study_id']}?after=0")
-    assert len(found["trials"]) == best["trials"] == 4
+    assert len(found["trials"]) == len(best.trials) == 4
     values = [trial["values"][0] for trial in found["trials"] if trial["state"] == "Complete"]
-    assert min(values) == pytest.approx(best["value"])
+    assert min(values) == pytest.approx(best.value)
 
     resize(browser, DESK)
     browser.get(f"{dashboard}/dashboard")

@@ -1,23 +1,26 @@
-"""A TOML becomes settings, or one sentence that says where, what was found and what is allowed."""
+"""A TOML becomes settings, or one message that says where, what was found and what is allowed."""
 
 import json
 
 import pytest
 
-from pipeline.config import COMPETITIONS, load_experiment, stage_snapshots
+from pipeline.config import load_configuration
 from pipeline.errors import SettingsError
+from pipeline.flow import goals_of, nodes_for
+from pipeline.stage_settings import members, stage_settings
+from pipeline.workspace import COMPETITIONS
 
 
 def load(folder, text, preset="default"):
     (folder / "tiny.toml").write_text(text)
-    return load_experiment("tiny", preset, folder)
+    return load_configuration("tiny", preset, folder)
 
 
 MODEL = "[models.linear]\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[split]\nfold = 5\n" + MODEL, r"\[split\] fold: there is no such key.*'folds'"),
         ("[splitt]\n" + MODEL, r"\[splitt\].*allowed are competition, load"),
@@ -37,7 +40,16 @@ MODEL = "[models.linear]\n"
             r"metric: found 'rmse', but the target is a binary one",
         ),
         ("[models.gpt]\n", r"no model 'gpt'; allowed are .*lightgbm, linear, logistic"),
-        ("[models.linear]\nl3 = 1\n", r"\[models.linear\] l3: .*allowed are trials.*l2"),
+        ("[models.linear]\nl3 = 1\n", r"\[models.linear\] l3: .*allowed are kind.*trials.*l2"),
+        ("[models.blend]\n", r"\[models.blend\]: the blend of all models has this name"),
+        (
+            "[models.stiff]\nkind = 'gpt'\n",
+            r"\[models.stiff\] kind: found 'gpt', there is no model",
+        ),
+        (
+            "[models.linear]\nencode = {rar = 3}\n",
+            r"\[models.linear.encode\] rar: there is no such key; .*Did you mean 'rare'",
+        ),
         ("[models.linear]\nl2 = -1\n", r"\[models.linear\] l2: found -1"),
         ("[models.neural_net]\nhidden = [64, 0]\n", r"\[models.neural_net.hidden\] 1: found 0"),
         ("[models.neural_net]\nbetas = [1.0, 0.9]\n", r"\[models.neural_net.betas\] 0: found 1"),
@@ -61,19 +73,19 @@ MODEL = "[models.linear]\n"
         ("[presets.quick.split]\nfold = 3\n" + MODEL, r"preset 'quick'.*\[split\] fold"),
     ],
 )
-def test_a_mistake_is_told_in_one_sentence(tmp_path, text, told):
-    with pytest.raises(SettingsError, match=told) as error:
+def test_a_mistake_is_one_message(tmp_path, text, message):
+    with pytest.raises(SettingsError, match=message) as error:
         load(tmp_path, text)
     assert str(tmp_path / "tiny.toml") in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_an_unknown_competition_is_told_with_those_known(tmp_path):
+def test_an_unknown_competition_is_named_with_those_known(tmp_path):
     with pytest.raises(SettingsError, match="known are: airline"):
-        load_experiment("airlin")
+        load_configuration("airlin")
 
 
-def test_an_unknown_preset_is_told_with_those_known(tmp_path):
+def test_an_unknown_preset_is_named_with_those_known(tmp_path):
     with pytest.raises(SettingsError, match="no preset 'fast'; allowed are default, quick"):
         load(tmp_path, MODEL + "[presets.quick]\n", "fast")
 
@@ -85,31 +97,69 @@ def test_a_preset_changes_its_own_keys_and_no_other(tmp_path):
     assert (quick.folds, quick.repeats) == (4, 1)
 
 
+def settings_by_node(configuration):
+    """What each node of the graph is given, by the node's name."""
+    names = list(configuration.models)
+    return {
+        node.name: stage_settings(configuration, "tiny", node.stage, node.member)
+        for node in nodes_for(goals_of("all", names), names)
+    }
+
+
 def changed(folder, before, after):
-    """Names of the snapshots that differ between two TOMLs."""
-    one, other = (stage_snapshots(load(folder, text)) for text in (before, after))
+    """Names of the nodes whose own settings differ between two TOMLs."""
+    one, other = (settings_by_node(load(folder, text)) for text in (before, after))
     return {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
 
 
-BASE = "[split]\nfolds = 3\n[submit]\nnote = 'a'\n[models.linear]\n[models.logistic]\n"
+BASE = "[split]\nfolds = 3\n[models.linear]\n[models.logistic]\n"
 
 
 @pytest.mark.parametrize(
-    ("edit", "snapshots"),
+    ("edit", "nodes"),
     [
         (("folds = 3", "folds = 3  # a comment"), set()),
-        (("note = 'a'", "note = 'b'"), {"submit"}),
-        (("[split]", "[budget]\nminutes = 6\n[split]"), {"budget"}),
+        (("folds = 3", "folds = 3\nrepeats = 1"), set()),
+        (("[split]", "[budget]\nminutes = 6\n[split]"), set()),
         (("folds = 3", "folds = 4"), {"split"}),
-        (("[models.linear]", "[models.linear]\nl2 = 1.0"), {"tune-linear", "train-linear"}),
-        (("[models.linear]", "[models.linear]\ntrials = 7"), {"tune-linear", "budget"}),
+        (("[split]", "[load]\nid = 'ID'\n[split]"), {"load"}),
+        (("[split]", "[explore]\nseed = 1\n[split]"), {"explore"}),
+        (("[split]", "[blend]\nrounds = 5\n[split]"), {"blend"}),
+        (("[split]", "[evaluate]\nseed = 5\n[split]"), {"evaluate"}),
+        (("[split]", "[competition]\ntitle = 'A'\n[split]"), {"evaluate"}),
+        (("[split]", "[tune]\nseed = 5\n[split]"), {"tune-linear", "tune-logistic"}),
+        (("[models.linear]", "[models.linear]\nl2 = 1.0"), {"tune-linear"}),
+        (("[models.linear]", "[models.linear]\ntrials = 7"), {"tune-linear"}),
+        (("[models.linear]", "[models.linear]\ndrop = ['x']"), {"encode", "tune-linear"}),
+        (("[models.linear]\n", ""), {"tune-linear", "train-linear"}),
+        (
+            ("[split]", "[competition]\nmetric = 'log_loss'\n[split]"),
+            {
+                *("tune-linear", "tune-logistic", "train-linear", "train-logistic"),
+                *("blend", "evaluate", "submit"),
+            },
+        ),
     ],
 )
-def test_an_edit_changes_the_snapshots_of_those_who_read_it(tmp_path, edit, snapshots):
-    assert changed(tmp_path, BASE, BASE.replace(*edit)) == snapshots
+def test_an_edit_changes_the_settings_of_those_who_read_it(tmp_path, edit, nodes):
+    assert changed(tmp_path, BASE, BASE.replace(*edit)) == nodes
+
+
+def test_a_models_own_encoder_settings_are_laid_over_those_of_all(tmp_path):
+    text = (
+        "[encode]\nrare = 7\n[models.linear]\n"
+        "[models.stiff]\nkind = 'linear'\ncolumns = ['a']\nencode = {rare = 9}\n"
+    )
+    found = members(load(tmp_path, text))
+    assert {name: each.kind for name, each in found.items()} == {
+        "linear": "linear",
+        "stiff": "linear",
+    }
+    assert [each.encoder.rare for each in found.values()] == [7, 9]
+    assert [each.encoder.columns for each in found.values()] == [None, ("a",)]
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in COMPETITIONS.glob("*.toml")))
 def test_the_competitions_that_come_along_are_valid_in_every_preset(name):
     for preset in ("default", "quick", "best"):
-        assert load_experiment(name, preset).models
+        assert load_configuration(name, preset).models

@@ -1,20 +1,24 @@
 """A run that its minutes cut short ends in a submission, and is repeated to the byte."""
 
+import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import runner
-from pipeline.budget import Allowance
-from pipeline.predictor import predict_file
-from pipeline.progress import Progress
-from pipeline.runner import run_stage
+from pipeline import experiments, session
+from pipeline.config import load_configuration
+from pipeline.flow import Reporter
+from pipeline.plan import Decision
+from pipeline.problem import Loaded
+from pipeline.store import Store
+from pipeline.training import Trained
+from pipeline.workspace import Workspace
 from tests.project import TINY, copy_project
-from tests.test_make import edit, rerun
-from tests.test_predictor import finished, predictor_of, survey
 
 SHORT = TINY.replace("minutes = 10", "minutes = 0.0001")
+MEMBERS = ("linear", "logistic", "neural_net", "lightgbm")
 
 
 @pytest.fixture(scope="module")
@@ -27,62 +31,122 @@ def project(tmp_path_factory):
     return project
 
 
-def test_without_time_the_first_model_is_fitted_once_and_the_others_are_left_out(project):
-    work = {
-        path.parent.name: runner.Folder(path.parent).read_json("work")
-        for path in project.build.glob("train/*/work.json")
+def workspace_of(project):
+    return Workspace(project.root, "tiny")
+
+
+def stored_value(project, node, kind):
+    """What the last run has of a stage."""
+    workspace = workspace_of(project)
+    return Store(workspace.store).get(experiments.current(workspace).key(node), kind)
+
+
+def trained(project, name):
+    return stored_value(project, f"train-{name}", Trained)
+
+
+def stored(project):
+    return set(Store(workspace_of(project).store).keys())
+
+
+def ledger(project):
+    lines = (project.root / "submissions" / "tiny" / "ledger.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def run(project, minutes):
+    before = project.toml.read_text()
+    lines = [f"minutes = {minutes}" if "minutes" in line else line for line in before.split("\n")]
+    project.toml.write_text("\n".join(lines))
+    done = project.make("all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_without_time_the_first_member_is_fitted_once_and_the_others_are_left_out(project):
+    found = {name: trained(project, name) for name in MEMBERS}
+    assert {name: each.repeats for name, each in found.items()} == {
+        **dict.fromkeys(MEMBERS, 0),
+        "linear": 1,
     }
-    assert work.pop("linear")["repeats"] == [1, 2]
-    assert all(of["repeats"] == [0, 2] for of in work.values())
-    assert len(work) == 3
-    page = (project.build / "evaluate" / "report.html").read_text()
-    assert "lightgbm (left out)" in page
-    (entry,) = (project.root / "submissions" / "tiny").glob("ledger.jsonl")
-    assert '"cut_short": {"lightgbm": {"repeats": [0, 2], "trials": [0, 4]}' in entry.read_text()
+    assert {each.asked for each in found.values()} == {2}
+    (page,) = workspace_of(project).experiments.glob("*/report.html")
+    assert "lightgbm (left out)" in page.read_text()
+    assert ledger(project)[-1]["cut_short"]["lightgbm"] == {"repeats": [0, 2], "trials": [0, 4]}
 
 
-def test_what_was_cut_short_is_not_run_again_until_there_is_more_time(project):
-    assert rerun(project) == set()
-    before, name = project.submission().read_bytes(), project.submission().name
+def test_what_was_cut_short_is_repeated_to_the_byte(project):
+    file, there = project.submission(), stored(project)
+    before = file.read_bytes()
+    assert project.make("all").returncode == 0
+    assert stored(project) == there
     assert project.make("clean").returncode == 0
     shutil.rmtree(project.root / "submissions")
-    rerun(project)
-    assert (project.submission().name, project.submission().read_bytes()) == (name, before)
-    (project.build / "budget" / "train" / "linear.json").unlink()
-    assert rerun(project, "train") == {"train/linear"}
+    run(project, 0.0001)
+    assert (project.submission(), file.read_bytes()) == (file, before)
+    assert of_stages(stored(project)) == of_stages(there)
+
+
+def of_stages(keys):
+    """Without fits: one that was under way when time was up may be there, and is of no use yet."""
+    return {key for key in keys if key.kind not in ("fit", "test")}
+
+
+def test_a_new_plan_tries_again_what_was_cut_short(project):
+    before = experiments.current(workspace_of(project)).key("train-lightgbm")
+    done = project.make("all", "NEW_PLAN=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = experiments.current(workspace_of(project)).key("train-lightgbm")
+    assert after != before
+    assert "nothing to do" in run(project, 0.0001)
+    assert experiments.current(workspace_of(project)).key("train-lightgbm") == after
 
 
 def test_more_minutes_end_as_a_run_without_a_bound(project, finished_project):
-    edit(project.toml, "minutes = 0.0001", "minutes = 9")
-    ran = rerun(project, "train")
-    # those that had no trials to make were complete
-    assert ran == {
-        "tune/lightgbm",
-        *(f"train/{m}" for m in ("lightgbm", "linear", "logistic", "neural_net")),
-    }
-    edit(project.toml, "minutes = 9", "minutes = 0.0001")
-    assert rerun(project, "train") == set()
-    for model in ("lightgbm", "linear"):
-        oof = f"train/{model}/oof.npy"
-        assert (project.build / oof).read_bytes() == (finished_project.build / oof).read_bytes()
+    run(project, 9)
+    for name in MEMBERS:
+        one, other = (trained(each, name) for each in (project, finished_project))
+        assert one.oof.tobytes() == other.oof.tobytes()
+        assert not one.cut_short
+    name = finished_project.submission().name
+    file = project.root / "submissions" / "tiny" / name
+    assert file.read_bytes() == finished_project.submission().read_bytes()
+
+
+def test_what_is_complete_is_not_cut_short_by_fewer_minutes(project):
+    """Nothing is thrown away: what the budget has not bounded is found under any budget."""
+    there = stored(project)
+    run(project, 0.0002)
+    assert stored(project) == there
+    assert not any(trained(project, name).cut_short for name in MEMBERS)
 
 
 @pytest.mark.parametrize("repeats", [{"lightgbm": 1, "linear": 2}, {"lightgbm": 2, "linear": 0}])
-def test_every_stage_takes_models_that_were_cut_short(tmp_path, monkeypatch, repeats):
-    def followed(workspace, stage, model, *_):
-        return Allowance(1.0, follow=repeats[model] if stage == "train" else 0)
+def test_every_stage_takes_members_that_were_cut_short(tmp_path, repeats):
+    repeats = {**dict.fromkeys(MEMBERS, 2), **repeats}
+    project = copy_project(tmp_path)
+    decide(project, repeats)
+    done = project.make("all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {name: trained(project, name).repeats for name in MEMBERS} == repeats
+    # new rows are scored with the very members that there are
+    rows, scores = tmp_path / "rows.csv", tmp_path / "scores.csv"
+    stored_value(project, "load", Loaded).test.to_csv(rows, index=False)
+    done = project.run("predict", "tiny", str(rows), "--out", str(scores))
+    assert done.returncode == 0, done.stdout + done.stderr
+    one, other = pd.read_csv(scores), pd.read_csv(project.submission())
+    assert (one["target"] == other["target"]).all()
+    cut = ledger(project)[-1]["cut_short"]
+    assert set(cut) == {name for name, count in repeats.items() if count < 2}
+    assert np.isfinite(ledger(project)[-1]["score"])
 
-    monkeypatch.setattr(runner, "_allowance", followed)
-    workspace = finished(tmp_path, survey("binary"))
-    expected = workspace.stage("blend").read_array("test")
-    test = workspace.stage("load").read_table("test")
-    found = predictor_of(workspace).predict(test)
-    assert abs(found - expected).max() < 1e-9
-    scored = predict_file(workspace, workspace.raw / "test.csv", tmp_path / "scores.csv")
-    assert len(pd.read_csv(tmp_path / "scores.csv")) == scored.rows == 30
-    for stage in ("explore", "evaluate"):
-        run_stage(workspace, stage, None, Progress(live=False))
-    told = workspace.stage("evaluate").read_json("leaderboard")
-    names = {entry["name"] for entry in told["entries"]}
-    assert names == {"blend", *(name for name, count in repeats.items() if count)}
-    assert set(told["cut_short"]) == {name for name, count in repeats.items() if count < 2}
+
+def decide(project, repeats):
+    """Write a plan in which training has got so many repeats."""
+    configuration = load_configuration("tiny", folder=project.root / "pipeline" / "competitions")
+    flow = session.start(workspace_of(project), configuration, Reporter(live=False))
+    flow.run("split")
+    flow.run("encode")
+    for name, count in repeats.items():
+        decision = Decision(done=count, asked=2, seconds=1.0, reason="no more repeats fit")
+        flow.plan.decide(f"train/{name}", decision)

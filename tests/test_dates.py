@@ -1,4 +1,4 @@
-"""Dates are read as a person reads them, in whatever form they are written, or asked about."""
+"""Dates are read as a person reads them, in whatever format they are written, or asked about."""
 
 from datetime import datetime
 
@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from pandas.testing import assert_series_equal
 
 from pipeline import kinds
-from pipeline.contract import Column
+from pipeline.contract import ColumnRule
 from pipeline.date_columns import find_dates
-from pipeline.dates import parse, problem, shape
+from pipeline.dates import format_error, parse, shape
 from pipeline.errors import DataError
+from pipeline.problem import Feature
 from pipeline.reading import as_words
 
-# (form, text, the instant)
+# (format, text, the instant)
 KNOWN = [
     ("%Y-%m-%d", "2021-03-01", "2021-03-01"),
     ("%Y-%m-%d", "2021-3-1", "2021-03-01"),
@@ -79,27 +80,27 @@ def text(values: pd.Series) -> pd.Series:
     return as_words(values.to_frame("c"))["c"]
 
 
-def describe_column(name, train, test, declared=None):
-    return kinds.describe_column(name, text(train), text(test), declared)
+def feature_of(name, train, test, rule=None) -> Feature:
+    return kinds.describe_column(name, text(train), text(test), rule).feature
 
 
-def conform(frame, columns, where):
-    return kinds.conform(as_words(frame), columns, where)
+def conform(frame, features, where):
+    return kinds.conform(as_words(frame), features, where)
 
 
-@pytest.mark.parametrize(("form", "text", "instant"), KNOWN)
-def test_an_instant_is_read(form, text, instant):
-    (read,) = parse(pd.Series([text]), [form])
+@pytest.mark.parametrize(("format", "text", "instant"), KNOWN)
+def test_an_instant_is_read(format, text, instant):
+    (read,) = parse(pd.Series([text]), [format])
     assert read == pd.Timestamp(instant)
 
 
-@pytest.mark.parametrize(("form", "text"), NO_DATES)
-def test_what_is_no_date_of_the_form_is_missing(form, text):
-    assert parse(pd.Series([text]), [form]).isna().all()
+@pytest.mark.parametrize(("format", "text"), NO_DATES)
+def test_what_is_no_date_of_the_form_is_missing(format, text):
+    assert parse(pd.Series([text]), [format]).isna().all()
 
 
 @pytest.mark.parametrize(
-    ("form", "text", "hours"),
+    ("format", "text", "hours"),
     [
         ("%H:%M", "13:45", 13.75),
         ("%H:%M:%S", "00:00:36", 0.01),
@@ -109,11 +110,11 @@ def test_what_is_no_date_of_the_form_is_missing(form, text):
         ("%H:%M", "24:00", 24.0),
     ],
 )
-def test_a_time_alone_is_hours_since_midnight(form, text, hours):
-    assert parse(pd.Series([text]), [form]).tolist() == [hours]
+def test_a_time_alone_is_hours_since_midnight(format, text, hours):
+    assert parse(pd.Series([text]), [format]).tolist() == [hours]
 
 
-# -- the form of a column --------------------------------------------------------------------------
+# -- the format of a column ------------------------------------------------------------------------
 
 DAYS = [
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y. %m. %d.", "%Y년 %m월 %d일", "%y년 %m월 %d일",
@@ -123,33 +124,34 @@ DAYS = [
 ]  # fmt: skip
 CLOCKS = ["", " %H:%M", " %H:%M:%S", "T%H:%M:%S.%f", " %I:%M:%S %p", " %p %I:%M", "T%H:%M:%S%z"]
 EDGE = ("%Y%m%d%H%M%S", "%Y%m%dT%H%M%S", "%Y%m%d%H", "%Y-%m", "%Y%m", "%Y년 %m월", "%b-%y")
-FORMS = [day + clock for day in DAYS for clock in CLOCKS if day != "%Y%m%d" or not clock] + [*EDGE]
+FORMATS = [day + clock for day in DAYS for clock in CLOCKS if day != "%Y%m%d" or not clock]
+FORMATS += EDGE
 instants = st.lists(
     st.datetimes(datetime(1971, 1, 1), datetime(2067, 12, 31)), min_size=40, max_size=60
 )
 
 
-def typed(words, column) -> pd.Series:
-    return conform(pd.DataFrame({"c": words}), [column], "x")["c"]
+def typed(words, feature) -> pd.Series:
+    return conform(pd.DataFrame({"c": words}), [feature], "x")["c"]
 
 
-def written(instants: list[datetime], form: str) -> list[str]:
-    return [instant.strftime(form.replace("%z", "+09:00")) for instant in instants]
+def written(instants: list[datetime], format: str) -> list[str]:
+    return [instant.strftime(format.replace("%z", "+09:00")) for instant in instants]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("format", FORMATS)
 @given(instants)
 @settings(max_examples=3, deadline=None)
-def test_a_form_is_found_and_its_instants_come_back(form, drawn):
+def test_a_form_is_found_and_its_instants_come_back(format, drawn):
     # every day of a month, so that day and month cannot be taken for one another
     drawn += [datetime(2019 + day % 2, 1 + day % 12, day) for day in range(1, 32) if day != 30]
-    words = pd.Series(written(drawn, form))
-    column = describe_column("c", words, words.head(5))
-    assert column["kind"] == "date"
-    expected = pd.Series([datetime.strptime(word, form) for word in words])
+    words = pd.Series(written(drawn, format))
+    feature = feature_of("c", words, words.head(5))
+    assert feature.kind == "date"
+    expected = pd.Series([datetime.strptime(word, format) for word in words])
     if expected.dt.tz is not None:
         expected = expected.dt.tz_localize(None)  # one offset in all: local time
-    assert_series_equal(typed(words, column), expected, check_names=False, check_dtype=False)
+    assert_series_equal(typed(words, feature), expected, check_names=False, check_dtype=False)
 
 
 @pytest.mark.parametrize(
@@ -159,28 +161,28 @@ def test_a_form_is_found_and_its_instants_come_back(form, drawn):
 def test_train_and_test_may_have_different_forms(one, other):
     days = [datetime(2020 + i % 2, 1 + i % 12, 1 + i % 28) for i in range(60)]
     train, test = pd.Series(written(days, one)), pd.Series(written(days, other))
-    column = describe_column("c", train, test)
+    feature = feature_of("c", train, test)
     read = [
-        conform(pd.DataFrame({"c": side}), [column], "t")["c"].tolist() for side in (train, test)
+        conform(pd.DataFrame({"c": side}), [feature], "t")["c"].tolist() for side in (train, test)
     ]
     assert read[0] == read[1] == [pd.Timestamp(day) for day in days]
     whole = train.astype("int64") if one == "%Y%m%d" else train
-    assert describe_column("c", whole, test) == column
+    assert feature_of("c", whole, test) == feature
 
 
 def test_days_and_months_are_told_apart_by_all_values_together():
     train = pd.Series(["03/04/2020", "05/06/2020"])
     open_ = find_dates("when", train)
-    assert open_.forms == ("%m/%d/%Y",)
+    assert open_.formats == ("%m/%d/%Y",)
     assert open_.notes == (
         "column 'when': '03/04/2020' is taken for MM/DD/YYYY, though no value rules out "
         'DD/MM/YYYY; if it is that: [load.columns] "when" = { kind = "date", format = "%d/%m/%Y" }',
     )
     settled = find_dates("when", train, pd.Series(["25/12/2020"]))
-    assert (settled.forms, settled.notes) == (("%d/%m/%Y",), ())
-    # the order of one form holds for another
+    assert (settled.formats, settled.notes) == (("%d/%m/%Y",), ())
+    # the order of one format holds for another
     both = find_dates("when", pd.Series(["03/04/2020", "25/12/2020 10:00"]))
-    assert (set(both.forms), both.notes) == ({"%d/%m/%Y", "%d/%m/%Y %H:%M"}, ())
+    assert (set(both.formats), both.notes) == ({"%d/%m/%Y", "%d/%m/%Y %H:%M"}, ())
 
 
 @pytest.mark.parametrize(
@@ -191,10 +193,10 @@ def test_days_and_months_are_told_apart_by_all_values_together():
         (["2021-03-01T10:00:00", "2021-03-02T10:00:00+09:00"], 540, "2021-03-01T10:00"),
     ],
 )
-def test_one_offset_keeps_local_time_and_several_are_told_in_utc(words, zone, first):
-    column = describe_column("c", pd.Series(words), pd.Series(words))
-    assert column["zone"] == zone
-    assert typed(words, column)[0] == pd.Timestamp(first)
+def test_one_offset_keeps_local_time_and_several_are_given_in_utc(words, zone, first):
+    feature = feature_of("c", pd.Series(words), pd.Series(words))
+    assert feature.zone == zone
+    assert typed(words, feature)[0] == pd.Timestamp(first)
 
 
 @pytest.mark.parametrize(
@@ -203,42 +205,42 @@ def test_one_offset_keeps_local_time_and_several_are_told_in_utc(words, zone, fi
 def test_zero_dates_are_missing_in_train_and_in_new_rows(zero):
     words = pd.Series(["2021-03-01", "2021-03-20", zero] * 10)
     found = find_dates("c", words)
-    assert found.forms == ("%Y-%m-%d",)
+    assert found.formats == ("%Y-%m-%d",)
     assert found.notes == (f"column 'c': 10 values are no date and missing ({zero!r})",)
-    column = describe_column("c", words.head(2), words.head(2))
-    assert typed([zero], column).isna().all()
+    feature = feature_of("c", words.head(2), words.head(2))
+    assert typed([zero], feature).isna().all()
 
 
-def test_a_few_words_among_dates_are_gaps_that_are_told():
+def test_a_few_words_among_dates_are_gaps_with_a_note():
     words = pd.Series([f"2021-03-{day:02d}" for day in range(1, 29)] + ["unknown", "?"])
     found = find_dates("c", words)
     assert found.notes == ("column 'c': 2 values are no date and missing ('unknown', '?')",)
-    column = describe_column("c", words, words)
-    assert typed(["?", "2021-03-01"], column).isna().tolist() == [True, False]
+    feature = feature_of("c", words, words)
+    assert typed(["?", "2021-03-01"], feature).isna().tolist() == [True, False]
     with pytest.raises(DataError, match=r"x, row 2: column 'c' holds 'never'.*YYYY-MM-DD"):
-        typed(["never"], column)
+        typed(["never"], feature)
 
 
 @pytest.mark.parametrize(
-    ("word", "form"), [("ongoing", "%Y-%m-%d"), ("2021-02-30", None), ("13/13/2021", None)]
+    ("word", "format"), [("ongoing", "%Y-%m-%d"), ("2021-02-30", None), ("13/13/2021", None)]
 )
-def test_one_word_for_no_date_may_stand_in_many_rows(word, form):
+def test_one_word_for_no_date_may_stand_in_many_rows(word, format):
     """A date that does not exist is a mistake, of which few may be missing, but not so many."""
     days = [f"2021-03-{1 + i % 28:02d}" for i in range(30)]
     found = find_dates("end", pd.Series(days + [word] * 10))
-    assert found.forms == ((form,) if form else ())
+    assert found.formats == ((format,) if format else ())
     assert len(found.notes) == 1
 
 
 def test_dates_among_many_words_stay_words_and_are_asked_about():
     words = pd.Series([f"2021-03-{day:02d}" for day in range(1, 29)] + ["a", "b", "c", "d"] * 2)
-    column = describe_column("c", words, words)
-    assert column["kind"] == "category"
-    assert "78% of its values are dates (YYYY-MM-DD)" in column["found"][0]
+    described = kinds.describe_column("c", text(words), text(words))
+    assert described.feature.kind == "category"
+    assert "78% of its values are dates (YYYY-MM-DD)" in described.notes[0]
 
 
 @pytest.mark.parametrize(
-    ("name", "numbers", "form"),
+    ("name", "numbers", "format"),
     [
         ("day", range(20190101, 20190131), "%Y%m%d"),
         ("x", range(20190101, 20190131), "%Y%m%d"),
@@ -259,25 +261,25 @@ def test_dates_among_many_words_stay_words_and_are_asked_about():
         ("x", [-20190101], None),
     ],
 )
-def test_whole_numbers_are_dates_only_when_that_is_nearly_certain(name, numbers, form):
+def test_whole_numbers_are_dates_only_when_that_is_nearly_certain(name, numbers, format):
     found = find_dates(name, pd.Series([*numbers]))
-    assert found.forms == ((form,) if form else ())
-    if form:
+    assert found.formats == ((format,) if format else ())
+    if format:
         assert f'[load.columns] "{name}" = {{ kind = "number" }}' in found.notes[-1]
         with_gaps = pd.Series([*numbers, np.nan])
-        assert find_dates(name, with_gaps).forms == (form,)
-        assert parse(with_gaps, [form]).isna().sum() == 1 + [*numbers].count(0)
+        assert find_dates(name, with_gaps).formats == (format,)
+        assert parse(with_gaps, [format]).isna().sum() == 1 + [*numbers].count(0)
 
 
 @pytest.mark.parametrize("sign", [-1, 99999999, 20200230, 1])
 def test_a_number_for_no_date_among_many_dates_is_a_gap(sign):
     numbers = pd.Series([*range(20200101, 20200131), sign] * 2)
     found = find_dates("x", numbers)
-    assert found.forms == ("%Y%m%d",)
+    assert found.formats == ("%Y%m%d",)
     assert found.notes[0] == f"column 'x': 2 values are no date and missing ('{sign}')"
-    column = describe_column("c", numbers, numbers)
-    assert typed(numbers, column).isna().tolist() == ([False] * 30 + [True]) * 2
-    assert find_dates("x", pd.concat([numbers.head(8), numbers.tail(1)])).forms == ()
+    feature = feature_of("c", numbers, numbers)
+    assert typed(numbers, feature).isna().tolist() == ([False] * 30 + [True]) * 2
+    assert find_dates("x", pd.concat([numbers.head(8), numbers.tail(1)])).formats == ()
 
 
 @pytest.mark.parametrize(
@@ -296,14 +298,14 @@ def test_a_number_for_no_date_among_many_dates_is_a_gap(sign):
     ],
 )
 def test_other_words_are_no_dates(words):
-    assert find_dates("c", pd.Series(words)).forms == ()
+    assert find_dates("c", pd.Series(words)).formats == ()
 
 
-# -- what the TOML may say -------------------------------------------------------------------------
+# -- what the TOML may declare ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("form", "wrong"),
+    ("format", "wrong"),
     [
         ("%d/%m/%Y", ""),
         ("%H:%M", ""),
@@ -316,26 +318,26 @@ def test_other_words_are_no_dates(words):
         ("DD/MM/YYYY", "needs a year"),
     ],
 )
-def test_a_form_that_cannot_be_read_is_refused(form, wrong):
-    assert (wrong in problem(form)) and bool(problem(form)) == bool(wrong)
+def test_a_form_that_cannot_be_read_is_refused(format, wrong):
+    assert (wrong in format_error(format)) and bool(format_error(format)) == bool(wrong)
     if wrong:
         with pytest.raises(ValueError, match="format"):
-            Column(kind="date", format=form)
+            ColumnRule(kind="date", format=format)
 
 
 def test_declared_forms_are_taken():
     words = pd.Series(["03/04/2020", "05/06/2020"])
-    column = describe_column("c", words, words, Column(kind="date", format="%d/%m/%Y"))
-    assert column == {"name": "c", "kind": "date", "format": "%d/%m/%Y"}
-    assert typed(words, column)[0] == pd.Timestamp(2020, 4, 3)
+    feature = feature_of("c", words, words, ColumnRule(kind="date", format="%d/%m/%Y"))
+    assert feature == Feature("c", "date", formats=("%d/%m/%Y",))
+    assert typed(words, feature)[0] == pd.Timestamp(2020, 4, 3)
     numbers = pd.Series(range(20190101, 20190131))
-    assert describe_column("c", numbers, numbers, Column(kind="number"))["kind"] == "number"
-    with pytest.raises(DataError, match=r"no form that is known.*format = "):
-        describe_column("c", pd.Series(["x"]), pd.Series(["y"]), Column(kind="date"))
+    assert feature_of("c", numbers, numbers, ColumnRule(kind="number")).kind == "number"
+    with pytest.raises(DataError, match=r"no known format.*format = "):
+        feature_of("c", pd.Series(["x"]), pd.Series(["y"]), ColumnRule(kind="date"))
 
 
 def test_a_declared_form_is_a_contract():
-    declared = Column(kind="date", format=("%d/%m/%Y", "%Y-%m-%d"))
+    declared = ColumnRule(kind="date", format=("%d/%m/%Y", "%Y-%m-%d"))
     values = pd.Series(["03/04/2020", "2020-04-03", "0000-00-00", "04/2020"])
     assert declared.fits(values).tolist() == [True, True, True, False]
     assert str(declared) == "dates written as DD/MM/YYYY or YYYY-MM-DD"

@@ -1,4 +1,4 @@
-"""Figures: equal bytes, valid whatever the labels, colours that everybody can tell apart."""
+"""Figures: equal bytes, valid whatever the labels, colours that everybody can distinguish."""
 
 import base64
 import io

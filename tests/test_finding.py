@@ -236,7 +236,7 @@ def test_a_dead_link_is_refused_where_its_file_is_needed(write, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "expected"),
     [
         ("train.xlsx", "save its sheet as CSV"),
         ("train.7z", "unpack it"),
@@ -244,11 +244,11 @@ def test_a_dead_link_is_refused_where_its_file_is_needed(write, tmp_path):
         ("train.pkl", "save it as CSV"),
     ],
 )
-def test_a_kind_that_is_not_read_says_what_to_do(write, tmp_path, name, says):
+def test_a_kind_that_is_not_read_comes_with_what_to_do(write, tmp_path, name, expected):
     write("test.csv", TABLE)
     write(name, b"?")
     text = message(find_files, tmp_path)
-    assert name in text and says in text and "may be the train table" in text
+    assert name in text and expected in text and "may be the train table" in text
     write("train.csv", TABLE)
     assert found(tmp_path)["train"] == "train.csv"
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.project import copy_project
+from tests.project import Project, copy_project
 
 KILLS = 20
 
@@ -24,7 +24,7 @@ def test_a_run_that_is_stopped_again_and_again_ends_in_the_same_bytes(
     kills = KILLS if with_signal == signal.SIGKILL else 4
     stopped = 0
     while stopped < kills:
-        if (project.build / "submit" / "DONE").exists():
+        if (project.build / "last_run.json").exists():
             assert_same_bytes(project, finished_project)
             shutil.rmtree(project.build)
             shutil.rmtree(project.root / "submissions")
@@ -41,31 +41,30 @@ def test_a_run_that_is_stopped_again_and_again_ends_in_the_same_bytes(
     assert_same_bytes(project, finished_project)
 
 
-def assert_same_bytes(project, finished_project):
+def assert_same_bytes(project: Project, finished_project: Project) -> None:
     assert project.submission().name == finished_project.submission().name
     assert project.submission().read_bytes() == finished_project.submission().read_bytes()
 
 
-def assert_whole(project):
-    """Every stage folder that is there has its DONE, every submission its full length, and every
-    record of what the budget allowed can be read."""
-    for folder in project.build.glob("[a-z]*"):
-        if folder.name not in ("settings", "studies", "partial", "budget", "tune", "train"):
-            assert (folder / "DONE").exists(), folder
+def assert_whole(project: Project) -> None:
+    """Every value that is stored is whole, every submission has its full length, and every plan
+    of the budget can be read."""
+    for key in project.stored():
+        assert project.store.entry(key) is not None, key
     for file in (project.root / "submissions").rglob("*.csv"):
         assert len(file.read_text().splitlines()) == 91
-    for file in (project.build / "budget").rglob("*.json"):
+    for file in (project.build / "plans").rglob("*.json"):
         assert json.loads(file.read_text()), file
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):
     project = copy_project(tmp_path)
     process = project.start("all")
-    wait_for(project.build / "partial")  # the first model's folds are under way
+    wait_for(project.build / "store" / "fit")  # the first model's fits are under way
     os.killpg(process.pid, signal.SIGINT)
-    told, _ = process.communicate(timeout=20)
-    assert "goes on where it stopped" in told
-    assert "Traceback" not in told
+    output, _ = process.communicate(timeout=20)
+    assert "goes on where it stopped" in output
+    assert "Traceback" not in output
     assert process.returncode != 0
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.contract import Column
+from pipeline.contract import ColumnRule
 from pipeline.errors import DataError
 from pipeline.kinds import (
     align,
@@ -14,6 +14,8 @@ from pipeline.kinds import (
     notes,
     unseen_values,
 )
+from pipeline.notation import Notation
+from pipeline.problem import Feature
 from pipeline.reading import as_words
 
 
@@ -41,92 +43,96 @@ def column_of(values) -> pd.Series:
 )
 def test_kind_follows_from_a_columns_values(values, kind):
     column = column_of(values)
-    assert describe_column("c", column, column)["kind"] == kind
+    assert describe_column("c", column, column).feature.kind == kind
 
 
 def test_a_declared_kind_is_taken():
     column = column_of([1, 2, 3] * 20)
-    declared = Column(kind="category")
-    assert describe_column("c", column, column, declared) == {"name": "c", "kind": "category"}
-    turned = conform(words(c=["1.0", None, "3"]), [{"name": "c", "kind": "category"}], "test")
+    declared = ColumnRule(kind="category")
+    feature = Feature("c", "category")
+    assert describe_column("c", column, column, declared).feature == feature
+    turned = conform(words(c=["1.0", None, "3"]), [feature], "test")
     assert turned["c"].tolist()[::2] == ["1", "3"]
     assert turned["c"].isna().tolist() == [False, True, False]
 
 
-def test_one_word_among_numbers_is_told_with_its_row():
+def test_one_word_among_numbers_is_reported_with_its_row():
     column = column_of([*map(str, range(99)), "abc"])
     with pytest.raises(DataError, match="train, row 101: column 'Age' holds 'abc'"):
         describe_column("Age", column, column)
     for declared in ({"kind": "number", "missing_words": ("abc",)}, {"kind": "category"}):
-        described = describe_column("Age", column, column, Column.model_validate(declared))
-        assert described["kind"] == declared["kind"]
-        assert conform(words(Age=["abc", "5"]), [described], "x")["Age"].isna().sum() == (
+        rule = ColumnRule.model_validate(declared)
+        feature = describe_column("Age", column, column, rule).feature
+        assert feature.kind == declared["kind"]
+        assert conform(words(Age=["abc", "5"]), [feature], "x")["Age"].isna().sum() == (
             declared["kind"] == "number"
         )
 
 
 def test_codes_that_are_mostly_numbers_are_categories():
     column = column_of([*map(str, range(80)), *(f"V{i}" for i in range(20))] * 5)
-    assert describe_column("diagnosis", column, column)["kind"] == "category"
+    assert describe_column("diagnosis", column, column).feature.kind == "category"
 
 
-def test_which_is_the_day_may_be_told_by_the_other_table():
+def test_which_is_the_day_may_follow_from_the_other_table():
     train, test = column_of(["03/04/2020"] * 30), column_of(["03/04/2020", "25/12/2020"] * 15)
-    described = describe_column("when", train, test)
-    assert described["format"] == "%d/%m/%Y"
-    turned = conform(test.to_frame("when"), [described], "test")["when"]
+    feature = describe_column("when", train, test).feature
+    assert feature.formats == ("%d/%m/%Y",)
+    turned = conform(test.to_frame("when"), [feature], "test")["when"]
     assert turned.iloc[1] == pd.Timestamp(2020, 12, 25)
 
 
+DAY = Feature("c", "date", formats=("%Y-%m-%d",))
+
+
 @pytest.mark.parametrize(
-    ("column", "value", "told"),
+    ("feature", "values", "message"),
     [
-        ({"name": "c", "kind": "number"}, "x", "row 3: column 'c' holds 'x', allowed are numbers"),
-        ({"name": "c", "kind": "date", "format": "%Y-%m-%d"}, "31.1.2020", "written as YYYY-MM-DD"),
+        (Feature("c", "number"), ["2020", "x"], "row 3: column 'c' holds 'x', allowed are numbers"),
+        (DAY, ["2020-01-01", "31.1.2020"], "written as YYYY-MM-DD"),
     ],
 )
-def test_new_rows_must_have_the_types_of_the_training_rows(column, value, told):
-    with pytest.raises(DataError, match=told):
-        conform(words(c=["2020", value] if column["kind"] == "number" else ["2020-01-01", value]),
-                [column], "new.csv")  # fmt: skip
+def test_new_rows_must_have_the_types_of_the_training_rows(feature, values, message):
+    with pytest.raises(DataError, match=message):
+        conform(words(c=values), [feature], "new.csv")
 
 
 def test_a_minute_is_not_taken_for_a_month():
-    column = {"name": "c", "kind": "date", "format": "%d.%m.%Y %H:%M:%S"}
+    feature = Feature("c", "date", formats=("%d.%m.%Y %H:%M:%S",))
     with pytest.raises(DataError, match=r"written as DD\.MM\.YYYY HH:MM:SS\. "):
-        conform(words(c=["2020"]), [column], "new.csv")
+        conform(words(c=["2020"]), [feature], "new.csv")
 
 
 def test_infinite_numbers_are_counted_over_columns():
     frame = pd.DataFrame({"a": [np.inf, -np.inf, 1.0], "b": [0.5, np.nan, np.inf], "c": [1, 2, 3]})
-    (told,) = infinite_numbers({"train": frame, "test": frame[["c"]]})
-    assert told == "train: 3 infinite numbers in 2 columns ('a', 'b'), counted as missing"
+    (note,) = infinite_numbers({"train": frame, "test": frame[["c"]]})
+    assert note == "train: 3 infinite numbers in 2 columns ('a', 'b'), counted as missing"
 
 
-def test_values_never_seen_are_told_once_and_missing_ones_not_at_all():
+def test_values_never_seen_are_reported_once_and_missing_ones_not_at_all():
     train = words(city=["Ulm", "Linz", "Bern"], flag=["True", "False", "True"])
     rows = words(city=["Graz", "Graz", None, "Ulm"], flag=["1", "0", "1", "0"])
     assert unseen_values(train, rows) == {"city": ["Graz"], "flag": ["1", "0"]}
 
 
 def test_new_rows_must_have_every_column_and_keep_the_order():
-    columns = [{"name": "b", "kind": "number"}, {"name": "a", "kind": "category"}]
-    turned = conform(words(a=["u"], more=[0], b=[1]), columns, "new.csv")
+    features = [Feature("b", "number"), Feature("a", "category")]
+    turned = conform(words(a=["u"], more=[0], b=[1]), features, "new.csv")
     assert list(turned) == ["b", "a"]
     with pytest.raises(DataError, match="no column 'b'; found 'a'"):
-        conform(words(a=["u"]), columns, "new.csv")
+        conform(words(a=["u"]), features, "new.csv")
 
 
 # -- how words are read ----------------------------------------------------------------------------
 
 
 def read(*cells, new=(), **declared):
-    """A column of these cells, forty times each -> its description, and the cells (or new ones)
-    as they are read."""
+    """A column of these cells, forty times each -> its feature, and the cells (or new ones) as they
+    are read."""
     column = column_of(list(cells) * 40)
-    rule = Column.model_validate(declared) if declared else None
-    described = describe_column("c", column, column, rule)
-    return described, conform(words(c=list(new or cells)), [described], "new")["c"].tolist()
+    rule = ColumnRule.model_validate(declared) if declared else None
+    feature = describe_column("c", column, column, rule).feature
+    return feature, conform(words(c=list(new or cells)), [feature], "new")["c"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -139,6 +145,8 @@ def read(*cells, new=(), **declared):
         (["$1,234.50", "$5", "$0.25"], [1234.5, 5, 0.25]),
         (["12%", "3.5%", ""], [12, 3.5, np.nan]),
         (["1.234,5", "2,5", "7"], [1234.5, 2.5, 7]),
+        (["0,682", "-1,246", "12,375"], [0.682, -1.246, 12.375]),
+        (["682", "-1,246", "12,375"], [682, -1246, 12375]),
         (["45 yrs", "3 yrs", "unknown"], [45, 3, np.nan]),
         (["１２", "３", "4"], [12, 3, 4]),
         (["₩1,000", "₩0", "?"], [1000, 0, np.nan]),
@@ -150,8 +158,8 @@ def read(*cells, new=(), **declared):
     ],
 )
 def test_numbers_are_read_as_people_write_them(cells, values):
-    described, found = read(*cells)
-    assert described["kind"] == "number"
+    feature, found = read(*cells)
+    assert feature.kind == "number"
     np.testing.assert_array_equal(np.array(found, dtype=float), np.array(values, dtype=float))
     assert all(a == b for a, b in zip(found, values, strict=True) if b == b)
 
@@ -163,16 +171,16 @@ def test_numbers_are_read_as_people_write_them(cells, values):
      ["5%", "5", "7"], ["1.5.2", "1.6.3", "2.0.1"]],
 )  # fmt: skip
 def test_what_is_no_number_stays_a_category(cells):
-    described, found = read(*cells)
-    assert described["kind"] == "category" and found == cells
+    feature, found = read(*cells)
+    assert feature.kind == "category" and found == cells
 
 
 def test_new_rows_are_read_in_the_notation_of_the_training_rows():
-    described, found = read("1.234,5", "2,5", new=["3.000", "?", "1.000.000,25", "7"])
-    assert described["notation"] == {"decimal": ",", "thousands": "."}
+    feature, found = read("1.234,5", "2,5", new=["3.000", "?", "1.000.000,25", "7"])
+    assert feature.notation == Notation(decimal=",", thousands=".")
     np.testing.assert_array_equal(found, [3000, np.nan, 1000000.25, 7])
     with pytest.raises(DataError, match="row 2: column 'c' holds 'seven', allowed are numbers"):
-        conform(words(c=["seven"]), [described], "new.csv")
+        conform(words(c=["seven"]), [feature], "new.csv")
 
 
 @pytest.mark.parametrize(
@@ -186,8 +194,8 @@ def test_new_rows_are_read_in_the_notation_of_the_training_rows():
     ],
 )
 def test_words_that_may_be_values_are_kept_where_the_others_say_so(cells, missing):
-    described, found = read(*cells)
-    assert described["kind"] == "category"
+    feature, found = read(*cells)
+    assert feature.kind == "category"
     assert pd.isna(found).tolist() == missing
 
 
@@ -196,8 +204,8 @@ def test_the_toml_settles_which_words_mean_missing():
     assert found == ["Ex", "Gd", "NA"]
     _, found = read("red", "none seen", kind="category", missing_words=("none seen",))
     assert found[0] == "red" and pd.isna(found[1])
-    described, found = read("-999", "5", "?", kind="number", missing_words=("-999", "?"))
-    assert described["missing"] == ["-999", "?"]
+    feature, found = read("-999", "5", "?", kind="number", missing_words=("-999", "?"))
+    assert feature.missing == ("-999", "?")
     np.testing.assert_array_equal(found, [np.nan, 5, np.nan])
 
 
@@ -207,9 +215,9 @@ def test_values_that_differ_by_blanks_are_one_level():
 
 def test_a_question_mark_in_test_alone_is_missing_there():
     train, test = column_of(range(60)), column_of(["?", *range(59)])
-    described = describe_column("c", train, test)
-    assert described == {"name": "c", "kind": "number", "missing": ["?"]}
-    assert conform(test.to_frame("c"), [described], "test")["c"].isna().sum() == 1
+    feature = describe_column("c", train, test).feature
+    assert feature == Feature("c", "number", missing=("?",))
+    assert conform(test.to_frame("c"), [feature], "test")["c"].isna().sum() == 1
 
 
 def test_numbers_in_train_and_words_in_test_are_refused():
@@ -220,23 +228,36 @@ def test_numbers_in_train_and_words_in_test_are_refused():
 
 def test_words_in_train_and_by_chance_numbers_in_test_are_categories():
     train = column_of([f"PC {i}" if i % 2 else i for i in range(60)] * 2)
-    assert describe_column("c", train, column_of([5, 7]))["kind"] == "category"
+    assert describe_column("c", train, column_of([5, 7])).feature.kind == "category"
 
 
-def test_what_was_read_in_a_way_of_its_own_is_told():
+def test_whatever_a_person_might_have_meant_otherwise_is_noted():
     frame = words(
         price=["$1,000", "?"] * 30,
-        size=[*map(str, range(57)), "S", "M", "L"],
+        size=[*range(14)] * 4 + ["S", "M", "L", "XL"],
         grade=["Ex", "NA"] * 30,
+        length=[f"{i} {'km' if i % 2 else 'm'}" for i in range(20)] * 3,
     )
-    described = [describe_column(name, frame[name], frame[name][:0]) for name in ("price", "grade")]
-    told = list(notes(described, frame, frame))
-    assert "column 'price' holds numbers: '$1,000' is read as 1000 (if it is none: " in told[0]
-    assert "'?' among the numbers of 1 column ('price') counts as missing" in told
-    assert any("'NA' in 1 column ('grade') counts as missing" in line for line in told)
-    size = [{"name": "size", "kind": "category"}]
-    (line,) = notes(size, frame, frame)
-    assert 'missing_words = ["S", "M", "L"]' in line
+    described = [describe_column(name, frame[name], frame[name][:0]) for name in frame]
+    found = list(notes(described))
+    assert "column 'price' holds numbers: '$1,000' is read as 1000 (if it is none: " in found[0]
+    assert 'missing_words = ["S", "M", "L"]' in found[1]
+    assert "its numbers have different units, 'km', 'm'" in found[2]
+    assert "'?' among the numbers of 1 column ('price') counts as missing" in found
+    assert any("'NA' in 1 column ('grade') counts as missing" in line for line in found)
+
+
+def test_a_declared_category_leaves_nothing_to_note():
+    column = column_of([*range(14)] * 4 + ["S", "M", "L", "XL"])
+    rule = ColumnRule(kind="category")
+    assert list(notes([describe_column("size", column, column, rule)])) == []
+
+
+def test_plain_numbers_are_parsed_once():
+    train, test = column_of([1, 2, 3] * 20), column_of([4, None])
+    plain = describe_column("c", train, test).plain
+    assert plain["train"].tolist() == [1, 2, 3] * 20 and plain["train"].dtype == "int64"
+    assert plain["test"].tolist()[0] == 4 and plain["test"].isna().tolist() == [False, True]
 
 
 def test_columns_are_matched_where_only_case_or_blanks_differ():

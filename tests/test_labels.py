@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from pipeline.config import LoadStage
 from pipeline.labels import complete, join, tables_of
 from pipeline.reading import TextTable, as_words
+from pipeline.stage_settings import LoadStage
 from tests.test_reading import message
 
 
@@ -25,7 +25,7 @@ def test_rows_are_matched_by_id_in_any_order():
         labels = WHOLE[["id", "y"]].iloc[order].reset_index(drop=True)
         joined = join(TRAIN, labels)
         assert_frame_equal(joined.train, WHOLE)
-        assert joined.added == ("y",) and "by 'id'" in joined.found
+        assert joined.added == ("y",) and "by 'id'" in joined.note
 
 
 def test_whole_numbers_are_one_id_however_they_are_stored():
@@ -37,14 +37,14 @@ def test_several_columns_together_may_name_the_rows():
     keys = words(city=["a", "a", "b"], week=[1, 2, 1])
     joined = join(keys.assign(x="1.5"), keys.assign(cases=["4", "5", "6"]).iloc[[2, 0, 1]])
     assert joined.train["cases"].tolist() == ["4", "5", "6"]
-    assert "'city', 'week'" in joined.found
+    assert "'city', 'week'" in joined.note
 
 
 def test_without_an_id_the_order_decides():
     labels = words(y=[1, 0, 1]).set_axis([9, 8, 7])
     joined = join(TRAIN.drop(columns="id"), labels)
     assert joined.train["y"].tolist() == ["1", "0", "1"]
-    assert "row by row" in joined.found
+    assert "row by row" in joined.note
 
 
 def test_a_number_of_the_row_is_no_label():
@@ -57,12 +57,24 @@ def test_a_train_table_with_all_columns_or_with_the_target_stays_as_it_is():
     assert join(WHOLE, WHOLE[["id", "y"]]).train is WHOLE
     read = {"train": WHOLE, "test": TRAIN, "labels": words(id=[1], z=[2])}
     files = {role: TextTable(table, tuple(table.columns)) for role, table in read.items()}
-    tables, found = tables_of(files, LoadStage(target="y"))
-    assert tables.train is WHOLE and "not used" in found[0]
+    tables, notes = tables_of(files, LoadStage(target="y"))
+    assert tables.train is WHOLE and "not used" in notes[0]
+
+
+def test_columns_that_a_file_of_labels_adds_are_known():
+    read = {"train": TRAIN, "test": TRAIN, "labels": WHOLE[["id", "y"]]}
+    files = {role: TextTable(table, tuple(table.columns)) for role, table in read.items()}
+    assert tables_of(files, LoadStage())[0].label_columns == ("y",)
+
+
+def test_without_rows_to_predict_test_has_the_columns_of_train_alone():
+    files = {"train": TextTable(WHOLE, tuple(WHOLE.columns))}
+    tables, _ = tables_of(files, LoadStage(test="none"))
+    assert tables.test.shape == (0, 3) and tables.sample is None
 
 
 @pytest.mark.parametrize(
-    ("train", "labels", "says"),
+    ("train", "labels", "expected"),
     [
         (TRAIN, WHOLE[["id", "y"]].iloc[1:], "1 only in train: '7'"),
         (TRAIN.iloc[1:], WHOLE[["id", "y"]], "1 only in the labels: '7'"),
@@ -73,9 +85,9 @@ def test_a_train_table_with_all_columns_or_with_the_target_stays_as_it_is():
         (TRAIN.assign(id=["7", np.nan, "5"]), WHOLE[["id", "y"]], "share 'id', which is missing"),
     ],
 )
-def test_what_cannot_be_matched_is_one_message(train, labels, says):
+def test_what_cannot_be_matched_is_one_message(train, labels, expected):
     text = message(join, train.reset_index(drop=True), labels.reset_index(drop=True))
-    assert says in text and "[load] labels" in text and "\n" not in text
+    assert expected in text and "[load] labels" in text and "\n" not in text
 
 
 def test_neither_table_is_changed():

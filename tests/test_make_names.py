@@ -23,7 +23,10 @@ HOSTILE = [
     "x';touch PWNED;'",
     "tiny\ntouch PWNED",
 ]
-TARGETS = ["all", "load", "train-linear", "new", "dashboard", "watch", "clean", "fetch", "help"]
+TARGETS = [
+    *("all", "load", "train-linear", "new", "dashboard", "watch", "clean", "fetch", "help"),
+    *("graph", "experiments", "prune"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,11 @@ def make(project: Project, *arguments: str, **environment: str) -> subprocess.Co
 
 def everything(project: Project) -> set[Path]:
     """All files around, but what Python keeps of modules."""
-    return {path for path in project.root.parent.rglob("*") if "__pycache__" not in path.parts}
+    return {
+        path
+        for path in project.root.parent.rglob("*")
+        if "__pycache__" not in path.parts and path.name != ".lock"
+    }
 
 
 def assert_refused(done: subprocess.CompletedProcess[str]) -> None:
@@ -70,20 +77,20 @@ def test_a_name_that_is_no_competitions_is_refused_in_every_target(project, targ
     assert everything(project) == before
 
 
-@pytest.mark.parametrize("name", ["NAME", "FROM", "PRESET", "PORT", "PYTHON", "V", "ANYTHING"])
+@pytest.mark.parametrize(
+    "name",
+    ["NAME", "FROM", "PRESET", "NOTE", "KEEP", "PORT", "PYTHON", "V", "NEW_PLAN", "ANYTHING"],
+)
 @pytest.mark.parametrize("text", HOSTILE[7:])
 def test_nothing_that_is_typed_is_run(project, name, text):
     before = everything(project)
     needs = {"NAME": "new", "FROM": "new", "PORT": "dashboard", "PYTHON": "watch"}
+    needs |= {"PRESET": "load", "NOTE": "load", "KEEP": "prune"}
     target = needs.get(name, "help")
     given = ("C=tiny", "NAME=fresh", f"{name}={text}", target)
     assert make(project, *given).returncode == (0 if target == "help" else 2)
     make(project, *given[:2], target, **{name: text})
-    if name == "PRESET":
-        assert_refused(make(project, *given[:-1], "load"))
-    assert {path.name for path in everything(project) - before} <= {
-        *(".locks", "gate", "settings", "raw", "preset", "models"),
-    }
+    assert everything(project) == before
 
 
 @pytest.mark.parametrize("folder", ["x;touch PWNED", "$(shell touch PWNED)", "a b", ""])
@@ -110,44 +117,44 @@ def test_packages_are_installed_as_wheels_with_hashes_alone():
 
 
 def test_watch_opens_the_report_of_a_folder_with_any_name(project, tmp_path):
-    report = project.build / "evaluate" / "report.html"
-    report.parent.mkdir()
+    report = project.build / "report.html"
     report.touch()
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" >{tmp_path}/opened\n')
     browser.chmod(0o755)
     done = make(project, "C=tiny", "watch", BROWSER=f"{browser} %s")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "data/build/tiny/evaluate/report.html\n"
+    assert done.stdout == "data/build/tiny/report.html\n"
     assert (tmp_path / "opened").read_text() == report.as_uri()
     assert not list(project.root.rglob("PWNED*"))
 
 
 def test_a_build_folder_from_elsewhere_runs_no_code(project):
-    settings = project.build / "settings"
-    settings.mkdir(exist_ok=True)
     evil = "$(shell touch PWNED)\nall: ; touch PWNED\n"
-    for name in ("models", "models.mk", "preset", "raw"):
-        (settings / name).write_text(evil)
-    cut = project.build / "tune" / "%: ;touch${IFS}PWNED" / "cut.json"
-    cut.parent.mkdir(parents=True)
-    cut.touch()
-    (project.build / "summary.txt").write_text("$(touch PWNED)`touch PWNED`\x1b]0;title\x07\n")
-    for arguments in (("--dry-run", "all"), ("load",), ("--question", "all")):
+    hostile = "%: ;touch${IFS}PWNED"
+    for name in ("last_run.json", "experiments/current", f"store/load/{hostile}/manifest.json"):
+        path = project.build / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(evil)
+    for arguments in (("--dry-run", "all"), ("load",), ("graph",), ("experiments",)):
         make(project, "C=tiny", *arguments)
     assert not list(project.root.rglob("PWNED*"))
     included = make(project, "C=tiny", "--print-data-base", "--question", "all").stdout
     (files,) = [line for line in included.splitlines() if line.startswith("MAKEFILE_LIST := ")]
-    assert "data/" not in files
-    assert "MODELS := linear logistic neural_net lightgbm\n" in included
+    assert files.split(":=")[1].split() == ["Makefile"]
 
 
-def test_clean_and_a_stage_are_not_mixed(project):
-    before = everything(project)
-    done = make(project, "C=tiny", "clean", "load")
-    assert_refused(done)
-    assert "Run make clean first" in done.stderr
-    assert everything(project) == before
+def test_what_is_typed_together_runs_one_after_the_other(tmp_path):
+    """Also with -j: what clean deletes and load computes would meet."""
+    project = copy_project(tmp_path)
+    assert make(project, "C=tiny", "load").returncode == 0
+    (before,) = project.store.keys()
+    done = make(project, "-j4", "C=tiny", "clean", "split", "load")
+    assert done.returncode == 0, done.stdout + done.stderr
+    cleaned, *stages = done.stdout.splitlines()
+    assert cleaned.startswith("deleted")
+    assert before in list(project.store.keys())
+    assert [line.split()[0] for line in stages if " s " in line[:30]] == ["load", "split"]
 
 
 def test_a_process_that_the_system_ended_is_explained(project):

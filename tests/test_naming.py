@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from pipeline.naming import judge
+from pipeline.naming import classify
 
 NAMES = {
     "train": (
@@ -46,7 +46,7 @@ NAMES = {
         *("y_train.csv", "train_labels.csv", "training_set_labels.csv", "trainLabels.csv"),
         *("ytrain.csv", "labels.csv", "train_answers.csv", "학습데이터_정답.csv", "라벨.csv"),
     ),
-    "answers": ("y_test.csv", "test_labels.csv", "solution.csv", "평가데이터_정답.csv"),
+    "test labels": ("y_test.csv", "test_labels.csv", "solution.csv", "평가데이터_정답.csv"),
     None: (
         *("data.csv", "contest.csv", "latest.csv", "constraints.csv", "subway.csv", "README.txt"),
         *("data_description.txt", "train_test.csv", "strain.csv", "고객정보.csv", ""),
@@ -59,7 +59,7 @@ NAMES = {
 )
 @pytest.mark.parametrize("form", ["NFC", "NFD"])  # NFD: as a Mac writes Korean names
 def test_names_have_the_role_that_people_see(name, role, form):
-    judged = judge(unicodedata.normalize(form, name))
+    judged = classify(unicodedata.normalize(form, name))
     assert judged.role == role and judged.why
 
 
@@ -74,13 +74,13 @@ def test_names_have_the_role_that_people_see(name, role, form):
     ],
 )
 def test_the_plainer_name_fits_better(better_first):
-    ranks = [judge(name).rank for name in better_first]
+    ranks = [classify(name).rank for name in better_first]
     assert ranks == sorted({*ranks})
 
 
 def test_a_folder_speaks_for_a_name_that_says_nothing():
-    assert judge("data.csv", "train").role == "train"
-    assert judge("data.csv", "train").rank > judge("train_old.csv").rank
-    assert judge("test.csv", "train").role == "test"
-    assert judge("data.csv", "samples").role is None
-    assert judge("train.csv", "backup").rank > judge("train_b.csv", "data").rank
+    assert classify("data.csv", "train").role == "train"
+    assert classify("data.csv", "train").rank > classify("train_old.csv").rank
+    assert classify("test.csv", "train").role == "test"
+    assert classify("data.csv", "samples").role is None
+    assert classify("train.csv", "backup").rank > classify("train_b.csv", "data").rank

@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import contract
-from pipeline.artifacts import Folder
-from pipeline.config import load_experiment, stage_snapshots
+from pipeline.config import load_configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.new import copy_raw, refuse_nothing, settings_given, write_competition
+from pipeline.new_toml import pair
+from pipeline.problem import Loaded
 from pipeline.progress import Progress
-from pipeline.stages import load
+from pipeline.stage_settings import LoadStage
+from pipeline.stages.load import load
 
 N = 40
 NUMBERS = np.random.default_rng(0).normal(size=N).round(3)
@@ -45,13 +47,13 @@ def written(folder, source, name="fresh"):
     text = write_competition(name, source, folder).text
     (folder / f"{name}.toml").write_text(text, encoding="utf-8")
     presets = ("default", "quick", "best")
-    return {preset: load_experiment(name, preset, folder) for preset in presets}, text
+    return {preset: load_configuration(name, preset, folder) for preset in presets}, text
 
 
-def run_load(experiment, raw, out):
-    stage = load.LoadStage.model_validate(stage_snapshots(experiment)["load"])
-    load.run(stage, raw=raw, competition="fresh", out=Folder(out), progress=Progress())
-    return Folder(out).read_json("schema")
+def loaded(experiment, raw) -> Loaded:
+    asked = experiment.competition
+    settings = LoadStage(**experiment.load.model_dump(), task=asked.task, positive=asked.positive)
+    return load(settings, raw, Progress())
 
 
 def test_the_toml_says_what_the_files_show_and_load_finds_the_same(tmp_path):
@@ -63,8 +65,8 @@ def test_the_toml_says_what_the_files_show_and_load_finds_the_same(tmp_path):
     assert set(default.models) == models
     assert experiments["quick"].models["lightgbm"].trials == 0
     assert experiments["best"].split.repeats > default.split.repeats
-    assert '# "colour" = { kind = "category", allowed = ["green", "red"], missing = false }' in text
-    assert run_load(default, raw, tmp_path / "out")["target"] == "y"
+    assert '# colour = {kind = "category", allowed = ["green", "red"], missing = false}' in text
+    assert loaded(default, raw).problem.target == "y"
 
 
 def uncommented(text):
@@ -87,9 +89,9 @@ def test_the_contract_is_kept_by_the_files_and_broken_by_others(tmp_path):
     raw = organiser(tmp_path / "raw", **columns)
     _, text = written(tmp_path, raw)
     (tmp_path / "strict.toml").write_text(uncommented(text), encoding="utf-8")
-    strict = load_experiment("strict", folder=tmp_path)
+    strict = load_configuration("strict", folder=tmp_path)
     assert set(strict.load.columns) == {"x", *columns} - {"when"}
-    kinds = {c["name"]: c["kind"] for c in run_load(strict, raw, tmp_path / "out")["columns"]}
+    kinds = {feature.name: feature.kind for feature in loaded(strict, raw).problem.features}
     assert kinds["when"] == "date"
     assert (kinds["level"], kinds["story"], kinds["count"]) == ("category", "text", "number")
     wrong = pd.DataFrame({"count": [N]})
@@ -119,33 +121,29 @@ def test_any_names_survive_the_way_through_the_toml(tmp_path_factory, column, va
 
 @pytest.mark.parametrize("text", ['"', "\\", "\x7f", "\x00\x1f\t", "\u2028", "값", "\\u0041", "#"])
 def test_strings_come_back_as_they_were(text):
-    from pipeline.new import _value
-
-    assert tomllib.loads(f"key = {_value(text)}")["key"] == text
+    assert tomllib.loads(pair(text, text)) == {text: text}
 
 
 @pytest.mark.parametrize("value", [True, -3, 1e-7, 1e16, 0.1, ["a", 2], {"b": [0.5], "c": "d"}])
 def test_values_come_back_as_they_were(value):
-    from pipeline.new import _value
-
-    assert tomllib.loads(f"key = {_value(value)}")["key"] == value
+    assert tomllib.loads(pair("key", value))["key"] == value
 
 
-def test_a_target_that_cannot_be_told_is_guessed_and_says_so(tmp_path):
+def test_a_target_that_is_not_clear_is_marked_as_a_guess(tmp_path):
     raw = organiser(tmp_path / "raw", "satisfied", test_labels=True)
     experiments, text = written(tmp_path, raw)
     assert experiments["default"].load.target == "satisfied"
     assert "GUESSED" in text
-    assert run_load(experiments["default"], raw, tmp_path / "out")["task"] == "binary"
+    assert loaded(experiments["default"], raw).problem.task == "binary"
 
 
-def told(folder, source):
-    return write_competition("fresh", source, folder).told
+def messages(folder, source):
+    return write_competition("fresh", source, folder).messages
 
 
-def test_what_was_found_is_told_and_the_metric_is_a_guess(tmp_path, monkeypatch):
+def test_what_was_found_is_reported_and_the_metric_is_a_guess(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert told(tmp_path, organiser(tmp_path / "raw", sample=["y"], labels=(0, 1, 2))) == (
+    assert messages(tmp_path, organiser(tmp_path / "raw", sample=["y"], labels=(0, 1, 2))) == (
         "target 'y': the column that the sample asks for",
         "id 'id': the sample names its rows by it",
         "task multiclass: the target has 3 values, all whole numbers",
@@ -154,9 +152,9 @@ def test_what_was_found_is_told_and_the_metric_is_a_guess(tmp_path, monkeypatch)
     )
 
 
-def test_a_guessed_target_is_told_with_the_place_to_check(tmp_path, monkeypatch):
+def test_a_guessed_target_is_reported_with_the_place_to_check(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first = told(tmp_path, organiser(tmp_path / "raw", "satisfied", test_labels=True))[0]
+    first = messages(tmp_path, organiser(tmp_path / "raw", "satisfied", test_labels=True))[0]
     assert first.startswith("target 'satisfied': GUESSED")
     assert first.endswith("check [load] target in fresh.toml")
 
@@ -180,7 +178,7 @@ def test_columns_of_one_table_alone_are_dropped_and_the_run_goes_on(tmp_path):
     train.to_csv(raw / "train.csv", index=False)
     experiments, _ = written(tmp_path, raw)
     assert experiments["default"].load.drop == ("casual", "registered")
-    assert len(run_load(experiments["default"], raw, tmp_path / "out")["columns"]) == 1
+    assert len(loaded(experiments["default"], raw).problem.features) == 1
 
 
 @pytest.mark.parametrize(
@@ -249,8 +247,8 @@ def test_names_that_are_taken_are_refused(tmp_path):
     ("name", "source", "absent"),
     [("", "", "name and folder"), ("", "there", "name"), ("fresh", "", "folder")],
 )
-def test_nothing_given_is_answered_with_how_to_say_it(name, source, absent):
-    with pytest.raises(SettingsError, match=f"found no {absent}. Say `make new NAME=.* FROM="):
+def test_nothing_given_is_answered_with_an_example(name, source, absent):
+    with pytest.raises(SettingsError, match=f"found no {absent}. Run `make new NAME=.* FROM="):
         refuse_nothing(name, [source])
 
 
@@ -260,7 +258,7 @@ def test_a_competition_that_is_there_is_refused(tmp_path):
         write_competition("fresh", organiser(tmp_path / "raw"), tmp_path)
 
 
-def test_files_that_cannot_be_learnt_from_are_told(tmp_path):
+def test_files_that_cannot_be_learnt_from_are_refused(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         write_competition("fresh", tmp_path / "nowhere", tmp_path)
     with pytest.raises(DataError, match="one value only"):
@@ -306,14 +304,14 @@ def test_a_copy_that_fails_leaves_no_part_of_a_file(tmp_path, monkeypatch):
     assert list((tmp_path / "raw").iterdir()) == []
 
 
-# -- what the command line says --------------------------------------------------------------------
+# -- what the command line declares ----------------------------------------------------------------
 
 
 def drafted(folder, source, lines=(), **options):
     """The draft of a TOML with options of the command line, and the experiment that it holds."""
     draft = write_competition("fresh", source, folder, settings_given(options, lines))
     (folder / "fresh.toml").write_text(draft.text, encoding="utf-8")
-    experiment = load_experiment("fresh", folder=folder)
+    experiment = load_configuration("fresh", folder=folder)
     (folder / "fresh.toml").unlink()
     return draft, experiment
 
@@ -335,22 +333,22 @@ def test_an_unknown_target_is_asked_for_and_the_option_settles_it(tmp_path):
     assert "missing in 20 rows" in text and text.endswith("with --target TARGET.")
     _, experiment = drafted(tmp_path, raw, target="y")
     assert experiment.load.target == "y" and experiment.load.drop == ("when", "weight")
-    assert run_load(experiment, raw, tmp_path / "out")["target"] == "y"
+    assert loaded(experiment, raw).problem.target == "y"
 
 
 def test_options_go_into_the_toml_and_empty_ones_say_nothing(tmp_path):
     raw = organiser(tmp_path / "raw", labels=(0, 1, 2), other=range(N))
-    lines = ["split.folds=4", "submit.note=first try", 'load.drop=["other"]', ""]
+    lines = ["split.folds=4", "competition.title=first try", 'load.drop=["other"]', ""]
     options = {"metric": "mae", "task": "regression", "id": "", "target": "y"}
     draft, experiment = drafted(tmp_path, raw, lines, **options)
     assert (experiment.competition.metric, experiment.competition.task) == ("mae", "regression")
-    assert (experiment.split.folds, experiment.submit.note) == (4, "first try")
+    assert (experiment.split.folds, experiment.competition.title) == (4, "first try")
     assert (experiment.load.drop, experiment.load.id) == (("other",), "id")
-    assert "metric mae: named by --metric" in draft.told
+    assert "metric mae: named by --metric" in draft.messages
 
 
 @pytest.mark.parametrize(
-    ("options", "lines", "says"),
+    ("options", "lines", "expected"),
     [
         ({"metric": "best"}, (), "allowed metrics are"),
         ({"task": "ranking"}, (), "competition. task|task"),
@@ -360,8 +358,8 @@ def test_options_go_into_the_toml_and_empty_ones_say_nothing(tmp_path):
         ({}, ["split.folds=many"], "folds"),
     ],
 )
-def test_options_that_no_toml_may_have_are_refused(options, lines, says):
-    with pytest.raises(SettingsError, match=says):
+def test_options_that_no_toml_may_have_are_refused(options, lines, expected):
+    with pytest.raises(SettingsError, match=expected):
         settings_given(options, lines)
 
 
@@ -380,7 +378,7 @@ def test_names_that_leave_it_open_are_asked_for_and_the_option_settles_it(tmp_pa
     draft, experiment = drafted(tmp_path, raw, train="train_b.csv")
     assert experiment.load.train == "train_b.csv"
     copy_raw(draft.copies)
-    assert run_load(experiment, tmp_path / "raw", tmp_path / "out")["classes"] == ["No", "yes"]
+    assert loaded(experiment, tmp_path / "raw").problem.classes == ("No", "yes")
 
 
 def test_a_file_named_by_its_path_may_lie_elsewhere(tmp_path):
@@ -389,7 +387,7 @@ def test_a_file_named_by_its_path_may_lie_elsewhere(tmp_path):
     draft, experiment = drafted(tmp_path, raw, train=str(tmp_path / "mine.csv"))
     copy_raw(draft.copies)
     assert experiment.load.train == "mine.csv"
-    assert run_load(experiment, tmp_path / "raw", tmp_path / "out")["target"] == "y"
+    assert loaded(experiment, tmp_path / "raw").problem.target == "y"
 
 
 def test_labels_in_a_file_apart_are_joined_copied_and_named(tmp_path):
@@ -401,8 +399,7 @@ def test_labels_in_a_file_apart_are_joined_copied_and_named(tmp_path):
     draft, experiment = drafted(tmp_path, source)
     assert (experiment.load.labels, experiment.load.target) == ("train_labels.csv", "y")
     copy_raw(draft.copies)
-    run_load(experiment, tmp_path / "raw", tmp_path / "out")
-    assert Folder(tmp_path / "out").read_array("y").tolist() == train["y"].tolist()
+    assert loaded(experiment, tmp_path / "raw").y.tolist() == train["y"].tolist()
 
 
 def test_two_files_of_one_name_keep_their_folders(tmp_path):
@@ -414,7 +411,7 @@ def test_two_files_of_one_name_keep_their_folders(tmp_path):
     copy_raw(draft.copies)
     names = (experiment.load.train, experiment.load.test)
     assert names == ("source/train/data.csv", "source/test/data.csv")
-    assert run_load(experiment, tmp_path / "raw", tmp_path / "out")["target"] == "y"
+    assert loaded(experiment, tmp_path / "raw").problem.target == "y"
 
 
 def test_files_that_are_raw_files_already_stay_where_they_are(tmp_path):
@@ -426,27 +423,35 @@ def test_files_that_are_raw_files_already_stay_where_they_are(tmp_path):
         "test.csv",
         "train.csv",
     ]
-    assert run_load(experiment, raw.parent, tmp_path / "out")["target"] == "y"
+    assert loaded(experiment, raw.parent).problem.target == "y"
 
 
-def test_no_sample_may_be_said_and_is_kept(tmp_path):
+def test_that_there_is_no_sample_may_be_declared_and_is_kept(tmp_path):
     raw = organiser(tmp_path / "raw", sample=["y"])
     draft, experiment = drafted(tmp_path, raw, sample="none")
     assert experiment.load.sample == "none" and len(draft.copies) == 2
-    assert run_load(experiment, raw, tmp_path / "out")["sample"]["made_up"]
+    assert loaded(experiment, raw).problem.form.made_up
 
 
-def test_what_load_will_refuse_is_told_at_once(tmp_path):
+def test_a_competition_may_have_no_rows_to_predict(tmp_path):
+    raw = organiser(tmp_path / "raw", sample=["y"])
+    draft, experiment = drafted(tmp_path, raw, test="none")
+    assert "target 'y': GUESSED, the last column, for there is no test" in draft.messages[0]
+    assert experiment.load.test == "none" and len(draft.copies) == 1
+    assert (len(loaded(experiment, raw).train), len(loaded(experiment, raw).test)) == (N, 0)
+
+
+def test_what_load_will_refuse_is_reported_at_once(tmp_path):
     raw = tmp_path / "in"
     raw.mkdir()
     rows = [f"{i},{'abc' if i == 7 else i},{i % 2}" for i in range(60)]
     (raw / "train.csv").write_text("\n".join(["id,Age,y", *rows]) + "\n")
     (raw / "test.csv").write_text("id,Age\n100,5\n101,6\n")
     draft = write_competition("stray", raw, tmp_path)
-    (told,) = [line for line in draft.told if "load will refuse" in line]
-    assert "row 9: column 'Age' holds 'abc'" in told and '[load.columns] "Age"' in told
+    (message,) = [line for line in draft.messages if "load will refuse" in line]
+    assert "row 9: column 'Age' holds 'abc'" in message and '[load.columns] "Age"' in message
     given = settings_given({}, ['load.columns={"Age" = { kind = "category" }}'])
     mended = write_competition("mended", raw, tmp_path, given)
-    assert not any("load will refuse" in line for line in mended.told)
+    assert not any("load will refuse" in line for line in mended.messages)
     assert "# [load.columns]" not in mended.text
     tomllib.loads(mended.text)

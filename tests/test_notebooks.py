@@ -1,4 +1,4 @@
-"""Notebooks: they run, they define nothing, and what is kept is small, clean and simulated."""
+"""Notebooks: they run, they define nothing, and what is stored is small, clean and simulated."""
 
 import ast
 import base64
@@ -25,7 +25,7 @@ LEARNERS = {
     "training_a_network",
     "recurrent_networks",
 }
-AIRLINE = {"explore_airline", "first_submission"}  # on the survey from the first line to the last
+AIRLINE = {"explore_airline", "first_submission"}
 PATHS = sorted(FOLDER.glob("*.ipynb"))
 LARGEST = 300_000  # bytes
 each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -43,23 +43,23 @@ def code(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def kinds(cell: NotebookNode) -> list[object]:
-    """What a cell shows, its content left out: times differ from run to run."""
+    """The kind of each output, without its content: times differ from run to run."""
     return [output.get("name") or sorted(output.get("data", ())) for output in cell.outputs]
 
 
 def texts(notebook: NotebookNode) -> str:
-    """Everything that the cells have said, figures left out."""
-    said = []
+    """All text in the outputs."""
+    found = []
     for output in (output for cell in code(notebook) for output in cell.outputs):
-        said.append(output.get("text", ""))
-        said += [text for kind, text in output.get("data", {}).items() if kind != "image/png"]
-    return "\n".join(said)
+        found.append(output.get("text", ""))
+        found += [text for kind, text in output.get("data", {}).items() if kind != "image/png"]
+    return "\n".join(found)
 
 
 def definitions(source: str) -> list[str]:
-    """What a cell defines; a lambda that is handed to a call is no definition."""
+    """What a cell defines; a lambda that is an argument of a call is no definition."""
     tree = ast.parse(source)
-    handed = {
+    arguments = {
         id(argument)
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
@@ -69,16 +69,16 @@ def definitions(source: str) -> list[str]:
         ast.unparse(node)
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        or (isinstance(node, ast.Lambda) and id(node) not in handed)
+        or (isinstance(node, ast.Lambda) and id(node) not in arguments)
     ]
 
 
-def test_all_are_there():
+def test_these_are_the_notebooks():
     assert {path.stem for path in PATHS} == LEARNERS | AIRLINE
 
 
 @each
-def test_it_runs_from_top_to_bottom_and_shows_what_is_kept(path, fresh):
+def test_it_runs_from_top_to_bottom_and_shows_what_is_stored(path, fresh):
     shown = [kinds(cell) for cell in code(fresh[path].result())]
 
     assert shown == [kinds(cell) for cell in code(read(path))]
@@ -105,19 +105,19 @@ def test_what_counts_as_a_definition(source, defined):
 
 
 @each
-def test_what_is_kept_ran_in_order(path):
+def test_what_is_stored_ran_in_order(path):
     counts = [cell.execution_count for cell in code(read(path))]
 
     assert counts == list(range(1, len(counts) + 1))
 
 
 @each
-def test_what_is_kept_is_small(path):
+def test_what_is_stored_is_small(path):
     assert path.stat().st_size < LARGEST
 
 
 @each
-def test_what_is_kept_holds_no_trouble_and_nobodys_folders(path):
+def test_what_is_stored_has_no_warnings_and_no_absolute_paths(path):
     notebook = read(path)
 
     assert not {"error", "stderr"} & {
@@ -127,19 +127,27 @@ def test_what_is_kept_holds_no_trouble_and_nobodys_folders(path):
 
 
 @pytest.mark.parametrize("name", sorted(LEARNERS))
-def test_what_a_learner_reads_ends_on_the_survey(name):
-    last = code(read(FOLDER / f"{name}.ipynb"))[-4:]
+def test_a_notebook_for_learners_ends_with_the_airline_survey(name):
+    last = code(read(FOLDER / f"{name}.ipynb"))[-5:]
 
-    assert "read_survey(" in "".join(cell.source for cell in last)
+    assert 'matrices("airline", ' in "".join(cell.source for cell in last)
+
+
+@pytest.mark.parametrize("name", sorted(AIRLINE))
+def test_a_notebook_for_entrants_needs_only_the_library(name):
+    source = "\n".join(cell.source for cell in code(read(FOLDER / f"{name}.ipynb")))
+
+    assert re.search(r"pipeline\.(run|compute)\(", source)
+    assert "pipeline.stages" not in source and "Workspace" not in source
 
 
 @each
-def test_what_is_kept_of_the_survey_is_simulated(path):
+def test_what_is_stored_is_simulated(path):
     assert "SIMULATED" in texts(read(path))
 
 
 @each
-def test_its_links_lead_somewhere(path):
+def test_its_links_lead_to_files(path):
     words = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
     links = re.findall(r"\]\(([^)#:]+)\)", words)
 
@@ -153,15 +161,21 @@ def written(tmp_path: Path, *sources: str) -> Path:
     return tmp_path / "new.ipynb"
 
 
-def test_the_kernel_is_the_python_that_runs_the_tests_in_the_notebooks_folder(tmp_path):
-    path = written(tmp_path, "import os, sys", "print(sys.executable, os.getcwd(), sep='|')")
+def test_it_runs_with_this_python_in_a_project_of_its_own(tmp_path):
+    path = written(
+        tmp_path,
+        "import os, sys",
+        "print(sys.executable, os.getcwd(), sorted(os.listdir('..')), sep='|')",
+    )
 
-    python, folder = code(execute(path))[1].outputs[0].text.strip().split("|")
+    python, folder, beside = code(execute(path))[1].outputs[0].text.strip().split("|")
 
-    assert (python, Path(folder).resolve()) == (sys.executable, tmp_path.resolve())
+    assert python == sys.executable
+    assert Path(folder).name == "notebooks" and not Path(folder).exists()  # it has gone since
+    assert "pipeline" in beside and "data" not in beside
 
 
-def test_an_error_in_a_cell_is_not_overlooked(tmp_path):
+def test_an_error_in_a_cell_is_raised(tmp_path):
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
         execute(written(tmp_path, "1 / 0"))
 

@@ -1,19 +1,24 @@
-"""What a fit on all rows would take, from samples; and a model that would take too long."""
+"""What a fit on all rows would take, from samples; and a member that would take too long."""
 
 import math
-import time
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from pipeline import models, pace
-from pipeline.artifacts import Folder
-from pipeline.budget import MANY_ROWS, Allowance, Attempt
-from pipeline.config import TrainStage
-from pipeline.folds import folds_of
+from pipeline import pace
+from pipeline.member import Member
+from pipeline.models import neural_net
 from pipeline.pace import extrapolated
+from pipeline.plan import MANY_ROWS, Allowance
 from pipeline.progress import Progress
-from pipeline.stages import train
+from pipeline.searches import Searches
+from pipeline.settings import EncoderSettings
+from pipeline.stage_settings import TrainStage, TuneStage
+from pipeline.stages.train import train
+from pipeline.stages.tune import tune
+from pipeline.tuning import Tuned
+from tests import values
+from tests.stages.small import fits_in, folds, loaded, member, plan_of, stored
 
 ROWS = 640_000
 
@@ -48,100 +53,110 @@ def test_what_is_cheap_is_measured_whole():
     assert extrapolated(lambda n: n, 80, enough=1.0) == 80
 
 
-def bounded(share, **more):
-    attempt = Attempt("k", "d", "b", share, 0.0)
-    return Allowance(2.0, attempt, started=0.0, clock=lambda: 0.0, **more)
+MANY = loaded(n=12_000)
+MANY_FOLDS = folds(n=12_000, number=2)
 
 
-def test_only_what_fits_is_begun_unless_the_record_or_the_first_repeat_asks():
-    assert bounded(120.0).affords(100.0)
-    assert not bounded(120.0).affords(600.0)
-    assert bounded(120.0, follow=1).affords(600.0)
-    assert bounded(120.0, at_least=1).affords(600.0)
+class Recorded:
+    """Fits that cost two milliseconds a row to learn from and one to predict."""
+
+    y = MANY.y
+
+    def __init__(self):
+        self.samples = []
+
+    def measure(self, of, fold, rows, predicted):
+        assert set(rows) <= set(fold.train) and set(predicted) <= set(fold.valid)
+        self.samples.append(rows)
+        return 0.002 * len(rows), 0.001 * len(predicted)
 
 
-def test_few_rows_and_endless_time_are_not_measured(monkeypatch):
+def test_a_fold_takes_its_fit_and_the_predictions_of_validation_and_test_rows():
+    fits, fold = Recorded(), MANY_FOLDS.folds[0]
+    found = pace.fold_seconds(fits, member(), 900, 1.0, fold)
+    assert found == pytest.approx(0.002 * 6000 + 0.001 * (6000 + 900))
+    shares = [MANY.y[rows].mean() for rows in fits.samples]
+    assert shares == pytest.approx([MANY.y[fold.train].mean()] * len(shares), abs=0.002)
+
+
+def test_a_model_that_learns_from_a_sample_is_measured_on_no_more():
+    fits, fold = Recorded(), MANY_FOLDS.folds[0]
+    sampling = replace(member(), settings={"most_rows": 1000})
+    found = pace.fold_seconds(fits, sampling, 0, 10.0, fold)
+    assert found == pytest.approx(0.002 * 1000 + 0.001 * 6000)
+    assert max(map(len, fits.samples)) == 1000
+
+
+def bounded(tmp_path, seconds, piece="train/one"):
+    """Where another member is the first, which would be fitted in any case."""
+    allowance = plan_of(tmp_path, seconds, piece).allowance(piece)
+    allowance.bound = replace(allowance.bound, share=seconds, first=seconds, at_least=0)
+    return allowance
+
+
+def test_few_rows_and_endless_time_are_not_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(pace, "workers", None)  # nothing may be tried
-    few = [pace.Fold(0, 0, range(8_000), range(2_000))]
-    many = [pace.Fold(0, 0, range(80_000), range(20_000))]
-    for folds, budget in ((few, bounded(1.0)), (many, Allowance()), (many, bounded(1.0, follow=0))):
-        assert pace.repeat_seconds("linear", {}, "rmse", None, None, folds, budget) == 0.0
+    few, many = folds(n=MANY_ROWS, number=2).folds, MANY_FOLDS.folds
+    follows = bounded(tmp_path, 2.0)
+    follows.settle(0, 1, "repeat")
+    for chosen, budget in ((few, bounded(tmp_path, 1.0)), (many, Allowance()), (many, follows)):
+        assert pace.repeat_seconds(None, member(), chosen, 900, budget) == 0.0
 
 
-def test_it_says_how_long_and_of_what():
-    told = bounded(120.0).too_long("one repeat", 720.0)
-    assert told == (
-        "one repeat would take about 12 minutes, with 2 minutes left of "
-        "its share of [budget] minutes = 2"
-    )
-    told = bounded(0.0).too_long("one repeat", math.inf)
-    assert told == "there is no time for one repeat in its share of [budget] minutes = 2"
+def test_the_folds_of_a_repeat_are_spread_over_the_cores(tmp_path, monkeypatch):
+    budget = bounded(tmp_path, 600.0)
+    one = pace.fold_seconds(Recorded(), member(), 900, 6.0, MANY_FOLDS.folds[0])
+    for cores, times in ((1, 3), (2, 2), (3, 1), (8, 1)):
+        monkeypatch.setattr("pipeline.parallel.cores", lambda cores=cores: cores)
+        found = pace.repeat_seconds(Recorded(), member(), MANY_FOLDS.folds[:1] * 3, 900, budget)
+        assert found == pytest.approx(times * one)
 
 
-@pytest.fixture(scope="module")
-def stages(tmp_path_factory):
-    """What load, split, encode and tune leave behind: two folds of numbers with two classes."""
-    root, rng, rows = Folder(tmp_path_factory.mktemp("many")), np.random.default_rng(0), 12_000
-    X = rng.normal(size=(rows, 6)).astype(np.float32)
-    y = (X[:, 0] + rng.normal(size=rows) > 0).astype(np.int64)
-    numbers = (np.arange(rows) % 2).astype(np.int16)
-    folders = {name: root.folder(name) for name in ("load", "split", "encode", "tune")}
-    folders["load"].write_array("y", y)
-    folders["load"].write_json("schema", {"task": "binary", "classes": [0, 1]})
-    folders["split"].write_array("folds-0", numbers)
-    folders["split"].write_json("split", {"repeats": 1})
-    for fold in folds_of(0, numbers):
-        out = folders["encode"].folder(fold.name)
-        out.write_json("columns", {"dense": {"columns": [f"x{i}" for i in range(6)]}})
-        for part, chosen in (("train", fold.train), ("valid", fold.valid), ("test", fold.valid)):
-            out.write_array(f"dense-{part}", X[chosen])
-    settings = {"epochs": 10, "n_networks": 1, "hidden": [64]}
-    folders["tune"].write_json("best", {"settings": settings})
-    return folders
+# -- stages ----------------------------------------------------------------------------------------
 
 
-def test_the_time_of_a_real_fit_is_foreseen(stages):
-    load, encode = stages["load"], stages["encode"]
-    folds = train.read_folds(stages["split"])
-    assert len(load.read_array("y")) > MANY_ROWS
-    chosen = stages["tune"].read_json("best")["settings"]
-    view = train.read_view(encode, folds[0], "dense")
-    problem = models.describe(load.read_json("schema"), view.columns, (), "accuracy")
-    model, started = models.build("neural_net", chosen, problem), time.process_time()
-    model.fit(view.train, load.read_array("y")[folds[0].train])
-    took = time.process_time() - started
-    found = pace.fold_seconds("neural_net", chosen, "accuracy", load, encode, took / 20, folds[0])
-    assert took / 2.5 < found < took * 2.5
-
-
-def run_train(stages, tmp_path, budget):
-    out, partial = Folder(tmp_path / "out"), Folder(tmp_path / "partial")
-    settings = TrainStage(name="neural_net", model={}, metric="accuracy")
+def run_train(tmp_path, budget, fits):
+    tuned = Tuned(member(), "log_loss", None, (), 0)
     progress = Progress(live=False)
-    train.run(settings, **stages, partial=partial, out=out, progress=progress, budget=budget)
-    return out, partial
+    settings = TrainStage(name="one")
+    return train(settings, MANY, MANY_FOLDS, None, tuned, fits, progress, budget)
 
 
-def test_what_would_take_too_long_is_not_begun_and_the_record_says_so(stages, tmp_path, capsys):
-    kept = []
-    attempt = Attempt("k", "d", "b", 0.3, 0.0)
-    budget = Allowance(1.0, attempt, kept.append, started=time.perf_counter())
-    out, partial = run_train(stages, tmp_path / "short", budget)
-    assert out.read_json("work")["repeats"] == [0, 1]
-    assert out.read_array("oof").shape == (0, 12_000, 2)
-    assert not partial.path.exists()
-    told = capsys.readouterr().out
-    assert "left out: " in told and "one repeat" in told
-    assert [(each.state, each.done) for each in kept] == [("cut short", 0)]
-    again, _ = run_train(stages, tmp_path / "again", Allowance(1.0, attempt, follow=0))
-    names = {path.relative_to(out.path) for path in out.path.rglob("*")}
-    assert names == {path.relative_to(again.path) for path in again.path.rglob("*")}
-    for name in names:
-        assert (out.path / name).read_bytes() == (again.path / name).read_bytes()
+def test_a_repeat_that_would_take_too_long_is_not_begun_and_the_plan_says_so(tmp_path, capsys):
+    budget = bounded(tmp_path, 30.0)
+    fits = fits_in(tmp_path / "store", MANY, took=60.0)
+    trained = run_train(tmp_path, budget, fits)
+    assert (trained.repeats, trained.asked) == (0, 1)
+    assert trained.oof.shape == (0, 12_000, 2)
+    assert stored(fits) == set()
+    message = capsys.readouterr().out
+    assert "left out: one repeat would take about" in message
+    assert budget.bound.plan.decision("train/one").done == 0
+    # the plan is followed, and gives the same reason
+    assert run_train(tmp_path, bounded(tmp_path, 30.0), fits).repeats == 0
+    assert capsys.readouterr().out == message
 
 
-def test_the_strongest_model_is_begun_in_any_case(stages, tmp_path):
-    attempt = Attempt("k", "d", "b", 0.0, 0.0)
-    budget = Allowance(1.0, attempt, at_least=1, started=time.perf_counter())
-    out, _ = run_train(stages, tmp_path, budget)
-    assert out.read_json("work")["repeats"] == [1, 1]
+def test_the_strongest_member_is_begun_in_any_case(tmp_path):
+    budget = plan_of(tmp_path, 0.001).allowance("train/one")
+    assert run_train(tmp_path, budget, fits_in(tmp_path / "store", MANY, took=60.0)).repeats == 1
+
+
+def test_a_trial_that_would_take_too_long_is_not_begun(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: 2)
+    budget = bounded(tmp_path, 90.0, "tune/one")  # enough for one trial, which shows nothing
+    settings = TuneStage(name="one", member=member(), trials=3)
+    fits, searches = fits_in(tmp_path / "store", MANY, took=60.0), Searches(tmp_path / "j.log")
+    progress = Progress(live=False)
+    tuned = tune(settings, MANY, MANY_FOLDS, None, fits, searches, progress, budget)
+    assert (tuned.trials, tuned.settings) == ((), member().settings)
+    assert "the settings of the TOML: one trial would take about" in capsys.readouterr().out
+
+
+def test_the_time_of_a_real_fit_is_foreseen(tmp_path):
+    fits, fold = values.fits(tmp_path, MANY), MANY_FOLDS.folds[0]
+    network = neural_net.Settings(epochs=10, n_networks=1, hidden=(64,))
+    of = Member("neural_net", network.of_model(), EncoderSettings())
+    fit_seconds, predict_seconds = fits.measure(of, fold, fold.train, fold.valid)
+    took = fit_seconds + predict_seconds
+    assert took / 2.5 < pace.fold_seconds(fits, of, 0, took / 20, fold) < took * 2.5

@@ -3,12 +3,15 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from jinja2 import UndefinedError
+from markupsafe import Markup
 
 from pipeline import page
+from pipeline.figures import Plot
 
 HOSTILE = "<script>alert(1)</script>"
 ATTACKS = (HOSTILE, '" onload="alert(1)', "{{ 7 * 7 }}", "</style><img src=x onerror=alert(1)>")
@@ -29,19 +32,19 @@ class Elements(HTMLParser):
         return [attributes for name, attributes in self.seen if name == tag]
 
 
-def layout(**context):
-    return page.render("page.html", **{"simulated": False, "sections": [], **context})
+def layout(*, simulated=False, sections=(("x", "y"),)):
+    made = [page.Section(id, title, ()) for id, title in sections]
+    return page.document("A title", "A subtitle", made, simulated=simulated)
 
 
-def table_html(table: page.Table) -> str:
-    environment = page._environment()
-    source = '{% import "parts.html" as parts %}{{ parts.table(table) }}'
-    return environment.from_string(source).render(table=table)
+def block_html(*blocks: page.Block) -> str:
+    html = page.document("", "", [page.Section("", "", blocks)])
+    return html[html.index("<main>") : html.index("</main>")]
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_hostile_string_stays_text(attack):
-    harmless = Elements(layout(sections=[("x", "y")])).seen
+    harmless = Elements(layout()).seen
 
     attacked = Elements(layout(sections=[(attack, attack)]))
 
@@ -51,9 +54,12 @@ def test_a_hostile_string_stays_text(attack):
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_hostile_table_has_the_tags_of_a_harmless_one(attack):
-    tables = [page.Table(text, [text, "n"], [[text, 1.0], [None, 2]]) for text in ("plain", attack)]
+    tables = [
+        page.SortableTable(text, [text, "n"], [[text, 1.0], [None, 2]])
+        for text in ("plain", attack)
+    ]
 
-    plain, attacked = (Elements(table_html(table)) for table in tables)
+    plain, attacked = (Elements(block_html(table)) for table in tables)
 
     assert [tag for tag, _ in plain.seen] == [tag for tag, _ in attacked.seen]
     assert attacked.named("td")[0]["data-value"] == attack
@@ -90,10 +96,61 @@ def test_a_missing_name_is_an_error():
         page.render("page.html", sections=[])
 
 
-def test_a_column_with_a_number_in_any_row_is_aligned_as_numbers():
-    table = page.Table("t", ["name", "score"], [["a", None], ["b", 0.5]])
+PLOT = Plot("p", "Title", "Caption", "Alt", b"<svg/>", b"png", 10, 20)
 
-    cells = Elements(table_html(table)).named("td")
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_hostile_text_stays_text_in_every_block(attack):
+    def blocks(text: str) -> list[page.Block]:
+        plot = replace(PLOT, title=text, caption=text, alt=text, name=text)
+        return [
+            text,
+            page.Soft(text),
+            page.Heading(text),
+            page.Bullets([text]),
+            page.Facts([(text, text, text)]),
+            page.Notice(text, id=text),
+            page.Preformatted(text),
+            plot,
+            page.Wide(plot),
+            page.Gallery([plot]),
+            page.Details(text, [text, page.Heading(text)]),
+        ]
+
+    plain, attacked = (Elements(block_html(*blocks(text))) for text in ("plain", attack))
+
+    assert [tag for tag, _ in plain.seen] == [tag for tag, _ in attacked.seen]
+    assert [list(own) for _, own in plain.seen] == [list(own) for _, own in attacked.seen]
+
+
+def test_blocks_stand_in_their_order_and_empty_ones_are_left_out():
+    html = block_html("one", "", None, PLOT, page.Details("more", ["two"]))
+
+    assert [tag for tag, _ in Elements(html).seen if tag in ("p", "figure", "details")] == [
+        "p",
+        "figure",
+        "details",
+        "p",
+    ]
+
+
+def test_markup_is_the_one_text_that_is_not_escaped():
+    link = Markup('<a href="#{}">{}</a>').format("x", "<b>")
+
+    assert '<p><a href="#x">&lt;b&gt;</a></p>' in block_html(link)
+
+
+def test_the_contents_link_to_the_sections_that_have_a_title():
+    seen = Elements(layout(sections=[("top", ""), ("a", "A"), ("b", "B")]))
+
+    assert [link["href"] for link in seen.named("a")] == ["#a", "#b"]
+    assert [heading["id"] for heading in seen.named("h2")] == ["a", "b"]
+
+
+def test_a_column_with_a_number_in_any_row_is_aligned_as_numbers():
+    table = page.SortableTable("t", ["name", "score"], [["a", None], ["b", 0.5]])
+
+    cells = Elements(block_html(table)).named("td")
 
     assert ["num" in str(cell["class"]) for cell in cells] == [False, True, False, True]
 
@@ -125,7 +182,7 @@ def test_a_share_reads_as_all_or_nothing_only_if_it_is(share, text):
     assert page.percent(share) == text
 
 
-def test_p_values_are_told_as_far_as_they_mean_something():
+def test_p_values_are_shown_as_far_as_they_mean_something():
     assert [page.p_value(p) for p in (1e-9, 0.0123, 0.5)] == ["< 0.001", "0.012", "0.50"]
 
 

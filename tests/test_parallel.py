@@ -1,6 +1,7 @@
 """Work over processes: results in order, and no process left behind."""
 
 import faulthandler
+import itertools
 import math
 import os
 import signal
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.parallel import OutOfTime, cores, workers
+from pipeline.parallel import ONE_THREAD, OutOfTime, cores, over_cores, workers
 
 
 def square(x):
@@ -87,16 +88,16 @@ def test_large_tasks_and_results_pass_whole(size):
         assert list(parallel_map(bytes, tasks)) == tasks
 
 
-def test_a_worker_that_is_killed_is_told_in_one_sentence():
+def test_a_worker_that_is_killed_is_reported_in_one_sentence():
     with pytest.raises(UserError, match=r"SIGKILL.*memory ran out"), workers(2) as parallel_map:
         list(parallel_map(end_by_kill, range(4)))
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
 def test_a_worker_that_crashed_is_not_said_to_lack_memory(number):
-    with pytest.raises(UserError, match=f"crashed .{number.name}") as told, workers(2) as run:
+    with pytest.raises(UserError, match=f"crashed .{number.name}") as error, workers(2) as run:
         list(run(end_by, [number]))
-    assert "memory" not in str(told.value)
+    assert "memory" not in str(error.value)
 
 
 def end_by(number):
@@ -151,10 +152,56 @@ def test_what_is_under_way_when_the_time_is_up_is_stopped(jobs):
     assert time.monotonic() < end + 1
 
 
+def test_whoever_waits_looks_at_the_clock_every_second():
+    looks = []
+
+    def left():
+        looks.append(time.monotonic())
+        return math.inf
+
+    with workers(2, left) as parallel_map:
+        list(parallel_map(nap, [2.5]))
+    gaps = [after - before for before, after in itertools.pairwise(looks)]
+    assert max(gaps) < 2.0
+    assert len(looks) >= 3
+
+
 def test_a_time_that_is_not_up_changes_nothing():
     for left in (math.inf, 1e12, 60.0):
         with workers(2, lambda left=left: left) as parallel_map:
             assert list(parallel_map(square, range(9))) == [x * x for x in range(9)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_tasks_take_as_long_as_a_schedule_of_them(count, monkeypatch):
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: count)
+    seconds = [5.0, 1.0, 1.0, 4.0, 2.0]
+    # by hand: core by core, in the order in which cores are free
+    assert over_cores(seconds) == {1: 13.0, 2: 7.0, 3: 5.0}[count]
+    assert over_cores([]) == 0.0
+
+
+THREADS = """
+import numpy, threadpoolctl
+from pipeline.parallel import workers
+
+def threads(_):
+    product = numpy.ones((9, 9)) @ numpy.ones((9, 9))
+    return [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+
+with workers({jobs}) as parallel_map:
+    (found,) = parallel_map(threads, [0])
+print(set(found))
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_task_has_one_thread_though_numpy_was_there_before(jobs):
+    environment = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
+    environment |= dict.fromkeys(ONE_THREAD, "2")
+    program = [sys.executable, "-c", THREADS.format(jobs=jobs)]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "{1}\n"
 
 
 def is_running(pid):

@@ -17,9 +17,9 @@ def test_words_that_repeat_count_as_often_as_they_stand_there(tmp_path, monkeypa
     parquet.write_table(pa.table({"a": column}), path)
     assert path.stat().st_size < 50_000
     monkeypatch.setattr(memory, "available", lambda: 1_500_000_000)
-    told = message(read_table, path)
-    assert "table of 500.8 MB" in told
-    assert "about 1.5 GB of memory; 1.5 GB are free" in told
+    text = message(read_table, path)
+    assert "table of 500.8 MB" in text
+    assert "about 1.5 GB of memory; 1.5 GB are free" in text
 
     monkeypatch.setattr(memory, "available", lambda: 2_399_999)  # 8 bytes a row, before it is read
     monkeypatch.setattr(parquet.ParquetFile, "read", None)

@@ -10,7 +10,7 @@ SOUND = np.array([[0.25, 0.75], [1.0, 0.0], [0.5, 0.5]])
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "found"),
     [
         ({(0, 1): np.nan}, "no finite number for 1 of 3 rows"),
         ({(0, 1): np.inf, (2, 0): -np.inf}, "no finite number for 2 of 3 rows"),
@@ -18,11 +18,11 @@ SOUND = np.array([[0.25, 0.75], [1.0, 0.0], [0.5, 0.5]])
         ({(1, 1): -0.5}, "below 0 or above 1 for 1 of 3 rows"),
     ],
 )
-def test_what_is_no_probability_is_refused(changed, told):
+def test_what_is_no_probability_is_refused(changed, found):
     prediction = SOUND.copy()
     for place, value in changed.items():
         prediction[place] = value
-    with pytest.raises(DataError, match=rf"^the blend predicts .*{told}.*Mend it\.$"):
+    with pytest.raises(DataError, match=rf"^the blend predicts .*{found}.*Mend it\.$"):
         check(prediction, 3, 2, "the blend", "Mend it.")
 
 

@@ -1,321 +1,274 @@
-"""The saved blend scores rows as the run did, and refuses files as `load` would."""
+"""The blend's fits predict rows as the run did."""
 
-import shutil
-import zipfile
-from pathlib import Path
+import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import config, predictor
-from pipeline.artifacts import Workspace
-from pipeline.errors import DataError, SettingsError
-from pipeline.folds import read_folds
+from pipeline import fitting
+from pipeline.blending import Blend, fit_stacker
+from pipeline.errors import DataError
+from pipeline.fits import Fit, Fits
+from pipeline.folds import Folds
+from pipeline.member import Member
 from pipeline.parallel import workers
-from pipeline.predictor import Predictor, exchanged, labelled, predict_file
-from pipeline.progress import Progress
-from pipeline.runner import run_stage
+from pipeline.predictor import Predictor, exchanged
+from pipeline.problem import Loaded
+from pipeline.settings import EncoderSettings
+from pipeline.store import Key
+from pipeline.training import FoldScore, Trained
+from tests import values
 
-STAGES = ("load", "split", "encode", "tune", "train", "blend")
-TOML = """
-[competition]
-title = "{title}"
-{competition}
-[load.columns]
-"size" = {{ kind = "integer", min = 0, max = 5 }}
-[explore]
-permutations = 9
-[split]
-folds = 3
-repeats = 2
-[models.linear]
-[models.lightgbm]
-max_rounds = 8
-[blend]
-method = "{method}"
-[evaluate]
-learning_curve = [0.5, 1.0]
-importance_rows = 60
-importance_repeats = 2
-dependence_rows = 30
-"""
+ROWS, NEW = 180, 30
+KINDS = {"size": "number", "city": "category", "weight": "number", "day": "date", "note": "text"}
+CLASSES = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": None}
 
 
-def survey(task: str, n: int = 210) -> pd.DataFrame:
-    """Rows whose answer depends on `size` and `city`; some values are missing."""
-    rng = np.random.default_rng(4)
+def survey(task: str) -> Loaded:
+    """Rows whose target depends on `size`, `city` and `weight`; some values are missing."""
+    rng, n = np.random.default_rng(4), ROWS + NEW
     size, city = rng.integers(0, 6, size=n), rng.choice(["Ulm", "Bern", "Linz"], size=n)
     weight = rng.normal(size=n)
     value = size + 2.0 * (city == "Bern") + weight + 0.5 * rng.normal(size=n)
-    answers = {
-        "binary": np.where(value > 3, "yes", "no"),
-        "multiclass": np.digitize(value, [2.5, 4.5]),
-        "regression": value,
-    }
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
-            "id": np.arange(n),
             "size": size,
             "city": np.where(rng.random(n) < 0.1, None, city),
             "weight": np.where(rng.random(n) < 0.1, np.nan, weight),
-            "answer": answers[task],
+            "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(900, size=n), "D"),
+            "note": rng.choice(["good", "very good", "bad"], size=n),
         }
     )
+    cuts = {"binary": [3.0], "multiclass": [2.5, 4.5]}
+    y = (np.digitize(value, cuts[task]) if task in cuts else value)[:ROWS]
+    test = frame[ROWS:].reset_index(drop=True)
+    return values.loaded(frame[:ROWS], test, y, KINDS, CLASSES[task])
 
 
-def finished(
-    root: Path, rows: pd.DataFrame, *, title: str = "Tiny", method: str = "equal", metric: str = ""
-) -> Workspace:
-    """Every stage up to blend, on files with these rows; the last 30 are the test table."""
-    workspace = Workspace(root, "tiny")
-    workspace.raw.mkdir(parents=True)
-    rows[:-30].to_csv(workspace.raw / "train.csv", index=False)
-    rows[-30:].drop(columns="answer").to_csv(workspace.raw / "test.csv", index=False)
-    competition = f'metric = "{metric}"' if metric else ""
-    toml = TOML.format(title=title, competition=competition, method=method)
-    (root / "tiny.toml").write_text(toml, encoding="utf-8")
-    experiment = config.load_experiment("tiny", folder=root)
-    for name, snapshot in config.stage_snapshots(experiment).items():
-        workspace.settings.write_json(name, snapshot)
-    for stage in STAGES:
-        for model in experiment.models if stage in ("tune", "train") else (None,):
-            run_stage(workspace, stage, model, Progress(live=False))
-    return workspace
+def trained(fits: Fits, asked: Member, split: Folds, outputs: int, repeats: int) -> Trained:
+    folds = [fold for fold in split.folds if fold.repeat < repeats]
+    oof = np.full((repeats, split.rows, outputs), np.nan)
+    for fold in folds:
+        oof[fold.repeat, fold.valid] = fits.fit(asked, fold).valid
+    tests = np.stack([fits.test(asked, fold).values for fold in folds])
+    keys = tuple(FoldScore(f.repeat, f.number, None, fits.key(asked, f).path) for f in folds)
+    by_fold = tests.reshape(repeats, -1, *tests.shape[1:]).mean(axis=0)
+    return Trained(asked, oof, tests.mean(axis=0), by_fold, keys, split.repeats, 0.0, 0.0)
 
 
-def predictor_of(workspace: Workspace) -> Predictor:
-    names = ("load", "split", "encode", "train", "blend")
-    return Predictor(**{name: workspace.stage(name) for name in names})
+class Run:
+    """A finished run of two members, and the third that the blend does without."""
+
+    def __init__(self, folder, loaded: Loaded, method: str, module: str | None = None) -> None:
+        own, blind = EncoderSettings(features=module), EncoderSettings(drop=("city",))
+        self.members = {
+            "linear": values.member("linear", own),
+            "trees": values.member("lightgbm", blind, max_rounds=8, n_models=2),
+            "idle": values.member("linear", l2=1.0),
+        }
+        encoders = [each.encoder for each in self.members.values()]
+        self.loaded, self.split = loaded, values.folds(ROWS, repeats=2)
+        self.fits = values.fits(folder, loaded, *encoders)
+        repeats = {"linear": 2, "trees": 1, "idle": 2}  # the budget has cut the trees short
+        k = loaded.problem.outputs
+        self.train = {
+            name: trained(self.fits, each, self.split, k, repeats[name])
+            for name, each in self.members.items()
+        }
+        self.blend = self._blend(method)
+
+    def _blend(self, method: str) -> Blend:
+        if method == "stack":
+            names = ("linear", "trees")
+            oof = np.stack([self.train[name].mean_oof for name in names])
+            stacker = fit_stacker(self.loaded.y, oof, 0.1).state()
+            return Blend(names, np.array([1.0, 0.0]), stacker=stacker)
+        return Blend(tuple(self.members), np.array([0.3, 0.7, 0.0]))
+
+    @property
+    def predictor(self) -> Predictor:
+        blended = SimpleNamespace(blend=self.blend)
+        return Predictor(self.loaded, self.split, self.train, blended, self.fits)
+
+    def blended(self, prediction) -> np.ndarray:
+        return self.blend.combine({name: prediction(name) for name in self.blend.models})
 
 
-CASES = [("binary", "stack"), ("multiclass", "greedy"), ("regression", "equal")]
+CASES = [("binary", "stack"), ("multiclass", "mean"), ("regression", "mean")]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(case))
-def run(request, tmp_path_factory) -> Workspace:
+def finished(request, tmp_path_factory) -> Run:
     task, method = request.param
-    return finished(tmp_path_factory.mktemp(task), survey(task), method=method)
+    return Run(tmp_path_factory.mktemp(task), survey(task), method)
+
+
+@pytest.fixture
+def run(finished, monkeypatch) -> Run:
+    """Predicting never fits: what is not in the store is an error."""
+    monkeypatch.setattr(fitting, "fit", None)
+    return finished
 
 
 def test_test_rows_get_the_predictions_of_the_run(run):
-    test = run.stage("load").read_table("test")
-    expected = run.stage("blend").read_array("test")
-    np.testing.assert_allclose(predictor_of(run).predict(test), expected, atol=1e-9)
+    """A member that was cut short has the mean over the repeats that it has."""
+    expected = run.blended(lambda name: run.train[name].test)
+    np.testing.assert_allclose(run.predictor.predict(run.loaded.test), expected, atol=1e-12)
 
 
 def test_worker_processes_predict_the_same_bytes(run):
-    test, predictor = run.stage("load").read_table("test"), predictor_of(run)
+    test, predictor = run.loaded.test, run.predictor
     with workers(2) as parallel_map:
         found = predictor.predict(test, parallel_map=parallel_map)
     assert found.tobytes() == predictor.predict(test).tobytes()
 
 
 def test_a_fold_predicts_its_validation_rows_as_training_did(run):
-    saved, train = predictor_of(run), run.stage("train")
-    fold = read_folds(run.stage("split"))[4]
-    rows = run.stage("load").read_table("train").iloc[fold.valid]
-    oof = {
-        name: train.folder(name).read_array("oof")[fold.repeat, fold.valid]
-        for name in ("lightgbm", "linear")
-    }
-    expected = saved.blend.combine(oof)
-    np.testing.assert_allclose(saved.predict_fold(rows, fold.name), expected, atol=1e-9)
+    fold = run.split.folds[2]
+    rows = run.loaded.train.iloc[fold.valid]
+    expected = run.blended(lambda name: run.train[name].oof[fold.repeat, fold.valid])
+    np.testing.assert_allclose(run.predictor.predict_fold(rows, fold), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("column", ["size", "city", "weight"])
+@pytest.mark.parametrize("column", list(KINDS))
 def test_a_column_exchanged_between_rows_is_predicted_as_if_read_so(run, column, monkeypatch):
-    saved, train = predictor_of(run), run.stage("load").read_table("train")
-    fold, rng = read_folds(run.stage("split"))[1].name, np.random.default_rng(1)
-    rows, donors = rng.integers(0, len(train), (2, 50))
-    expected = saved.predict_fold(exchanged(train, rows, column, donors), fold)
-    exchange = saved.exchanging(train, fold)
-    monkeypatch.setattr(saved, "predict_fold", None)  # nothing is read and encoded again
+    predictor, train, fold = run.predictor, run.loaded.train, run.split.folds[1]
+    rows, donors = np.random.default_rng(1).integers(0, len(train), (2, 50))
+    expected = predictor.predict_fold(exchanged(train, rows, column, donors), fold)
+    exchange = predictor.exchanging(train, fold)
+    monkeypatch.setattr(predictor, "code", None)  # nothing is read and encoded again
     np.testing.assert_allclose(exchange.predict(rows, column, donors), expected, atol=1e-6)
 
 
 def test_a_row_is_predicted_alike_alone_and_among_others(run):
-    saved, test = predictor_of(run), run.stage("load").read_table("test")
-    alone = [saved.predict(test.iloc[[row]])[0] for row in range(3)]
+    predictor, test = run.predictor, run.loaded.test
+    alone = [predictor.predict(test.iloc[[row]])[0] for row in range(3)]
     # the dense view is float32: a product of another shape may sum in another order
-    np.testing.assert_allclose(alone, saved.predict(test)[:3], rtol=1e-5)
+    np.testing.assert_allclose(alone, predictor.predict(test)[:3], rtol=1e-5)
 
 
-def test_fewer_folds_are_a_mean_over_these_alone(run):
-    saved, test = predictor_of(run), run.stage("load").read_table("test")
-    fold = read_folds(run.stage("split"))[1]
-    np.testing.assert_allclose(
-        saved.predict(test, [fold]), saved.predict_fold(test, fold.name), atol=1e-12
-    )
+def test_columns_that_are_no_features_may_stand_beside_them(run):
+    test = run.loaded.test
+    beside = test.assign(id=range(NEW), other="x")[["id", *reversed(list(test)), "other"]]
+    assert run.predictor.predict(beside).tobytes() == run.predictor.predict(test).tobytes()
 
 
-def test_a_file_is_scored_like_the_test_table(run, tmp_path):
-    schema = run.stage("load").read_json("schema")
-    written = tmp_path / "scores.csv"
-    assert predict_file(run, run.raw / "test.csv", written).rows == 30
-    table = pd.read_csv(written)
-    assert list(table["id"]) == list(range(180, 210))
-    expected = run.stage("blend").read_array("test")
-    if schema["task"] == "regression":
-        np.testing.assert_allclose(table["answer"], expected[:, 0], atol=1e-9)
-        return
-    names = [f"probability {label}" for label in schema["classes"]]
-    np.testing.assert_allclose(table[names], expected, atol=1e-9)
-    assert list(table["answer"].astype(str)) == [
-        schema["classes"][code] for code in expected.argmax(axis=1)
-    ]
+def test_members_that_the_blend_does_without_are_not_read(run, monkeypatch):
+    assert list(run.predictor.members) == ["linear", "trees"]
+    idle = {fit.key for fit in run.train["idle"].fits}
+    monkeypatch.setattr(run.fits, "_restore", refusing(idle, run.fits._restore))
+    run.predictor.predict(run.loaded.test)
 
 
-@pytest.fixture(scope="module")
-def binary(tmp_path_factory) -> Workspace:
-    return finished(tmp_path_factory.mktemp("binary"), survey("binary"))
+def refusing(paths, restore):
+    def guarded(of, fit, path):
+        assert path not in paths
+        return restore(of, fit, path)
+
+    return guarded
+
+
+# -- features of the competition's own -------------------------------------------------------------
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Give `pipeline.competitions.made_up` this function."""
+
+    def install(function):
+        module = SimpleNamespace(features=function)
+        monkeypatch.setitem(sys.modules, "pipeline.competitions.made_up", module)
+
+    return install
+
+
+def with_sum(frame):
+    return frame.assign(sum=frame["size"] + frame["weight"], where=frame["city"] + "!")
+
+
+@pytest.fixture
+def own(made_up, tmp_path) -> Run:
+    made_up(with_sum)
+    return Run(tmp_path, survey("binary"), "mean", "made_up")
+
+
+def test_own_features_are_computed_for_the_members_that_have_them(own):
+    expected = own.blended(lambda name: own.train[name].test)
+    np.testing.assert_allclose(own.predictor.predict(own.loaded.test), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("column", ["size", "city", "day"])
+def test_a_column_that_own_features_are_made_of_is_exchanged_in_them_too(own, column):
+    predictor, train, fold = own.predictor, own.loaded.train, own.split.folds[1]
+    rows, donors = np.random.default_rng(1).integers(0, len(train), (2, 50))
+    expected = predictor.predict_fold(exchanged(train, rows, column, donors), fold)
+    found = predictor.exchanging(train, fold).predict(rows, column, donors)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert not np.allclose(found, predictor.predict_fold(train.iloc[rows], fold))
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    "changed",
     [
-        (lambda rows: rows.drop(columns="city"), "'city'"),
-        (lambda rows: rows.assign(size=9), "allowed are whole numbers 0 to 5"),
-        (lambda rows: rows.assign(weight="heavy"), "'weight'"),
-        (lambda rows: rows.assign(id=1), "more than once"),
+        lambda frame: with_sum(frame).assign(sum=frame["size"] - frame["weight"]),
+        lambda frame: with_sum(frame).assign(where=frame["city"]),
     ],
-    ids=["no column", "against the contract", "text for numbers", "twin ids"],
+    ids=["a number", "a category"],
 )
-def test_a_file_that_load_would_refuse_is_refused(binary, tmp_path, change, told):
-    file = tmp_path / "rows.csv"
-    change(pd.read_csv(binary.raw / "test.csv")).to_csv(file, index=False)
-    with pytest.raises(DataError, match=told):
-        predict_file(binary, file, tmp_path / "scores.csv")
-    assert not (tmp_path / "scores.csv").exists()
+def test_a_module_of_features_that_was_changed_since_is_refused(own, made_up, changed):
+    made_up(changed)
+    with pytest.raises(DataError, match=r"competitions/made_up\.py: column '(sum|where)' is comp"):
+        _ = own.predictor
 
 
-def test_rows_without_ids_and_with_an_unseen_city_are_scored(binary, tmp_path):
-    file, written = tmp_path / "rows.csv", tmp_path / "scores.csv"
-    rows = pd.read_csv(binary.raw / "test.csv").drop(columns="id").assign(city="Graz")
-    rows.to_csv(file, index=False)
-    scored = predict_file(binary, file, written)
-    assert scored.rows == 30
-    assert scored.notes == ("1 value in 1 column was never seen in training ('city': 'Graz')",)
-    assert list(pd.read_csv(written)) == ["answer", "probability no", "probability yes"]
+# -- what is damaged -------------------------------------------------------------------------------
 
 
-def test_test_rows_of_the_run_leave_nothing_to_note(binary, tmp_path):
-    assert predict_file(binary, binary.raw / "test.csv", tmp_path / "scores.csv").notes == ()
+def with_numbers(state, value):
+    """The value in the place of every decimal number."""
+    if isinstance(state, dict):
+        return {key: with_numbers(inner, value) for key, inner in state.items()}
+    if isinstance(state, list):
+        return [with_numbers(inner, value) for inner in state]
+    if isinstance(state, np.ndarray) and state.dtype.kind == "f":
+        return np.full_like(state, value)
+    return value if isinstance(state, float) else state
 
 
-def test_infinite_numbers_are_noted(binary, tmp_path):
-    file = tmp_path / "rows.csv"
-    pd.read_csv(binary.raw / "test.csv").assign(weight=np.inf).to_csv(file, index=False)
-    (note,) = predict_file(binary, file, tmp_path / "scores.csv").notes
-    assert note == f"{file}: 30 infinite numbers in 1 column ('weight'), counted as missing"
+@pytest.mark.parametrize("part", ["encoder", "model"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_stored_fit_of_numbers_that_are_none_is_refused(run, part, value, tmp_path):
+    predictor, key = run.predictor, Key(*run.train["linear"].fits[0].key.split("/"))
+    whole = run.fits.store.get(key, Fit)
+    learned = whole.state[part]
+    if part == "encoder":
+        learned = json.dumps(with_numbers(json.loads(learned), value))
+    else:
+        learned = with_numbers(learned, value)
+    state = {**whole.state, part: learned}
+    run.fits.store.remove(key)
+    run.fits.store.put(key, Fit(whole.valid, state, 0.0, 0.0))
+    try:
+        with pytest.raises(DataError, match=f"{key.path}: .*is damaged.*Delete this folder"):
+            predictor.predict(run.loaded.test)
+    finally:
+        run.fits.store.remove(key)
+        run.fits.store.put(key, whole)
 
 
-def test_predictions_never_lie_among_the_organisers_files(binary, tmp_path):
-    file, before = binary.raw / "test.csv", sorted(binary.raw.iterdir())
-    target = predict_file(binary, file).target
-    assert target == binary.submissions / "predictions" / "test.predictions.csv"
-    for out in (binary.raw / "new.csv", binary.raw.parent / "other" / "new.csv"):
-        with pytest.raises(SettingsError, match="organiser's files alone"):
-            predict_file(binary, file, out)
-    assert sorted(binary.raw.iterdir()) == before
+def test_a_blend_of_numbers_that_are_none_is_refused(run):
+    predictor = run.predictor
+    predictor.blend = Blend(("linear", "trees"), np.array([np.inf, 1.0]))
+    with pytest.raises(DataError, match=r"the blend predicts.*run `make clean`"):
+        predictor.predict(run.loaded.test)
 
 
-def test_the_file_to_predict_is_never_overwritten(binary, tmp_path):
-    file = tmp_path / "rows.csv"
-    shutil.copy(binary.raw / "test.csv", file)
-    content = file.read_bytes()
-    for out in (file, tmp_path / "." / "rows.csv"):
-        with pytest.raises(SettingsError, match="would be overwritten"):
-            predict_file(binary, file, out)
-    assert file.read_bytes() == content
-
-
-def test_only_earlier_predictions_are_replaced(binary, tmp_path):
-    file, out = binary.raw / "test.csv", tmp_path / "scores.csv"
-    predict_file(binary, file, out)
-    first = out.read_bytes()
-    predict_file(binary, file, out)
-    assert out.read_bytes() == first
-    out.write_bytes(b"\xffmy,notes\n")
-    with pytest.raises(SettingsError, match="not overwritten"):
-        predict_file(binary, file, out)
-    assert out.read_bytes() == b"\xffmy,notes\n"
-    with pytest.raises(SettingsError, match="this is a folder"):
-        predict_file(binary, file, tmp_path)
-
-
-@pytest.mark.parametrize("inner", [False, True], ids=["zip", "zip in a zip"])
-def test_a_member_of_a_zip_is_scored_like_the_file(binary, tmp_path, inner):
-    archive, plain = tmp_path / "data.zip", tmp_path / "plain.csv"
-    rows = (binary.raw / "test.csv").read_bytes()
-    pack(archive, {"new/test.csv": rows, "old.csv": b"a\n1\n"})
-    member = archive / "new" / "test.csv"
-    if inner:
-        outer = tmp_path / "outer.zip"
-        pack(outer, {"data.zip": archive.read_bytes()})
-        member = outer / "data.zip" / "new" / "test.csv"
-    predict_file(binary, binary.raw / "test.csv", plain)
-    target = predict_file(binary, member, tmp_path / "scores.csv").target
-    assert target.read_bytes() == plain.read_bytes()
-
-
-def pack(path: Path, members: dict[str, bytes]) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-
-
-def test_a_rule_that_is_widened_counts_after_another_run(binary, tmp_path):
-    file = tmp_path / "rows.csv"
-    pd.read_csv(binary.raw / "test.csv").assign(size=9).to_csv(file, index=False)
-    with pytest.raises(DataError, match="counts once `make C=tiny all` has run again"):
-        predict_file(binary, file, tmp_path / "scores.csv")
-
-
-def test_an_id_that_is_a_date_is_read_and_given_back_as_it_is_written(tmp_path):
-    """The hour decides; a file without the column that decides is refused."""
-    rows, hours = survey("regression"), pd.date_range("2011-01-01", periods=210, freq="h")
-    rows = rows.assign(id=hours.strftime("%Y-%m-%dT%H:%MZ"), answer=100.0 * (hours.hour >= 12))
-    build = finished(tmp_path, rows)
-    file = build.raw / "test.csv"
-    predict_file(build, file, tmp_path / "scores.csv")
-    table = pd.read_csv(tmp_path / "scores.csv")
-    assert table["id"].tolist() == rows["id"].tolist()[-30:]
-    assert np.abs(table["answer"] - rows["answer"].to_numpy()[-30:]).mean() < 30
-    pd.read_csv(file).drop(columns="id").to_csv(tmp_path / "new.csv", index=False)
-    with pytest.raises(DataError, match="no column 'id'"):
-        predict_file(build, tmp_path / "new.csv", tmp_path / "more.csv")
-
-
-def test_a_stage_that_has_not_run_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"has not run yet.*make C=tiny all"):
-        predict_file(Workspace(tmp_path, "tiny"), tmp_path / "rows.csv", tmp_path / "scores.csv")
-
-
-def test_labels_are_the_most_probable_classes():
-    schema = {"task": "multiclass", "target": "kind", "classes": ["a", "b", "c"]}
-    prediction = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]])
-    table = labelled(prediction, schema, pd.Series([7, 9], name="no"))
-    assert list(table) == ["no", "kind", "probability a", "probability b", "probability c"]
-    assert list(table["kind"]) == ["b", "a"]
-    assert list(table["no"]) == [7, 9]
-
-
-def test_models_of_no_weight_are_not_needed(tmp_path, monkeypatch):
-    workspace = finished(tmp_path, survey("binary"), method="greedy")
-    blend = workspace.stage("blend")
-    about = blend.read_json("blend")
-    as_they_are = {"sharpness": [1.0, 1.0, 1.0], "weights": {"lightgbm": 1.0, "linear": 0.0}}
-    blend.write_json("blend", about | as_they_are)
-    monkeypatch.setattr(predictor.models, "build", only_lightgbm(predictor.models.build))
-    test = workspace.stage("load").read_table("test")
-    expected = workspace.stage("train/lightgbm").read_array("test")
-    np.testing.assert_allclose(predictor_of(workspace).predict(test), expected, atol=1e-9)
-
-
-def only_lightgbm(build):
-    def guarded(name, *arguments):
-        assert name == "lightgbm"
-        return build(name, *arguments)
-
-    return guarded
+def test_a_fit_that_is_gone_is_fitted_again(finished):
+    expected = finished.predictor.predict(finished.loaded.test)
+    key = Key(*finished.train["trees"].fits[0].key.split("/"))
+    finished.fits.store.remove(key)
+    assert finished.predictor.predict(finished.loaded.test).tobytes() == expected.tobytes()
+    assert finished.fits.store.entry(key) is not None

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.progress import CLEAR_LINE, Progress, clock, tell
+from pipeline.progress import CLEAR_LINE, Progress, clock, say
 
 
-def test_a_pipe_sees_what_is_said_and_no_bar(capsys):
+def test_a_pipe_sees_the_lines_and_no_bar(capsys):
     progress = Progress("train linear", live=False)
     with progress.task("fits", 3) as task:
         for _ in range(3):
@@ -20,7 +20,7 @@ def test_a_pipe_sees_what_is_said_and_no_bar(capsys):
     assert capsys.readouterr().out == "train linear       done\n"
 
 
-def test_a_stage_tells_its_time_once_in_the_same_place_when_it_is_done(capsys):
+def test_a_stage_shows_its_time_once_in_the_same_place_when_it_is_done(capsys):
     with Progress("train linear", live=False) as progress:
         progress.say("accuracy 0.9")
         progress.say("and more")
@@ -31,7 +31,7 @@ def test_a_stage_tells_its_time_once_in_the_same_place_when_it_is_done(capsys):
     assert second.split() == ["train", "linear", "and", "more"]
 
 
-def test_what_was_said_before_an_error_is_told(capsys):
+def test_lines_from_before_an_error_are_shown(capsys):
     with pytest.raises(KeyError), Progress("load", live=False) as progress:
         progress.say("from data/raw")
         raise KeyError
@@ -43,17 +43,17 @@ def test_in_a_whole_run_tables_and_advice_are_left_to_the_summary(capsys):
         with Progress("submit", live=False, brief=brief) as progress:
             progress.show("a table")
             progress.advise("upload it")
-        told = capsys.readouterr().out
-        assert ("a table" in told, "upload it" in told) == (not brief, not brief)
+        shown = capsys.readouterr().out
+        assert ("a table" in shown, "upload it" in shown) == (not brief, not brief)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "text"),
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (59.6, "1:00"),
      (3599.6, "1:00:00"), (3723, "1:02:03")],
 )  # fmt: skip
-def test_times_are_read_at_a_glance(seconds, told):
-    assert clock(seconds) == told
+def test_times_are_read_at_a_glance(seconds, text):
+    assert clock(seconds) == text
 
 
 def test_a_terminal_sees_one_line_of_a_stage_and_nothing_of_what_came_before(capsys):
@@ -74,12 +74,13 @@ def test_names_from_files_cannot_command_the_terminal(capsys, live):
         progress.say(HOSTILE)
         progress.advise(HOSTILE)
         progress.detail(HOSTILE)
+        progress.announce(HOSTILE)
     Progress().say(HOSTILE)
-    tell(HOSTILE, "two\nlines\tand a tab")
-    told = capsys.readouterr().out
-    assert told.count(HARMLESS) >= 5
-    assert "two\nlines\tand a tab\n" in told
-    assert not {"\x1b", "\x07", "\r", "\x9b", "\u202e", "\x00"} & set(told)
+    say(HOSTILE, "two\nlines\tand a tab")
+    shown = capsys.readouterr().out
+    assert shown.count(HARMLESS) >= 5
+    assert "two\nlines\tand a tab\n" in shown
+    assert not {"\x1b", "\x07", "\r", "\x9b", "\u202e", "\x00"} & set(shown)
 
 
 def test_a_table_keeps_its_colours_and_nothing_else(monkeypatch):
@@ -100,6 +101,14 @@ def test_details_are_for_those_who_ask(capsys):
     Progress("load", live=False).detail("quiet")
     Progress("load", live=False, verbose=True).detail("loud")
     assert capsys.readouterr().out.split() == ["load", "loud"]
+
+
+def test_what_cannot_wait_is_shown_at_once(capsys):
+    with Progress("tune", live=False) as progress:
+        progress.announce("waits for another run")
+        assert "waits for another run" in capsys.readouterr().out
+        progress.say("done")
+    assert "done" in capsys.readouterr().out
 
 
 def test_a_terminal_sees_the_bar_count_and_vanish(monkeypatch):

@@ -7,6 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.encoded import Encoded
+from pipeline.folds import Folds
+from pipeline.store import Store
 from tests.project import copy_project
 
 DATA = os.environ.get("PIPELINE_DATA")
@@ -44,17 +47,21 @@ def test_the_submission_has_the_samples_form_and_the_score_makes_sense(
 
 def test_a_hundred_thousand_rows_are_loaded_split_and_encoded(tmp_path):
     project, _ = project_with(tmp_path, "passenger")
-    done = project.make("C=passenger", "encode")
+    done = project.make("C=passenger", "split", "encode")
     assert done.returncode == 0, done.stdout + done.stderr
-    folds = tmp_path / "data" / "build" / "passenger" / "encode"
-    assert len(list(folds.glob("r0-f*"))) == 5
+    store = Store(tmp_path / "data" / "build" / "passenger" / "store")
+    keys = {key.kind: key for key in [*store.keys()]}
+    assert set(keys) == {"encode", "load", "split"}
+    split, encode = store.get(keys["split"], Folds), store.get(keys["encode"], Encoded)
+    assert len(split.folds) == 5 and split.rows > 100_000
+    assert {tables.train.rows for tables in encode.tables.values()} == {split.rows}
 
 
 def test_scoring_the_training_rows_again_finds_them_familiar(tmp_path):
     project, source = project_with(tmp_path, "airline")
     done = project.make("C=airline", "PRESET=quick", "blend")
     assert done.returncode == 0, done.stdout + done.stderr
-    told = project.run("predict", "airline", str(source / "train.csv"), "--out", "seen.csv")
-    assert told.returncode == 0, told.stderr
-    truth, answer = pd.read_csv(source / "train.csv"), pd.read_csv(tmp_path / "seen.csv")
-    assert (answer["target"] == truth["target"]).mean() > 0.95
+    done = project.run("predict", "airline", str(source / "train.csv"), "--out", "seen.csv")
+    assert done.returncode == 0, done.stderr
+    truth, predicted = pd.read_csv(source / "train.csv"), pd.read_csv(tmp_path / "seen.csv")
+    assert (predicted["target"] == truth["target"]).mean() > 0.95

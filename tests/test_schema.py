@@ -1,4 +1,4 @@
-"""What the tables are is found as a person would find it, or asked for in one sentence."""
+"""What the tables are is found as a person would find it, or asked for in one message."""
 
 from dataclasses import replace
 
@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import LoadStage
 from pipeline.errors import DataError, SettingsError
 from pipeline.reading import TextTable, as_words
 from pipeline.schema import (
-    Tables,
+    RawTables,
     class_columns,
     find_form,
     find_roles,
     find_task,
     target_values,
 )
+from pipeline.stage_settings import LoadStage
 
 N = 40
 IDS = range(1000, 1000 + N)
@@ -26,7 +26,7 @@ def table(**columns) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def tables(target="y", labels=(0, 1), id="id", sample=("id", "y"), **more) -> Tables:
+def tables(target="y", labels=(0, 1), id="id", sample=("id", "y"), **more) -> RawTables:
     """40 rows of train and of test with an id, a feature and a target with these labels."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=N)
@@ -38,17 +38,17 @@ def tables(target="y", labels=(0, 1), id="id", sample=("id", "y"), **more) -> Ta
     return given(train.assign(**more), test, pd.DataFrame(values) if values else None)
 
 
-def given(train, test, sample=None) -> Tables:
+def given(train, test, sample=None) -> RawTables:
     """The tables that CSV files of these frames hold."""
     frames = {"train": train, "test": test, "sample": sample}
-    return Tables.of({role: frame for role, frame in frames.items() if frame is not None})
+    return RawTables.of({role: frame for role, frame in frames.items() if frame is not None})
 
 
-def roles_of(found: Tables, **settings):
+def roles_of(found: RawTables, **settings):
     return find_roles(found, LoadStage(**settings))
 
 
-# Kaggle's and DACON's ways to serve a competition: (tables, target, id, task, form, by row)
+# forms in which Kaggle and DACON publish a competition: (tables, target, id, task, form, by row)
 SHAPES = {
     "playground": (tables(), "y", "id", "binary", "target", False),
     "other case": (tables("label", (0, 1, 2), "ID", ("Id", "Label")), "label", "ID", "multiclass",
@@ -93,10 +93,18 @@ def test_rows_are_matched_in_order_where_test_has_no_id():
     assert (form.id, form.by_row) == ("ImageId", True)
 
 
+def test_without_a_test_table_the_target_must_be_named():
+    train = tables().train
+    alone = RawTables(train, train.iloc[:0])
+    with pytest.raises(DataError, match=r"there is no test table.*\[load\] target"):
+        roles_of(alone, test="none")
+    assert roles_of(alone, test="none", target="y").id == "id"
+
+
 def test_swapped_files_are_seen():
     whole = tables(sample=None)
     with pytest.raises(DataError, match=r"test has 'y', .* are the two files swapped"):
-        roles_of(Tables(whole.test, whole.train))
+        roles_of(RawTables(whole.test, whole.train))
 
 
 def test_ids_that_repeat_in_the_same_order_are_matched_by_row():
@@ -104,10 +112,10 @@ def test_ids_that_repeat_in_the_same_order_are_matched_by_row():
     repeated = [i // 2 for i in range(N)]
     test = whole.test.assign(id=as_words(table(id=repeated))["id"])
     sample = as_words(table(id=repeated, y=0))
-    form, _ = find_form(Tables(whole.train, test, sample), roles_of(whole))
+    form, _ = find_form(RawTables(whole.train, test, sample), roles_of(whole))
     assert form.by_row and form.id == "id"
     with pytest.raises(DataError, match="more than once"):
-        find_form(Tables(whole.train, test, sample.iloc[::-1]), roles_of(whole))
+        find_form(RawTables(whole.train, test, sample.iloc[::-1]), roles_of(whole))
 
 
 def test_an_id_of_another_name_is_known_by_its_values():
@@ -118,7 +126,7 @@ def test_an_id_of_another_name_is_known_by_its_values():
 
 def test_columns_may_come_in_any_order():
     whole = tables("Status", ("C", "D", "CL"), sample=("id", "Status_D", "Status_C", "Status_CL"))
-    turned = Tables(whole.train.iloc[:, ::-1], whole.test.iloc[:, ::-1], whole.sample)
+    turned = RawTables(whole.train.iloc[:, ::-1], whole.test.iloc[:, ::-1], whole.sample)
     roles = roles_of(turned)
     assert (roles.target, roles.id, roles.classes) == ("Status", "id", ("C", "CL", "D"))
     form, _ = find_form(turned, roles)
@@ -128,19 +136,19 @@ def test_columns_may_come_in_any_order():
 
 def test_the_toml_overrules_what_is_found():
     whole = tables()
-    roles = roles_of(Tables(whole.train, whole.test), target="x", id="id", task="regression")
+    roles = roles_of(RawTables(whole.train, whole.test), target="x", id="id", task="regression")
     assert (roles.target, roles.task) == ("x", "regression")
 
 
 @pytest.mark.parametrize(
-    ("looked_at", "settings", "told"),
+    ("looked_at", "settings", "message"),
     [
         (tables(), {"target": "Y2"}, "no target 'Y2'; the columns are 'id', 'x', 'y'"),
         (tables(), {"target": "yy"}, "Did you mean 'y'"),
         (tables(), {"id": "row"}, "test: no id 'row'"),
         (tables(), {"drop": ("z",)}, "no column 'z'"),
-        (tables(sample=None, z=1), {}, r"cannot be told: train has 'y', 'z' that test lacks"),
-        (Tables(tables().test, tables().test), {}, "train has no column that test lacks"),
+        (tables(sample=None, z=1), {}, r"is not clear: train has 'y', 'z' that test lacks"),
+        (RawTables(tables().test, tables().test), {}, "train has no column that test lacks"),
         (tables(labels=(1,)), {}, "one value only"),
         (tables(labels=(1, np.nan, 0)), {}, "is missing in rows 3"),
         (tables(labels=tuple(f"t{i}" for i in range(N))), {}, "40 different texts in 40 rows"),
@@ -149,8 +157,8 @@ def test_the_toml_overrules_what_is_found():
         (tables(labels=("no", "yes")), {"task": "regression"}, r"correct \[competition\] task"),
     ],
 )
-def test_what_the_tables_leave_open_is_asked_for(looked_at, settings, told):
-    with pytest.raises(DataError, match=told):
+def test_what_the_tables_leave_open_is_asked_for(looked_at, settings, message):
+    with pytest.raises(DataError, match=message):
         roles_of(looked_at, **settings)
 
 
@@ -160,7 +168,7 @@ def test_the_target_cannot_be_dropped():
 
 
 @pytest.mark.parametrize(
-    ("sample", "told"),
+    ("sample", "message"),
     [
         (table(id=[*IDS][:-1], y=0), "1 only in test: '1039'"),
         (table(id=[*[*IDS][:-1], 5], y=0), "1 only in the sample: '5'"),
@@ -170,9 +178,9 @@ def test_the_target_cannot_be_dropped():
         (table(id=IDS, y=0, z=0), "found 2 columns to fill in, 'y', 'z'"),
     ],
 )
-def test_a_sample_that_does_not_fit_test_is_refused(sample, told):
+def test_a_sample_that_does_not_fit_test_is_refused(sample, message):
     whole = given(tables().train, tables().test, sample)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         find_form(whole, roles_of(whole, target="y"))
 
 
@@ -198,7 +206,9 @@ def test_task_follows_from_the_targets_values(values, task):
 def classes_of(words, **settings) -> tuple[str, ...] | None:
     """The classes of a train table whose target holds these words, ten times each."""
     train = table(x=range(10 * len(words)), y=pd.Series(list(words) * 10, dtype="str"))
-    return roles_of(Tables(as_words(train), as_words(train[["x"]])), target="y", **settings).classes
+    return roles_of(
+        RawTables(as_words(train), as_words(train[["x"]])), target="y", **settings
+    ).classes
 
 
 @pytest.mark.parametrize(
@@ -217,10 +227,10 @@ def test_classes_are_spelled_as_train_spells_them_and_in_order(words, classes):
     assert classes_of(words) == classes
 
 
-def test_labels_that_differ_in_case_or_blanks_are_told_and_merged_on_request():
+def test_labels_that_differ_in_case_or_blanks_are_named_and_merged_on_request():
     words = ["Yes", "yes", "YES ", "Yes", "No", "no", "No"]
     train = table(x=range(70), y=pd.Series(words * 10, dtype="str"))
-    found = Tables(as_words(train), as_words(train[["x"]]))
+    found = RawTables(as_words(train), as_words(train[["x"]]))
     assert set(map(frozenset, roles_of(found, target="y").alike)) == {
         frozenset({"Yes", "yes", "YES "}), frozenset({"No", "no"})
     }  # fmt: skip
@@ -245,7 +255,7 @@ def test_labels_that_differ_in_case_or_blanks_are_told_and_merged_on_request():
         (["alpha", "beta", "beta"], "p_beta", "beta", False),
     ],
 )
-def test_which_class_a_probability_is_of_is_found_or_guessed_aloud(
+def test_which_class_a_probability_is_of_is_found_or_a_guess_is_marked(
     words, column, positive, guessed
 ):
     train = table(id=range(10 * len(words)), x=1, y=pd.Series(words * 10, dtype="str"))
@@ -257,8 +267,8 @@ def test_which_class_a_probability_is_of_is_found_or_guessed_aloud(
         positive,
         guessed,
     )
-    assert ("GUESSED" in roles.found[-1]) == guessed
-    assert "positive class" in roles.found[-1] or words == ["0", "1"]
+    assert ("GUESSED" in roles.notes.get("positive", "")) == guessed
+    assert ("positive" in roles.notes) == (words != ["0", "1"])
     other = next(label for label in roles.classes if label != positive)
     assert roles_of(found, target="y", positive=other).classes == (positive, other)
     with pytest.raises(SettingsError, match="positive: found 'maybe'"):
@@ -267,7 +277,7 @@ def test_which_class_a_probability_is_of_is_found_or_guessed_aloud(
 
 def test_rows_without_a_target_are_refused_with_the_line_that_leaves_them_out():
     whole = tables(labels=("1", "", "0"))
-    whole = Tables(whole.train.replace("", np.nan), whole.test)
+    whole = RawTables(whole.train.replace("", np.nan), whole.test)
     with pytest.raises(DataError, match=r'\[load\] missing_target = "drop"'):
         roles_of(whole)
     assert roles_of(whole, missing_target="drop").classes == ("0", "1")
@@ -298,5 +308,5 @@ def test_the_samples_header_separator_and_encoding_are_kept():
         (("a", "b", "c"), ("a", "b"), None),
     ],
 )  # fmt: skip
-def test_class_columns_are_told_by_their_names(classes, columns, expected):
+def test_class_columns_are_matched_by_their_names(classes, columns, expected):
     assert class_columns(classes, columns) == expected

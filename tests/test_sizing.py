@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from pipeline import sizing
-from pipeline.budget import MANY_ROWS
-from pipeline.config import load_experiment
+from pipeline.config import load_configuration
 from pipeline.new import write_competition
+from pipeline.plan import MANY_ROWS
 from pipeline.sizing import Shape
 
 SEVEN = ("linear", "logistic", "neural_net", "rnn", "lightgbm", "symmetric_trees", "kernel")
@@ -89,11 +89,11 @@ def test_the_toml_of_many_rows_lists_what_fits_and_names_what_does_not(tmp_path,
     draft = write_competition("fresh", raw, tmp_path)
     text = draft.text
     (tmp_path / "fresh.toml").write_text(text)
-    by_preset = {preset: load_experiment("fresh", preset, tmp_path) for preset in PRESETS}
+    by_preset = {preset: load_configuration("fresh", preset, tmp_path) for preset in PRESETS}
     listed = ["lightgbm", "linear", "logistic", "neural_net", "symmetric_trees"]
     assert list(by_preset["default"].models) == list(by_preset["quick"].models) == listed
     assert list(by_preset["best"].models) == [*listed, "rnn"]  # it has five times the minutes
     assert "part of the minutes: kernel, rnn\n" in text
-    assert draft.told[-1] == f"10,001 rows: {', '.join(listed)}, in this order, in 6 minutes"
+    assert draft.messages[-1] == f"10,001 rows: {', '.join(listed)}, in this order, in 6 minutes"
     assert by_preset["default"].split.folds == 5
     assert tomllib.loads(text)["models"]["lightgbm"]["max_rounds"] == 2000

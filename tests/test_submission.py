@@ -1,6 +1,8 @@
-"""A submission is the sample with answers filled in, or it is refused with the reasons."""
+"""A submission is the sample with predictions filled in, or it is refused with the reasons."""
 
 import io
+from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -9,39 +11,54 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from pipeline.config import LoadStage
+from pipeline import ledger
+from pipeline.errors import DataError
 from pipeline.metrics import METRICS
-from pipeline.schema import Tables, find_form, find_roles
+from pipeline.problem import Form, Loaded
+from pipeline.processor import blas_kernels
 from pipeline.submission import (
+    Submitted,
+    file_content,
     file_problems,
     fill,
     form_notes,
     problems,
-    to_bytes,
+    publish,
     written_labels,
 )
+from tests.small_loaded import loaded
+
+MOST_CLASSES = 10
 
 
-def competition(labels, sample=None, ids=(30, 10, 20), test_ids=(10, 20, 30)):
-    """(sample, test, schema) of three rows to predict; the sample asks for them as 30, 10, 20.
+def competition(labels, sample=None, ids=(30, 10, 20), test_ids=(10, 20, 30), **form) -> Loaded:
+    """Three rows to predict; the sample asks for them as 30, 10, 20.
 
-    sample: the values in the sample's columns, by column; None for no sample at all.
+    labels: the target's; sample: the values in the sample's columns, by column, None for no sample
+    at all; form: what differs in it.
     """
-    train = pd.DataFrame({"id": range(len(labels)), "x": 0.0, "y": labels})
-    test = pd.DataFrame({"id": test_ids, "x": 0.0})
-    form = None if sample is None else pd.DataFrame({"id": ids, **sample})
-    frames = {"train": train, "test": test} | ({} if form is None else {"sample": form})
-    tables = Tables.of(frames)
-    roles = find_roles(tables, LoadStage(id="id"))
-    found, _ = find_form(tables, roles)
-    schema = {
-        "task": roles.task, "target": "y", "id": "id", "simulated": False,
-        "classes": list(roles.classes) if roles.classes else None,
-        "sample": found.to_json(), "files": {"train": {"sha256": "abc"}},
-    }  # fmt: skip
-    if tables.sample is None:
-        return tables.test[["id"]].assign(y=tables.train["y"].iloc[0]), tables.test, schema
-    return tables.sample, tables.test, schema
+    test = words(pd.DataFrame({"id": test_ids}))
+    classes = sorted({str(label) for label in labels})
+    if len(classes) > MOST_CLASSES:
+        task, y, classes = "regression", labels, None
+    else:
+        task = "binary" if len(classes) == 2 else "multiclass"
+        y = [classes.index(str(label)) for label in labels]
+    if sample is None:
+        made = Form(("id", "y"), "target", "id", False, "y", made_up=True)
+        return loaded(y, task, classes, made, test.assign(y=str(labels[0])), test)
+    table = words(pd.DataFrame({"id": ids, **sample}))
+    columns, values = tuple(table.columns), list(sample)
+    if len(values) == 1:
+        asked = Form(columns, "target", "id", False, values[0])
+    else:
+        spelled = tuple(f"y_{label}" for label in classes)
+        asked = Form(columns, "classes", "id", False, class_columns=spelled)
+    return loaded(y, task, classes, replace(asked, **form), table, test)
+
+
+def words(frame):
+    return frame.map(lambda value: value if pd.isna(value) else str(value)).astype("str")
 
 
 TWO = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])  # rows of test: ids 10, 20, 30
@@ -51,12 +68,8 @@ BINARY, WORDS, AMOUNTS = [0, 1] * 10, ["a", "b", "c"] * 10, [float(i) for i in r
 
 
 def csv_of(prediction, metric, *case, **keys):
-    sample, test, schema = competition(*case, **keys)
-    submission = fill(sample, test, prediction, schema, METRICS[metric])
-    assert problems(submission, sample, test, schema, METRICS[metric]) == []
-    content = to_bytes(submission, schema)
-    assert file_problems(content, sample, schema) == []
-    return content.decode()
+    load = competition(*case, **keys)
+    return file_content(load, prediction, METRICS[metric]).decode()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +91,7 @@ def csv_of(prediction, metric, *case, **keys):
         (TWO, "accuracy", BINARY, {"y": "False"}, "id,y\n30,True\n10,False\n20,True\n"),
         (TWO, "f1_macro", ["no", "yes"] * 9, {"y": "no"}, "id,y\n30,yes\n10,no\n20,yes\n"),
         (TWO, "f1_macro", ["no", "yes"] * 9, {"y": 0}, "id,y\n30,yes\n10,no\n20,yes\n"),
-        (TWO, "accuracy", BINARY, {"answer": 0}, "id,answer\n30,1\n10,0\n20,1\n"),
+        (TWO, "accuracy", BINARY, {"label": 0}, "id,label\n30,1\n10,0\n20,1\n"),
         (TWO, "roc_auc", BINARY, {"y": 0}, "id,y\n30,0.6\n10,0.1\n20,0.8\n"),
         (TWO, "log_loss", BINARY, None, "id,y\n10,0.1\n20,0.8\n30,0.6\n"),
         (THREE, "accuracy", WORDS, {"y": "a"}, "id,y\n30,b\n10,a\n20,c\n"),
@@ -88,38 +101,41 @@ def csv_of(prediction, metric, *case, **keys):
         (VALUES, "rmsle", AMOUNTS, {"y": 0}, "id,y\n30,3.0\n10,1.5\n20,0.0\n"),
     ],
 )  # fmt: skip
-def test_answers_stand_in_the_samples_form_and_order(prediction, metric, labels, sample, expected):
+def test_predictions_stand_in_the_samples_form_and_order(
+    prediction, metric, labels, sample, expected
+):
     assert csv_of(prediction, metric, labels, sample) == expected
 
 
 def test_a_probability_a_last_digit_above_one_is_one():
     above = np.array([[0.0, np.nextafter(1, 2)], [1.0, 0.0], [0.5, 0.5]])
     assert csv_of(above, "roc_auc", BINARY, {"y": 0}) == "id,y\n30,0.5\n10,1.0\n20,0.0\n"
-    with pytest.raises(AssertionError, match="outside 0 to 1"):
+    with pytest.raises(DataError, match="outside 0 to 1"):
         csv_of(above + 0.1, "roc_auc", BINARY, {"y": 0})
 
 
+def test_no_sample_gives_a_column_a_class_where_probabilities_of_three_are_asked_for():
+    expected = "id,y_a,y_b,y_c\n10,0.7,0.2,0.1\n20,0.1,0.1,0.8\n30,0.2,0.5,0.3\n"
+    assert csv_of(THREE, "log_loss", WORDS) == expected
+    assert csv_of(THREE, "accuracy", WORDS) == "id,y\n10,a\n20,c\n30,b\n"
+    assert form_notes(competition(WORDS).problem, METRICS["log_loss"]) == []
+
+
 def test_rows_in_order_where_sample_and_test_share_no_id():
-    tables = Tables.of({
-        "train": pd.DataFrame({"x": range(30), "label": [0, 1, 2] * 10}),
-        "test": pd.DataFrame({"x": [0.0, 1.0, 2.0]}),
-        "sample": pd.DataFrame({"ImageId": [1, 2, 3], "Label": 0}),
-    })  # fmt: skip
-    roles = find_roles(tables, LoadStage())
-    schema = {"task": "multiclass", "id": None, "classes": list(roles.classes),
-              "sample": find_form(tables, roles)[0].to_json()}  # fmt: skip
-    submission = fill(tables.sample, tables.test, THREE, schema, METRICS["accuracy"])
-    assert to_bytes(submission, schema) == b"ImageId,Label\n1,0\n2,2\n3,1\n"
-    assert problems(submission, tables.sample, tables.test, schema, METRICS["accuracy"]) == []
+    sample = words(pd.DataFrame({"ImageId": [1, 2, 3], "Label": 0}))
+    form = Form(("ImageId", "Label"), "target", "ImageId", True, "Label")
+    test = pd.DataFrame({"x": [0.0, 1.0, 2.0]})
+    load = loaded([0, 1, 2], "multiclass", ["0", "1", "2"], form, sample, test, id=None)
+    assert file_content(load, THREE, METRICS["accuracy"]) == b"ImageId,Label\n1,0\n2,2\n3,1\n"
 
 
 def test_one_column_for_three_classes_holds_labels_and_the_forms_are_named():
     assert csv_of(THREE, "log_loss", WORDS, {"y": "a"}) == "id,y\n30,b\n10,a\n20,c\n"
-    _, _, schema = competition(WORDS, {"y": "a"})
-    (note,) = form_notes(schema, METRICS["roc_auc"])
+    problem = competition(WORDS, {"y": "a"}).problem
+    (note,) = form_notes(problem, METRICS["roc_auc"])
     assert "'y_a', 'y_b', 'y_c'" in note and "'accuracy'" in note
-    assert form_notes(schema, METRICS["accuracy"]) == []
-    assert form_notes(competition(BINARY, {"y": 0})[2], METRICS["roc_auc"]) == []
+    assert form_notes(problem, METRICS["accuracy"]) == []
+    assert form_notes(competition(BINARY, {"y": 0}).problem, METRICS["roc_auc"]) == []
 
 
 def test_labels_follow_the_spelling_of_the_sample():
@@ -133,31 +149,39 @@ def test_labels_follow_the_spelling_of_the_sample():
 
 
 def test_ids_header_separator_and_encoding_are_the_samples_own():
-    sample, test, schema = competition(BINARY, {"y": 0}, ids=["007", "+1", "3e3"],
-                                       test_ids=["+1", "3e3", "007"])  # fmt: skip
-    schema["sample"] |= {"header": ["ID ", "y"], "separator": ";", "encoding": "utf-8-sig"}
-    submission = fill(sample, test, TWO, schema, METRICS["accuracy"])
-    content = to_bytes(submission, schema)
+    asked = ["007", "+1", "3e3"], ["+1", "3e3", "007"]
+    own = {"header": ("ID ", "y"), "separator": ";", "encoding": "utf-8-sig"}
+    load = competition(BINARY, {"y": 0}, *asked, **own)
+    content = file_content(load, TWO, METRICS["accuracy"])
     assert content == b"\xef\xbb\xbfID ;y\n007;1\n+1;0\n3e3;1\n"
-    assert file_problems(content, sample, schema) == []
-    schema["sample"] |= {"header": []}
-    bare = to_bytes(submission, schema)
-    assert bare == content.replace(b"ID ;y\n", b"")
-    assert file_problems(bare, sample, schema) == []
-    schema["sample"] |= {"header": ["ID ", "y"]}
+    bare = competition(BINARY, {"y": 0}, *asked, **{**own, "header": ()})
+    without = file_content(bare, TWO, METRICS["accuracy"])
+    assert without == content.replace(b"ID ;y\n", b"")
     for spoiled, reason in {
         content.replace(b"007", b"7"): "spelled otherwise",
         content.replace(b";", b","): "separator",
         content.replace(b"ID ", b"id"): "header",
     }.items():
-        assert reason in file_problems(spoiled, sample, schema)[0]
+        assert reason in file_problems(spoiled, load)[0]
+
+
+def test_decimals_are_the_samples_own():
+    load = competition(AMOUNTS, {"y": 0}, separator=";", decimal=",")
+    assert file_content(load, VALUES, METRICS["rmse"]) == b"id;y\n30;3,0\n10;1,5\n20;-2,25\n"
 
 
 def test_ids_saved_as_floats_are_the_samples_whole_numbers():
-    sample, test, schema = competition(BINARY, {"y": 0}, test_ids=["10.0", "20.0", "30.0"])
-    submission = fill(sample, test, TWO, schema, METRICS["accuracy"])
+    load = competition(BINARY, {"y": 0}, test_ids=["10.0", "20.0", "30.0"])
+    submission = fill(load, TWO, METRICS["accuracy"])
     assert submission["id"].tolist() == ["30", "10", "20"]
     assert submission["y"].tolist() == ["1", "0", "1"]
+
+
+def test_rows_without_a_finite_prediction_and_unknown_ids_are_refused():
+    with pytest.raises(DataError, match="no finite prediction for 1 rows"):
+        csv_of(np.where(TWO == 0.2, np.nan, TWO), "accuracy", BINARY, {"y": 0})
+    with pytest.raises(DataError, match="ids that test lacks: 40"):
+        csv_of(TWO, "accuracy", BINARY, {"y": 0}, ids=(30, 10, 40))
 
 
 SPOILS = {
@@ -176,26 +200,26 @@ SPOILS = {
 
 
 @pytest.mark.parametrize("reason", SPOILS)
-def test_what_the_organiser_would_refuse_is_told(reason):
-    sample, test, schema = competition(BINARY, {"y": 0})
-    spoiled = SPOILS[reason](fill(sample, test, TWO, schema, METRICS["accuracy"]))
-    assert reason in "; ".join(problems(spoiled, sample, test, schema, METRICS["accuracy"]))
+def test_what_the_organiser_would_refuse_is_named(reason):
+    load = competition(BINARY, {"y": 0})
+    spoiled = SPOILS[reason](fill(load, TWO, METRICS["accuracy"]))
+    assert reason in "; ".join(problems(spoiled, load, METRICS["accuracy"]))
 
 
 @pytest.mark.parametrize(
-    ("metric", "labels", "answers", "reason"),
+    ("metric", "labels", "values", "reason"),
     [
         ("roc_auc", BINARY, [0.1, 1.2, 0.3], "probabilities outside 0 to 1"),
         ("roc_auc", BINARY, [0.1, np.nan, 0.3], "empty in 1 rows"),
         ("rmse", AMOUNTS, [0.1, np.inf, 0.3], "infinite"),
         ("rmse", AMOUNTS, ["0.1", "2", "x"], "not numbers"),
-        ("rmsle", AMOUNTS, [0.1, -0.1, 0.3], "below zero"),
+        ("rmsle", AMOUNTS, [0.1, -0.1, 0.3], "numbers below 0, which RMSLE does not allow"),
     ],
 )
-def test_numbers_that_the_metric_does_not_take_are_told(metric, labels, answers, reason):
-    sample, test, schema = competition(labels, {"y": 0})
-    submission = sample.assign(y=answers)
-    assert reason in "; ".join(problems(submission, sample, test, schema, METRICS[metric]))
+def test_numbers_that_the_metric_does_not_take_are_named(metric, labels, values, reason):
+    load = competition(labels, {"y": 0})
+    submission = load.sample.assign(y=values)
+    assert reason in "; ".join(problems(submission, load, METRICS[metric]))
 
 
 ids = st.lists(st.integers(0, 10**12), min_size=2, max_size=30, unique=True)
@@ -205,11 +229,9 @@ ids = st.lists(st.integers(0, 10**12), min_size=2, max_size=30, unique=True)
 @given(ids=ids, data=st.data())
 def test_every_id_gets_its_own_prediction_whatever_the_order(ids, data):
     asked = data.draw(st.permutations(ids))
-    sample, test, schema = competition(AMOUNTS, {"y": 0}, ids=asked, test_ids=ids)
+    load = competition(AMOUNTS, {"y": 0}, ids=asked, test_ids=ids)
     values = np.array([data.draw(st.floats(-1e300, 1e300)) for _ in ids])
-    submission = fill(sample, test, values[:, None], schema, METRICS["rmse"])
-    assert problems(submission, sample, test, schema, METRICS["rmse"]) == []
-    text = submission.to_csv(index=False, lineterminator="\n")
+    text = file_content(load, values[:, None], METRICS["rmse"]).decode()
     served = pd.read_csv(io.StringIO(text)).set_index("id")["y"]
     assert_array_equal(served.loc[ids].to_numpy(), values)
 
@@ -217,9 +239,37 @@ def test_every_id_gets_its_own_prediction_whatever_the_order(ids, data):
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_a_submission_with_any_two_rows_exchanged_is_refused(data):
-    sample, test, schema = competition(BINARY, {"y": 0}, ids=range(9), test_ids=range(9))
+    load = competition(BINARY, {"y": 0}, ids=range(9), test_ids=range(9))
     one, other = data.draw(st.lists(st.integers(0, 8), min_size=2, max_size=2, unique=True))
     order = list(range(9))
     order[one], order[other] = other, one
-    spoiled = sample.iloc[order].reset_index(drop=True)
-    assert problems(spoiled, sample, test, schema, METRICS["accuracy"])
+    spoiled = load.sample.iloc[order].reset_index(drop=True)
+    assert problems(spoiled, load, METRICS["accuracy"])
+
+
+def test_a_published_file_is_entered_once_with_what_made_it(tmp_path):
+    submitted = Submitted(b"id,y\n1,0\n", ledger.Entry("a.csv", "tiny"))
+    path = publish(submitted, tmp_path / "tiny", experiment=7, note="pair features")
+    assert path == tmp_path / "tiny" / "a.csv"
+    assert path.read_bytes() == b"id,y\n1,0\n"
+    before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
+    assert publish(submitted, path.parent, experiment=8, note="again") == path
+    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
+    (entry,) = ledger.read(path.with_name(ledger.FILENAME))
+    assert (entry.experiment, entry.note) == (7, "pair features")
+    assert entry.versions["numpy"] == np.__version__
+    assert entry.versions["blas"] == blas_kernels()
+    assert datetime.fromisoformat(entry.created).utcoffset() is not None
+
+
+def test_a_deleted_file_is_written_again_and_a_changed_one_is_left(tmp_path):
+    submitted = Submitted(b"id,y\n1,0\n", ledger.Entry("a.csv"))
+    path = publish(submitted, tmp_path, note="pair features")
+    path.unlink()
+    assert publish(submitted, tmp_path).read_bytes() == submitted.content
+    (entry,) = ledger.read(tmp_path / ledger.FILENAME)
+    assert entry.note == "pair features"
+    path.write_bytes(b"mine")
+    with pytest.raises(DataError, match=r"a\.csv: this was changed"):
+        publish(submitted, tmp_path)
+    assert path.read_bytes() == b"mine"

@@ -1,53 +1,81 @@
 """The summary of a whole run: what it promises holds, and it never fills the screen."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from pipeline.artifacts import Workspace
+from pipeline.blending import Expected
+from pipeline.cut_short import CutShort
+from pipeline.evaluated import Evaluated
 from pipeline.expectation import WIDER
-from pipeline.summary import _cut_short, prediction_interval, summarise
+from pipeline.experiments import Difference, Experiment
+from pipeline.metrics import Estimate
+from pipeline.report.alarm import Alarm
+from pipeline.report.leaderboard import Entry, Leaderboard
+from pipeline.summary import prediction_interval, summarise
+from pipeline.workspace import Workspace
 
 FILE = "airline_greedy_0.9400_12345678.csv"
 TOML = "[models.linear]\n[presets.best.split]\nrepeats = 5\n[presets.quick.split]\nrepeats = 1\n"
+SCORE = Estimate(0.94, 0.0043)
 
 
 @pytest.fixture
-def finished(tmp_path, monkeypatch):
-    """What a whole run has left, as far as the summary reads it -> its lines."""
+def summary(tmp_path, monkeypatch):
+    """The lines on a run of which the summary's own inputs are made by hand."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.summary.COMPETITIONS", tmp_path)
+    monkeypatch.setattr("pipeline.workspace.COMPETITIONS", tmp_path)
 
-    def told(models=3, alarms=0, simulated=False, preset="default", name="airline", reason=""):
+    def lines(
+        models=3,
+        alarms=0,
+        simulated=False,
+        reason="",
+        name="airline",
+        cut=None,
+        **of_experiment,
+    ):
         (tmp_path / f"{name}.toml").write_text(TOML)
-        workspace = Workspace(tmp_path, name)
-        names = [*(f"model_{number}" for number in range(models)), "blend"]
-        entry = {"score": 0.94, "standard_error": 0.0043, "verdict": "worse"}
-        files = {"train": {"rows": 3000}, "test": {"rows": 2000}}
-        about = {"file": FILE, "metric": "accuracy", "method": "greedy", "score": 0.94}
+        given = {"preset": "default", "number": 1, "submission": FILE, "best_before": None}
+        experiment = Experiment.model_construct(**{**given, **of_experiment})
         found = {
-            ("load", "schema"): {"task": "binary", "files": files},
-            ("submit", "submission"): {**about, "standard_error": 0.0043, "simulated": simulated},
-            ("evaluate", "leaderboard"): {
-                "entries": [{"name": name, **entry} for name in names],
-                "alarms": [{"found": f"column {n} " + "leaks " * 80} for n in range(alarms)],
-                "promise_withdrawn": reason,
-            },
+            "load": SimpleNamespace(simulated=simulated, train=range(3000), test=range(2000)),
+            "blend": SimpleNamespace(
+                metric="accuracy",
+                method="greedy",
+                expected=Expected(*vars(SCORE).values(), 0.939, 0.001),
+                cut_short=cut or {},
+            ),
+            "evaluate": evaluated(models, alarms, reason),
         }
-        for (stage, document), content in found.items():
-            with workspace.stage_output(stage, {"digest": ""}) as out:
-                out.write_json(document, content)
-        workspace.settings.write_text("preset", f"{preset}\n")
-        return summarise(workspace)
+        return summarise(
+            SimpleNamespace(workspace=Workspace(tmp_path, name), value=found.get), experiment
+        )
 
-    return told
+    return lines
+
+
+def evaluated(models, alarms, reason):
+    """A leaderboard of so many models, each worse than the one before it; the blend is the last."""
+    names = [*(f"model_{number}" for number in range(models)), "blend"]
+    entries = tuple(
+        Entry(name, SCORE, SCORE, (0.94,), Estimate(-0.01 * place, 0.001) if place else None)
+        for place, name in enumerate(names)
+    )
+    board = Leaderboard("accuracy", "log_loss", entries, 3000)
+    found = [f"column {number} " + "leaks " * 80 for number in range(alarms)]
+    return Evaluated(
+        board, tuple(Alarm("leak", each, "", "") for each in found), reason, {}, "", {}
+    )
 
 
 @pytest.mark.parametrize("alarms", [0, 1, 40])
 @pytest.mark.parametrize("models", [1, 2, 30])
-def test_it_is_short_and_names_file_blend_alarms_and_what_is_next(finished, models, alarms):
-    lines = finished(models, alarms)
+def test_it_is_short_and_names_file_blend_alarms_and_what_is_next(summary, models, alarms):
+    lines = summary(models, alarms, number=7, cut={"rnn": CutShort(repeats=(1, 3))})
 
-    assert len(lines) <= 19  # and an empty one before
+    assert len(lines) <= 20
     assert max(map(len, lines)) <= 180
     assert lines[0] == f"submissions/airline/{FILE} (Accuracy 0.9400 ± 0.0043)"
     text = "\n".join(lines)
@@ -58,33 +86,62 @@ def test_it_is_short_and_names_file_blend_alarms_and_what_is_next(finished, mode
         assert step in text
 
 
-def test_what_had_no_time_is_named_with_what_gives_it_some(tmp_path):
-    cut = {"kernel": {"repeats": [0, 3]}, "rnn": {"repeats": [1, 3]}}
-    one, other = _cut_short(Workspace(tmp_path, "airline"), cut)
-    assert one == "cut short by [budget] minutes: kernel (left out), rnn (1 of 3 repeats)"
-    assert "delete" in other and "data/build/airline/budget" in other
-    assert _cut_short(Workspace(tmp_path, "airline"), {}) == []
+def test_what_had_no_time_is_named_with_what_gives_it_some(summary):
+    cut = {"kernel": CutShort(repeats=(0, 3)), "rnn": CutShort(repeats=(1, 3))}
+    text = "\n".join(summary(cut=cut))
+    assert "cut short by [budget] minutes: kernel (left out), rnn (1 of 3 repeats)\n" in text
+    assert "if the machine was busy, `make all NEW_PLAN=1` shares them anew" in text
+    assert "cut short" not in "".join(summary())
 
 
-def test_a_simulated_run_is_not_for_upload(finished):
-    text = "\n".join(finished(simulated=True))
+@pytest.mark.parametrize(
+    ("best", "line"),
+    [
+        (None, "experiment 7"),
+        (
+            Difference(to=3, score=0.0012, standard_error=0.0031),
+            "experiment 7: +0.0012 ± 0.0031 to the best before it (experiment 3), which is within "
+            "noise",
+        ),
+        (
+            Difference(to=3, score=0.0124, standard_error=0.0031),
+            "experiment 7: +0.0124 ± 0.0031 to the best before it (experiment 3)",
+        ),
+        (
+            Difference(to=3, score=0.0, standard_error=0.0),
+            "experiment 7: the same predictions as experiment 3",
+        ),
+    ],
+)
+def test_the_experiment_is_compared_with_the_best_before_it(summary, best, line):
+    lines = summary(number=7, best_before=best)
+
+    assert f"{line}; `make experiments` lists them all" in lines
+
+
+def test_the_first_experiment_has_no_others_to_be_listed_with(summary):
+    assert "make experiments" not in "".join(summary())
+
+
+def test_a_simulated_run_is_not_for_upload(summary):
+    text = "\n".join(summary(simulated=True))
 
     assert "SIMULATED" in text
     assert "data/raw/airline" in text
     assert "pipeline score" not in text and "leaderboard:" not in text
 
 
-def test_a_promise_that_an_alarm_withdraws_is_not_made(finished):
-    lines = finished(reason="copies of rows stand in different folds")
+def test_a_promise_that_an_alarm_withdraws_is_not_made(summary):
+    lines = summary(reason="duplicates stand in different folds")
 
     assert "(out-of-fold Accuracy 0.9400 ± 0.0043)" in lines[0]
-    assert lines[1] == "no score can be promised: copies of rows stand in different folds"
+    assert lines[1] == "no score can be promised: duplicates stand in different folds"
     assert "expected on the leaderboard" not in "".join(lines)
 
 
 @pytest.mark.parametrize(("preset", "step"), [("quick", "make C=cars all"), ("best", "cars.toml")])
-def test_the_next_run_is_a_longer_one(finished, preset, step):
-    lines = finished(preset=preset, name="cars")
+def test_the_next_run_is_a_longer_one(summary, preset, step):
+    lines = summary(preset=preset, name="cars")
 
     assert lines[-1].split("  ")[1] == step
     assert any(line.startswith("  make C=cars watch") for line in lines)
@@ -98,7 +155,7 @@ def test_the_leaderboard_of_other_rows_falls_into_the_range():
     for _ in range(4000):
         score = rng.binomial(train, truth) / train
         error = WIDER * np.sqrt(score * (1 - score) / train)
-        low, high = prediction_interval(score, error, train, test)
+        low, high = prediction_interval(Estimate(score, error), train, test)
         moved = truth + rng.normal(scale=error * np.sqrt(1 - 1 / WIDER**2))
         inside += low <= rng.binomial(test, moved) / test <= high
 

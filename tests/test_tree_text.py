@@ -88,7 +88,7 @@ def test_a_split_into_rows_with_a_value_and_rows_without_comes_back():
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("left_child", 6, "child 6"),  # seven leaves have the nodes 0 to 5
         ("left_child", -8, "child -8"),
@@ -110,8 +110,8 @@ def test_a_split_into_rows_with_a_value_and_rows_without_comes_back():
         ("cat_threshold", 2**32, "cat_threshold has 4294967296"),
     ],
 )
-def test_a_number_that_no_tree_can_have_is_refused(key, value, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_number_that_no_tree_can_have_is_refused(key, value, message):
+    with pytest.raises(ValueError, match=message):
         checked(changed(key, 0, value), BINARY)
 
 
@@ -132,15 +132,15 @@ def test_a_set_of_categories_that_is_not_there_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("shape", "told"),
+    ("shape", "message"),
     [
         (Shape("binary sigmoid:1", 1, 3), "max_feature_idx=2"),
         (Shape("regression", 1, COLUMNS), "objective=regression"),
         (Shape("binary sigmoid:1", 2, COLUMNS), "num_class=2"),
     ],
 )
-def test_an_ensemble_of_another_problem_is_refused(shape, told):
-    with pytest.raises(ValueError, match=told):
+def test_an_ensemble_of_another_problem_is_refused(shape, message):
+    with pytest.raises(ValueError, match=message):
         checked(TEXT, shape)
 
 

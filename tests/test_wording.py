@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.wording import count, duration, shortened, some
+from pipeline.wording import alike, count, duration, shortened, some
 
 
 def test_counts_agree_with_their_noun():
@@ -21,13 +21,13 @@ def test_counts_agree_with_their_noun():
         (["a"] * 2002, "a, a and 2,000 more", "a, a, ... (2,002 in all)"),
     ],
 )
-def test_a_list_too_long_tells_how_long_it_is(items, left, in_all):
+def test_a_list_too_long_names_its_length(items, left, in_all):
     assert some(items, 2) == left
     assert shortened(items, 2) == in_all
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "text"),
     [
         (0.0, "0 seconds"),
         (0.42, "0.4 seconds"),
@@ -40,5 +40,10 @@ def test_a_list_too_long_tells_how_long_it_is(items, left, in_all):
         (3.6e7, "10,000 hours"),
     ],
 )
-def test_a_duration_is_told_in_one_unit(seconds, told):
-    assert duration(seconds) == told
+def test_a_duration_is_given_in_one_unit(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_labels_that_differ_only_in_case_or_blanks_are_grouped():
+    assert alike(["No", "Yes", "yes", "YES "]) == [("Yes", "yes", "YES ")]
+    assert alike(["No", "Yes", "no way"]) == []

@@ -1,24 +1,23 @@
-"""A passenger is a trip, three moods and fourteen marks; what a mark is worth depends on the trip.
+"""A simulated airline survey: what a rating is worth depends on the segment of the passenger.
 
-A simulated survey with the columns, types and ranges of the airline competition, for people who
-do not have the organiser's files, and for benchmarks that need many rows. No row is anybody's.
+It has the columns, types and ranges of the airline competition, for people who do not have the
+organiser's files, and for benchmarks that need many rows. No row is anybody's.
 
-1. *Trip.* Three kinds of passenger: the regular (loyal, on business), the newcomer (not loyal, on
-   business) and the tourist (on personal travel). The kind decides how class and age are drawn;
-   the class decides how the distance is drawn.
+1. *Trip.* Three segments: loyal and on business, not loyal and on business, on personal travel. The
+   segment decides how class and age are drawn; the class decides how the distance is drawn.
 2. *Delays.* Most flights leave on time; the late ones are late by a log-normal number of minutes.
-   Arrival is departure plus noise: a flight can make up time on the way, or lose some.
-3. *Moods.* Three independent standard normal numbers a passenger, one each for comfort, digital
-   and service, shifted a little by gender, kind and class.
-4. *Marks.* Mark j listens to the moods with the loadings of its line in `QUESTIONS` and to noise of
-   its own; the sum, of variance 1, is cut where the normal distribution gives the shares of
-   marks 1 to 5 in that line (an ordered probit model, McKelvey and Zavoina 1975). A few questions
-   do not apply: those who sleep through the flight skip the questions about the cabin. A skipped
-   question is stored as mark 0.
+   Arrival is departure plus noise: a flight can make up time in the air, or lose some.
+3. *Factors.* Three independent standard normal numbers a passenger, one each for comfort, digital
+   and service, shifted a little by gender, segment and class.
+4. *Ratings.* Rating j is a sum of the factors, with the loadings of its line in `QUESTIONS`, and of
+   noise of its own; the sum, of variance 1, is cut where the normal distribution gives the shares
+   of ratings 1 to 5 in that line (an ordered probit model, McKelvey and Zavoina 1975). A few
+   questions do not apply: those who sleep through the flight skip the questions about the cabin. A
+   skipped question is stored as 0.
 5. *Label.* `satisfied = (utility + logistic noise > 0)` (a random utility model, McFadden 1974).
-   Each kind of passenger has a utility of its own: the regular asks for entertainment and
-   boarding, the newcomer asks that the digital steps are smooth, the tourist asks for one thing
-   as a woman and another as a man. Thresholds (a mark of 4 or more, a delay of more than 30
+   Each segment has a utility of its own: loyal passengers on business want entertainment and
+   boarding, the others on business want the digital steps to work, and on personal travel women
+   want one thing and men another. Thresholds (a rating of 4 or more, a delay of more than 30
    minutes) and counts stand in the place of slopes. That is why trees do better here than a
    model that adds up columns.
 """
@@ -35,12 +34,12 @@ NOISE = 0.6  # scale of the logistic noise; the utilities are sums of small whol
 
 
 class Question(NamedTuple):
-    """How one mark is drawn: loadings on the moods, shares of marks 1 to 5, shares of zeros."""
+    """How a rating is drawn: loadings on the factors, shares of ratings 1 to 5, shares of zeros."""
 
     comfort: float
     digital: float
     service: float
-    shares: tuple[int, int, int, int, int]  # of marks 1 to 5, in percent
+    shares: tuple[int, int, int, int, int]  # of ratings 1 to 5, in percent
     skipped: float = 0.0  # share of zeros among those awake
     asleep: float = 0.0  # share of zeros among those asleep
 
@@ -82,18 +81,18 @@ def simulate(rows: int, rng: np.random.Generator) -> pd.DataFrame:
         raise ValueError(f"rows: found {rows}, allowed are whole numbers from 1.")
     trip = draw_trip(rows, rng)
     delays = draw_delays(rows, rng)
-    marks = draw_marks(trip, rng)
-    satisfied = utility(trip, delays, marks) + rng.logistic(0, NOISE, rows) > 0
+    ratings = draw_ratings(trip, rng)
+    satisfied = utility(trip, delays, ratings) + rng.logistic(0, NOISE, rows) > 0
     return pd.DataFrame(
         {
             "id": np.arange(1, rows + 1),
             "Gender": words(trip["male"], "Female", "Male"),
-            "Customer Type": words(trip["newcomer"], "Loyal Customer", "disloyal Customer"),
+            "Customer Type": words(trip["disloyal"], "Loyal Customer", "disloyal Customer"),
             "Age": trip["age"],
-            "Type of Travel": words(trip["tourist"], "Business travel", "Personal Travel"),
+            "Type of Travel": words(trip["personal"], "Business travel", "Personal Travel"),
             "Class": words(trip["class"], "Business", "Eco", "Eco Plus"),
             "Flight Distance": trip["distance"],
-            **marks,
+            **ratings,
             "Departure Delay in Minutes": delays["departure"],
             "Arrival Delay in Minutes": delays["arrival"].astype(np.float64),
             "target": satisfied.astype(np.int64),
@@ -114,19 +113,20 @@ def survey(
 
 
 def draw_trip(rows: int, rng: np.random.Generator) -> Columns:
-    """Kind of passenger, then class and age given the kind, then distance given the class.
+    """Segment, then class and age given the segment, then distance given the class.
 
-    Kinds are 0 regular, 1 newcomer, 2 tourist; classes are 0 Business, 1 Eco, 2 Eco Plus.
+    Segments are 0 loyal and on business, 1 not loyal, 2 on personal travel; classes are 0 Business,
+    1 Eco, 2 Eco Plus.
     """
-    kind = np.searchsorted([0.515, 0.685], rng.random(rows), side="right")
-    class_up_to = np.array([[0.75, 0.93], [0.41, 0.96], [0.06, 0.89]])[kind]
+    segment = np.searchsorted([0.515, 0.685], rng.random(rows), side="right")
+    class_up_to = np.array([[0.75, 0.93], [0.41, 0.96], [0.06, 0.89]])[segment]
     cabin = (rng.random(rows)[:, None] >= class_up_to).sum(axis=1)
-    age = 7 + 74 * rng.beta(np.array([4.0, 3.2, 1.4])[kind], np.array([4.2, 6.8, 1.9])[kind])
+    age = 7 + 74 * rng.beta(np.array([4.0, 3.2, 1.4])[segment], np.array([4.2, 6.8, 1.9])[segment])
     distance = 50 + rng.gamma(np.array([2.7, 4.2, 3.8])[cabin], np.array([780, 425, 440])[cabin])
     return {
         "male": rng.integers(0, 2, rows),
-        "newcomer": (kind == 1).astype(np.int64),
-        "tourist": (kind == 2).astype(np.int64),
+        "disloyal": (segment == 1).astype(np.int64),
+        "personal": (segment == 2).astype(np.int64),
         "class": cabin,
         "age": np.minimum(age.astype(np.int64), 80),
         "distance": np.minimum(distance.astype(np.int64), LONGEST_FLIGHT),
@@ -144,25 +144,27 @@ def draw_delays(rows: int, rng: np.random.Generator) -> Columns:
     return {"departure": departure.astype(np.int64), "arrival": arrival.astype(np.int64)}
 
 
-def draw_marks(trip: Columns, rng: np.random.Generator) -> Columns:
-    """The fourteen marks: whole numbers 1 to 5, or 0 where the question does not apply."""
+def draw_ratings(trip: Columns, rng: np.random.Generator) -> Columns:
+    """The fourteen ratings: whole numbers 1 to 5, or 0 where the question does not apply."""
     rows = len(trip["male"])
-    regular = 1 - trip["newcomer"] - trip["tourist"]
-    lean = 0.1 - 0.25 * trip["male"]
-    comfort = rng.standard_normal(rows) + lean
-    digital = rng.standard_normal(rows) + lean + 0.1 * regular - 0.2 * trip["newcomer"]
-    service = rng.standard_normal(rows) + lean + 0.1 * (trip["class"] == 0)
-    asleep = rng.random(rows) < np.where(trip["tourist"], 0.05, 0.025)
-    marks = {}
-    for name, asked in QUESTIONS.items():
-        own = np.sqrt(1 - asked.comfort**2 - asked.digital**2 - asked.service**2)
+    loyal = 1 - trip["disloyal"] - trip["personal"]
+    offset = 0.1 - 0.25 * trip["male"]
+    comfort = rng.standard_normal(rows) + offset
+    digital = rng.standard_normal(rows) + offset + 0.1 * loyal - 0.2 * trip["disloyal"]
+    service = rng.standard_normal(rows) + offset + 0.1 * (trip["class"] == 0)
+    asleep = rng.random(rows) < np.where(trip["personal"], 0.05, 0.025)
+    ratings = {}
+    for name, question in QUESTIONS.items():
+        own = np.sqrt(1 - question.comfort**2 - question.digital**2 - question.service**2)
         opinion = own * rng.standard_normal(rows)
-        opinion += asked.comfort * comfort + asked.digital * digital + asked.service * service
-        mark = 1 + np.searchsorted(cut_points(asked.shares), opinion)
-        if asked.skipped > 0:
-            mark[rng.random(rows) < np.where(asleep, asked.asleep, asked.skipped)] = 0
-        marks[name] = mark
-    return marks
+        opinion += (
+            question.comfort * comfort + question.digital * digital + question.service * service
+        )
+        rating = 1 + np.searchsorted(cut_points(question.shares), opinion)
+        if question.skipped > 0:
+            rating[rng.random(rows) < np.where(asleep, question.asleep, question.skipped)] = 0
+        ratings[name] = rating
+    return ratings
 
 
 def cut_points(shares: tuple[int, ...]) -> np.ndarray:
@@ -171,47 +173,48 @@ def cut_points(shares: tuple[int, ...]) -> np.ndarray:
     return np.array([NormalDist().inv_cdf(share) for share in up_to])
 
 
-def utility(trip: Columns, delays: Columns, marks: Columns) -> np.ndarray:
-    """What speaks for `satisfied`, (rows,): what everybody wants, plus what this kind wants."""
-    kinds = [trip["newcomer"] == 1, trip["tourist"] == 1]
-    wants = [newcomer(marks), tourist(trip, marks)]
-    return everybody(delays, marks) + np.select(kinds, wants, default=regular(trip, marks))
+def utility(trip: Columns, delays: Columns, ratings: Columns) -> np.ndarray:
+    """(rows,): what every passenger wants, plus what those of the segment want."""
+    segments = [trip["disloyal"] == 1, trip["personal"] == 1]
+    wanted = [disloyal_on_business(ratings), on_personal_travel(trip, ratings)]
+    loyal = loyal_on_business(trip, ratings)
+    return common_utility(delays, ratings) + np.select(segments, wanted, default=loyal)
 
 
-def everybody(delays: Columns, marks: Columns) -> np.ndarray:
+def common_utility(delays: Columns, ratings: Columns) -> np.ndarray:
     """A perfect seat (or sleep) outweighs most; then service that is good three times in five.
 
     A long delay is forgiven where the entertainment was perfect.
     """
-    relaxed = (marks["Seat comfort"] == 5) | (marks["Seat comfort"] == 0)
-    served = np.sum([marks[name] >= 4 for name in SERVICE], axis=0) >= 3
-    failed = np.any([marks[name] == 1 for name in SERVICE], axis=0)
-    bored = (delays["arrival"] > 30) & (marks["Inflight entertainment"] < 5)
+    relaxed = (ratings["Seat comfort"] == 5) | (ratings["Seat comfort"] == 0)
+    served = np.sum([ratings[name] >= 4 for name in SERVICE], axis=0) >= 3
+    failed = np.any([ratings[name] == 1 for name in SERVICE], axis=0)
+    bored = (delays["arrival"] > 30) & (ratings["Inflight entertainment"] < 5)
     return 7 * relaxed + 3 * served - failed - 3 * bored
 
 
-def regular(trip: Columns, marks: Columns) -> np.ndarray:
-    """Loyal, on business: the entertainment decides, then the boarding, then the class."""
-    amused = marks["Inflight entertainment"] >= 4
-    boarded = marks["Online boarding"] >= 4
+def loyal_on_business(trip: Columns, ratings: Columns) -> np.ndarray:
+    """The entertainment decides, then the boarding, then the class."""
+    amused = ratings["Inflight entertainment"] >= 4
+    boarded = ratings["Online boarding"] >= 4
     return -7 + 8 * amused + 3 * boarded + 3 * (trip["class"] == 0)
 
 
-def newcomer(marks: Columns) -> np.ndarray:
-    """Not loyal, on business: three of the four digital steps must be good."""
-    smooth = np.sum([marks[name] >= 4 for name in DIGITAL], axis=0) >= 3
-    amused = marks["Inflight entertainment"] >= 4
+def disloyal_on_business(ratings: Columns) -> np.ndarray:
+    """Three of the four digital steps must be good."""
+    smooth = np.sum([ratings[name] >= 4 for name in DIGITAL], axis=0) >= 3
+    amused = ratings["Inflight entertainment"] >= 4
     return -12 + 8 * smooth + 5 * amused
 
 
-def tourist(trip: Columns, marks: Columns) -> np.ndarray:
-    """On personal travel: women want easy booking and fair entertainment, men the best of it.
+def on_personal_travel(trip: Columns, ratings: Columns) -> np.ndarray:
+    """Women want easy booking and fair entertainment, men the best of it.
 
     A man is content with good entertainment too, if the food was good.
     """
-    amused = marks["Inflight entertainment"]
-    fed = marks["Food and drink"] >= 4
-    woman = -6 + 5 * (amused >= 3) + 6 * (marks["Ease of Online booking"] >= 4)
+    amused = ratings["Inflight entertainment"]
+    fed = ratings["Food and drink"] >= 4
+    woman = -6 + 5 * (amused >= 3) + 6 * (ratings["Ease of Online booking"] >= 4)
     man = -10 + 7 * (amused == 5) + 5 * ((amused >= 4) & fed)
     return np.where(trip["male"], man, woman)
 

@@ -1,15 +1,15 @@
 """Categories: a code for trees, one column per level for the dense view, one level for the rare."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pipeline.config import Encode
-from pipeline.encoding.columns import Column, positions
+from pipeline.encoding import View
+from pipeline.encoding.columns import CodedColumn, positions
 from pipeline.encoding.distribution import Distribution
 from pipeline.encoding.missing import indicator
+from pipeline.settings import Encode
 
 MOST_ONE_HOT = 64  # levels of a column
 # columns in all: hundreds of categories would make a matrix that few models can learn from in time
@@ -30,7 +30,7 @@ class Levels:
     same as scikit-learn's OneHotEncoder(min_frequency=rare, handle_unknown="infrequent_if_exist").
     """
 
-    levels: list[Any]
+    levels: list[str] | list[int]
     rare: bool
 
     @classmethod
@@ -40,8 +40,7 @@ class Levels:
         if most is not None and len(common) > most:
             order = np.argsort(-distribution.counts[common], kind="stable")
             common = np.sort(common[order[:most]])
-        levels = [_plain(value) for value in distribution.values[common]]
-        return cls(levels, len(common) < len(distribution.values))
+        return cls(plain(distribution.values[common]), len(common) < len(distribution.values))
 
     def codes(self, values: np.ndarray) -> np.ndarray:
         """(m,) -> (m + 1,): 0, 1, ... for the levels, the next one for rare, -1 for missing."""
@@ -76,7 +75,9 @@ class CategoryEncoder:
     missing: bool
 
     @classmethod
-    def fit(cls, column: Column, settings: Encode, most: int = MOST_ONE_HOT) -> "CategoryEncoder":
+    def fit(
+        cls, column: CodedColumn, settings: Encode, most: int = MOST_ONE_HOT
+    ) -> "CategoryEncoder":
         """One-hot are the `most` common levels, at most."""
         distribution, rare = column.distribution(), settings.rare
         return cls(
@@ -85,27 +86,19 @@ class CategoryEncoder:
             distribution.missing > 0,
         )
 
-    def tree(self, column: Column) -> np.ndarray:
-        return self.ordinal.ordinal(column.values)
-
-    def dense(self, column: Column) -> np.ndarray:
+    def by_value(self, column: CodedColumn, view: View) -> np.ndarray:
+        """(m + 1, 1) or (m + 1, levels + 1) float32."""
+        if view == "tree":
+            return self.ordinal.ordinal(column.values)
         table = self.one_hot.one_hot(column.values)
         return np.hstack([table, indicator(len(column.values))]) if self.missing else table
 
-    def tree_names(self, name: str) -> list[str]:
-        return [name]
-
-    def dense_names(self, name: str) -> list[str]:
+    def names(self, name: str, view: View) -> list[str]:
+        if view == "tree":
+            return [name]
         return self.one_hot.names(name) + [f"{name} is missing"] * self.missing
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
-    @classmethod
-    def from_json(cls, state: Mapping[str, Any]) -> "CategoryEncoder":
-        return cls(Levels(**state["ordinal"]), Levels(**state["one_hot"]), state["missing"])
-
-
-def _plain(value: Any) -> str | int:
-    """A level as JSON holds it: texts, and whole numbers without a point."""
-    return value if isinstance(value, str) else int(value)
+def plain(values: np.ndarray) -> list[Any]:
+    """Levels as JSON holds them: texts, or whole numbers without a point."""
+    return [value if isinstance(value, str) else int(value) for value in values]

@@ -1,13 +1,13 @@
-"""Whole numbers that are names: departments, stores, agents. They are told by how they behave.
+"""Whole numbers that are names, not quantities: departments, stores, agents.
 
-Of a quantity, neighbouring values say much the same of the target: means over wide bins, or over
-the nearest other values, predict it as well as means of single values do. Of a code, whose
-neighbours are strangers, the single value's own mean is clearly better.
+Of a quantity, neighbouring values go with much the same target: means over wide bins, or over the
+nearest other values, predict it as well as means of single values do. Of a code, whose neighbouring
+numbers have nothing in common, the single value's own mean is clearly better.
 """
 
 import numpy as np
 
-from pipeline.encoding.columns import Column
+from pipeline.encoding.columns import CodedColumn
 from pipeline.encoding.target_means import smoothed
 
 BINS = 32
@@ -18,14 +18,14 @@ LEAST_SHARE = 0.3  # of what single values explain: what bins and neighbours do 
 LEAST_Z = 3.0  # standard errors
 
 
-def may_be_codes(column: Column, least_levels: int) -> bool:
+def may_be_codes(column: CodedColumn, least_levels: int) -> bool:
     """Whole numbers with more than so many values, most of which repeat in these rows."""
     found = column.distribution()
     many = least_levels < len(found.values) <= found.rows / LEAST_REPEATS
     return column.kind == "number" and many and bool(np.all(found.values == np.floor(found.values)))
 
 
-def are_codes(column: Column, targets: np.ndarray, inner: np.ndarray) -> bool:
+def are_codes(column: CodedColumn, targets: np.ndarray, inner: np.ndarray) -> bool:
     """Column and targets (n, outputs) of the training rows, inner (n,) fold numbers.
 
     Each fold's rows are predicted from the others': by the mean of their value, drawn towards a
@@ -63,12 +63,12 @@ def _neighbours(counts: np.ndarray, sums: np.ndarray, overall: np.ndarray) -> np
     rows = np.append(0.0, np.cumsum(counts))
     below, above = rows[:-1], rows[1:]
     first, last = np.maximum(below - NEAREST, 0.0), np.minimum(above + NEAREST, rows[-1])
-    around = np.empty(sums.shape)
+    neighbours = np.empty(sums.shape)
     for output, total in enumerate(np.cumsum(sums, axis=0).T):
         # the sum of the first r rows, for any r: a value's rows are taken as alike
         until = [np.interp(r, rows, np.append(0.0, total)) for r in (first, below, above, last)]
-        around[:, output] = until[1] - until[0] + until[3] - until[2]
-    return smoothed(around, below - first + last - above, overall, SMOOTHING)
+        neighbours[:, output] = until[1] - until[0] + until[3] - until[2]
+    return smoothed(neighbours, below - first + last - above, overall, SMOOTHING)
 
 
 def _binned(counts: np.ndarray, sums: np.ndarray, overall: np.ndarray) -> np.ndarray:

@@ -1,18 +1,20 @@
 """A table's columns as distinct values and codes, so that a fold is encoded by looking up tables.
 
-Reading is row by row in meaning: what a row becomes depends on that row alone. Whatever has to be
+Coding is row by row in meaning: what a row becomes depends on that row alone. Whatever has to be
 learned from several rows is learned later, from the training rows of a fold.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from pipeline.encoding.distribution import Distribution
 from pipeline.encoding.precision import EXACT, counted_from
 from pipeline.errors import DataError
+from pipeline.problem import Feature
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,19 +23,30 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
-class Column:
+class Tokens:
+    """What occurs in texts: token `tokens[i]` of the vocabulary stands in text `texts[i]`."""
+
+    vocabulary: np.ndarray
+    tokens: np.ndarray
+    texts: np.ndarray
+
+
+@dataclass(frozen=True)
+class CodedColumn:
     """values (m,) distinct and ascending, float64 or str; codes (n,) int32 in 0..m, m for missing.
 
-    Whole numbers that float64 does not hold are int64.
-    `repeats` marks a further part of a raw column: its missing values are those of the first part.
+    Whole numbers that float64 does not hold are int64. `tokens` are those of a text's values.
+    `repeats` marks a further part of a feature: its missing values are those of the first part.
     `choices` marks numbers of which each may mean something of its own, as the hours of a day do.
     """
 
+    name: str
     values: np.ndarray
     codes: np.ndarray
-    kind: str
-    repeats: bool
-    choices: bool = field(default=False, kw_only=True)
+    kind: Literal["number", "category", "text"]
+    repeats: bool = False
+    choices: bool = False
+    tokens: Tokens | None = None
 
     def counts(self) -> np.ndarray:
         """Rows of each value, then the rows that miss it, (m + 1,)."""
@@ -49,87 +62,76 @@ class Column:
         """The numbers, counted from an origin, (m + 1,) float64; NaN in the place of missing."""
         return np.append(counted_from(origin, self.values), np.nan)
 
-    def take(self, rows: np.ndarray) -> "Column":
+    def decoded(self) -> np.ndarray:
+        """What each row holds, (n,) objects; None where it misses."""
+        return np.array([*self.values.tolist(), None], dtype=object)[self.codes]
+
+    def take(self, rows: np.ndarray) -> "CodedColumn":
         return replace(self, codes=self.codes[rows])
 
 
 @dataclass(frozen=True)
-class TextColumn(Column):
-    """Texts and the tokens in them: token `tokens[i]` of the vocabulary occurs in `texts[i]`."""
+class CodedTable:
+    """n rows: by feature the columns that it became, one or, of a date or a text, several."""
 
-    vocabulary: np.ndarray
-    tokens: np.ndarray
-    texts: np.ndarray
-
-
-@dataclass(frozen=True)
-class Table:
-    """The columns of n rows, by name: raw ones, and the parts of dates and texts."""
-
-    columns: Mapping[str, Column]
+    columns: Mapping[str, tuple[CodedColumn, ...]]
     rows: int
 
-    def take(self, rows: np.ndarray) -> "Table":
+    def take(self, rows: np.ndarray) -> "CodedTable":
         """The table of these row numbers."""
-        taken = {name: column.take(rows) for name, column in self.columns.items()}
-        return Table(taken, len(rows))
+        taken = {
+            name: tuple(column.take(rows) for column in columns)
+            for name, columns in self.columns.items()
+        }
+        return CodedTable(taken, len(rows))
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of what each feature became, by name."""
+        return {name: _digest(columns) for name, columns in self.columns.items()}
 
 
-def read_table(frame: "pd.DataFrame", columns: Sequence[Mapping[str, str]]) -> Table:
-    """A data frame's columns, each read as its kind in the schema says.
+def code_table(frame: "pd.DataFrame", features: Sequence[Feature]) -> CodedTable:
+    """These columns of a data frame, each read as its kind says.
 
     Raises DataError naming the columns that the frame lacks.
     """
-    absent = [column["name"] for column in columns if column["name"] not in frame.columns]
+    absent = [feature.name for feature in features if feature.name not in frame.columns]
     if absent:
         raise DataError(
             f"rows to encode: found no column {', '.join(map(repr, absent))}; "
-            f"needed are {', '.join(repr(column['name']) for column in columns)}. "
+            f"needed are {', '.join(repr(feature.name) for feature in features)}. "
             "Give a file with the same columns as the training file."
         )
-    raw = {column["name"] for column in columns}
-    read: dict[str, Column] = {}
-    for column in columns:
-        parts = read_column(column["name"], frame[column["name"]], column["kind"])
-        for name, part in parts.items():
-            while name in read or (name in raw and name != column["name"]):
-                name += "'"
-            read[name] = part
-    return Table(read, len(frame))
+    columns = {each.name: code_column(each, frame[each.name]) for each in features}
+    return CodedTable(columns, len(frame))
 
 
-def distinct_names(names: Sequence[str]) -> list[str]:
-    """The names, with a ' behind each that an earlier one has taken."""
-    distinct: dict[str, None] = {}
-    for name in names:
-        while name in distinct:
-            name += "'"
-        distinct[name] = None
-    return list(distinct)
-
-
-def read_column(name: str, series: "pd.Series[Any]", kind: str) -> dict[str, Column]:
-    """One raw column -> itself, or its parts."""
+def code_column(feature: Feature, series: "pd.Series[Any]") -> tuple[CodedColumn, ...]:
+    """A feature's column, or the columns that a date or a text becomes."""
+    name, kind = feature.name, feature.kind
     if kind == "date":
-        from pipeline.encoding.dates import read_dates
+        from pipeline.encoding.dates import code_dates
 
-        return read_dates(name, series)
+        return code_dates(name, series)
     if kind == "text":
-        from pipeline.encoding.text import read_texts
+        from pipeline.encoding.text import code_texts
 
-        return read_texts(name, series)
+        return code_texts(name, series)
     if kind == "category":
-        return {name: Column(*label_codes(series), "category", False)}
-    return {name: number_column(to_numbers(series))}
+        return (CodedColumn(name, *label_codes(series), "category"),)
+    return (number_column(name, to_numbers(series)),)
 
 
-def number_column(numbers: np.ndarray, *, repeats: bool = False, choices: bool = False) -> Column:
+def number_column(
+    name: str, numbers: np.ndarray, *, repeats: bool = False, choices: bool = False
+) -> CodedColumn:
     """Numbers (n,) with NaN for missing -> column."""
     import pandas as pd
 
     # -0.0 and 0.0 are one value; which of them stands for both must not depend on other rows
     codes, values = pd.factorize(numbers + 0, sort=True)
-    return Column(values, _missing_last(codes, len(values)), "number", repeats, choices=choices)
+    known = np.where(codes < 0, len(values), codes).astype(np.int32)
+    return CodedColumn(name, values, known, "number", repeats, choices)
 
 
 def to_numbers(series: "pd.Series[Any]") -> np.ndarray:
@@ -178,11 +180,28 @@ def positions(values: np.ndarray, among: Sequence[Any]) -> np.ndarray:
     return np.asarray(pd.Index(among, dtype=object).get_indexer(pd.Index(values, dtype=object)))
 
 
-def _missing_last(codes: np.ndarray, values: int) -> np.ndarray:
-    return np.where(codes < 0, values, codes).astype(np.int32)
-
-
 def _is_missing(value: Any) -> bool:
     import pandas as pd
 
     return bool(np.all(pd.isna(value)))
+
+
+def _digest(columns: Sequence[CodedColumn]) -> str:
+    """SHA-256 of names, kinds, values and codes; tokens follow from the values."""
+    found = hashlib.sha256()
+    for column in columns:
+        about = [column.name, column.kind, column.repeats, column.choices, str(column.values.dtype)]
+        found.update(repr(about).encode())
+        for array in (*_plain(column.values), column.codes):
+            found.update(f"{array.dtype}{array.shape}".encode())
+            found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def _plain(values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Numbers as they are; of texts the letters, one after another, and where each text ends."""
+    if values.dtype != object:
+        return (values,)
+    texts = [text.encode("utf-8", "surrogatepass") for text in values]
+    letters = np.frombuffer(b"".join(texts), dtype=np.uint8)
+    return letters, np.cumsum([len(text) for text in texts], dtype=np.int64)

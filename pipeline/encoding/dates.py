@@ -1,22 +1,22 @@
 """A date becomes numbers: days since 2000, year, month, day, weekday, hour.
 
 They are functions of the date alone. In the dense view every hour is a choice of its own, as months
-and weekdays are for being few: no line through the hours tells day from night. An origin learned
-from the training rows would change nothing: trees do not mind a shift, and scaling takes the median
-off.
+and weekdays are for being few: no line through the hours separates day from night. An origin
+learned from the training rows would change nothing: trees do not mind an offset, and scaling takes
+the median off.
 """
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.encoding.columns import Column, number_column
+from pipeline.encoding.columns import CodedColumn, number_column
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_dates(name: str, series: "pd.Series[Any]") -> dict[str, Column]:
+def code_dates(name: str, series: "pd.Series[Any]") -> tuple[CodedColumn, ...]:
     """Dates, or texts that are dates -> number columns; what is no date is missing."""
     import pandas as pd
 
@@ -32,9 +32,12 @@ def read_dates(name: str, series: "pd.Series[Any]") -> dict[str, Column]:
         "weekday": dates.day_of_week,
         "hour": dates.hour,
     }
-    return {
-        f"{name} {part}": number_column(
-            np.asarray(numbers, dtype=float), repeats=part != "days", choices=part == "hour"
+    return tuple(
+        number_column(
+            f"{name} {part}",
+            np.asarray(numbers, dtype=float),
+            repeats=part != "days",
+            choices=part == "hour",
         )
         for part, numbers in parts.items()
-    }
+    )

@@ -9,7 +9,7 @@ import numpy as np
 class Distribution:
     """Values (m,) in ascending order, counts (m,) of at least 1, and the number of missing rows.
 
-    It says nothing of rows outside the ones it was counted on, nor of their order: what is fitted
+    It depends on no row but those that it was counted on, nor on their order: what is fitted
     on it cannot leak, and is the same to the byte however the rows are shuffled.
     """
 

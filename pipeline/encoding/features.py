@@ -1,17 +1,20 @@
 """A competition's own features: columns computed row by row, before anything is fitted.
 
-They live in pipeline/competitions/<name>.py as `features(frame) -> frame`, with the columns of the
-schema in and those columns and more out. Strings that it adds are categories.
+They live in pipeline/competitions/<name>.py as `features(frame) -> frame`, with the problem's
+features in and those columns and more out. Strings that it adds are categories.
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import SettingsError
+from pipeline.problem import Feature, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MOST_CHECKED = 10_000  # rows
 
 
 def add_features(module: str | None, frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -37,16 +40,18 @@ def add_features(module: str | None, frame: "pd.DataFrame") -> "pd.DataFrame":
     return added
 
 
-def check_row_wise(module: str, frame: "pd.DataFrame") -> None:
-    """Raise SettingsError unless half of the rows alone get the features that they get among all.
+def check_row_wise(module: str, frame: "pd.DataFrame", added: "pd.DataFrame") -> None:
+    """Raise SettingsError unless some of the rows alone get the features that they get among all.
 
-    A feature that looks at other rows would carry validation rows into training.
+    A feature that looks at other rows would carry validation rows into training. `added` is the
+    frame with its features; every second row is looked at, of a large table some MOST_CHECKED.
     """
-    whole, half = add_features(module, frame).iloc[::2], add_features(module, frame.iloc[::2])
+    rows = slice(None, None, max(2, len(frame) // MOST_CHECKED))
+    among, alone = added.iloc[rows], add_features(module, frame.iloc[rows])
     differing = [
         name
-        for name in whole.columns.union(half.columns, sort=False)
-        if name not in whole or name not in half or not _same(whole[name], half[name])
+        for name in among.columns.union(alone.columns, sort=False)
+        if name not in among or name not in alone or not _same(among[name], alone[name])
     ]
     if differing:
         raise SettingsError(
@@ -56,18 +61,15 @@ def check_row_wise(module: str, frame: "pd.DataFrame") -> None:
         )
 
 
-def feature_columns(
-    frame: "pd.DataFrame", columns: Sequence[Mapping[str, str]]
-) -> list[dict[str, str]]:
-    """Names and kinds of a frame's columns: of the schema's as there, of added ones by type."""
-    known = {column["name"]: column["kind"] for column in columns}
-    return [
-        {"name": str(name), "kind": known.get(str(name)) or _kind(frame[name])}
-        for name in frame.columns
-    ]
+def with_kinds(frame: "pd.DataFrame", features: Sequence[Feature]) -> tuple[Feature, ...]:
+    """All columns of a frame: those features as they are, added ones with a kind by their type."""
+    known = {feature.name: feature for feature in features}
+    return tuple(
+        known.get(str(name)) or Feature(str(name), _kind(frame[name])) for name in frame.columns
+    )
 
 
-def _kind(series: "pd.Series[Any]") -> str:
+def _kind(series: "pd.Series[Any]") -> Kind:
     from pandas.api import types
 
     if types.is_datetime64_any_dtype(series.dtype):

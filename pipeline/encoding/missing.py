@@ -1,4 +1,4 @@
-"""Missing values: the training rows' median stands in, and an indicator tells where.
+"""Missing values: the training rows' median stands in, and an indicator marks where.
 
 Trees need neither: they are given NaN and choose a side for it at every split.
 """

@@ -52,7 +52,7 @@ class Ranks:
 
     @classmethod
     def fit(cls, distribution: Distribution) -> "Ranks | None":
-        """None where float32 tells the numbers apart as they are."""
+        """None where float32 keeps the numbers distinct as they are."""
         values, counts = distribution.values, distribution.counts
         if not merges(values, counts):
             return None

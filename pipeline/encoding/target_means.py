@@ -6,13 +6,12 @@ means of all training rows. Smoothing after Micci-Barreca 2001; cross-fitting as
 TargetEncoder, but with folds that know no labels.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.encoding.columns import Column, positions
+from pipeline.encoding import View
+from pipeline.encoding.columns import CodedColumn, positions
 from pipeline.encoding.distribution import Distribution
 from pipeline.encoding.scaling import Scaling
 from pipeline.float32 import TargetScale
@@ -29,7 +28,7 @@ class TargetMeans:
     dense view, one for each output.
     """
 
-    levels: list[Any]
+    levels: list[str] | list[int] | list[float]
     means: list[list[float]]
     missing: list[float]
     overall: list[float]
@@ -37,7 +36,7 @@ class TargetMeans:
 
     @classmethod
     def fit(
-        cls, column: Column, targets: np.ndarray, inner: np.ndarray, smoothing: float
+        cls, column: CodedColumn, targets: np.ndarray, inner: np.ndarray, smoothing: float
     ) -> tuple["TargetMeans", np.ndarray]:
         """Column and targets (n, outputs) of the training rows -> what all other rows get, and
         what these rows get themselves: cross-fitted means (n, outputs) over the folds `inner`."""
@@ -56,15 +55,17 @@ class TargetMeans:
         )
         return fitted, crossed
 
-    def by_value(self, column: Column) -> np.ndarray:
+    def by_value(self, column: CodedColumn, view: View) -> np.ndarray:
         """(m + 1, outputs) float64."""
         found = np.append(positions(column.values, self.levels), len(self.levels))
         means = np.array([*self.means, self.missing, self.overall])
         # -1, not found, is the last row: the overall mean
-        return means[found]
+        return self.in_view(means[found], view)
 
-    def dense(self, means: np.ndarray) -> np.ndarray:
-        """Means (rows, outputs) as the dense view has them: scaled."""
+    def in_view(self, means: np.ndarray, view: View) -> np.ndarray:
+        """Means (rows, outputs) as the view has them: the dense one scales them."""
+        if view == "tree":
+            return means
         scaled = [
             scaling.transform(output) for scaling, output in zip(self.scaling, means.T, strict=True)
         ]
@@ -75,14 +76,6 @@ class TargetMeans:
         if len(self.overall) == 1:
             return [f"{name} target mean"]
         return [f"{name} target mean {output}" for output in range(1, len(self.overall) + 1)]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, state: Mapping[str, Any]) -> "TargetMeans":
-        scaling = [Scaling(**part) for part in state["scaling"]]
-        return cls(**{**state, "scaling": scaling})
 
 
 def target_columns(y: np.ndarray, classes: int | None) -> np.ndarray:
@@ -96,7 +89,7 @@ def target_columns(y: np.ndarray, classes: int | None) -> np.ndarray:
 
 
 def cross_fit(
-    column: Column, targets: np.ndarray, inner: np.ndarray, smoothing: float
+    column: CodedColumn, targets: np.ndarray, inner: np.ndarray, smoothing: float
 ) -> np.ndarray:
     """Each row's target means from the rows of the other inner folds, (n, outputs).
 

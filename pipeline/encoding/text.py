@@ -1,13 +1,13 @@
 """A text becomes its length in characters and words, and the presence of the most common words."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config import Encode
-from pipeline.encoding.columns import Column, TextColumn, label_codes, number_column, positions
+from pipeline.encoding import View
+from pipeline.encoding.columns import CodedColumn, Tokens, label_codes, number_column, positions
+from pipeline.settings import Encode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,7 @@ MOST_TOKENS = 20
 LEAST_SHARE, LARGEST_SHARE = 0.02, 0.98
 
 
-def read_texts(name: str, series: "pd.Series[Any]") -> dict[str, Column]:
+def code_texts(name: str, series: "pd.Series[Any]") -> tuple[CodedColumn, ...]:
     """Texts -> number columns of characters and words, and the column of tokens."""
     values, codes = label_codes(series)
     lengths, text_of, word_of, vocabulary = split_words(values)
@@ -24,11 +24,12 @@ def read_texts(name: str, series: "pd.Series[Any]") -> dict[str, Column]:
     # a word that a text repeats is one token of it; np.unique is ten times slower here
     pairs = np.sort(text_of * max(len(vocabulary), 1) + word_of)
     texts, tokens = np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], max(len(vocabulary), 1))
-    return {
-        f"{name} characters": number_column(np.append(lengths, np.nan)[codes]),
-        f"{name} words": number_column(np.append(counts, np.nan)[codes], repeats=True),
-        name: TextColumn(values, codes, "text", True, vocabulary, tokens, texts),
-    }
+    found = Tokens(vocabulary, tokens, texts)
+    return (
+        number_column(f"{name} characters", np.append(lengths, np.nan)[codes]),
+        number_column(f"{name} words", np.append(counts, np.nan)[codes], repeats=True),
+        CodedColumn(name, values, codes, "text", repeats=True, tokens=found),
+    )
 
 
 def split_words(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -61,35 +62,28 @@ class TokenEncoder:
     tokens: list[str]
 
     @classmethod
-    def fit(cls, column: TextColumn, settings: Encode) -> "TokenEncoder":
-        counts = column.counts()
+    def fit(cls, column: CodedColumn, settings: Encode) -> "TokenEncoder":
+        counts, found = column.counts(), _tokens(column)
         rows = np.bincount(
-            column.tokens, weights=counts[column.texts], minlength=len(column.vocabulary)
+            found.tokens, weights=counts[found.texts], minlength=len(found.vocabulary)
         )
         share = rows / max(len(column.codes), 1)
         common = np.flatnonzero((share >= LEAST_SHARE) & (share <= LARGEST_SHARE))
-        ranked = sorted(common, key=lambda token: (-rows[token], column.vocabulary[token]))
-        return cls([str(column.vocabulary[token]) for token in ranked[:MOST_TOKENS]])
+        ranked = sorted(common, key=lambda token: (-rows[token], found.vocabulary[token]))
+        return cls([str(found.vocabulary[token]) for token in ranked[:MOST_TOKENS]])
 
-    def tree(self, column: TextColumn) -> np.ndarray:
-        """(m + 1, tokens) float32 by text; a missing text has no tokens."""
+    def by_value(self, column: CodedColumn, view: View) -> np.ndarray:
+        """(m + 1, tokens) float32 by text, the same in both views; a missing text has no tokens."""
+        found = _tokens(column)
         table = np.zeros((len(column.values) + 1, len(self.tokens)), dtype=np.float32)
-        token = positions(column.vocabulary, self.tokens)[column.tokens]
-        table[column.texts[token >= 0], token[token >= 0]] = 1
+        token = positions(found.vocabulary, self.tokens)[found.tokens]
+        table[found.texts[token >= 0], token[token >= 0]] = 1
         return table
 
-    def dense(self, column: TextColumn) -> np.ndarray:
-        return self.tree(column)
-
-    def tree_names(self, name: str) -> list[str]:
+    def names(self, name: str, view: View) -> list[str]:
         return [f"{name} has {token}" for token in self.tokens]
 
-    def dense_names(self, name: str) -> list[str]:
-        return self.tree_names(name)
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, state: Mapping[str, Any]) -> "TokenEncoder":
-        return cls(**state)
+def _tokens(column: CodedColumn) -> Tokens:
+    assert column.tokens is not None, "a column of texts has them"
+    return column.tokens

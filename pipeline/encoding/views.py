@@ -1,42 +1,38 @@
-"""The two views of the features: `tree` (codes and raw numbers) and `dense` (one-hot, scaled).
+"""A fold's encoder: fitted on the fold's training rows, it turns columns into matrices.
 
-The encoder of a fold is fitted on the fold's training rows and on nothing else. Its state is JSON.
+It learns the same whichever view is asked for, and nothing from any other row.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
-from pipeline.config import Encode
+from pipeline.encoding import View
 from pipeline.encoding.categories import CategoryEncoder, one_hot_levels
 from pipeline.encoding.codes import are_codes, may_be_codes
-from pipeline.encoding.columns import Table, distinct_names, read_table
+from pipeline.encoding.columns import CodedColumn, CodedTable, code_column
 from pipeline.encoding.numbers import NumberEncoder
 from pipeline.encoding.target_means import TargetMeans, inner_folds, target_columns
 from pipeline.encoding.text import TokenEncoder
+from pipeline.errors import refusing_damage
+from pipeline.problem import Feature, Kind
+from pipeline.settings import Encode
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Rows: TypeAlias = "pd.DataFrame | Table"
 Block: TypeAlias = tuple[np.ndarray, np.ndarray]  # codes (n,), table (m + 1, d)
+VIEWS: tuple[View, ...] = ("tree", "dense")
 CHUNK = 4096
 
 
 class ColumnEncoder(Protocol):
-    """Both views of one column, as tables by value (m + 1, d), and the names of their columns."""
+    """A column of either view as a table by value (m + 1, d), and the names of its d columns."""
 
-    def tree(self, column: Any) -> np.ndarray: ...
+    def by_value(self, column: CodedColumn, view: View) -> np.ndarray: ...
 
-    def dense(self, column: Any) -> np.ndarray: ...
-
-    def tree_names(self, name: str) -> list[str]: ...
-
-    def dense_names(self, name: str) -> list[str]: ...
-
-    def to_json(self) -> dict[str, Any]: ...
+    def names(self, name: str, view: View) -> list[str]: ...
 
 
 ENCODERS: dict[str, Any] = {
@@ -46,169 +42,218 @@ ENCODERS: dict[str, Any] = {
 }
 
 
-class FoldEncoder:
-    """Rows -> {"tree": (n, d) float32, "dense": (n, d') float32}.
+class Learned(BaseModel):
+    """Everything that an encoder has learned, by column; it may have been read from a file.
 
-    `columns` are names and kinds as in the schema; `classes` is the number of classes, None for
-    regression. Rows come as a data frame, or as a Table that was read from one. Dense columns that
-    are constant in the training rows are left out.
+    `varying` are the dense columns that are not constant in the training rows.
     """
 
-    def __init__(
-        self, settings: Encode, columns: Sequence[Mapping[str, str]], classes: int | None
-    ) -> None:
-        self.settings, self.columns, self.classes = settings, columns, classes
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    encoders: dict[str, NumberEncoder | CategoryEncoder | TokenEncoder]
+    varying: dict[str, list[int]]
+    target_means: dict[str, TargetMeans]
 
-    def fit(self, rows: Rows, y: np.ndarray, rng: np.random.Generator) -> "FoldEncoder":
+
+class FoldEncoder:
+    """Rows of a table -> a matrix (n, d) float32: one view of these features.
+
+    `classes` is the number of classes, None for regression. The table may hold more features than
+    the encoder reads. Dense columns that are constant in the training rows are left out.
+    """
+
+    def __init__(self, settings: Encode, features: Sequence[Feature], classes: int | None) -> None:
+        self.settings, self.features, self.classes = settings, tuple(features), classes
+
+    def fit(self, table: CodedTable, y: np.ndarray, rng: np.random.Generator) -> Self:
         """Learn from n training rows and their targets y (n,)."""
-        self._fit(self._table(rows), y, rng)
+        self._fit(table, y, rng)
         return self
 
     def fit_transform(
-        self, rows: Rows, y: np.ndarray, rng: np.random.Generator
-    ) -> dict[str, np.ndarray]:
+        self, table: CodedTable, y: np.ndarray, rng: np.random.Generator, view: View
+    ) -> np.ndarray:
         """Learn from the rows and encode them, each one's target means from other rows."""
-        table = self._table(rows)
         crossed = self._fit(table, y, rng)
-        own = np.arange(table.rows)
-        return self._encode(table, {name: (own, means) for name, means in crossed.items()})
+        blocks = [(column.codes, values) for _, column, values in self._own(table, view)]
+        rows = np.arange(table.rows)
+        for name, means in crossed.items():
+            blocks.append((rows, self.target_means_[name].in_view(means, view)))
+        return _matrix(blocks, table.rows)
 
-    def transform(self, rows: Rows) -> dict[str, np.ndarray]:
+    def transform(self, table: CodedTable, view: View) -> np.ndarray:
         """Encode rows that the encoder was not fitted on."""
-        table = self._table(rows)
-        means = {
-            name: (table.columns[name].codes, fitted.by_value(table.columns[name]))
-            for name, fitted in self.target_means_.items()
-        }
-        return self._encode(table, means)
+        blocks = [(column.codes, values) for _, column, values in self.by_value(table, view)]
+        return _matrix(blocks, table.rows)
 
-    def describe(self) -> dict[str, Any]:
-        """Names of both views' columns, and which of the tree view's hold category codes."""
-        tree: list[str] = []
-        dense: list[str] = []
-        categorical: list[int] = []
-        for name, encoder in self.encoders_.items():
-            if isinstance(encoder, CategoryEncoder):
-                categorical.append(len(tree))
-            tree += encoder.tree_names(name)
-            names = encoder.dense_names(name)
-            dense += [names[place] for place in self.varying_[name]]
-        means = [mean for name, fitted in self.target_means_.items() for mean in fitted.names(name)]
-        return {
-            "tree": {"columns": distinct_names(tree + means), "categorical": categorical},
-            "dense": {"columns": distinct_names(dense + means)},
-        }
+    def by_value(
+        self, table: CodedTable, view: View
+    ) -> Iterator[tuple[str, CodedColumn, np.ndarray]]:
+        """What the matrix is looked up in, in its order: name, codes and a table (m + 1, d).
 
-    def places(self) -> dict[str, dict[str, list[int]]]:
-        """Raw columns of numbers and categories -> where each stands in both views."""
-        alone = ("number", "category")  # a date or a text becomes columns of other names
-        raw = [column["name"] for column in self.columns if column["kind"] in alone]
-        found: dict[str, dict[str, list[int]]] = {name: {"tree": [], "dense": []} for name in raw}
-        width = {"tree": 0, "dense": 0}
+        First every column's own; then the target means, under the name of the column again.
+        """
+        yield from self._own(table, view)
+        columns = self.columns(table)
+        for name, means in self.target_means_.items():
+            yield name, columns[name], means.by_value(columns[name], view)
 
-        def add(name: str, **added: int) -> None:
-            for view, columns in added.items():
-                if name in found:
-                    found[name][view] += range(width[view], width[view] + columns)
-                width[view] += columns
+    def columns(self, table: CodedTable) -> dict[str, CodedColumn]:
+        """What the features became, under distinct names; a feature's own name stays its own."""
+        return {name: column for _, name, column in self._parts(table)}
 
-        for name, encoder in self.encoders_.items():
-            add(name, tree=len(encoder.tree_names(name)), dense=len(self.varying_[name]))
-        for name, fitted in self.target_means_.items():
-            add(name, tree=len(fitted.overall), dense=len(fitted.overall))
+    def names(self, view: View) -> tuple[str, ...]:
+        """Names of the matrix's columns, (d,)."""
+        return tuple(_distinct([name for _, names in self._names(view) for name in names]))
+
+    def categorical(self, view: View) -> tuple[int, ...]:
+        """Places in the matrix that hold category codes; only the tree view has any."""
+        if view == "dense":
+            return ()
+        places, encoders = self.places(view), self.encoders_.items()
+        return tuple(
+            places[name][0] for name, each in encoders if isinstance(each, CategoryEncoder)
+        )
+
+    def places(self, view: View) -> dict[str, list[int]]:
+        """By feature, the places in the matrix of what it became."""
+        features = {name: feature for feature, name, _ in self._parts(_gaps(self.features))}
+        found: dict[str, list[int]] = {feature.name: [] for feature in self.features}
+        place = 0
+        for name, names in self._names(view):
+            found[features[name]] += range(place, place + len(names))
+            place += len(names)
         return found
 
     def codes(self) -> list[str]:
-        """The columns of numbers that have target means."""
+        """Columns of numbers that have target means: they act as codes, or were asked for."""
         return [
             name for name in self.target_means_ if isinstance(self.encoders_[name], NumberEncoder)
         ]
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything that was learned; `from_json` gives an encoder of the same bytes."""
-        encoders = [
-            {
-                "name": name,
-                "kind": next(kind for kind, type_ in ENCODERS.items() if type(encoder) is type_),
-                "varying": self.varying_[name],
-                "state": encoder.to_json(),
-            }
-            for name, encoder in self.encoders_.items()
-        ]
-        means = [
-            {"name": name, "state": fitted.to_json()} for name, fitted in self.target_means_.items()
-        ]
-        return {
-            "settings": self.settings.model_dump(mode="json"),
-            "columns": [dict(column) for column in self.columns],
-            "classes": self.classes,
-            "encoders": encoders,
-            "target_means": means,
-        }
+    def state(self) -> str:
+        """Everything that was learned, as JSON; `set_state` gives an encoder of the same bytes."""
+        return Learned(
+            encoders=self.encoders_, varying=self.varying_, target_means=self.target_means_
+        ).model_dump_json()
 
-    @classmethod
-    def from_json(cls, state: Mapping[str, Any]) -> "FoldEncoder":
-        settings = Encode.model_validate(state["settings"])
-        encoder = cls(settings, state["columns"], state["classes"])
-        parts = state["encoders"]
-        encoder.encoders_ = {
-            part["name"]: ENCODERS[part["kind"]].from_json(part["state"]) for part in parts
-        }
-        encoder.varying_ = {part["name"]: part["varying"] for part in parts}
-        encoder.target_means_ = {
-            part["name"]: TargetMeans.from_json(part["state"]) for part in state["target_means"]
-        }
-        return encoder
+    def set_state(self, state: str) -> Self:
+        """Take over what an encoder of the same settings and features has learned.
 
-    def _table(self, rows: Rows) -> Table:
-        return rows if isinstance(rows, Table) else read_table(rows, self.columns)
+        Raises DataError where it is no such thing: it is tried on a row of gaps.
+        """
+        with refusing_damage("a stored encoder"), np.errstate(all="ignore"):
+            learned = Learned.model_validate_json(state)
+            self.encoders_: dict[str, Any] = learned.encoders
+            self.varying_, self.target_means_ = learned.varying, learned.target_means
+            self._check()
+        return self
 
-    def _fit(self, table: Table, y: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _fit(
+        self, table: CodedTable, y: np.ndarray, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
         """Set what is learned; returns the rows' own, cross-fitted target means by column."""
-        categories = sum(column.kind == "category" for column in table.columns.values())
+        columns = self.columns(table)
+        categories = sum(column.kind == "category" for column in columns.values())
         fit = {kind: type_.fit for kind, type_ in ENCODERS.items()}
         fit["category"] = partial(CategoryEncoder.fit, most=one_hot_levels(categories))
-        self.encoders_: dict[str, ColumnEncoder] = {
-            name: fit[column.kind](column, self.settings) for name, column in table.columns.items()
+        self.encoders_ = {
+            name: fit[column.kind](column, self.settings) for name, column in columns.items()
         }
         self.varying_ = {
-            name: _varying(self.encoders_[name].dense(column), column.counts())
-            for name, column in table.columns.items()
+            name: _varying(self.encoders_[name].by_value(column, "dense"), column.counts())
+            for name, column in columns.items()
         }
         targets, inner = target_columns(y, self.classes), inner_folds(table.rows, rng)
-        self.target_means_: dict[str, TargetMeans] = {}
+        self.target_means_ = {}
         crossed = {}
-        for name in self._target_mean_names(table, targets, inner):
+        for name in self._target_mean_names(columns, targets, inner):
             self.target_means_[name], crossed[name] = TargetMeans.fit(
-                table.columns[name], targets, inner, self.settings.smoothing
+                columns[name], targets, inner, self.settings.smoothing
             )
         return crossed
 
-    def _target_mean_names(self, table: Table, targets: np.ndarray, inner: np.ndarray) -> list[str]:
+    def _target_mean_names(
+        self, columns: Mapping[str, CodedColumn], targets: np.ndarray, inner: np.ndarray
+    ) -> list[str]:
         """Categories of many levels, and the whole numbers that turn out to be codes."""
         if self.settings.target_means != "auto":
-            return list(self.settings.target_means)
+            return [name for name in self.settings.target_means if name in columns]
         most = self.settings.target_mean_levels
         # a date's parts are numbers too, and no codes: the days of new rows are new
-        raw = {column["name"] for column in self.columns if column["kind"] == "number"}
+        raw = {feature.name for feature in self.features if feature.kind == "number"}
         return [
             name
-            for name, column in table.columns.items()
+            for name, column in columns.items()
             if (column.kind == "category" and len(column.distribution().values) > most)
             or (name in raw and may_be_codes(column, most) and are_codes(column, targets, inner))
         ]
 
-    def _encode(self, table: Table, means: Mapping[str, Block]) -> dict[str, np.ndarray]:
-        tree: list[Block] = []
-        dense: list[Block] = []
+    def _parts(self, table: CodedTable) -> Iterator[tuple[str, str, CodedColumn]]:
+        """Feature, distinct name and column of all that the features became."""
+        features, taken = {feature.name for feature in self.features}, set()
+        for feature in self.features:
+            for column in table.columns[feature.name]:
+                name = column.name
+                while name in taken or (name in features and name != feature.name):
+                    name += "'"
+                taken.add(name)
+                yield feature.name, name, column
+
+    def _own(self, table: CodedTable, view: View) -> Iterator[tuple[str, CodedColumn, np.ndarray]]:
+        """Of every column its name, its codes and its own table by value."""
+        for name, column in self.columns(table).items():
+            values = self.encoders_[name].by_value(column, view)
+            yield name, column, values[:, self.varying_[name]] if view == "dense" else values
+
+    def _names(self, view: View) -> Iterator[tuple[str, list[str]]]:
+        """A column's name and those of its places in the matrix, in the order of `by_value`."""
         for name, encoder in self.encoders_.items():
-            column = table.columns[name]
-            tree.append((column.codes, encoder.tree(column)))
-            dense.append((column.codes, encoder.dense(column)[:, self.varying_[name]]))
-        for name, (codes, values) in means.items():
-            tree.append((codes, values))
-            dense.append((codes, self.target_means_[name].dense(values)))
-        return {"tree": _matrix(tree, table.rows), "dense": _matrix(dense, table.rows)}
+            names = encoder.names(name, view)
+            yield name, [names[i] for i in self.varying_[name]] if view == "dense" else names
+        for name, means in self.target_means_.items():
+            yield name, means.names(name)
+
+    def _check(self) -> None:
+        """ValueError where what was learned is of other columns, or encodes no numbers."""
+        gaps = _gaps(self.features)
+        kinds = [(name, ENCODERS[column.kind]) for name, column in self.columns(gaps).items()]
+        if kinds != [(name, type(encoder)) for name, encoder in self.encoders_.items()]:
+            raise ValueError("it encodes other columns")
+        for view in VIEWS:
+            matrix = self.transform(gaps, view)
+            if matrix.shape != (1, len(self.names(view))):
+                raise ValueError("its parts do not fit together")
+            if view == "dense" and not np.isfinite(matrix).all():
+                raise ValueError("it encodes something else than numbers")
+
+
+def _gaps(features: Sequence[Feature]) -> CodedTable:
+    """One row that has none of the features."""
+    columns = {
+        feature.name: tuple(
+            replace(part, name=feature.name + part.name) for part in _gap(feature.kind)
+        )
+        for feature in features
+    }
+    return CodedTable(columns, 1)
+
+
+@cache
+def _gap(kind: Kind) -> tuple[CodedColumn, ...]:
+    """What a feature of this kind, called "", becomes in one row that does not have it."""
+    import pandas as pd
+
+    return code_column(Feature("", kind), pd.Series([None], dtype=object))
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, with a ' behind each that an earlier one has taken."""
+    distinct: dict[str, None] = {}
+    for name in names:
+        while name in distinct:
+            name += "'"
+        distinct[name] = None
+    return list(distinct)
 
 
 def _matrix(blocks: Sequence[Block], rows: int) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""What the data look like before any model: the pieces of the explore stage."""
+"""The page before any model, one file a section: its numbers, words, figure and table."""

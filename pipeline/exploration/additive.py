@@ -1,14 +1,14 @@
-"""What all columns say of the target when their effects add up: each row as others foretell it.
+"""A generalised additive model of all columns, each row predicted by a fit on other folds.
 
 A column's bins each have an effect, on the logit scale for classes and on the mean of the ranks for
-values (a generalised additive model). What the sum leaves over is where interactions show.
+values. What the sum of the effects leaves over is where interactions show.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.exploration.association import Bins
+from pipeline.exploration.binning import Bins
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
 
@@ -16,15 +16,17 @@ LARGEST_SHARE = 0.995  # a row may be no surer than that: its information is nev
 ROUNDS, TOLERANCE = 200, 1e-6
 
 
-def foretold(columns: Sequence[Bins], y: np.ndarray, fold: np.ndarray, classes: int) -> np.ndarray:
+def predict_out_of_fold(
+    columns: Sequence[Bins], y: np.ndarray, fold: np.ndarray, classes: int
+) -> np.ndarray:
     """Shares of the classes (n, classes), or means (n, 1) of values, from the sum of all columns.
 
-    y (n,) class codes or values; a row is foretold by a model that saw the other folds alone.
+    y (n,) class codes or values; fold (n,) from 0.
     """
     X = np.hstack([np.eye(len(bins.labels))[bins.codes] for bins in columns])
     result = np.zeros((len(y), classes or 1))
-    for held in range(int(fold.max()) + 1):
-        train, valid = fold != held, fold == held
+    for number in range(int(fold.max()) + 1):
+        train, valid = fold != number, fold == number
         l2 = 1.0 / train.sum()
         if not classes:
             line = LinearRegression(l2=l2).fit(X[train], y[train])
@@ -37,8 +39,8 @@ def foretold(columns: Sequence[Bins], y: np.ndarray, fold: np.ndarray, classes: 
 
 def information(shares: np.ndarray) -> np.ndarray:
     """p (1 - p), by which a step on the logit scale moves a share. (n,) -> (n,)."""
-    sure = np.clip(shares, 1 - LARGEST_SHARE, LARGEST_SHARE)
-    return sure * (1 - sure)
+    bounded = np.clip(shares, 1 - LARGEST_SHARE, LARGEST_SHARE)
+    return bounded * (1 - bounded)
 
 
 def sums_of_two(weights: np.ndarray, totals: np.ndarray) -> np.ndarray:

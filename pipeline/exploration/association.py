@@ -1,42 +1,32 @@
-"""How much a column, taken alone, says about the target.
-
-A column is cut into bins (its levels, or tenths of its rows). The strength is then the
-bias-corrected Cramér's V for classes, and the correlation ratio of the ranks for values: 0 is
-nothing, 1 is everything.
-"""
+"""Each column against the target: how strong the relation is, and in which bins it shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.exploration.drift import SIGNIFICANT, as_numbers, chi_square, chi_square_p, holm
-from pipeline.page import number
+from pipeline import figures, page
+from pipeline.exploration.binning import MISSING, Bins, cut
+from pipeline.exploration.significance import SIGNIFICANT, holm
+from pipeline.exploration.strength import contingency, strength
+from pipeline.exploration.target import HISTOGRAM_BINS, Target, histogram_edges
+from pipeline.figures import Draft, Plot, label, labels
+from pipeline.page import number, p_value, percent
+from pipeline.problem import Feature, Kind
 from pipeline.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
-MOST_LEVELS = 12
-FEWEST_OF_LEVEL = 5  # of rarer ones chi-square would make too much
-MISSING = "missing"
-DECILES = np.arange(1, 10) / 10
-FEWEST_SHARE = 0.01
-FEWEST_ROWS = 20
+FEWEST_SHARE, FEWEST_ROWS = 0.01, 20  # of a bin that is compared with others
+NORMAL_95 = 1.96
+CARD, TALLEST = (3.6, 2.6), 4.4  # inches: a figure of the gallery
 
 
 @dataclass(frozen=True)
-class Bins:
-    """A column cut into bins: codes (n,) into `labels`; `levels`: each bin is one value."""
-
-    codes: np.ndarray
-    labels: tuple[str, ...]
-    levels: bool
-
-
-@dataclass(frozen=True)
-class Relation:
+class Association:
     """One column against the target.
 
     For classes `shares` is (bins, classes), the classes' shares in each bin; for values `means` and
@@ -44,7 +34,7 @@ class Relation:
     """
 
     column: str
-    kind: str
+    kind: Kind
     strength: float
     p: float
     p_corrected: float
@@ -64,7 +54,7 @@ class Relation:
         return self.p_corrected >= SIGNIFICANT
 
     @property
-    def telling_class(self) -> int:
+    def shown_class(self) -> int:
         """The class whose share differs most from bin to bin; of two classes the second."""
         assert self.shares is not None
         if self.shares.shape[1] == 2:
@@ -73,15 +63,15 @@ class Relation:
 
     @property
     def values(self) -> np.ndarray:
-        """What is compared from bin to bin, (bins,): a class's share, or the mean."""
+        """What is compared from bin to bin, (bins,): the share of the shown class, or the mean."""
         if self.shares is not None:
-            return self.shares[:, self.telling_class]
+            return self.shares[:, self.shown_class]
         assert self.means is not None
         return self.means
 
     @property
     def filled(self) -> np.ndarray:
-        """Numbers of the bins with enough rows to speak of; all of them where none has."""
+        """Numbers of the bins with enough rows to compare; of all with rows where none has."""
         enough = self.rows >= max(FEWEST_ROWS, FEWEST_SHARE * self.rows.sum())
         return np.flatnonzero(enough if enough.any() else self.rows > 0)
 
@@ -94,158 +84,231 @@ class Relation:
         return int(self.filled[self.values[self.filled].argmax()])
 
 
-def relations(
-    frame: "pd.DataFrame",
-    y: np.ndarray,
-    columns: Sequence[tuple[str, str]],
-    classes: int,
-    among: int = 0,
-) -> list[Relation]:
-    """Every column against y (n,), strongest first; `classes` is 0 for regression.
+def associations(
+    frame: "pd.DataFrame", y: np.ndarray, features: Sequence[Feature], classes: int, among: int = 0
+) -> list[Association]:
+    """Every feature against y (n,), strongest first; `classes` is 0 for regression.
 
-    among: how many columns these were chosen from for their relation to y: all were tested.
+    among: of how many columns these were picked for their relation to y: all were tested.
     """
-    cuts = [cut(frame[name], kind) for name, kind in columns]
+    cuts = [cut(frame[each.name], each.kind) for each in features]
     found = [strength(bins.codes, y, classes) for bins in cuts]
     corrected = holm(np.array([p for _, p in found]), among)
     made = [
-        _relation(column, bins, y, classes, (value, p, float(adjusted)))
-        for column, bins, (value, p), adjusted in zip(columns, cuts, found, corrected, strict=True)
+        _association(feature, bins, y, classes, (value, p, float(adjusted)))
+        for feature, bins, (value, p), adjusted in zip(
+            features, cuts, found, corrected, strict=True
+        )
     ]
-    return sorted(made, key=lambda relation: (-relation.strength, relation.p))
+    return sorted(made, key=lambda each: (-each.strength, each.p))
 
 
-def _relation(
-    column: tuple[str, str],
-    bins: Bins,
-    y: np.ndarray,
-    classes: int,
-    found: tuple[float, float, float],
-) -> Relation:
-    rows = np.bincount(bins.codes, minlength=len(bins.labels))
+def _association(
+    feature: Feature, bins: Bins, y: np.ndarray, classes: int, found: tuple[float, float, float]
+) -> Association:
+    rows = np.bincount(bins.codes)  # no bin is empty
     shares, means, errors = None, None, None
     if classes:
-        shares = (
-            contingency(bins.codes, y, len(bins.labels), classes) / np.maximum(rows, 1)[:, None]
+        shares = contingency(bins.codes, y, len(rows), classes) / rows[:, None]
+    else:
+        means = np.bincount(bins.codes, weights=y) / rows
+        squares = np.bincount(bins.codes, weights=(y - means[bins.codes]) ** 2)
+        errors = np.sqrt(squares / np.maximum(rows - 1, 1) / rows)  # 0 of a single row
+    about = feature.name, feature.kind, *found, bins.labels, bins.levels
+    return Association(*about, rows, shares, means, errors)
+
+
+# -- in words --------------------------------------------------------------------------------------
+
+
+def measure(target: Target) -> str:
+    """The name of the strength."""
+    return "Cramér's V" if target.classes else "correlation ratio"
+
+
+def caption(found: Association, target: Target) -> str:
+    """How strong the relation is, and the bins with the lowest and the highest value."""
+    strong = f"{measure(target)} {found.strength:.2f}, corrected p {p_value(found.p_corrected)}"
+    if found.is_noise:
+        return f"Alone, not related to the target beyond noise ({strong})."
+    low, high = found.lowest, found.highest
+    if low == high:
+        return (
+            f"{_adverb(found.strength)} related to the target ({strong}), through values that are "
+            "too rare to name one."
         )
+    if target.classes:
+        what = f"the share of '{target.classes[found.shown_class]}' is"
+        ends = [percent(found.values[each], 0) for each in (low, high)]
     else:
-        means, errors = _means(bins.codes, y, rows)
-    return Relation(*column, *found, bins.labels, bins.levels, rows, shares, means, errors)
+        what = "the mean is"
+        ends = [number(float(found.values[each])) for each in (low, high)]
+    return (
+        f"{_adverb(found.strength)} related to the target ({strong}): {what} {ends[0]} "
+        f"{_where(found, low)} and {ends[1]} {_where(found, high)}."
+    )
 
 
-def _means(codes: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of y in each bin and its standard error, 0 where a bin has a single row."""
-    safe = np.maximum(rows, 1)
-    means = np.bincount(codes, weights=y, minlength=len(rows)) / safe
-    squares = np.bincount(codes, weights=(y - means[codes]) ** 2, minlength=len(rows))
-    return means, np.sqrt(squares / np.maximum(rows - 1, 1) / safe)
+def _where(found: Association, place: int) -> str:
+    """A bin in words."""
+    text = label(found.labels[place], 30)
+    if text == MISSING:
+        return "where it is missing"
+    if found.kind == "category":
+        return f"at '{text}'"
+    return f"at {text}" if found.levels or " to " not in text else f"from {text}"
 
 
-def strength(codes: np.ndarray, y: np.ndarray, classes: int) -> tuple[float, float]:
-    """Strength in [0, 1] and p-value of bins (n,) against y (n,); `classes` is 0 for values."""
-    if not classes:
-        return correlation_ratio(codes, y)
-    table = contingency(codes, y, int(codes.max(initial=0)) + 1, classes)
-    return cramers_v(table), chi_square_p(table)
+def _adverb(value: float) -> str:
+    for least, word in ((0.5, "Strongly"), (0.3, "Clearly"), (0.1, "Weakly")):
+        if value >= least:
+            return word
+    return "Very weakly"
 
 
-def contingency(codes: np.ndarray, y: np.ndarray, bins: int, classes: int) -> np.ndarray:
-    """Rows in each bin and class, (bins, classes)."""
-    return np.bincount(codes * classes + y, minlength=bins * classes).reshape(bins, classes)
+def summary(found: Sequence[Association]) -> str:
+    """How many columns are related to the target; empty where none is."""
+    related = [each for each in found if not each.is_noise]
+    if not related:
+        return ""
+    best = ", ".join(f"'{each.column}' ({each.strength:.2f})" for each in related[:3])
+    return (
+        f"{len(related)} of {count(len(found), 'column')} {'is' if len(related) == 1 else 'are'} "
+        f"related to the target when taken alone; the strongest: {best}."
+    )
 
 
-def cramers_v(table: np.ndarray) -> float:
-    """√(φ² / min(r-1, k-1)), each corrected for what chance adds (Bergsma 2013, eq. 5 to 7)."""
-    table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
-    rows, columns, n = *table.shape, table.sum()
-    if min(rows, columns) < 2 or n < 2:
-        return 0.0
-    phi2 = max(0.0, chi_square(table) / n - (rows - 1) * (columns - 1) / (n - 1))
-    fewest = min(size - (size - 1) ** 2 / (n - 1) for size in (rows, columns))
-    return float(min(1.0, np.sqrt(phi2 / (fewest - 1)))) if fewest > 1 else 0.0
+# -- table -----------------------------------------------------------------------------------------
 
 
-def correlation_ratio(codes: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """√ε² of y's ranks by bin, and the Kruskal-Wallis p-value.
+def section(
+    found: Sequence[Association], target: Target, gallery: Sequence[Plot], has_pairs: bool
+) -> page.Section:
+    """`gallery`: the figures that were drawn of the columns."""
+    from markupsafe import Markup
 
-    ε² = 1 - (1 - η²)(n - 1) / (n - k) with η² the share of the ranks' variance that lies between
-    the k bins (Kelley 1935); (n - 1) η² is Kruskal and Wallis's H.
+    others = Markup('<a href="#pairs">another</a>') if has_pairs else "others"
+    undrawn = sum(each.varies for each in found) - len(gallery)
+    blocks: list[page.Block] = [
+        Markup(
+            "Each column alone, the strongest first. A column that is not related to the target "
+            "when taken alone may still matter together with {}."
+        ).format(others),
+        _table(found, target),
+        page.Gallery(gallery),
+        page.Soft(f"{undrawn:,} more columns, the least related ones, are in the table only.")
+        if undrawn
+        else None,
+    ]
+    return page.Section("relations", "Columns by target", blocks)
+
+
+def _table(found: Sequence[Association], target: Target) -> page.SortableTable:
+    noise, related = page.Cell("noise", "noise", "muted"), page.Cell("related", "related", "good")
+    rows = [
+        [
+            each.column,
+            page.decimals(each.strength, 3),
+            page.p_cell(each.p),
+            page.p_cell(each.p_corrected),
+            noise if each.is_noise else related,
+        ]
+        for each in found
+    ]
+    name = measure(target)
+    return page.SortableTable(
+        "Each column alone against the target; p corrected for the number of columns (Holm).",
+        ("Column", name[0].upper() + name[1:], "p", "Corrected p", "Verdict"),
+        rows,
+    )
+
+
+# -- figures ---------------------------------------------------------------------------------------
+
+
+def plot(
+    found: Association, values: np.ndarray, target: Target, place: int, about: str = ""
+) -> Draft:
+    """One column by target. values (n,): the column as numbers, or empty for a category.
+
+    `about` ends the caption: what else there is to know of the column.
     """
-    from scipy.special import chdtrc
-
-    ranks, rows = middle_ranks(y), np.bincount(codes)
-    n, bins = len(y), np.count_nonzero(rows)
-    total = ((ranks - ranks.mean()) ** 2).sum()
-    if bins < 2 or n <= bins or total == 0:
-        return 0.0, 1.0
-    means = np.bincount(codes, weights=ranks) / np.maximum(rows, 1)
-    eta2 = float((rows * (means - ranks.mean()) ** 2).sum() / total)
-    epsilon2 = 1 - (1 - eta2) * (n - 1) / (n - bins)
-    return float(np.sqrt(max(0.0, epsilon2))), float(chdtrc(bins - 1, (n - 1) * eta2))
-
-
-def middle_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal values share the mean of their ranks, (n,)."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-
-
-def cut(
-    values: "pd.Series",
-    kind: str,
-    most_levels: int = MOST_LEVELS,
-    quantiles: np.ndarray = DECILES,
-) -> Bins:
-    """Levels where there are few of them, else the rows in equal parts (tenths, if not told
-    otherwise); missing is a bin of its own."""
-    if kind == "category":
-        return _cut_levels(values, most_levels)
-    numbers = as_numbers(values, kind)
-    numbers = np.where(np.isfinite(numbers), numbers, np.nan)
-    known = np.unique(numbers[~np.isnan(numbers)])
-    levels = len(known) <= most_levels
-    edges = known[1:] if levels else _quantile_edges(numbers, known, quantiles)
-    groups = [group for group in np.split(known, np.searchsorted(known, edges)) if len(group)]
-    codes = np.searchsorted([group[0] for group in groups], numbers, side="right") - 1
-    labels = [_span(group[0], group[-1], kind) for group in groups]
-    if np.isnan(numbers).any():
-        codes = np.where(np.isnan(numbers), len(groups), codes)
-        labels.append(MISSING)
-    return Bins(codes, tuple(labels), levels)
+    listed = _is_listed(found, target)
+    series = len(target.series()[0]) if target.classes else 1
+    with figures.style():
+        height = 0.9 + len(found.labels) * (0.16 + 0.07 * series) if listed else 0.0
+        figure, axes = figures.new(CARD[0], min(max(CARD[1], height), TALLEST))
+        if target.classes is None:
+            _draw_means(axes, found, listed)
+        elif listed or found.levels:
+            _draw_shares(axes, found, target, listed)
+        else:
+            _draw_histograms(axes, values, target, is_date=found.kind == "date")
+        if not listed:
+            axes.set_xlabel(label(_axis_name(found), 40))
+        if target.classes:
+            figures.legend_above(axes, target.name)
+        text = f"{caption(found, target)} {about}".strip()
+        alt = f"Distribution of {found.column} by {target.name}. {text}"
+        return Draft(figure, f"column-{place:02d}", label(found.column, 60), text, alt)
 
 
-def _quantile_edges(numbers: np.ndarray, known: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Where bins begin; a value that holds several parts of the rows gets a bin of its own."""
-    cuts = np.nanquantile(numbers, quantiles, method="higher")
-    edges, times = np.unique(cuts, return_counts=True)
-    above = np.searchsorted(known, edges[times > 1], side="right")
-    return np.union1d(edges, known[above[above < len(known)]])
+def _is_listed(found: Association, target: Target) -> bool:
+    """Bins below each other, each with its label: categories, and the bins of a mean."""
+    return found.kind == "category" or (target.classes is None and not found.levels)
 
 
-def _span(first: float, last: float, kind: str) -> str:
-    if kind == "date":
-        start, end = (str(np.datetime64(int(day), "D")) for day in (first, last))
-    else:
-        start, end = number(first), number(last)
-    return start if first == last else f"{start} to {end}"
+def _axis_name(found: Association) -> str:
+    return f"length of {found.column}" if found.kind == "text" else found.column
 
 
-def _cut_levels(values: "pd.Series", most_levels: int) -> Bins:
-    """The commonest levels by name, the others together, then missing."""
-    import pandas as pd
+def _draw_shares(axes: "Axes", found: Association, target: Target, listed: bool) -> None:
+    """Of the rows of each class, the share in each bin."""
+    assert found.shares is not None
+    names, series = target.series()
+    rows = np.zeros((len(found.labels), len(names)))
+    np.add.at(rows.T, series, (found.shares * found.rows[:, None]).T)
+    texts = [label(text, 16) for text in found.labels] if listed else found.labels
+    shares = rows / np.maximum(rows.sum(axis=0), 1)
+    figures.grouped_bars(axes, texts, shares, names, upright=not listed)
+    (axes.set_xlabel if listed else axes.set_ylabel)("share of the class")
 
-    codes, levels = pd.factorize(values.astype(object))
-    counts = np.bincount(codes[codes >= 0], minlength=len(levels))
-    order = np.argsort(-counts, kind="stable")
-    rank = np.argsort(order)
-    kept = min(int((counts >= FEWEST_OF_LEVEL).sum()), most_levels - 1)
-    if len(levels) - kept == 1:
-        kept += 1  # one level left over may as well have its name
-    labels = [str(levels[level]) for level in order[:kept]]
-    if kept < len(levels):
-        labels.append(f"{count(len(levels) - kept, 'other level')}")
-    binned = np.full(len(codes), len(labels))
-    binned[codes >= 0] = np.minimum(rank[codes[codes >= 0]], kept)
-    if (codes < 0).any():
-        labels.append(MISSING)
-    return Bins(binned, tuple(labels), True)
+
+def _draw_histograms(
+    axes: "Axes", values: np.ndarray, target: Target, *, is_date: bool = False
+) -> None:
+    names, series = target.series()
+    known = np.isfinite(values)
+    bins = HISTOGRAM_BINS if len(names) == 2 else HISTOGRAM_BINS // 2
+    edges = histogram_edges(values[known], bins)
+    clipped = np.clip(values, edges[0], edges[-1])
+    for position, name in enumerate(names):
+        own = clipped[known & (series[target.y] == position)]
+        shares = np.histogram(own, edges)[0] / max(len(own), 1)
+        colour = figures.PALETTE[position]
+        axes.stairs(shares, edges, color=colour, label=label(name, 18), linewidth=1.6)
+        if len(names) == 2:
+            axes.stairs(shares, edges, color=colour, fill=True, alpha=0.15)
+    axes.set_ylabel("share of the class")
+    if is_date:
+        axes.xaxis_date()
+        axes.tick_params(axis="x", rotation=30)
+
+
+def _draw_means(axes: "Axes", found: Association, listed: bool) -> None:
+    """Mean of the target in each bin with its 95% interval."""
+    assert found.means is not None and found.errors is not None
+    positions = np.arange(len(found.labels))
+    means, half = found.means, NORMAL_95 * found.errors
+    style: dict[str, Any] = {"fmt": "o", "color": figures.BLUE, "markersize": 4}
+    if listed:
+        axes.errorbar(means, positions, xerr=half, **style)
+        axes.set_yticks(positions, labels(found.labels, 26))
+        axes.set_ylabel(label(_axis_name(found), 30) if found.kind != "category" else "")
+        axes.invert_yaxis()
+        axes.set_xlabel("mean of the target")
+        axes.locator_params(axis="x", nbins=3)
+        return
+    axes.errorbar(positions, means, yerr=half, **style)
+    axes.set_xticks(positions, labels(found.labels, 10))
+    axes.set_ylabel("mean of the target")

@@ -1,12 +1,17 @@
-"""Rows that are equal: within train, between train and test, and with targets that disagree."""
+"""Rows that are equal in all features: within train, between train and test, and with targets that
+disagree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.exploration.drift import as_numbers
+from pipeline import page
+from pipeline.exploration.binning import as_numbers
+from pipeline.page import percent
+from pipeline.problem import Feature, Kind
+from pipeline.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,65 +19,134 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Rows with equal features (ids and targets are no features).
+    """train (n,), test (m,): each row's group number, which equal rows share, in both tables.
 
-    train, test: rows that repeat an earlier one; shared: test rows that stand in train as well;
-    conflicting: train rows that equal another in all but the target; ceiling: the best accuracy on
-    train that features alone allow (None for regression).
+    Ids and the target are no features. conflicting: train rows that equal another in all but the
+    target; ceiling: the best accuracy on train that features alone allow (None for regression).
     """
 
-    train: int
-    test: int
-    shared: int
+    train: np.ndarray
+    test: np.ndarray
     conflicting: int
     ceiling: float | None
+
+    @property
+    def repeated_train(self) -> int:
+        """Rows of train that repeat an earlier one."""
+        return len(self.train) - len(np.unique(self.train))
+
+    @property
+    def repeated_test(self) -> int:
+        return len(self.test) - len(np.unique(self.test))
+
+    @property
+    def shared(self) -> np.ndarray:
+        """Which rows of test are in train as well, (m,) bool."""
+        return np.isin(self.test, self.train)
+
+    @property
+    def repeated_share(self) -> float:
+        """Share of train's rows that have an equal one in train."""
+        return float((np.bincount(self.train)[self.train] > 1).mean())
+
+    def differs(self, values: np.ndarray) -> np.ndarray:
+        """Whether the rows of a group have several of these values (n,), by group number."""
+        codes = np.unique(values, return_inverse=True)[1]
+        groups = 1 + int(max(self.train.max(), self.test.max(initial=0)))
+        lowest = np.full(groups, np.iinfo(np.int64).max)
+        highest = np.full(len(lowest), -1)
+        np.minimum.at(lowest, self.train, codes)
+        np.maximum.at(highest, self.train, codes)
+        return lowest < highest
 
 
 def find_duplicates(
     train: "pd.DataFrame",
     test: "pd.DataFrame",
     y: np.ndarray,
-    columns: Sequence[tuple[str, str]],
+    features: Sequence[Feature],
     *,
     is_regression: bool,
 ) -> Duplicates:
-    """train (n rows), y (n,) class codes or values; `columns` are the features' (name, kind)."""
-    one, other = fingerprints(train, columns), fingerprints(test, columns)
-    conflicting, agreeing = _conflicts(one, np.asarray(y))
-    return Duplicates(
-        train=len(one) - len(np.unique(one)),
-        test=len(other) - len(np.unique(other)),
-        shared=int(np.isin(other, one).sum()),
-        conflicting=conflicting,
-        ceiling=None if is_regression else agreeing / len(one),
-    )
+    """train (n rows), test (m rows), y (n,) class codes or values."""
+    prints = np.concatenate([fingerprints(train, features), fingerprints(test, features)])
+    groups = np.unique(prints, return_inverse=True)[1]
+    own, other = np.split(groups, [len(train)])
+    conflicting, agreeing = _conflicts(own, np.asarray(y))
+    return Duplicates(own, other, conflicting, None if is_regression else agreeing / len(own))
 
 
-def _conflicts(prints: np.ndarray, y: np.ndarray) -> tuple[int, int]:
-    """Rows in groups of equal features with several targets; rows of each group's commonest one."""
-    _, group = np.unique(prints, return_inverse=True)
-    _, target = np.unique(y, return_inverse=True)
-    pairs, counts = np.unique(np.column_stack([group, target]), axis=0, return_counts=True)
-    size = np.bincount(group)
-    targets = np.bincount(pairs[:, 0])
+def _conflicts(group: np.ndarray, y: np.ndarray) -> tuple[int, int]:
+    """Rows in groups with several targets; rows that have the commonest target of their group."""
+    values, target = np.unique(y, return_inverse=True)
+    pairs, counts = np.unique(group * len(values) + target, return_counts=True)
+    of = pairs // len(values)
+    size, targets = np.bincount(group), np.bincount(of)
     commonest = np.zeros(len(size), dtype=np.int64)
-    np.maximum.at(commonest, pairs[:, 0], counts)
+    np.maximum.at(commonest, of, counts)
     return int(size[targets > 1].sum()), int(commonest.sum())
 
 
-def fingerprints(frame: "pd.DataFrame", columns: Sequence[tuple[str, str]]) -> np.ndarray:
+def fingerprints(frame: "pd.DataFrame", features: Sequence[Feature]) -> np.ndarray:
     """A 64-bit hash a row, (n,): equal features have equal hashes, however they are stored."""
     import pandas as pd
 
-    plain = {position: _plain(frame[name], kind) for position, (name, kind) in enumerate(columns)}
+    plain = {place: _plain(frame[each.name], each.kind) for place, each in enumerate(features)}
     table = pd.DataFrame(plain, index=frame.index)
     return pd.util.hash_pandas_object(table, index=False).to_numpy()
 
 
-def _plain(values: "pd.Series", kind: str) -> "pd.Series":
-    """1 and 1.0 are equal, and so are all ways to be missing."""
+def _plain(values: "pd.Series", kind: Kind) -> "pd.Series":
+    """1 and 1.0 are equal, and so are all forms of a missing value."""
     import pandas as pd
 
     if kind in ("number", "date"):
         return pd.Series(as_numbers(values, kind), index=values.index)
     return values.astype("str")
+
+
+def to_json(found: Duplicates) -> dict[str, Any]:
+    return {
+        "train": found.repeated_train,
+        "test": found.repeated_test,
+        "shared": int(found.shared.sum()),
+        "conflicting": found.conflicting,
+        "ceiling": found.ceiling,
+    }
+
+
+# -- on the page -----------------------------------------------------------------------------------
+
+
+def summary(found: Duplicates) -> str:
+    """Equal rows, and what follows from them."""
+    train, test, shared = found.repeated_train, found.repeated_test, int(found.shared.sum())
+    if not (train or test or shared):
+        return "There are no duplicate rows, neither within train and test nor between them."
+    text = (
+        f"{count(train, 'row')} of train and {count(test, 'row')} of test repeat an earlier one; "
+        f"{count(shared, 'row')} of test ({percent(shared / max(1, len(found.test)))}) are in "
+        "train too."
+    )
+    if not found.conflicting:
+        return text
+    text += (
+        f" {count(found.conflicting, 'row')} of train equal another in all features but not in "
+        "the target"
+    )
+    if found.ceiling is None:
+        return f"{text}."
+    return (
+        f"{text}: from these features alone no model can be right on more than "
+        f"{percent(found.ceiling, 2)} of train."
+    )
+
+
+def fact(found: Duplicates) -> tuple[str, str, str]:
+    """The box at the top of the page."""
+    repeated = count(found.repeated_train + found.repeated_test)
+    return "Duplicate rows", repeated, f"{count(int(found.shared.sum()))} shared by train and test"
+
+
+def section(found: Duplicates) -> page.Section:
+    return page.Section("duplicates", "Duplicates", [summary(found)])

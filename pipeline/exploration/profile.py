@@ -1,40 +1,36 @@
-"""What the target and each column hold, and how numbers move together."""
+"""What each column holds: missing values, zeros, the range, the commonest value."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.exploration.association import middle_ranks
-from pipeline.exploration.drift import as_numbers
+from pipeline import figures, page
+from pipeline.exploration.binning import as_numbers
+from pipeline.figures import Draft, Plot, label
+from pipeline.page import percent
+from pipeline.problem import Feature, Kind
+from pipeline.wording import count, some
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FEWEST_PAIRS = 10
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is predicted: y (n,) class codes or values; `classes` is None for regression."""
-
-    name: str
-    y: np.ndarray
-    classes: tuple[str, ...] | None
-
-    @property
-    def counts(self) -> np.ndarray:
-        """Rows of each class, (classes,)."""
-        assert self.classes is not None
-        return np.bincount(self.y, minlength=len(self.classes))
-
-    @property
-    def skewness(self) -> float:
-        """Third standardised moment of the values."""
-        centred = self.y - self.y.mean()
-        spread = self.y.std()
-        return float((centred**3).mean() / spread**3) if spread > 0 else 0.0
+COLUMNS_SHOWN = 30
+FEWEST_ZEROS = 0.001  # share that a caption mentions
+HEADS = (
+    "Column",
+    "Kind",
+    "Distinct",
+    "Missing, train",
+    "Missing, test",
+    "Zeros, train",
+    "Zeros, test",
+    "Min",
+    "Median",
+    "Max",
+    "Most common",
+)
 
 
 @dataclass(frozen=True)
@@ -42,48 +38,46 @@ class Profile:
     """One column of train and test. Zeros and the range are None where they mean nothing."""
 
     column: str
-    kind: str
+    kind: Kind
     distinct: int
     missing_train: int
     missing_test: int
     zeros_train: int | None
     zeros_test: int | None
-    smallest: float | str | None
+    minimum: float | str | None
     median: float | str | None
-    greatest: float | str | None
+    maximum: float | str | None
     commonest: str | None
     commonest_share: float | None
 
-
-def profiles(
-    train: "pd.DataFrame", test: "pd.DataFrame", columns: Sequence[tuple[str, str]]
-) -> list[Profile]:
-    """One a column, in the order of `columns`, which are (name, kind)."""
-    return [_profile(train[name], test[name], kind) for name, kind in columns]
+    @property
+    def has_missing(self) -> bool:
+        return bool(self.missing_train or self.missing_test)
 
 
-def _profile(train: "pd.Series", test: "pd.Series", kind: str) -> Profile:
-    counts = train.value_counts()
-    smallest, median, greatest = _range(train, kind)
-    is_number = kind == "number"
+def profile(train: "pd.DataFrame", test: "pd.DataFrame", feature: Feature) -> Profile:
+    """Of one column."""
+    one, other, kind = train[feature.name], test[feature.name], feature.kind
+    counts, is_number = one.value_counts(), kind == "number"
+    minimum, median, maximum = _range(one, kind)
     return Profile(
-        column=str(train.name),
+        column=feature.name,
         kind=kind,
         distinct=len(counts),
-        missing_train=int(train.isna().sum()),
-        missing_test=int(test.isna().sum()),
-        zeros_train=int((as_numbers(train, kind) == 0).sum()) if is_number else None,
-        zeros_test=int((as_numbers(test, kind) == 0).sum()) if is_number else None,
-        smallest=smallest,
+        missing_train=int(one.isna().sum()),
+        missing_test=int(other.isna().sum()),
+        zeros_train=int((as_numbers(one, kind) == 0).sum()) if is_number else None,
+        zeros_test=int((as_numbers(other, kind) == 0).sum()) if is_number else None,
+        minimum=minimum,
         median=median,
-        greatest=greatest,
+        maximum=maximum,
         commonest=str(counts.index[0]) if len(counts) and kind == "category" else None,
-        commonest_share=float(counts.iloc[0] / len(train)) if len(counts) else None,
+        commonest_share=float(counts.iloc[0] / len(one)) if len(counts) else None,
     )
 
 
-def _range(values: "pd.Series", kind: str) -> tuple[float | str | None, ...]:
-    """Smallest, median and greatest; dates as text; None for words."""
+def _range(values: "pd.Series", kind: Kind) -> tuple[float | str | None, ...]:
+    """Minimum, median and maximum; dates as text; None for words."""
     known = as_numbers(values, kind) if kind in ("number", "date") else np.empty(0)
     known = known[np.isfinite(known)]
     if not len(known):
@@ -94,30 +88,117 @@ def _range(values: "pd.Series", kind: str) -> tuple[float | str | None, ...]:
     return tuple(str(np.datetime64(int(np.floor(value)), "D")) for value in three)
 
 
-def correlations(matrix: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation of each pair of columns, over the rows where both are known.
-
-    matrix (n, d) with NaN where missing -> (d, d); NaN where a column does not vary. A column is
-    ranked once, among its own known rows: with missing values this comes close to Spearman's, at
-    the cost of one matrix product instead of d² sorts.
-    """
-    known = ~np.isnan(matrix)
-    ranks = np.zeros(matrix.shape)
-    for column, mine in enumerate(known.T):
-        if mine.any():
-            own = middle_ranks(matrix[mine, column])
-            ranks[mine, column] = own - own.mean()
-    return _pairwise_pearson(ranks, known.astype(float))
+# -- in words --------------------------------------------------------------------------------------
 
 
-def _pairwise_pearson(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Pearson's correlation over the rows that both columns know; values are 0 where unknown."""
-    rows = known.T @ known
-    sums, squares = values.T @ known, (values**2).T @ known
-    with np.errstate(invalid="ignore", divide="ignore"):
-        covariance = values.T @ values - sums * sums.T / rows
-        variance = np.maximum(squares - sums**2 / rows, 0.0)
-        result = covariance / np.sqrt(variance * variance.T)
-    flat = np.minimum(variance, variance.T) <= 1e-9
-    result[flat | (rows < FEWEST_PAIRS)] = np.nan
-    return np.clip(result, -1.0, 1.0)
+def missing_summary(profiles: Sequence[Profile]) -> str:
+    """'no missing values', 'missing values in 3 columns'."""
+    found = sum(item.has_missing for item in profiles)
+    return f"missing values in {count(found, 'column')}" if found else "no missing values"
+
+
+def zeros_summary(profiles: Sequence[Profile], rows: int) -> str:
+    """Columns that are zero in most of train's `rows`; empty where none is."""
+    mostly = [item for item in profiles if item.distinct > 2 and (item.zeros_train or 0) > rows / 2]
+    if not mostly:
+        return ""
+    shares = [percent((item.zeros_train or 0) / rows, 0) for item in mostly]
+    named = [f"'{item.column}' ({share})" for item, share in zip(mostly, shares, strict=True)]
+    return f"Zero in more than half of the rows: {some(named, 5)}."
+
+
+def constant_summary(profiles: Sequence[Profile]) -> str:
+    """Columns without information; empty where there are none."""
+    constant = [f"'{item.column}'" for item in profiles if item.distinct <= 1]
+    return f"Constant in train, and so of no use: {some(constant, 5)}." if constant else ""
+
+
+def missing_and_zeros(profile: Profile, rows_train: int, rows_test: int) -> Iterator[str]:
+    """Both in words, for the caption of the column's figure."""
+
+    def both(train: int, test: int) -> str:
+        found = f"{percent(train / rows_train)} of train"
+        return f"{found} and {percent(test / rows_test)} of test" if rows_test else found
+
+    if profile.has_missing:
+        yield f"missing in {both(profile.missing_train, profile.missing_test)}"
+    zeros = profile.zeros_train or 0, profile.zeros_test or 0
+    if max(zeros[0] / rows_train, zeros[1] / max(1, rows_test)) >= FEWEST_ZEROS:
+        yield f"zero in {both(*zeros)}"
+
+
+def missing_caption(shares: Mapping[str, tuple[float, float]], columns: int) -> str:
+    """`shares` of train and test by column, the largest first."""
+    worst, (train, test) = next(iter(shares.items()))
+    text = (
+        f"{count(len(shares), 'column')} of {columns} {'has' if len(shares) == 1 else 'have'} "
+        f"missing values, most of them '{worst}': {percent(train)} of train and {percent(test)} "
+        "of test."
+    )
+    more = len(shares) > COLUMNS_SHOWN
+    return text + f" The {COLUMNS_SHOWN} columns with most are shown." * more
+
+
+# -- figure and table ------------------------------------------------------------------------------
+
+
+def missing_plot(profiles: Sequence[Profile], rows_train: int, rows_test: int) -> Draft | None:
+    """Share of missing values in train and test, of the columns that have any."""
+    shares = {
+        item.column: (item.missing_train / rows_train, item.missing_test / max(1, rows_test))
+        for item in profiles
+        if item.has_missing
+    }
+    if not shares:
+        return None
+    shares = {name: shares[name] for name in sorted(shares, key=lambda name: -max(shares[name]))}
+    shown = list(shares)[:COLUMNS_SHOWN]
+    with figures.style():
+        figure, axes = figures.new(5.2, 1.1 + 0.3 * len(shown))
+        values = np.array([shares[name] for name in shown])
+        figures.grouped_bars(axes, shown, values, ("train", "test"))
+        axes.set_xlabel("share missing")
+        figures.legend_above(axes)
+        text = missing_caption(shares, len(profiles))
+        alt = f"Bars: share of missing values by column. {text}"
+        return Draft(figure, "missing", "Missing values", text, alt)
+
+
+def section(
+    profiles: Sequence[Profile], rows: tuple[int, int], plots: Mapping[str, Plot]
+) -> page.Section:
+    """`rows` of train and of test."""
+    missing = missing_summary(profiles)
+    text = f"{missing[0].upper()}{missing[1:]}. {zeros_summary(profiles, rows[0])}"
+    figure = page.Wide(plots["missing"]) if "missing" in plots else None
+    return page.Section("columns", "Columns", [text, figure, _table(profiles, *rows)])
+
+
+def _table(profiles: Sequence[Profile], train: int, test: int) -> page.SortableTable:
+    rows = [
+        [
+            item.column,
+            item.kind,
+            item.distinct,
+            _share(item.missing_train, train),
+            _share(item.missing_test, test),
+            _share(item.zeros_train, train),
+            _share(item.zeros_test, test),
+            item.minimum,
+            item.median,
+            item.maximum,
+            None
+            if item.commonest is None
+            else f"{label(item.commonest, 18)} ({percent(item.commonest_share)})",
+        ]
+        for item in profiles
+    ]
+    text = "Values in train; missing values and zeros in percent of the rows of train and of test."
+    return page.SortableTable(text, HEADS, rows)
+
+
+def _share(rows: int | None, of: int) -> page.Cell | None:
+    if rows is None or not of:
+        return None
+    tone: page.Tone = "" if rows else "muted"
+    return page.Cell(percent(rows / of) if rows else "0", rows / of, tone)

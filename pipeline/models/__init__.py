@@ -1,27 +1,31 @@
 """One file a model: its `VIEW`, its `Settings`, `suggest(trial)` and `build(settings, problem)`.
 
-What `build` returns has four methods: `fit(X, y)`, `predict(X)` -> (n, k), `save(folder, name)`
-and `load(folder, name)`. The file name is the registry: `[models.logistic]` loads logistic.py.
+What `build` returns has four methods: `fit(X, y)`, `predict(X)` -> (n, k), `state()` and
+`set_state(state)`. The file name is the registry: `[models.logistic]` is built by logistic.py.
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 
-from pipeline.artifacts import Folder
-from pipeline.errors import DataError
+from pipeline.errors import DataError, refusing_damage
 from pipeline.float32 import TargetScale
-from pipeline.metrics import Task
+from pipeline.problem import Task
+from pipeline.settings import ModelSettings
 
+# what predictions should make small; zero_one: how often the likeliest class is another than y
+Loss = Literal["zero_one", "log_loss", "squared_error", "absolute_error", "squared_log_error"]
+# arrays, texts, bytes, numbers, lists of them, and mappings of all these
+State: TypeAlias = Mapping[str, Any]
 TRIED = (2, 3)  # rows: an array of the wrong shape may make predictions of one number of rows
 
 
 @dataclass(frozen=True)
-class Problem:
+class ModelProblem:
     """What a model must know of the competition.
 
     `outputs` is k: the number of classes, or 1 for regression. `columns` names the view's columns
@@ -30,52 +34,56 @@ class Problem:
 
     task: Task
     outputs: int
-    metric: str
+    loss: Loss
     columns: tuple[str, ...]
     categorical: tuple[int, ...] = ()
 
 
 class Model(Protocol):
-    """fit -> predict, save -> load: the same predictions to the byte."""
+    """fit -> predict, state -> set_state: the same predictions to the byte."""
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "Model":
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d) float32, y (n,) class codes or values; validation rows are never shown."""
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """X (n, d) -> (n, k) float64: class probabilities, or values."""
 
-    def save(self, folder: Folder, name: str) -> None: ...
+    def state(self) -> State:
+        """Everything that was learned."""
 
-    def load(self, folder: Folder, name: str) -> "Model": ...
+    def set_state(self, state: State) -> Self:
+        """Take over what a model of the same settings and problem has learned.
+
+        It may come from a file: any error means that it is no such thing.
+        """
 
 
-def module(name: str) -> ModuleType:
-    return importlib.import_module(f"pipeline.models.{name}")
+def module(kind: str) -> ModuleType:
+    return importlib.import_module(f"pipeline.models.{kind}")
 
 
-def build(name: str, settings: Mapping[str, Any], problem: Problem) -> Model:
-    """The unfitted model of this name, ready for whatever rows there are."""
-    model: Model = UnlessConstant(build_bare(name, settings, problem), problem)
+def build(kind: str, settings: Mapping[str, Any], problem: ModelProblem) -> Model:
+    """The unfitted model of this kind, ready for whatever rows there are."""
+    model: Model = UnlessConstant(build_bare(kind, settings, problem), problem)
     if problem.task == "regression":
         model = ScaledTarget(model)
-    return LogTarget(model) if problem.metric == "rmsle" else model
+    return LogTarget(model) if problem.loss == "squared_log_error" else model
 
 
-def build_bare(name: str, settings: Mapping[str, Any], problem: Problem) -> Any:
+def build_bare(kind: str, settings: Mapping[str, Any], problem: ModelProblem) -> Any:
     """What the model's own file builds: for those who look into it, and know their rows."""
-    chosen = module(name)
+    chosen = module(kind)
     return chosen.build(chosen.Settings.model_validate(dict(settings)), problem)
 
 
-def load(
-    name: str, settings: Mapping[str, Any], problem: Problem, folder: Folder, fold: str
-) -> Model:
-    """The model that was fitted on this fold.
+def restore(kind: str, settings: Mapping[str, Any], problem: ModelProblem, state: State) -> Model:
+    """The fitted model that had this state.
 
-    Raises DataError where what was saved is no such model: it is tried on rows of zeros.
+    Raises DataError where it is no state of such a model: it is tried on rows of zeros.
     """
-    with folder.checking(fold), np.errstate(all="ignore"):
-        model = build(name, settings, problem).load(folder, fold)
+    model = build(kind, settings, problem)
+    with refusing_damage(f"a stored {kind} model"), np.errstate(all="ignore"):
+        model.set_state(state)
         for rows in TRIED:
             found = model.predict(np.zeros((rows, len(problem.columns)), np.float32))
             if found.shape != (rows, problem.outputs) or not np.isfinite(found).all():
@@ -83,27 +91,18 @@ def load(
     return model
 
 
-def describe(
-    schema: Mapping[str, Any], columns: Sequence[str], categorical: Sequence[int], metric: str
-) -> Problem:
-    """The problem that a view of one fold poses; `schema` is the load stage's."""
-    classes = schema["classes"]
-    return Problem(
-        task=schema["task"],
-        outputs=len(classes) if classes else 1,
-        metric=metric,
-        columns=tuple(columns),
-        categorical=tuple(categorical),
-    )
+def parameters(settings: ModelSettings) -> dict[str, Any]:
+    """A model's own settings and its seed, as an estimator's constructor takes them."""
+    return {name: getattr(settings, name) for name in settings.of_model()}
 
 
 class FromScratch:
-    """An estimator of pipeline/from_scratch as a model: same folds, same folders as the others."""
+    """An estimator of pipeline/from_scratch as a model."""
 
-    def __init__(self, estimator: Any, problem: Problem) -> None:
+    def __init__(self, estimator: Any, problem: ModelProblem) -> None:
         self.estimator, self.problem = estimator, problem
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "FromScratch":
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         self.estimator.fit(X, y)
         return self
 
@@ -115,25 +114,24 @@ class FromScratch:
         probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(X)
         return probabilities
 
-    def save(self, folder: Folder, name: str) -> None:
-        folder.write_arrays(name, self.estimator.state())
+    def state(self) -> State:
+        learned: State = self.estimator.state()
+        return learned
 
-    def load(self, folder: Folder, name: str) -> "FromScratch":
-        state = folder.read_arrays(name)
-        with folder.checking(f"{name}.npz"):
-            self.estimator.set_state(state)
-            if self.problem.task != "regression":
-                check_classes(self.estimator.classes_, self.problem.outputs)
+    def set_state(self, state: State) -> Self:
+        self.estimator.set_state(state)
+        if self.problem.task != "regression":
+            check_classes(self.estimator.classes_, self.problem.outputs)
         return self
 
 
 class ScaledTarget:
-    """Fits a target that float32 can hold; answers in the unit of y. See `TargetScale`."""
+    """Fits a target that float32 can hold; predicts in the unit of y. See `TargetScale`."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "ScaledTarget":
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         self.scale = TargetScale.fit(y)
         self.model.fit(X, self.scale.apply(y))
         return self
@@ -141,13 +139,12 @@ class ScaledTarget:
     def predict(self, X: np.ndarray) -> np.ndarray:
         return self.scale.undo(self.model.predict(X))
 
-    def save(self, folder: Folder, name: str) -> None:
-        self.model.save(folder, name)
-        folder.write_json(f"{name}-target", self.scale.to_json())
+    def state(self) -> State:
+        return {"scale": asdict(self.scale), "model": self.model.state()}
 
-    def load(self, folder: Folder, name: str) -> "ScaledTarget":
-        self.model.load(folder, name)
-        self.scale = TargetScale(**folder.read_json(f"{name}-target"))
+    def set_state(self, state: State) -> Self:
+        self.scale = TargetScale(**state["scale"])
+        self.model.set_state(state["model"])
         return self
 
 
@@ -159,18 +156,18 @@ def check_classes(classes: Any, outputs: int) -> None:
 
 
 class UnlessConstant:
-    """The model; or, where there is nothing to learn from, what suits the target as a whole.
+    """The model; or, where there is nothing to learn from, the constant that suits the target.
 
     Rows without a column that varies, and rows of one class or of one value, teach no model
     anything, and many refuse them. The classes' shares (the median for mean absolute error, else
     the mean) are then the best prediction there is.
     """
 
-    def __init__(self, model: Model, problem: Problem) -> None:
+    def __init__(self, model: Model, problem: ModelProblem) -> None:
         self.model, self.problem = model, problem
         self.constant: np.ndarray | None = None
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "UnlessConstant":
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         if has_nothing_to_learn(X, y):
             self.constant = self._best_constant(y)
         else:
@@ -182,24 +179,23 @@ class UnlessConstant:
             return self.model.predict(X)
         return np.tile(self.constant, (len(X), 1))
 
-    def save(self, folder: Folder, name: str) -> None:
+    def state(self) -> State:
         if self.constant is None:
-            self.model.save(folder, name)
-        else:
-            folder.write_json(constant_name(name), self.constant.tolist())
+            return {"constant": None, "model": self.model.state()}
+        return {"constant": self.constant, "model": None}
 
-    def load(self, folder: Folder, name: str) -> "UnlessConstant":
-        if folder.has(f"{constant_name(name)}.json"):
-            self.constant = np.array(folder.read_json(constant_name(name)), dtype=float)
+    def set_state(self, state: State) -> Self:
+        if state["constant"] is None:
+            self.model.set_state(state["model"])
         else:
-            self.model.load(folder, name)
+            self.constant = np.array(state["constant"], dtype=float)
         return self
 
     def _best_constant(self, y: np.ndarray) -> np.ndarray:
         """(k,)"""
         if self.problem.task != "regression":
             return np.bincount(y, minlength=self.problem.outputs) / len(y)
-        middle = np.median if self.problem.metric == "mae" else np.mean
+        middle = np.median if self.problem.loss == "absolute_error" else np.mean
         return np.array([middle(y)], dtype=float)
 
 
@@ -214,21 +210,16 @@ def has_nothing_to_learn(X: np.ndarray, y: np.ndarray) -> bool:
     return not ((first != X) & ~(np.isnan(X) & np.isnan(first))).any()
 
 
-def constant_name(fold: str) -> str:
-    """The file of a model that predicts the same for every row."""
-    return f"{fold}-constant"
-
-
 class LogTarget:
-    """Fits log(1 + y) and answers in the unit of y, not below 0: least squares there is RMSLE."""
+    """Fits log(1 + y) and predicts in the unit of y, not below 0: the squared log error's scale."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "LogTarget":
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         if np.min(y) < 0:
             raise DataError(
-                f"the target goes down to {np.min(y):g}, but RMSLE takes the logarithm of 1 + "
+                f"the target goes down to {np.min(y):g}, but the metric takes the logarithm of 1 + "
                 "target: values from 0 on are allowed. Correct the file, or choose another "
                 "[competition] metric in the competition's TOML."
             )
@@ -238,9 +229,9 @@ class LogTarget:
     def predict(self, X: np.ndarray) -> np.ndarray:
         return np.maximum(np.expm1(self.model.predict(X)), 0.0)
 
-    def save(self, folder: Folder, name: str) -> None:
-        self.model.save(folder, name)
+    def state(self) -> State:
+        return self.model.state()
 
-    def load(self, folder: Folder, name: str) -> "LogTarget":
-        self.model.load(folder, name)
+    def set_state(self, state: State) -> Self:
+        self.model.set_state(state)
         return self

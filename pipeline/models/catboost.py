@@ -8,15 +8,14 @@ import importlib
 import tempfile
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from pydantic import Field
 
-from pipeline.artifacts import Folder
-from pipeline.config import ModelSettings
 from pipeline.errors import SettingsError
-from pipeline.models import Problem
+from pipeline.models import ModelProblem, State
+from pipeline.settings import ModelSettings
 
 if TYPE_CHECKING:
     import optuna
@@ -54,10 +53,10 @@ def native() -> ModuleType:
 class CatBoost:
     """One thread and a seed: the same bytes on the same machine. Saved in its own binary format."""
 
-    def __init__(self, settings: Settings, problem: Problem) -> None:
+    def __init__(self, settings: Settings, problem: ModelProblem) -> None:
         self.settings, self.problem, self.catboost = settings, problem, native()
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "CatBoost":
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
         self.models = [self._model(number).fit(X, y) for number in self._numbers()]
         return self
@@ -73,17 +72,18 @@ class CatBoost:
             probabilities[:, known] += model.predict_proba(X, thread_count=1)
         return probabilities / len(self.models)
 
-    def save(self, folder: Folder, name: str) -> None:
-        for number, model in zip(self._numbers(), self.models, strict=True):
-            with tempfile.TemporaryDirectory() as temporary:
-                path = Path(temporary) / "model.cbm"
+    def state(self) -> State:
+        with tempfile.TemporaryDirectory() as temporary:
+            path, stored = Path(temporary) / "model.cbm", []
+            for model in self.models:
                 model.save_model(str(path))
-                folder.write_bytes(f"{name}-{number}.cbm", path.read_bytes())
+                stored.append(path.read_bytes())
+        return {"models": stored}
 
-    def load(self, folder: Folder, name: str) -> "CatBoost":
+    def set_state(self, state: State) -> Self:
         self.models = [
-            self._model(number).load_model(blob=folder.read_bytes(f"{name}-{number}.cbm"))
-            for number in self._numbers()
+            self._model(number).load_model(blob=stored)
+            for number, stored in zip(self._numbers(), state["models"], strict=True)
         ]
         return self
 
@@ -108,7 +108,7 @@ class CatBoost:
 
     def _loss(self) -> str:
         if self.problem.task == "regression":
-            return "MAE" if self.problem.metric == "mae" else "RMSE"
+            return "MAE" if self.problem.loss == "absolute_error" else "RMSE"
         return "Logloss" if self.problem.task == "binary" else "MultiClass"
 
 

@@ -1,6 +1,6 @@
 """A Gaussian process with a learned length scale for each column, from the library.
 
-Brings likeness between whole rows, by itself and to a blend of networks; costs 4 s a fit on 3,000
+Brings similarity between rows, by itself and to a blend of networks; costs 4 s a fit on 3,000
 rows. Time grows with their cube, so a larger table is fitted on a seeded sample of `most_rows` rows
 (9 s and 1.1 GB on 5,000), and the rest of it is lost.
 """
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from pipeline.config import ModelSettings
 from pipeline.from_scratch.gaussian_process import (
     GaussianProcessClassifier,
     GaussianProcessRegressor,
 )
-from pipeline.models import FromScratch, Problem
+from pipeline.models import FromScratch, ModelProblem, parameters
+from pipeline.settings import ModelSettings
 
 if TYPE_CHECKING:
     import optuna
@@ -41,8 +41,8 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
     }
 
 
-def build(settings: Settings, problem: Problem) -> FromScratch:
-    chosen = settings.model_dump(exclude={"trials"})
+def build(settings: Settings, problem: ModelProblem) -> FromScratch:
+    chosen = parameters(settings)
     if problem.task == "regression":
         chosen.pop("steepness")
         return FromScratch(GaussianProcessRegressor(**chosen), problem)

@@ -3,15 +3,15 @@
 Brings the simplest baseline and costs milliseconds.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from pydantic import Field
 
-from pipeline.config import ModelSettings
 from pipeline.from_scratch.estimator import check_state_array
 from pipeline.from_scratch.linear_regression import LinearRegression
-from pipeline.models import FromScratch, Problem
+from pipeline.models import FromScratch, ModelProblem, State
+from pipeline.settings import ModelSettings
 
 if TYPE_CHECKING:
     import optuna
@@ -27,7 +27,7 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
     return {"l2": trial.suggest_float("l2", 1e-5, 1.0, log=True)}
 
 
-def build(settings: Settings, problem: Problem) -> FromScratch:
+def build(settings: Settings, problem: ModelProblem) -> FromScratch:
     regression = LinearRegression(l2=settings.l2)
     if problem.task == "regression":
         return FromScratch(regression, problem)
@@ -40,9 +40,9 @@ class OneAgainstRest:
     def __init__(self, regression: LinearRegression, outputs: int) -> None:
         self.regression, self.outputs = regression, outputs
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "OneAgainstRest":
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d), y (n,) class codes."""
-        # of two classes the second one's fit says it all
+        # of two classes the second one's fit is enough
         codes = [1] if self.outputs == 2 else range(self.outputs)
         fits = [self._clone().fit(X, (y == code).astype(X.dtype)) for code in codes]
         self.classes_ = np.arange(self.outputs)
@@ -58,10 +58,10 @@ class OneAgainstRest:
         total = values.sum(axis=1, keepdims=True)
         return np.where(total > 0, values / np.where(total > 0, total, 1.0), 1 / self.outputs)
 
-    def state(self) -> dict[str, np.ndarray]:
+    def state(self) -> State:
         return {"coef_": self.coef_, "intercept_": self.intercept_, "classes_": self.classes_}
 
-    def set_state(self, state: dict[str, np.ndarray]) -> "OneAgainstRest":
+    def set_state(self, state: State) -> Self:
         for name, value in state.items():
             check_state_array(name, value)
         self.coef_, self.intercept_ = state["coef_"], state["intercept_"]

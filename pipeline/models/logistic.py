@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from pipeline.config import ModelSettings
 from pipeline.errors import SettingsError
 from pipeline.from_scratch.logistic_regression import LogisticRegression
-from pipeline.models import FromScratch, Problem
+from pipeline.models import FromScratch, ModelProblem
+from pipeline.settings import ModelSettings
 
 if TYPE_CHECKING:
     import optuna
@@ -32,7 +32,7 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
     return {"l2": trial.suggest_float("l2", 1e-5, 1.0, log=True)}
 
 
-def build(settings: Settings, problem: Problem) -> FromScratch:
+def build(settings: Settings, problem: ModelProblem) -> FromScratch:
     if problem.task == "regression":
         raise SettingsError(
             "[models.logistic]: the target is a regression one; logistic regression needs classes. "

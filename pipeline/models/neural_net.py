@@ -5,19 +5,18 @@ regularisation that decides: a sparse first layer, dropout, decoupled weight dec
 benchmarks/README.md says what each piece brings.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from pipeline.config import ModelSettings
 from pipeline.from_scratch.neural_network import (
     NeuralNetwork,
     NeuralNetworkClassifier,
     NeuralNetworkRegressor,
 )
-from pipeline.metrics import METRICS
-from pipeline.models import FromScratch, Problem
+from pipeline.models import FromScratch, ModelProblem, parameters
+from pipeline.settings import ModelSettings
 
 if TYPE_CHECKING:
     import optuna
@@ -39,7 +38,7 @@ class Settings(ModelSettings):
     weight_decay: float = Field(0.5, ge=0, description="decoupled, as in AdamW; at 3,000 rows")
     sparsity: float = Field(0.12, ge=0, description="L1 on the first layer; at 3,000 rows")
     label_smoothing: float | None = Field(
-        None, ge=0, lt=1, description="for classes; 0.2 where labels are judged, else 0.02"
+        None, ge=0, lt=1, description="for classes; 0.2 where the metric counts labels, else 0.02"
     )
     n_networks: int = Field(2, ge=1, description="seeds to average")
     submodels: int = Field(1, ge=1, description="TabM submodels in each network")
@@ -66,28 +65,27 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
     }
 
 
-def build(settings: Settings, problem: Problem) -> FromScratch:
-    chosen = settings.model_dump(exclude={"trials"})
+def build(settings: Settings, problem: ModelProblem) -> FromScratch:
+    chosen = parameters(settings)
     if problem.task == "regression":
         chosen.pop("label_smoothing")
         return Restrained(NeuralNetworkRegressor(**chosen), problem)
     if settings.label_smoothing is None:
         # softer targets put more rows on the right side, and make worse probabilities
-        labels = METRICS[problem.metric].needs == "labels"
-        chosen["label_smoothing"] = 0.2 if labels else 0.02
+        chosen["label_smoothing"] = 0.2 if problem.loss == "zero_one" else 0.02
     return Restrained(NeuralNetworkClassifier(**chosen), problem)
 
 
 class Restrained(FromScratch):
     """The penalties fall with the root of the number of rows, as the noise of a gradient does."""
 
-    def __init__(self, estimator: NeuralNetwork, problem: Problem) -> None:
+    def __init__(self, estimator: NeuralNetwork, problem: ModelProblem) -> None:
         super().__init__(estimator, problem)
         self.penalties = {
             name: getattr(estimator, name) * ROWS**0.5 for name in ("weight_decay", "sparsity")
         }
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> FromScratch:
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         root = len(X) ** 0.5
         self.estimator.set_params(**{name: c / root for name, c in self.penalties.items()})
         return super().fit(X, y)

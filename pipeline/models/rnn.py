@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, PositiveInt
 
-from pipeline.config import ModelSettings
 from pipeline.errors import SettingsError
 from pipeline.from_scratch.recurrent_network import RecurrentClassifier, RecurrentRegressor
-from pipeline.models import FromScratch, Problem
+from pipeline.models import FromScratch, ModelProblem, parameters
+from pipeline.settings import ModelSettings
 
 if TYPE_CHECKING:
     import optuna
@@ -54,8 +54,8 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
     }
 
 
-def build(settings: Settings, problem: Problem) -> FromScratch:
-    chosen = settings.model_dump(exclude={"trials"})
+def build(settings: Settings, problem: ModelProblem) -> FromScratch:
+    chosen = parameters(settings)
     chosen["sequence"] = steps(settings.sequence, problem.columns)
     if problem.task == "regression":
         chosen.pop("label_smoothing")

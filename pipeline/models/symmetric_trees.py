@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from pipeline.config import ModelSettings
 from pipeline.from_scratch.gradient_boosting import (
     SymmetricTreesClassifier,
     SymmetricTreesRegressor,
 )
-from pipeline.models import FromScratch, Problem
+from pipeline.models import FromScratch, ModelProblem, parameters
+from pipeline.settings import ModelSettings
 
 if TYPE_CHECKING:
     import optuna
@@ -38,8 +38,9 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
     }
 
 
-def build(settings: Settings, problem: Problem) -> FromScratch:
-    chosen = settings.model_dump(exclude={"trials", "seed"})
+def build(settings: Settings, problem: ModelProblem) -> FromScratch:
+    chosen = parameters(settings)
+    chosen.pop("seed")  # nothing is drawn
     if problem.task == "regression":
         chosen.pop("newton_steps")
         return FromScratch(SymmetricTreesRegressor(**chosen), problem)

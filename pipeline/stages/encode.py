@@ -1,89 +1,88 @@
-"""Turn columns into matrices, by an encoder per fold that saw the fold's training rows alone."""
+"""Turn columns into codes, the competition's own features added, row by row.
 
-from typing import TYPE_CHECKING, Any
+What is learned from several rows is learned inside a fold, where a member is fitted.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.artifacts import Folder
-from pipeline.config import Encode
-from pipeline.encoding.columns import Table, read_table
-from pipeline.encoding.features import add_features, check_row_wise, feature_columns
+from pipeline.encoded import Encoded, Tables
+from pipeline.encoding.columns import code_table
+from pipeline.encoding.features import add_features, check_row_wise, with_kinds
 from pipeline.encoding.views import FoldEncoder
 from pipeline.errors import SettingsError
-from pipeline.folds import Fold, read_folds
+from pipeline.problem import Feature, Loaded
 from pipeline.progress import Progress
+from pipeline.settings import EncoderSettings
 from pipeline.wording import shortened
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pipeline.stage_settings import EncodeStage
+
+MOST_NAMED = 10
 
 
-def run(settings: Encode, *, load: Folder, split: Folder, out: Folder, progress: Progress) -> None:
-    """Write per fold the fitted encoder, and both views of its train, valid and test rows."""
-    schema, y = load.read_json("schema"), np.asarray(load.read_array("y"))
-    train, test, columns = read_features(settings, schema, load)
-    check_target_means(settings, columns)
-    classes = None if schema["classes"] is None else len(schema["classes"])
-    encoder = FoldEncoder(settings, columns, classes)
-    tables = read_table(train, columns), read_table(test, columns)
-    folds = read_folds(split)
-    codes: dict[str, None] = {}
-    with progress.task("folds", len(folds)) as task:
-        for fold in folds:
-            write_fold(encoder, fold, tables, y, out.folder(fold.name))
-            codes |= dict.fromkeys(encoder.codes())
-            task.advance()
-    widths = {view: len(told["columns"]) for view, told in encoder.describe().items()}
-    progress.say(
-        f"{len(columns)} columns -> {widths['tree']} for trees, {widths['dense']} dense; "
-        f"{len(folds)} folds"
-    )
-    if codes and settings.target_means == "auto":
-        progress.say(
-            f"whole numbers that act as codes, not as quantities: {shortened(list(codes), 10)}; "
-            "they get a target mean too"
-        )
+def encode(settings: "EncodeStage", load: Loaded, progress: Progress) -> Encoded:
+    """Code train and test, once for each module of features that a member asks for."""
+    tables: dict[str, Tables] = {}
+    for encoder in settings.encoders:
+        module = encoder.features or ""
+        is_first = module not in tables
+        if is_first:
+            tables[module] = _tables(encoder.features, load)
+        check_columns(encoder, tables[module].features)
+        if is_first:
+            _describe(encoder, tables[module], load, progress)
+    return Encoded(tables)
 
 
-def read_features(
-    settings: Encode, schema: dict[str, Any], load: Folder
-) -> tuple["pd.DataFrame", "pd.DataFrame", list[dict[str, str]]]:
-    """Train, test and their columns, the competition's own row-wise features added."""
-    columns = schema["columns"]
-    names = [column["name"] for column in columns]
-    train, test = load.read_table("train", names), load.read_table("test", names)
-    if settings.features is None:
-        return train, test, columns
-    check_row_wise(settings.features, train)
-    train, test = add_features(settings.features, train), add_features(settings.features, test)
-    return train, test, feature_columns(train, columns)
+def _tables(module: str | None, load: Loaded) -> Tables:
+    names, features = load.problem.names, load.problem.features
+    train, test = load.train[names], load.test[names]
+    if module is not None:
+        rows, train = train, add_features(module, train)
+        check_row_wise(module, rows, train)
+        test, features = add_features(module, test), with_kinds(train, features)
+    coded = code_table(train, features), code_table(test, features)
+    return Tables(*coded, features, coded[0].digests(), coded[1].digests())
 
 
-def check_target_means(settings: Encode, columns: list[dict[str, str]]) -> None:
-    """Raise SettingsError where `target_means` names a column that has none."""
-    allowed = [column["name"] for column in columns if column["kind"] in ("category", "number")]
-    asked = () if settings.target_means == "auto" else settings.target_means
-    unknown = [name for name in asked if name not in allowed]
-    if unknown:
+def check_columns(encoder: EncoderSettings, features: Sequence[Feature]) -> None:
+    """Raise SettingsError where the settings name a column that is not there, or leave none."""
+    names = [feature.name for feature in features]
+    coded = [feature.name for feature in features if feature.kind in ("category", "number")]
+    means = () if encoder.target_means == "auto" else encoder.target_means
+    for key, asked, what, allowed in (
+        ("[models] columns", encoder.columns or (), "column", names),
+        ("[models] drop", encoder.drop, "column", names),
+        ("[encode] target_means", means, "category or number column", coded),
+    ):
+        unknown = [name for name in asked if name not in allowed]
+        if unknown:
+            raise SettingsError(
+                f"{key}: found '{unknown[0]}', but there is no such {what}; "
+                f"allowed are {', '.join(allowed)}. Correct the name."
+            )
+    if names and not any(map(encoder.sees, names)):
         raise SettingsError(
-            f"[encode] target_means: found '{unknown[0]}', but there is no such category or number "
-            f"column; allowed are {', '.join(allowed)}. Correct the name."
+            f"[models] columns and drop: together they leave a model none of {', '.join(names)}. "
+            "Name a column to keep, or drop fewer."
         )
 
 
-def write_fold(
-    encoder: FoldEncoder, fold: Fold, tables: tuple[Table, Table], y: np.ndarray, out: Folder
-) -> None:
-    """One fold's folder. Only `fit_transform` learns, and it is shown the training rows."""
-    train, test = tables
-    rng = np.random.default_rng([encoder.settings.seed, fold.repeat, fold.number])
-    _write_views(out, "train", encoder.fit_transform(train.take(fold.train), y[fold.train], rng))
-    _write_views(out, "valid", encoder.transform(train.take(fold.valid)))
-    _write_views(out, "test", encoder.transform(test))
-    out.write_json("encoder", encoder.to_json())
-    out.write_json("columns", encoder.describe())
-
-
-def _write_views(out: Folder, part: str, views: dict[str, np.ndarray]) -> None:
-    for view, matrix in views.items():
-        out.write_array(f"{view}-{part}", matrix)
+def _describe(encoder: EncoderSettings, tables: Tables, load: Loaded, progress: Progress) -> None:
+    """What becomes of the columns, by an encoder that is fitted on all rows and not kept."""
+    seen = [feature for feature in tables.features if encoder.sees(feature.name)]
+    classes = load.problem.outputs if load.problem.classes else None
+    fitted = FoldEncoder(encoder, seen, classes)
+    fitted.fit(tables.train, load.y, np.random.default_rng(encoder.seed))
+    tree, dense = (len(fitted.names(view)) for view in ("tree", "dense"))
+    progress.say(f"{len(seen)} columns -> {tree} for trees, {dense} dense")
+    codes = fitted.codes()
+    if codes and encoder.target_means == "auto":
+        progress.say(
+            "whole numbers that act as codes, not as quantities: "
+            f"{shortened(codes, MOST_NAMED)}; they get a target mean too"
+        )

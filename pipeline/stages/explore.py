@@ -1,223 +1,210 @@
 """Look before modelling: the target, every column, drift between train and test, duplicates."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.artifacts import Folder
-from pipeline.config import Explore
-from pipeline.exploration import charts, document, heat_maps
-from pipeline.exploration.association import Relation, relations
-from pipeline.exploration.drift import (
-    Adversarial,
-    adversarial_validation,
-    as_numbers,
-    batches,
-    column_drifts,
-    joint_matrix,
+from pipeline.exploration import (
+    adversarial,
+    association,
+    correlations,
+    drift,
+    overview,
+    pairs,
+    profile,
+    ratings,
+    target,
 )
+from pipeline.exploration.adversarial import Adversarial
+from pipeline.exploration.association import Association
+from pipeline.exploration.binning import as_numbers
+from pipeline.exploration.drift import ColumnDrift
 from pipeline.exploration.duplicates import find_duplicates
-from pipeline.exploration.findings import (
-    Dataset,
-    Findings,
-    all_columns,
-    draw_rows,
-    headline,
-    held_told,
-    summarise,
-)
-from pipeline.exploration.interactions import Interaction, interactions
-from pipeline.exploration.profile import correlations, profiles
-from pipeline.exploration.ratings import Ratings, in_order, rating_columns, ratings
-from pipeline.exploration.related import most_related
+from pipeline.exploration.findings import Explored, Findings, Rows
+from pipeline.exploration.strength import most_related
+from pipeline.exploration.target import Target
 from pipeline.figures import Draft, Plot
 from pipeline.models.lightgbm import native
 from pipeline.parallel import Map, workers
+from pipeline.problem import Feature, Loaded
 from pipeline.progress import Progress, Task
 
-DRAWN_COLUMNS = 60
-DRAWN_PAIRS = 6
-CORRELATED_COLUMNS = 100
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.stage_settings import ExploreStage
+
+COLUMNS_DRAWN = 60
+PAIRS_DRAWN = 6
 
 
-def run(settings: Explore, *, load: Folder, out: Folder, progress: Progress) -> None:
-    """Write explore.html, its figures as PNG, and every number in summary.json."""
+@dataclass(frozen=True)
+class Sample:
+    """What tests and figures look at: some features, and rows drawn of train and test, y (n,)."""
+
+    features: list[Feature]
+    train: "pd.DataFrame"
+    test: "pd.DataFrame"
+    target: Target
+
+
+def explore(settings: "ExploreStage", load: Loaded, progress: Progress) -> Explored:
+    """The findings, and the page with its figures."""
     native()  # imported here, so that the workers need not import it each
-    dataset = read_dataset(load)
-    related = most_related(dataset.train, dataset.y, dataset.columns, dataset.classes)
-    dataset = replace(dataset, columns=related)
-    sample = dataset.drawn(settings.max_rows, np.random.default_rng([settings.seed, 1]))
-    drawings = min(len(dataset.columns), DRAWN_COLUMNS) + DRAWN_PAIRS + 6
-    steps = batches(settings.permutations) + drawings
-    with workers() as spread, progress.task("looking", steps) as task:
-        findings = explore(settings, dataset, sample, spread, task)
-        plots = draw(findings, dataset, sample, spread, task)
-    for name, plot in plots.items():
-        out.folder("figures").write_bytes(f"{name}.png", plot.png)
-    out.write_json("summary", summarise(findings, dataset, sample))
-    out.write_text("explore.html", document.render(findings, dataset, sample, plots))
-    progress.say(headline(findings, dataset))
+    problem = load.problem
+    about = Target(problem.target, np.asarray(load.y), problem.classes)
+    sample = draw_sample(settings, load)
+    drawings = min(len(sample.features), COLUMNS_DRAWN) + PAIRS_DRAWN + 6
+    steps = adversarial.batches(settings.permutations) + drawings
+    with workers() as parallel_map, progress.task("exploring", steps) as task:
+        findings = look(settings, load, sample, parallel_map, task)
+        plots = draw(findings, about, sample, parallel_map, task, simulated=load.simulated)
+    progress.say(overview.headline(findings, about, simulated=load.simulated))
+    return Explored(
+        findings,
+        overview.to_json(findings, about, load),
+        overview.document(settings.name, findings, about, load, plots),
+        {name: plot.png for name, plot in plots.items()},
+    )
 
 
-def read_dataset(load: Folder) -> Dataset:
-    schema = load.read_json("schema")
-    columns = all_columns(schema)
-    names = [name for name, _ in columns]
-    train, test = load.read_table("train", names), load.read_table("test", names)
-    return Dataset(train, test, np.array(load.read_array("y")), columns, schema)
+def draw_sample(settings: "ExploreStage", load: Loaded) -> Sample:
+    """At most `max_rows` rows of train and of test, and of a wide table the related columns."""
+    problem, y = load.problem, np.asarray(load.y)
+    features = most_related(load.train, y, problem.features, len(problem.classes or ()))
+    rng = np.random.default_rng([settings.seed, 1])
+    one, other = (draw_rows(len(f), settings.max_rows, rng) for f in (load.train, load.test))
+    train = load.train[problem.names].iloc[one].reset_index(drop=True)
+    test = load.test[problem.names].iloc[other].reset_index(drop=True)
+    return Sample(features, train, test, Target(problem.target, y[one], problem.classes))
 
 
-# --- looking --------------------------------------------------------------------------------------
+def draw_rows(rows: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Numbers of at most so many rows, ascending."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(rng.choice(rows, size=most, replace=False))
 
 
-def explore(
-    settings: Explore, dataset: Dataset, sample: Dataset, spread: Map[Any, Any], task: Task
+# -- looking ---------------------------------------------------------------------------------------
+
+
+def look(
+    settings: "ExploreStage", load: Loaded, sample: Sample, parallel_map: Map[Any, Any], task: Task
 ) -> Findings:
     """Counts are of all rows; tests and figures are of the rows drawn."""
-    is_regression = dataset.schema["task"] == "regression"
-    columns, classes = dataset.columns, len(dataset.schema["classes"] or ())
-    among = len(dataset.all_columns)
-    related = relations(sample.train, sample.y, columns, classes, among)
-    rated_class = None if is_regression else _rated_class(related, sample.y)
-    names, correlated = _correlations(sample, classes)
+    problem, features, y = load.problem, sample.features, sample.target.y
+    classes = len(problem.classes or ())
+    related = association.associations(sample.train, y, features, classes, len(problem.features))
+    kinds = {feature.name: feature for feature in features}
+    strongest = [kinds[each.column] for each in related if each.varies]
+    rng = np.random.default_rng([settings.seed, 3])
+    code = _shown_class(related, y) if classes else None
     return Findings(
-        profiles=profiles(dataset.train, dataset.test, columns),
-        relations=related,
-        pairs=_pairs(settings, sample, related, classes),
-        rated=_ratings(settings, sample, rated_class),
-        rated_class=rated_class,
-        correlated=names,
-        correlations=correlated,
-        drifts=column_drifts(sample.train, sample.test, columns),
-        adversarial=_adversarial(settings, sample, spread, task),
+        rows=Rows(len(load.train), len(load.test)),
+        drawn=Rows(len(sample.train), len(sample.test)),
+        features=len(problem.features),
+        profiles=tuple(profile.profile(load.train, load.test, each) for each in features),
+        associations=tuple(related),
+        pairs=tuple(pairs.find_pairs(sample.train, y, strongest, classes, rng)),
+        ratings=ratings.find_ratings(sample.train, y, features, code, settings.ratings),
+        correlations=correlations.correlations(sample.train, features, sample.target),
+        drifts=_drifts(sample),
+        adversarial=_adversarial(settings, sample, parallel_map, task),
         duplicates=find_duplicates(
-            dataset.train, dataset.test, dataset.y, dataset.all_columns, is_regression=is_regression
+            load.train, load.test, np.asarray(load.y), problem.features, is_regression=not classes
         ),
     )
 
 
-def _rated_class(related: Sequence[Relation], y: np.ndarray) -> int:
-    """The class that the heat map shows: the one that the strongest column tells most of."""
-    return related[0].telling_class if related else int(np.bincount(y).argmax())
+def _drifts(sample: Sample) -> tuple[ColumnDrift, ...]:
+    """None where there are no rows to predict."""
+    if not len(sample.test):
+        return ()
+    return tuple(drift.column_drifts(sample.train, sample.test, sample.features))
 
 
-def _pairs(
-    settings: Explore, sample: Dataset, related: Sequence[Relation], classes: int
-) -> list[Interaction]:
-    """Pairs of the strongest columns."""
-    columns = [(relation.column, relation.kind) for relation in related if relation.varies]
-    rng = np.random.default_rng([settings.seed, 3])
-    return interactions(sample.train, sample.y, columns, classes, rng)
-
-
-def _ratings(settings: Explore, sample: Dataset, code: int | None) -> Ratings | None:
-    """In the order of the settings' journey, or else of the file."""
-    names = rating_columns(sample.train, sample.columns)
-    if settings.journey:
-        names = in_order(settings.journey, sample.train, sample.columns)
-    if not names:
-        return None
-    y = sample.y.astype(float) if code is None else (sample.y == code).astype(float)
-    return ratings(sample.train, names, y, is_journey=bool(settings.journey))
-
-
-def _correlations(sample: Dataset, classes: int) -> tuple[list[str], np.ndarray]:
-    """Columns of numbers and dates, and the target where it is a number or one of two classes."""
-    chosen = [(name, kind) for name, kind in sample.columns if kind in ("number", "date")]
-    chosen = chosen[:CORRELATED_COLUMNS]
-    parts = [as_numbers(sample.train[name], kind) for name, kind in chosen]
-    names = [name for name, _ in chosen]
-    if classes <= 2 and parts:
-        parts.append(sample.y.astype(float))
-        names.append(_marked(sample.schema["target"]))
-    if len(parts) < 2:
-        return [], np.empty((0, 0))
-    matrix = np.column_stack(parts)
-    found = correlations(np.where(np.isfinite(matrix), matrix, np.nan))
-    varied = ~np.isnan(found).all(axis=0)
-    kept = [name for name, varies in zip(names, varied, strict=True) if varies]
-    return kept, found[np.ix_(varied, varied)]
-
-
-def _marked(target: str) -> str:
-    return target if target.casefold() == "target" else f"{target} (target)"
+def _shown_class(related: Sequence[Association], y: np.ndarray) -> int:
+    """The class that the ratings show: the one that the strongest column shows."""
+    return related[0].shown_class if related else int(np.bincount(y).argmax())
 
 
 def _adversarial(
-    settings: Explore, sample: Dataset, spread: Map[Any, Any], task: Task
+    settings: "ExploreStage", sample: Sample, parallel_map: Map[Any, Any], task: Task
 ) -> Adversarial | None:
     """On at most `max_rows` rows of both together, in the proportion that they have."""
     total = len(sample.train) + len(sample.test)
-    matrix = joint_matrix(sample.train, sample.test, sample.columns)
+    matrix = adversarial.joint_matrix(sample.train, sample.test, sample.features)
     rows = draw_rows(total, settings.max_rows, np.random.default_rng([settings.seed, 2]))
-    return adversarial_validation(
+    return adversarial.adversarial_validation(
         matrix[rows],
         rows >= len(sample.train),
-        sample.names,
+        [feature.name for feature in sample.features],
         permutations=settings.permutations,
         seed=settings.seed,
-        spread=spread,
+        parallel_map=parallel_map,
         task=task,
     )
 
 
-# --- drawing --------------------------------------------------------------------------------------
+# -- drawing ---------------------------------------------------------------------------------------
 
-Job = Callable[[], Draft | None]
+Drawing = Callable[[], Draft | None]
 
 
 def draw(
-    findings: Findings, dataset: Dataset, sample: Dataset, spread: Map[Any, Any], task: Task
+    findings: Findings,
+    about: Target,
+    sample: Sample,
+    parallel_map: Map[Any, Any],
+    task: Task,
+    *,
+    simulated: bool,
 ) -> dict[str, Plot]:
     """Every figure by its name."""
     plots = {}
-    finish = partial(_finish, bool(dataset.schema["simulated"]))
-    for plot in spread(finish, _drawings(findings, dataset, sample)):
+    for plot in parallel_map(partial(_finish, simulated), [*_drawings(findings, about, sample)]):
         task.advance()
         if plot is not None:
             plots[plot.name] = plot
     return plots
 
 
-def _finish(simulated: bool, job: Job) -> Plot | None:
-    draft = job()
+def _finish(simulated: bool, drawing: Drawing) -> Plot | None:
+    draft = drawing()
     return None if draft is None else draft.finish(simulated=simulated)
 
 
-def _drawings(findings: Findings, dataset: Dataset, sample: Dataset) -> list[Job]:
-    target = sample.target
-    jobs: list[Job] = [
-        partial(charts.target_plot, dataset.target),
-        partial(charts.missing_plot, findings.profiles, len(dataset.train), len(dataset.test)),
-        partial(charts.drift_plot, findings.drifts),
-    ]
-    varying = [relation for relation in findings.relations if relation.varies]
-    for place, relation in enumerate(varying[:DRAWN_COLUMNS]):
+def _drawings(findings: Findings, about: Target, sample: Sample) -> Iterator[Drawing]:
+    rows = findings.rows.train, findings.rows.test
+    yield partial(target.plot, about)
+    yield partial(profile.missing_plot, findings.profiles, *rows)
+    if findings.drifts:
+        yield partial(drift.plot, findings.drifts)
+    varying = [each for each in findings.associations if each.varies]
+    for place, each in enumerate(varying[:COLUMNS_DRAWN]):
         values = np.empty(0)
-        if relation.kind != "category":
-            values = as_numbers(sample.train[relation.column], relation.kind)
-        about = held_told(findings, dataset, relation.column)
-        jobs.append(partial(charts.distribution_plot, relation, values, target, place, about))
-    for place, pair in enumerate([pair for pair in findings.pairs if pair.matters][:DRAWN_PAIRS]):
-        jobs.append(partial(heat_maps.pair_plot, pair, target, place))
-    if findings.rated is not None:
-        jobs.append(partial(heat_maps.rating_plot, findings.rated, target, findings.rated_class))
-    if len(findings.correlated):
-        names, matrix = _most_correlated(findings.correlated, findings.correlations)
-        total = len(findings.correlated), _marked(target.name)
-        jobs.append(partial(heat_maps.correlation_plot, names, matrix, *total))
+        if each.kind != "category":
+            values = as_numbers(sample.train[each.column], each.kind)
+        text = _column_summary(findings, each.column)
+        yield partial(association.plot, each, values, sample.target, place, text)
+    for place, pair in enumerate([p for p in findings.pairs if p.matters][:PAIRS_DRAWN]):
+        yield partial(pairs.plot, pair, sample.target, place)
+    if findings.ratings is not None:
+        yield partial(ratings.plot, findings.ratings, sample.target)
+    if findings.correlations is not None:
+        yield partial(correlations.plot, findings.correlations)
     if findings.adversarial is not None:
-        jobs.append(partial(charts.adversarial_plot, findings.adversarial))
-    return jobs
+        yield partial(adversarial.plot, findings.adversarial)
 
 
-def _most_correlated(names: list[str], matrix: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """As many columns as fit into the figure, in their order."""
-    if len(names) <= heat_maps.LARGEST:
-        return names, matrix
-    strength = np.nan_to_num(np.abs(matrix - np.eye(len(names)))).max(axis=1)
-    kept = np.sort(np.argsort(-strength, kind="stable")[: heat_maps.LARGEST])
-    return [names[place] for place in kept], matrix[np.ix_(kept, kept)]
+def _column_summary(findings: Findings, column: str) -> str:
+    """What a column's figure does not show: missing values, zeros and drift."""
+    (own,) = [item for item in findings.profiles if item.column == column]
+    found = [item.summary for item in findings.drifts if item.column == column]
+    rows = findings.rows
+    text = "; ".join([*profile.missing_and_zeros(own, rows.train, rows.test), *found])
+    return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -1,167 +1,176 @@
-"""Fit one model on every fold: out-of-fold and test predictions, and the fitted models."""
+"""Fit a member on every fold: out-of-fold and test predictions, and the fitted members."""
 
 import contextlib
 import functools
-import math
-import shutil
-import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import metrics, models, pace
-from pipeline.artifacts import Folder, replace_folder
-from pipeline.budget import UNBOUNDED, Allowance
-from pipeline.config import TrainStage
-from pipeline.folds import Fold, read_folds, read_view
-from pipeline.parallel import OutOfTime, workers
-from pipeline.prediction import check
+from pipeline import pace
+from pipeline.encoded import Encoded
+from pipeline.fits import Fits
+from pipeline.folds import Fold, Folds
+from pipeline.member import Member
+from pipeline.metrics import Metric, get_metric
+from pipeline.parallel import OutOfTime, over_cores, workers
+from pipeline.plan import Allowance, Decision
+from pipeline.problem import Loaded
 from pipeline.progress import Progress
+from pipeline.training import FoldScore, Trained
+from pipeline.tuning import Tuned
 
-REMEDY = "Leave this model out of the competition's TOML, or change its settings."
+if TYPE_CHECKING:
+    from pipeline.stage_settings import TrainStage
 
 
-def run(
-    settings: TrainStage,
-    *,
-    load: Folder,
-    split: Folder,
-    encode: Folder,
-    tune: Folder,
-    partial: Folder,
-    out: Folder,
+@dataclass(frozen=True)
+class FoldFit:
+    """One fit's predictions of its validation rows (n_valid, k) and of the test rows (m, k)."""
+
+    valid: np.ndarray
+    test: np.ndarray
+    key: str
+    fit_seconds: float
+    predict_seconds: float
+
+
+def train(
+    settings: "TrainStage",
+    load: Loaded,
+    split: Folds,
+    encode: Encoded,
+    tune: Tuned,
+    fits: Fits,
     progress: Progress,
-    budget: Allowance = UNBOUNDED,
-) -> dict[str, Any] | None:
-    """Write oof (repeats, n, k), test (n_test, k), a score a fold, times, and models/.
+    budget: Allowance | None = None,
+) -> Trained:
+    """The predictions of the member that tuning found, as many repeats as the budget allows for.
 
-    by_fold (folds, n_test, k) are the test predictions of each fold's fits, averaged over repeats.
-
-    Finished folds are kept in `partial`: a run that is killed goes on with the ones it lacks. A
-    repeat that the budget does not allow for is left out; without any, so is the model: its oof is
-    (0, n, k). Returns what was cut short.
+    Without a single one the member is left out. `fits` reads what `encode` gives.
     """
-    schema = load.read_json("schema")
-    metric = metrics.get_metric(settings.metric, schema["task"])
-    folds = read_folds(split)
-    best = tune.read_json("best")
-    chosen = best["settings"]
-    fit = functools.partial(fit_fold, settings.name, chosen, metric.name, load, encode, partial)
-    repeats = folds[-1].repeat + 1
-    begun = any(partial.has(fold.name) for fold in folds)
-    inputs = (settings.name, chosen, metric.name, load, encode, folds, budget)
-    expected = 0.0 if begun else pace.repeat_seconds(*inputs)
-    fits = budget.affords(expected)
-    done = _fit_all(fit, folds, partial, budget, progress) if fits else 0
-    out.write_json("settings", chosen)
-    fitted = [fold for fold in folds if fold.repeat < done]
-    outputs = len(schema["classes"] or [""])
-    score = _gather(load.read_array("y"), fitted, outputs, metric, partial, out)
-    for fit_found in out.read_json("fits"):
-        progress.detail("repeat {repeat}, fold {fold}: {score}".format(**fit_found))
-    trials = [best.get(key, 0) for key in ("trials", "asked")]
-    out.write_json("work", {"repeats": [done, repeats], "trials": trials})
-    is_cut = budget.finish(done, repeats)
-    cut = f", {done} of {repeats} repeats in {budget.told}" if is_cut else ""
-    if not fits:
-        progress.say(f"left out: {budget.too_long('one repeat', expected)}")
-    elif not done:
-        progress.say(f"left out: no repeat fits into {budget.told}")
-    else:
-        found = f"{metric.label} {score:.4f}, {len(fitted)} fits"
-        progress.say(f"{found}{cut}")
-    return {"repeats": [done, repeats]} if is_cut else None
+    budget, metric = budget or Allowance(), get_metric(settings.metric, load.problem.task)
+    training = Training(fits, tune.member, split, found_seconds(fits, tune, split, budget))
+    expected = training.expected_seconds(len(load.test), budget)
+    begins = budget.affords(expected)
+    repeats = training.run(budget, progress) if begins else []
+    reason = "" if begins else budget.too_long("one repeat", expected)
+    decision = budget.settle(len(repeats), split.repeats, "repeat", reason)
+    if decision.done > len(repeats):  # another run was first to decide
+        repeats = training.run(budget, progress)
+    trained = gather(load, split, tune, metric, repeats[: decision.done])
+    report(trained, decision, metric, load.y, split.validated, progress)
+    return trained
 
 
-def _fit_all(
-    fit: Callable[[Fold], None],
-    folds: list[Fold],
-    partial: Folder,
-    budget: Allowance,
-    progress: Progress,
-) -> int:
-    """Repeat by repeat, as many as the budget allows for; returns how many are whole."""
-    whole, left = 0, budget.left if budget.is_bound else None
-    asked = [fold for fold in folds if budget.follow is None or fold.repeat < budget.follow]
-    missing = {fold.name: fold for fold in asked if not partial.has(fold.name)}
-    with workers(left=left) as parallel_map, progress.task("fits", len(asked)) as task:
-        # the next repeat is begun while the last folds of one are under way: no core waits
-        fits = parallel_map(fit, missing.values())
-        with contextlib.suppress(OutOfTime):
-            for fold in asked:
-                if fold.number == 0 and not budget.goes_on(whole):
-                    break
-                if fold.name in missing:
-                    next(fits)
+def found_seconds(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> dict[str, float]:
+    """By fold, what a fit that is in the store took: the budget counts it like one of now.
+
+    A search has kept the fits of the first repeat, and they took its time.
+    """
+    if not budget.is_bound:
+        return {}
+    folds = [fold for fold in split.folds if fold.repeat > 0 or tune.value is None]
+    return {fold.name: fits.seconds(tune.member, fold) or 0.0 for fold in folds}
+
+
+@dataclass(frozen=True)
+class Training:
+    """A member, the folds to fit it on, and seconds by fold of what is there already."""
+
+    fits: Fits
+    member: Member
+    split: Folds
+    found: Mapping[str, float]
+
+    def expected_seconds(self, test_rows: int, budget: Allowance) -> float:
+        """Of one repeat; 0 where that need not be known."""
+        folds = self.split.repeat(0)
+        if any(self.found.get(fold.name, 1.0) for fold in folds):
+            return 0.0
+        return pace.repeat_seconds(self.fits, self.member, folds, test_rows, budget)
+
+    def run(self, budget: Allowance, progress: Progress) -> list[list[FoldFit]]:
+        """The fits of each repeat, as many repeats as the budget allows for."""
+        repeats: list[list[FoldFit]] = []
+        follow, left = budget.follow, budget.left if budget.is_bound else None
+        asked = [f for f in self.split.folds if follow is None or f.repeat < follow]
+        earlier: list[float] = []
+        with workers(left=left) as parallel_map, progress.task("fits", len(asked)) as task:
+            # the next repeat is begun while the last folds of one are under way: no core waits
+            fitted = parallel_map(functools.partial(fit_fold, self.fits, self.member), asked)
+
+            def take(fold: Fold) -> FoldFit:
+                earlier.append(self.found.get(fold.name, 0.0))
+                budget.earlier = over_cores(earlier)
+                if budget.left() <= 0:
+                    raise OutOfTime
+                fit = next(fitted)
                 task.advance()
-                if fold.number == folds[-1].number:
-                    whole += 1
-                budget.note(whole)
-    return whole
+                return fit
+
+            with contextlib.suppress(OutOfTime):
+                while len(repeats) < self.split.repeats and budget.goes_on(len(repeats)):
+                    repeats.append([take(fold) for fold in self.split.repeat(len(repeats))])
+        return repeats
 
 
-def fit_fold(
-    name: str,
-    chosen: dict[str, Any],
-    metric: str,
-    load: Folder,
-    encode: Folder,
-    partial: Folder,
-    fold: Fold,
-) -> None:
-    """Fit on a fold's training rows, predict its validation rows and the test rows.
-
-    What it writes into `partial` appears whole or not at all.
-    """
-    view = read_view(encode, fold, models.module(name).VIEW)
-    schema = load.read_json("schema")
-    problem = models.describe(schema, view.columns, view.categorical, metric)
-    started = time.perf_counter()
-    model = models.build(name, chosen, problem)
-    model.fit(view.train, load.read_array("y")[fold.train])
-    fitted = time.perf_counter()
-    unfinished = partial.folder(f".{fold.name}.tmp")
-    shutil.rmtree(unfinished.path, ignore_errors=True)
-    for part, rows in (("valid", view.valid), ("test", view.test)):
-        predicted = model.predict(rows)
-        check(predicted, rows.shape[0], problem.outputs, f"{name}, fold {fold.name},", REMEDY)
-        unfinished.write_array(part, predicted)
-    model.save(unfinished.folder("models"), fold.name)
-    seconds = {"fit": fitted - started, "predict": time.perf_counter() - fitted}
-    unfinished.write_json("seconds", seconds)
-    replace_folder(unfinished.path, partial.path / fold.name)
+def fit_fold(fits: Fits, member: Member, fold: Fold) -> FoldFit:
+    """Fit on a fold's training rows; predict its validation rows and the test rows."""
+    fit, test = fits.fit(member, fold), fits.test(member, fold)
+    predict_seconds = fit.predict_seconds + test.predict_seconds
+    key = fits.key(member, fold).path
+    return FoldFit(fit.valid, test.values, key, fit.fit_seconds, predict_seconds)
 
 
-def _gather(
+def gather(
+    load: Loaded, split: Folds, tune: Tuned, metric: Metric, repeats: Sequence[Sequence[FoldFit]]
+) -> Trained:
+    """Put the folds' predictions together."""
+    fitted = list(zip(split.folds, [fit for repeat in repeats for fit in repeat], strict=False))
+    oof = np.full((len(repeats), len(load.y), load.problem.outputs), np.nan)
+    tests: dict[int, list[np.ndarray]] = {}
+    for fold, fit in fitted:
+        oof[fold.repeat, fold.valid] = fit.valid
+        tests.setdefault(fold.number, []).append(fit.test)
+    shape = len(load.test), load.problem.outputs
+    by_fold = [np.mean(tests[number], axis=0) for number in sorted(tests)]
+    return Trained(
+        member=tune.member,
+        oof=oof,
+        test=np.mean([fit.test for _, fit in fitted], axis=0) if fitted else np.full(shape, np.nan),
+        test_by_fold=np.stack(by_fold) if fitted else np.empty((0, *shape)),
+        fits=tuple(fold_score(fold, fit, load.y, metric) for fold, fit in fitted),
+        asked=split.repeats,
+        fit_seconds=sum(fit.fit_seconds for _, fit in fitted),
+        predict_seconds=sum(fit.predict_seconds for _, fit in fitted),
+        trials=len(tune.trials),
+        trials_asked=tune.asked,
+    )
+
+
+def fold_score(fold: Fold, fit: FoldFit, y: np.ndarray, metric: Metric) -> FoldScore:
+    """The score on the fold's validation rows; ROC AUC has none where a class is absent."""
+    score = metric.score(y[fold.valid], fit.valid)
+    return FoldScore(fold.repeat, fold.number, score if np.isfinite(score) else None, fit.key)
+
+
+def report(
+    trained: Trained,
+    decision: Decision,
+    metric: Metric,
     y: np.ndarray,
-    folds: list[Fold],
-    outputs: int,
-    metric: metrics.Metric,
-    partial: Folder,
-    out: Folder,
-) -> float:
-    """Put the folds' pieces together; the score of the predictions averaged over repeats."""
-    pieces = [partial.folder(fold.name) for fold in folds]
-    repeats = folds[-1].repeat + 1 if folds else 0
-    oof = np.full((repeats, len(y), outputs), np.nan)
-    fits, seconds = [], {"fit_seconds": 0.0, "predict_seconds": 0.0}
-    for fold, piece in zip(folds, pieces, strict=True):
-        valid = piece.read_array("valid")
-        oof[fold.repeat, fold.valid] = valid
-        score = metric.score(y[fold.valid], valid)
-        # ROC AUC of a fold that lacks a class is no number
-        known = score if np.isfinite(score) else None
-        fits.append({"repeat": fold.repeat, "fold": fold.number, "score": known})
-        for part, spent in piece.read_json("seconds").items():
-            seconds[f"{part}_seconds"] += spent
-        shutil.copytree(piece.path / "models", out.path / "models", dirs_exist_ok=True)
-    out.write_array("oof", oof)
-    out.write_json("fits", fits)
-    out.write_json("timing", seconds)
-    if not folds:
-        return math.nan
-    tests = np.stack([piece.read_array("test") for piece in pieces])
-    out.write_array("test", tests.mean(axis=0))
-    out.write_array("by_fold", tests.reshape(repeats, -1, *tests.shape[1:]).mean(axis=0))
-    return metric.score(y, oof.mean(axis=0))
+    rows: np.ndarray,
+    progress: Progress,
+) -> None:
+    """One line: the score of the predictions averaged over repeats, and what was cut short."""
+    for fit in trained.fits:
+        progress.detail(f"repeat {fit.repeat}, fold {fit.fold}: {fit.score}")
+    if not decision.done:
+        progress.say(f"left out: {decision.reason}")
+        return
+    score = metric.score(y[rows], trained.mean_oof[rows])
+    cut = f", {decision.done} of {decision.asked} repeats: {decision.reason}"
+    text = f"{metric.label} {score:.4f}, {len(trained.fits)} fits"
+    progress.say(text + cut if decision.is_cut else text)

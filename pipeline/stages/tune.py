@@ -1,229 +1,219 @@
 """Search a model's settings with Optuna: folds of a trial in parallel, trials one after another."""
 
+import contextlib
 import functools
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pipeline import metrics, models, pace
-from pipeline.artifacts import Folder, digest_of
-from pipeline.budget import UNBOUNDED, Allowance
-from pipeline.config import TuneStage
-from pipeline.folds import Fold, read_folds, read_view
-from pipeline.parallel import Map, OutOfTime, workers
+from pipeline import code, models, pace
+from pipeline.encoded import Encoded
+from pipeline.fits import Fits
+from pipeline.folds import Fold, Folds
+from pipeline.member import Member
+from pipeline.metrics import Metric, get_metric
+from pipeline.parallel import Map, OutOfTime, over_cores, workers
+from pipeline.plan import Allowance, Decision
+from pipeline.problem import Loaded
 from pipeline.progress import Progress
+from pipeline.searches import Searches
+from pipeline.store import digest_of
+from pipeline.tuning import Trial, Tuned
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
+    from pipeline.stage_settings import TuneStage
+    from pipeline.studies import Study
 
-def run(
-    settings: TuneStage,
-    *,
-    load: Folder,
-    split: Folder,
-    encode: Folder,
-    journal: Path,
-    inputs_digest: str,
-    out: Folder,
+# what a trial keeps beside its settings
+SECONDS = "seconds"
+FITTED = "fitted"  # numbers of the folds whose fits this search made
+
+
+def tune(
+    settings: "TuneStage",
+    load: Loaded,
+    split: Folds,
+    encode: Encoded,
+    fits: Fits,
+    searches: Searches,
     progress: Progress,
-    budget: Allowance = UNBOUNDED,
-) -> dict[str, Any] | None:
-    """Write the best settings; with no trials these are the TOML's. Returns what was cut short.
+    budget: Allowance | None = None,
+) -> Tuned:
+    """The best settings of as many trials as the budget allows for; without any, the TOML's.
 
     A label metric such as accuracy moves in steps of single rows, so the search minimises log loss
-    instead.
+    instead. `fits` reads what `encode` gives.
     """
+    budget, folds = budget or Allowance(), split.repeat(0)
+    targets = [load.y[fold.valid] for fold in folds]
+    metric = get_metric(settings.metric, load.problem.task)
+    metric = metric.smooth_on(load.problem.outputs, *targets)
     if settings.trials == 0:
         progress.detail("no trials asked for: the settings of the TOML")
-        _write_best(settings, [], None, out)
-        budget.finish(0, 0)
-        return None
-    from pipeline import studies
-
-    search = _Search(settings, load, split, encode)
-    study = _open(search, journal, inputs_digest, progress)
-    with studies.deletion_reported(study, journal):
-        studies.abandon_running(study)
-        trial = 0.0 if studies.finished(study) else search.expected_seconds(budget)
-        # the first trial is the TOML's settings: without a second it tells nothing
-        fits = budget.affords(min(2, settings.trials) * trial)
-        if fits:
-            _spend_budget(study, search, budget, progress)
-        # of more trials, which another process may have added, the record's are the first
-        trials = studies.finished(study)[: budget.follow]
-        best = studies.best_of(study, trials)
-    _write_best(settings, trials, best, out)
-    is_cut = budget.finish(len(trials), settings.trials)
-    if not fits:
-        told = f"the settings of the TOML: {budget.too_long('one trial', trial)}"
-    elif best is None:
-        told = f"no trial fits into {budget.told}: the settings of the TOML"
-    else:
-        cut = f" of {settings.trials}" if is_cut else ""
-        where = f" in {budget.told}" if is_cut else ""
-        found = "none beat the TOML" if best.number == trials[0].number else "improved"
-        told = f"{search.metric.label} {best.value:.4f} (mean of folds)"
-        told = f"{told} after {len(trials)}{cut} trials{where}, {found}"
-    progress.say(told)
-    return {"trials": [len(trials), settings.trials]} if is_cut else None
+        return Tuned(settings.member, metric.name, None, (), 0)
+    search = Search(settings, fits, folds, metric, len(load.test))
+    baseline, greater_is_better = settings.member.settings, metric.greater_is_better
+    with searches.study(search.name, settings, baseline, greater_is_better, progress) as study:
+        decision = search.run(study, budget, progress)
+        tuned = search.end(study, decision)
+    report(tuned, decision, metric, progress)
+    return tuned
 
 
-def join(
-    settings: TuneStage,
-    *,
-    load: Folder,
-    split: Folder,
-    encode: Folder,
-    journal: Path,
-    inputs_digest: str,
-    progress: Progress,
-) -> None:
-    """Help a search that runs in another process: the same study, until its budget is spent."""
-    from pipeline import studies
+@dataclass(frozen=True)
+class Search:
+    """What is searched: one member's settings, scored on the folds of the first repeat.
 
-    search = _Search(settings, load, split, encode)
-    added = 0
-    if settings.trials:
-        from pipeline import studies
+    The fits of the first trial, which has the TOML's settings, and of the best one are kept, so
+    that training finds them; those of the losers are forgotten.
+    """
 
-        study = _open(search, journal, inputs_digest, progress)
-        with studies.deletion_reported(study, journal):
-            added = _spend_budget(study, search, UNBOUNDED, progress)
-    progress.say(f"added {added} trials to a budget of {settings.trials}")
+    settings: "TuneStage"
+    fits: Fits
+    folds: Sequence[Fold]
+    metric: Metric
+    test_rows: int
 
+    @property
+    def name(self) -> str:
+        """It holds a hash of all but the number of trials: more of them go on with the study."""
+        identity = [
+            self.settings.model_dump(mode="json", exclude={"name", "member", "trials", "metric"}),
+            self.metric.name,
+            [self.fits.key(self.settings.member, fold).hash for fold in self.folds],
+            code.key("pipeline.stages.tune", "pipeline.studies", "pipeline.metrics"),
+        ]
+        return f"{self.settings.name} {digest_of(identity)[:12]}"
 
-class _Search:
-    """What is searched: one model's settings, judged on the folds of the first repeat."""
+    def member(self, params: Mapping[str, Any]) -> Member:
+        """The member with the settings of a trial."""
+        member = self.settings.member
+        return replace(member, settings={**member.settings, **params})
 
-    def __init__(self, settings: TuneStage, load: Folder, split: Folder, encode: Folder) -> None:
-        schema = load.read_json("schema")
-        task = schema["task"]
-        asked = metrics.get_metric(settings.metric, task)
-        self.settings, self.model = settings, models.module(settings.name)
-        self.load, self.encode, self.asked = load, encode, asked
-        self.folds = [fold for fold in read_folds(split) if fold.repeat == 0]
-        self.metric = judge(asked, load.read_array("y"), self.folds)
-        self.score_of = functools.partial(
-            fold_score, settings.name, load, encode, asked.name, self.metric.name
-        )
+    def run(self, study: "Study", budget: Allowance, progress: Progress) -> Decision:
+        """Trials until their number, or until the budget is used up."""
+        if study.give_up_running():  # the kill may have come before losers were forgotten
+            self.forget_losers(study, study.finished)
+        asked = self.settings.trials
+        expected = 0.0 if study.finished else self.expected_seconds(budget)
+        # the first trial is the TOML's settings: without a second it shows nothing
+        begins = budget.affords(min(2, asked) * expected)
+        done = self.make_trials(study, budget, progress) if begins else 0
+        reason = "" if begins else budget.too_long("one trial", expected)
+        decision = budget.settle(done, asked, "trial", reason)
+        if decision.done > done:  # another run was first to decide
+            self.make_trials(study, budget, progress)
+        return decision
 
     def expected_seconds(self, budget: Allowance) -> float:
         """Of one trial, with the settings of the TOML."""
-        name, chosen = self.settings.name, self.settings.model
-        return pace.repeat_seconds(
-            name, chosen, self.asked.name, self.load, self.encode, self.folds, budget
+        member = self.settings.member
+        return pace.repeat_seconds(self.fits, member, self.folds, self.test_rows, budget)
+
+    def make_trials(self, study: "Study", budget: Allowance, progress: Progress) -> int:
+        """Returns how many there are; those of earlier runs count as if they were made now."""
+        label, asked, done = self.metric.label, self.settings.trials, 0
+        earlier, left = study.finished, budget.left if budget.is_bound else None
+        with workers(left=left) as parallel_map, progress.task("trials", asked) as task:
+            while done < asked and budget.goes_on(done):
+                if done < len(earlier):
+                    budget.earlier += earlier[done].user_attrs.get(SECONDS, 0.0)
+                    if budget.left() <= 0:
+                        break
+                elif not self.make_trial(study, parallel_map, budget):
+                    break
+                done += 1
+                trials = study.finished[:done]
+                best = study.best(trials)
+                task.advance(f"best {label} {best.value:.4f}" if best else "")
+                progress.detail(
+                    f"trial {done}: {label} {trials[-1].value:.4f}  {trials[-1].params}"
+                )
+        # fits of a pruned trial may have been under way until the workers ended
+        new = study.finished[len(earlier) :]
+        self.forget_losers(study, [trial for trial in new if trial.state.name == "PRUNED"])
+        return done
+
+    def make_trial(self, study: "Study", parallel_map: Map, budget: Allowance) -> bool:
+        """One more trial, after which the loser's fits are forgotten; False where time ran out."""
+        before = study.best(study.finished)
+        trial = study.ask(models.module(self.settings.member.kind).suggest)
+        member = self.member(trial.params)
+        self.claim(study, trial, member, budget)
+        score = functools.partial(fold_score, self.fits, self.metric, member)
+        try:
+            with contextlib.closing(parallel_map(score, self.folds)) as scores:
+                mean, is_complete = study.report(trial, scores)
+        except OutOfTime:
+            study.give_up(trial)
+            return False
+        trial.set_user_attr(SECONDS, over_cores(self.seconds(member).values()))
+        study.finish(trial, mean, is_complete)
+        self.forget_losers(study, [study.finished[-1], *([before] if before else [])])
+        return True
+
+    def claim(
+        self, study: "Study", trial: "optuna.Trial", member: Member, budget: Allowance
+    ) -> None:
+        """Note the folds whose fits are this search's own, to be forgotten if the trial loses.
+
+        What is in the store is another search's or experiment's, or a killed trial of this one.
+        """
+        found = self.seconds(member)
+        budget.earlier += over_cores(found.values())
+        own = {fold.number for fold in self.folds} - set(found)
+        for other in study.given_up(trial.params):
+            own.update(other.user_attrs.get(FITTED, ()))
+        trial.set_user_attr(FITTED, sorted(own))
+
+    def seconds(self, member: Member) -> dict[int, float]:
+        """By fold, how long the fits took that are in the store."""
+        seconds = {fold.number: self.fits.seconds(member, fold) for fold in self.folds}
+        return {number: each for number, each in seconds.items() if each is not None}
+
+    def forget_losers(self, study: "Study", trials: Sequence["FrozenTrial"]) -> None:
+        """Remove this search's own fits of those of these trials that are no winners."""
+        kept = [trial.params for trial in study.winners]
+        for trial in trials:
+            if trial.params not in kept:
+                own, member = trial.user_attrs.get(FITTED, ()), self.member(trial.params)
+                for fold in self.folds:
+                    if fold.number in own:
+                        self.fits.forget(member, fold)
+
+    def end(self, study: "Study", decision: Decision) -> Tuned:
+        """The best of as many trials as were decided on."""
+        trials = study.finished[: decision.done]
+        best = study.best(trials)
+        if best is not None:
+            study.end_with(best)
+        kept = [
+            Trial(i, t.value, "complete" if t.state.name == "COMPLETE" else "pruned", t.params)
+            for i, t in enumerate(trials)
+        ]
+        return Tuned(
+            self.member(best.params if best else {}),
+            self.metric.name,
+            best.value if best else None,
+            tuple(kept),
+            self.settings.trials,
         )
 
-    def scores(self, chosen: dict[str, Any], parallel_map: Map) -> Iterator[float]:
-        return parallel_map(functools.partial(self.score_of, chosen), self.folds)
 
-
-def judge(asked: metrics.Metric, y: np.ndarray, folds: Sequence[Fold]) -> metrics.Metric:
-    """What a trial is judged by: a smooth metric, and one that every fold can compute."""
-    lacking = any(len(np.unique(y[fold.valid])) < len(np.unique(y)) for fold in folds)
-    if asked.name == "roc_auc" and lacking:
-        return metrics.METRICS["log_loss"]
-    return metrics.smooth_metric(asked)
-
-
-def fold_score(
-    name: str,
-    load: Folder,
-    encode: Folder,
-    metric: str,
-    judge: str,
-    chosen: dict[str, Any],
-    fold: Fold,
-) -> float:
+def fold_score(fits: Fits, metric: Metric, member: Member, fold: Fold) -> float:
     """Fit on a fold's training rows; the score on its validation rows."""
-    view = read_view(encode, fold, models.module(name).VIEW)
-    y = load.read_array("y")
-    schema = load.read_json("schema")
-    problem = models.describe(schema, view.columns, view.categorical, metric)
-    model = models.build(name, chosen, problem)
-    model.fit(view.train, y[fold.train])
-    return metrics.METRICS[judge].score(y[fold.valid], model.predict(view.valid))
+    return metric.score(fits.y[fold.valid], fits.fit(member, fold).valid)
 
 
-def _open(search: _Search, journal: Path, inputs_digest: str, progress: Progress) -> "optuna.Study":
-    """The study's name holds a hash of all but the budget: more trials go on with it."""
-    from pipeline import studies
-
-    damage = studies.mend(journal)
-    if damage:
-        progress.say(damage)
-    settings = search.settings
-    identity = settings.model_dump(mode="json", exclude={"trials"})
-    name = f"{settings.name} {digest_of([identity, inputs_digest])[:8]}"
-    return studies.open_study(
-        journal,
-        name,
-        settings,
-        dict(settings.model),
-        greater_is_better=search.metric.greater_is_better,
-    )
-
-
-def _spend_budget(
-    study: "optuna.Study", search: _Search, budget: Allowance, progress: Progress
-) -> int:
-    """Trials until their number, those of earlier runs counted in, or the budget is used up.
-
-    Returns how many this process added.
-    """
-    from pipeline import studies
-
-    settings, label, added = search.settings, search.metric.label, 0
-    left = budget.left if budget.is_bound else None
-    with workers(left=left) as parallel_map, progress.task("trials", settings.trials) as task:
-        done = len(studies.finished(study))
-        for _ in range(done):
-            task.advance()
-        while done < settings.trials and budget.goes_on(done):
-            trial, chosen = studies.next_trial(
-                study, settings, settings.model, search.model.suggest
-            )
-            scores = search.scores({**settings.model, **chosen}, parallel_map)
-            try:
-                value = studies.evaluate_trial(study, trial, scores)
-            except OutOfTime:
-                studies.abandon(study, trial)
-                break
-            added += 1
-            done = len(studies.finished(study))
-            budget.note(done)
-            task.advance(f"best {label} {study.best_value:.4f}")
-            progress.detail(f"trial {trial.number}: {label} {value:.4f}  {chosen}")
-    return added
-
-
-def _write_best(
-    settings: TuneStage,
-    trials: "Sequence[FrozenTrial]",
-    found: "FrozenTrial | None",
-    out: Folder,
-) -> None:
-    best = {**settings.model, **(found.params if found else {})}
-    pruned = sum(trial.state.name == "PRUNED" for trial in trials)
-    out.write_json(
-        "best",
-        {
-            "settings": best,
-            "value": found.value if found else None,
-            "trials": len(trials),
-            "pruned": pruned,
-            "asked": settings.trials,
-            "cut_short": len(trials) < settings.trials,
-        },
-    )
-    out.write_json(
-        "trials",
-        [
-            {"number": i, "value": t.value, "state": t.state.name.lower(), "params": t.params}
-            for i, t in enumerate(trials)
-        ],
-    )
+def report(tuned: Tuned, decision: Decision, metric: Metric, progress: Progress) -> None:
+    """One line: the best score, and what was cut short."""
+    if tuned.value is None:
+        progress.say(f"the settings of the TOML: {decision.reason}")
+        return
+    cut = f" of {tuned.asked} trials: {decision.reason}" if decision.is_cut else " trials"
+    found = "none beat the TOML" if tuned.value == tuned.trials[0].value else "improved"
+    score = f"{metric.label} {tuned.value:.4f} (mean of folds)"
+    progress.say(f"{score} after {len(tuned.trials)}{cut}, {found}")

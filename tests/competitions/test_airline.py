@@ -25,8 +25,8 @@ def test_a_row_worked_by_hand():
     added = features(row).iloc[0, row.shape[1] :].to_dict()
 
     assert added == {
-        "Passenger kind": "Male, Loyal Customer, Personal Travel",
-        "Entertainment for kind": "Loyal Customer, Personal Travel, 4",
+        "Passenger segment": "Male, Loyal Customer, Personal Travel",
+        "Entertainment for segment": "Loyal Customer, Personal Travel, 4",
         "Lowest comfort rating": 2,  # the 0 of a question that did not apply is no rating
         "Highest rating": 4,
     }
@@ -56,7 +56,7 @@ def test_a_gap_elsewhere_changes_no_category(frame):
     with_gap = frame.astype({"Inflight entertainment": "float64"})
     with_gap.loc[0, "Inflight entertainment"] = np.nan
 
-    name = "Entertainment for kind"
+    name = "Entertainment for segment"
     assert features(with_gap)[name][1:].tolist() == features(frame)[name][1:].tolist()
     assert pd.isna(features(with_gap)[name][0])
 
@@ -69,6 +69,6 @@ def test_a_missing_column_is_named(frame, name):
 
 def test_men_on_personal_travel_become_one_column_to_a_linear_model(frame):
     """The cell is the product of its columns, which no sum of them is."""
-    cell = features(frame)["Passenger kind"] == "Male, Loyal Customer, Personal Travel"
+    cell = features(frame)["Passenger segment"] == "Male, Loyal Customer, Personal Travel"
     by_hand = (frame["Gender"] == "Male") & (frame["Type of Travel"] == "Personal Travel")
     assert cell.tolist() == by_hand.tolist() and cell.any()

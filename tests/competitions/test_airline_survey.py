@@ -69,7 +69,7 @@ def test_rates_are_near_the_organisers(many):
     assert (many["Cleanliness"] == 0).mean() == 0
 
 
-def test_questions_of_one_mood_go_together(many):
+def test_questions_of_one_factor_correlate(many):
     correlation = many[list(QUESTIONS)].corr()
     within = correlation.loc[DIGITAL, DIGITAL].to_numpy()[np.triu_indices(4, 1)]
     across = correlation.loc[[name for name in DIGITAL if "Ease" not in name], SERVICE]

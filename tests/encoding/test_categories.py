@@ -5,11 +5,13 @@ from numpy.testing import assert_array_equal
 from sklearn.preprocessing import OneHotEncoder
 
 from pipeline.encoding.categories import Levels
-from pipeline.encoding.columns import read_column
+from pipeline.encoding.columns import code_column, number_column
+from pipeline.problem import Feature
 
 
 def column(labels):
-    return read_column("a", pd.Series(labels, dtype="str"), "category")["a"]
+    (found,) = code_column(Feature("a", "category"), pd.Series(labels, dtype="str"))
+    return found
 
 
 @pytest.mark.parametrize("rare", [1, 5, 30])
@@ -49,7 +51,7 @@ def test_codes_of_rare_unseen_and_missing_levels():
 
 
 def test_numbers_are_levels_too():
-    ratings = read_column("a", pd.Series([5.0, 1, 3, 3, None]), "number")["a"]
+    ratings = number_column("a", np.array([5.0, 1, 3, 3, np.nan]))
     levels = Levels.fit(ratings.distribution(), rare=1)
     assert levels.levels == [1, 3, 5]
     assert_array_equal(

@@ -1,20 +1,21 @@
-"""Whole numbers that are names are told from quantities by what they say of the target."""
+"""Whole numbers that are names differ from quantities in how the target goes with them."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import Encode
 from pipeline.encoding.codes import are_codes, may_be_codes
-from pipeline.encoding.columns import Column, number_column
+from pipeline.encoding.columns import CodedColumn, code_table, number_column
 from pipeline.encoding.target_means import inner_folds, target_columns
 from pipeline.encoding.views import FoldEncoder
+from pipeline.problem import Feature
+from pipeline.settings import Encode
 
 ROWS = 4000
 LEVELS = 200
 
 
-def found(column: Column, y: np.ndarray, classes: int | None, seed: int = 0) -> bool:
+def found(column: CodedColumn, y: np.ndarray, classes: int | None, seed: int = 0) -> bool:
     inner = inner_folds(len(y), np.random.default_rng(seed))
     return may_be_codes(column, 12) and are_codes(column, target_columns(y, classes), inner)
 
@@ -33,8 +34,8 @@ def test_arbitrary_numbers_for_levels_are_codes_and_ordered_ones_are_not(classes
     ordered = np.linspace(-2, 2, LEVELS)
     level, y = drawn(ordered, seed, classes)
     numbers = np.random.default_rng(seed + 10).choice(100_000, size=LEVELS, replace=False)
-    assert found(number_column(numbers[level].astype(float)), y, classes)
-    assert not found(number_column(np.sort(numbers)[level].astype(float)), y, classes)
+    assert found(number_column("a", numbers[level].astype(float)), y, classes)
+    assert not found(number_column("a", np.sort(numbers)[level].astype(float)), y, classes)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_arbitrary_numbers_for_levels_are_codes_and_ordered_ones_are_not(classes
 def test_quantities_are_no_codes(effect):
     for seed in range(5):
         level, y = drawn(effect, seed, 2)
-        assert not found(number_column(level.astype(float)), y, 2, seed)
+        assert not found(number_column("a", level.astype(float)), y, 2, seed)
 
 
 def test_one_common_value_of_its_own_makes_no_codes():
@@ -59,7 +60,7 @@ def test_one_common_value_of_its_own_makes_no_codes():
         level, y = drawn(np.zeros(LEVELS), seed, None)
         special = np.random.default_rng(seed).random(ROWS) < 0.02
         level = np.where(special, LEVELS // 2, level).astype(float)
-        assert not found(number_column(level), y + 6 * special, None, seed)
+        assert not found(number_column("a", level), y + 6 * special, None, seed)
 
 
 def test_counts_with_a_common_zero_are_no_codes():
@@ -67,33 +68,29 @@ def test_counts_with_a_common_zero_are_no_codes():
     for seed in range(5):
         count = np.floor(rng.exponential(10, size=ROWS) * (rng.random(ROWS) < 0.3))
         y = (np.sqrt(count) + rng.logistic(size=ROWS) > 1).astype(int)
-        assert not found(number_column(count), y, 2, seed)
+        assert not found(number_column("a", count), y, 2, seed)
 
 
 def test_fractions_few_values_and_values_that_hardly_repeat_are_not_asked():
     rng = np.random.default_rng(0)
     halves = rng.integers(100, size=ROWS) / 2
     for numbers in (halves, rng.integers(12, size=ROWS) * 7.0, rng.permutation(ROWS) * 1.0):
-        assert not may_be_codes(number_column(numbers), 12)
-    assert may_be_codes(number_column(np.append(np.floor(halves), np.nan)), 12)
+        assert not may_be_codes(number_column("a", numbers), 12)
+    assert may_be_codes(number_column("a", np.append(np.floor(halves), np.nan)), 12)
 
 
 def test_a_column_of_codes_gets_a_target_mean_and_keeps_its_numbers():
     level, y = drawn(np.random.default_rng(1).normal(size=LEVELS), 0, 2)
     frame = pd.DataFrame({"store": level, "size": np.sort(level), "when": "2020-01-01"})
     frame["when"] = (pd.Timestamp("2020-01-01") + pd.to_timedelta(level, unit="D")).astype("str")
-    columns = [
-        {"name": "store", "kind": "number"},
-        {"name": "size", "kind": "number"},
-        {"name": "when", "kind": "date"},
-    ]
-    encoder = FoldEncoder(Encode(), columns, 2)
-    views = encoder.fit_transform(frame, y, np.random.default_rng(0))
-    names = encoder.describe()
+    features = [Feature("store", "number"), Feature("size", "number"), Feature("when", "date")]
+    table = code_table(frame, features)
+    encoder = FoldEncoder(Encode(), features, 2)
+    tree = encoder.fit_transform(table, y, np.random.default_rng(0), "tree")
     for view in ("tree", "dense"):
-        means = [name for name in names[view]["columns"] if name.endswith("target mean")]
+        means = [name for name in encoder.names(view) if name.endswith("target mean")]
         assert means == ["store target mean"]
-    np.testing.assert_array_equal(views["tree"][:, 0], level)
-    silent = FoldEncoder(Encode(target_means=()), columns, 2)
-    silent.fit(frame, y, np.random.default_rng(0))
-    assert not silent.target_means_
+    np.testing.assert_array_equal(tree[:, 0], level)
+    assert encoder.codes() == ["store"]
+    silent = FoldEncoder(Encode(target_means=()), features, 2)
+    assert silent.fit(table, y, np.random.default_rng(0)).codes() == []

@@ -4,20 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.encoding.columns import Column, read_column, read_table
+from pipeline.encoding.columns import CodedColumn, code_column, code_table, number_column
 from pipeline.errors import DataError
+from pipeline.problem import Feature
 
 
-def rows_of(column: Column) -> list:
-    """What each row holds, None where it misses."""
-    values = [*column.values.tolist(), None]
-    return [values[code] for code in column.codes]
+def coded(series: pd.Series, kind: str = "number") -> CodedColumn:
+    (column,) = code_column(Feature("a", kind), series)
+    return column
 
 
 def test_numbers_keep_their_value_and_what_is_not_finite_is_missing():
     series = pd.Series([3, np.inf, -np.inf, np.nan, 2.5, 1e308, -0.0])
     largest = float(np.finfo(np.float32).max)
-    found = rows_of(read_column("a", series, "number")["a"])
+    found = coded(series).decoded().tolist()
     assert found == [3, None, None, None, 2.5, largest, 0]
     assert not np.signbit(found[-1])
 
@@ -34,7 +34,7 @@ def test_numbers_keep_their_value_and_what_is_not_finite_is_missing():
     ids=lambda series: f"{series.dtype}-{series[0]!r}",
 )
 def test_whatever_stands_for_one_and_zero_is_read_as_such(series):
-    assert rows_of(read_column("a", series, "number")["a"]) == [1, None, 0]
+    assert coded(series).decoded().tolist() == [1, None, 0]
 
 
 def test_mixed_labels_do_not_depend_on_the_rows_before_them():
@@ -43,35 +43,63 @@ def test_mixed_labels_do_not_depend_on_the_rows_before_them():
     for order in (range(8), reversed(range(8))):
         order = list(order)
         series = pd.Series([values[i] for i in order], dtype=object)
-        found = rows_of(read_column("a", series, "category")["a"])
+        found = coded(series, "category").decoded().tolist()
         assert found == [expected[i] for i in order]
 
 
 def test_whole_numbers_with_gaps_have_the_labels_that_they_have_without():
-    whole = read_column("a", pd.Series([3, 10, 2**62 + 1]), "category")["a"]
-    gaps = read_column("a", pd.Series([3, 10, None]), "category")["a"]
-    assert rows_of(whole) == ["3", "10", str(2**62 + 1)]
-    assert rows_of(gaps) == ["3", "10", None]
+    whole = coded(pd.Series([3, 10, 2**62 + 1]), "category")
+    gaps = coded(pd.Series([3, 10, None]), "category")
+    assert whole.decoded().tolist() == ["3", "10", str(2**62 + 1)]
+    assert gaps.decoded().tolist() == ["3", "10", None]
 
 
 def test_distribution_knows_only_the_rows_taken():
-    table = read_table(
-        pd.DataFrame({"a": [*list("cabbz"), None]}), [{"name": "a", "kind": "category"}]
-    )
-    seen = table.take(np.array([2, 1, 3, 5])).columns["a"].distribution()
+    frame = pd.DataFrame({"a": [*list("cabbz"), None]})
+    table = code_table(frame, [Feature("a", "category")])
+    (taken,) = table.take(np.array([2, 1, 3, 5])).columns["a"]
+    seen = taken.distribution()
     assert seen.values.tolist() == ["a", "b"]
     assert (seen.counts.tolist(), seen.missing) == ([1, 2], 1)
 
 
-def test_a_raw_column_keeps_its_name_beside_a_part_of_the_same_name():
-    frame = pd.DataFrame({"a": ["x y", "z"], "a words": [7, 8]})
-    columns = [{"name": "a", "kind": "text"}, {"name": "a words", "kind": "number"}]
-    for asked in (columns, columns[::-1]):
-        table = read_table(frame, asked)
-        assert rows_of(table.columns["a words"]) == [7, 8]
-        assert rows_of(table.columns["a words'"]) == [2, 1]
+def digests(**changes: list) -> dict[str, str]:
+    rows = {"a": ["x y", "z", None], "b": [1.0, 2.0, None], "c": ["u", "v", "u"]} | changes
+    kinds = {"a": "text", "b": "number", "c": "category"}
+    features = [Feature(name, kind) for name, kind in kinds.items()]
+    return code_table(pd.DataFrame(rows), features).digests()
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("a", ["x y", "z", "z"]),
+        ("a", ["x y", None, "z"]),
+        ("b", [1.0, 2.5, None]),
+        ("b", [2.0, 1.0, None]),
+        ("c", ["u", "u", "v"]),
+        ("c", ["u", "w", "u"]),
+    ],
+)
+def test_a_feature_has_another_digest_if_and_only_if_its_rows_differ(name, rows):
+    before, after = digests(), digests(**{name: rows})
+    assert digests() == before
+    assert [each for each in before if before[each] != after[each]] == [name]
+
+
+def test_where_one_text_ends_and_the_next_begins_counts():
+    assert digests(c=["ab", "c", "ab"])["c"] != digests(c=["a", "bc", "a"])["c"]
+
+
+def test_a_column_read_as_another_kind_has_another_digest():
+    frame, kinds = pd.DataFrame({"a": ["1", "2"]}), ("number", "category", "text")
+    assert len({code_table(frame, [Feature("a", kind)]).digests()["a"] for kind in kinds}) == 3
+
+
+def test_negative_zero_is_zero():
+    assert number_column("a", np.array([-0.0, 0.0])).decoded().tolist() == [0, 0]
 
 
 def test_an_absent_column_is_named():
     with pytest.raises(DataError, match="no column 'b'"):
-        read_table(pd.DataFrame({"a": [1]}), [{"name": n, "kind": "number"} for n in "ab"])
+        code_table(pd.DataFrame({"a": [1]}), [Feature(name, "number") for name in "ab"])

@@ -3,15 +3,18 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from pipeline.config import Encode
-from pipeline.encoding.columns import read_column
+from pipeline.encoding.columns import code_column, code_table
 from pipeline.encoding.views import FoldEncoder
+from pipeline.problem import Feature
+from pipeline.settings import Encode
+
+DATE = Feature("d", "date")
 
 
 def by_row(series) -> dict[str, np.ndarray]:
-    parts = read_column("d", series, "date")
     return {
-        name.removeprefix("d "): part.with_missing()[part.codes] for name, part in parts.items()
+        part.name.removeprefix("d "): part.with_missing()[part.codes]
+        for part in code_column(DATE, series)
     }
 
 
@@ -48,16 +51,17 @@ def test_how_a_text_is_read_does_not_depend_on_the_texts_before_it():
 
 
 def test_the_indicator_belongs_to_one_part_only():
-    parts = read_column("d", pd.Series(TEXTS), "date")
-    assert [name for name, part in parts.items() if not part.repeats] == ["d days"]
+    parts = code_column(DATE, pd.Series(TEXTS))
+    assert [part.name for part in parts if not part.repeats] == ["d days"]
 
 
 def test_the_hours_are_choices_of_their_own_for_a_line_and_one_number_for_a_tree():
     times = pd.Series(pd.date_range("2021-01-01", periods=480, freq="h"))
-    encoder = FoldEncoder(Encode(), [{"name": "d", "kind": "date"}], None)
+    encoder = FoldEncoder(Encode(), [DATE], None)
     night = ((times.dt.hour < 6) | (times.dt.hour >= 22)).to_numpy(dtype=float)
-    views = encoder.fit_transform(pd.DataFrame({"d": times}), night, np.random.default_rng(0))
-    dense = np.column_stack([views["dense"].astype(float), np.ones(480)])
+    table = code_table(pd.DataFrame({"d": times}), [DATE])
+    scaled = encoder.fit_transform(table, night, np.random.default_rng(0), "dense")
+    dense = np.column_stack([scaled.astype(float), np.ones(480)])
     weights = np.linalg.lstsq(dense, night, rcond=None)[0]
     assert_allclose(dense @ weights, night, atol=1e-3)
-    assert [name for name in encoder.describe()["tree"]["columns"] if "hour" in name] == ["d hour"]
+    assert [name for name in encoder.names("tree") if "hour" in name] == ["d hour"]

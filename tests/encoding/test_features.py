@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.encoding.features import add_features, check_row_wise, feature_columns
+from pipeline.encoding.features import MOST_CHECKED, add_features, check_row_wise, with_kinds
 from pipeline.errors import SettingsError
+from pipeline.problem import Feature
 
 FRAME = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": ["x", "y", None, "x"]})
 
@@ -24,14 +25,14 @@ def features(monkeypatch):
 
 def test_row_wise_features_pass(features):
     features(lambda frame: frame.assign(sum=frame["a"] + 1, both=frame["b"] + "!"))
-    check_row_wise("made_up", FRAME)
     added = add_features("made_up", FRAME)
-    assert feature_columns(added, [{"name": "b", "kind": "text"}]) == [
-        {"name": "a", "kind": "number"},
-        {"name": "b", "kind": "text"},
-        {"name": "sum", "kind": "number"},
-        {"name": "both", "kind": "category"},
-    ]
+    check_row_wise("made_up", FRAME, added)
+    assert with_kinds(added, [Feature("b", "text")]) == (
+        Feature("a", "number"),
+        Feature("b", "text"),
+        Feature("sum", "number"),
+        Feature("both", "category"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,10 +45,12 @@ def test_row_wise_features_pass(features):
     ],
     ids=["mean", "group size", "row number", "columns by value"],
 )
-def test_features_that_look_at_other_rows_are_refused(features, leak):
+@pytest.mark.parametrize("times", [1, MOST_CHECKED], ids=["few rows", "many rows"])
+def test_features_that_look_at_other_rows_are_refused(features, leak, times):
     features(leak)
+    frame = pd.concat([FRAME] * times, ignore_index=True)
     with pytest.raises(SettingsError, match="changes when other rows are left out"):
-        check_row_wise("made_up", FRAME)
+        check_row_wise("made_up", frame, add_features("made_up", frame))
 
 
 def test_features_must_keep_the_rows(features):
@@ -82,5 +85,5 @@ def test_types_of_added_columns():
             "whole": pd.Series([1, None], dtype="Int64"),
         }
     )
-    kinds = [column["kind"] for column in feature_columns(added, [])]
+    kinds = [feature.kind for feature in with_kinds(added, [])]
     assert kinds == ["number", "date", "category", "number"]

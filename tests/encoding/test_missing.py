@@ -12,11 +12,11 @@ def test_the_median_of_the_training_rows_stands_in():
     train[::7], new[::3] = np.nan, np.nan
     oracle = SimpleImputer(strategy="median").fit(train.reshape(-1, 1))
 
-    median = Median.fit(number_column(train).distribution())
+    median = Median.fit(number_column("a", train).distribution())
 
     assert_array_equal(median.fill(new), oracle.transform(new.reshape(-1, 1))[:, 0])
 
 
 def test_the_indicator_is_one_for_missing_alone():
-    column = number_column(np.array([np.nan, 2.0, 1.0, np.nan]))
+    column = number_column("a", np.array([np.nan, 2.0, 1.0, np.nan]))
     assert_array_equal(indicator(len(column.values))[column.codes, 0], [1, 0, 0, 1])

@@ -7,7 +7,7 @@ from pipeline.encoding.scaling import Scaling
 
 
 def fitted(rows: np.ndarray, log_skew: float = np.inf) -> Scaling:
-    return Scaling.fit(number_column(rows).distribution(), log_skew)
+    return Scaling.fit(number_column("a", rows).distribution(), log_skew)
 
 
 def test_by_hand():
@@ -50,6 +50,6 @@ def test_skewed_counts_are_scaled_by_their_logarithm():
     ids=["constant", "huge", "tiny", "no quartile range", "empty"],
 )
 def test_degenerate_columns_stay_finite(rows):
-    column = number_column(np.clip(np.array(rows), -3.4e38, 3.4e38))
+    column = number_column("a", np.clip(np.array(rows), -3.4e38, 3.4e38))
     scaling = Scaling.fit(column.distribution(), 1.5)
     assert np.isfinite(scaling.transform(np.array([*column.values, -3.4e38, 3.4e38]))).all()

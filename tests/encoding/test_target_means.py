@@ -4,12 +4,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import TargetEncoder
 
-from pipeline.encoding.columns import Column, read_column
+from pipeline.encoding.columns import CodedColumn, code_column
 from pipeline.encoding.target_means import TargetMeans, cross_fit, inner_folds, target_columns
+from pipeline.problem import Feature
 
 
-def column(labels) -> Column:
-    return read_column("a", pd.Series(labels, dtype="str"), "category")["a"]
+def column(labels) -> CodedColumn:
+    (found,) = code_column(Feature("a", "category"), pd.Series(labels, dtype="str"))
+    return found
 
 
 def test_cross_fitted_means_by_hand():
@@ -17,8 +19,8 @@ def test_cross_fitted_means_by_hand():
     levels = ["a", "a", "b", "a", "b", "c"]
     y = np.array([[1.0], [0], [1], [1], [0], [1]])
     inner = np.array([0, 0, 0, 1, 1, 1])
-    # fold 0 is told of rows 3-5: overall 2/3, a 1 of 1, b 0 of 1;
-    # fold 1 is told of rows 0-2: overall 2/3, a 1 of 2, b 1 of 1, c none. Smoothing is 2.
+    # fold 0 learns from rows 3-5: overall 2/3, a 1 of 1, b 0 of 1;
+    # fold 1 learns from rows 0-2: overall 2/3, a 1 of 2, b 1 of 1, c none. Smoothing is 2.
     overall = 2 / 3
     expected = [
         (1 + 2 * overall) / 3,
@@ -48,7 +50,7 @@ def test_means_of_new_rows_are_scikit_learns(classes, smoothing):
     found = column(new)
     expected = oracle.transform(new.reshape(-1, 1))
     expected = expected[:, 1:] if classes == 3 else expected
-    assert_allclose(fitted.by_value(found)[found.codes], expected, rtol=1e-12)
+    assert_allclose(fitted.by_value(found, "tree")[found.codes], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("classes", [None, 2])
@@ -66,14 +68,14 @@ def test_a_rows_own_label_never_enters_its_value(classes):
         assert (after != before).any()
 
 
-def test_categories_of_no_meaning_tell_nothing_of_the_label():
+def test_categories_of_no_meaning_are_unrelated_to_the_label():
     rng = np.random.default_rng(0)
     labels = column(rng.integers(1000, size=2000).astype(str))
     y = rng.integers(2, size=2000)
     fitted, crossed = TargetMeans.fit(
         labels, target_columns(y, 2), inner_folds(2000, rng), smoothing=1.0
     )
-    own = fitted.by_value(labels)[labels.codes]
+    own = fitted.by_value(labels, "tree")[labels.codes]
     assert np.corrcoef(own[:, 0], y)[0, 1] > 0.5  # what a model would be misled by
     assert abs(np.corrcoef(crossed[:, 0], y)[0, 1]) < 3 / np.sqrt(2000)
 
@@ -83,7 +85,7 @@ def test_missing_is_a_level_and_unseen_gets_the_overall_mean():
     y = np.array([[1.0], [1], [0], [0], [1]])
     fitted, _ = TargetMeans.fit(labels, y, np.arange(5), smoothing=0.0)
     new = column(["a", None, "unseen"])
-    assert_allclose(fitted.by_value(new)[new.codes][:, 0], [1, 1 / 3, 3 / 5])
+    assert_allclose(fitted.by_value(new, "tree")[new.codes][:, 0], [1, 1 / 3, 3 / 5])
 
 
 def test_inner_folds_are_even_and_know_no_labels():

@@ -2,13 +2,15 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_array_equal
 
-from pipeline.config import Encode
-from pipeline.encoding.columns import read_column
+from pipeline.encoding.columns import code_column
 from pipeline.encoding.text import TokenEncoder
+from pipeline.problem import Feature
+from pipeline.settings import Encode
 
 
 def parts(texts):
-    return read_column("a", pd.Series(texts, dtype="str"), "text")
+    found = code_column(Feature("a", "text"), pd.Series(texts, dtype="str"))
+    return {part.name: part for part in found}
 
 
 def by_row(column, table):
@@ -28,7 +30,7 @@ def test_a_token_is_present_in_any_case_and_place():
     column = parts(["Mr. Owen", "the MR", "Mrs. Mr.Mr", "mrs", None])["a"]
     encoder = TokenEncoder(["mr", "mrs", "nowhere"])
     assert_array_equal(
-        by_row(column, encoder.tree(column)),
+        by_row(column, encoder.by_value(column, "dense")),
         [[1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0]],
     )
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.exploration.duplicates import find_duplicates, fingerprints
+from pipeline.exploration.duplicates import find_duplicates, fingerprints, to_json
+from pipeline.problem import Feature
 
-COLUMNS = [("x", "number"), ("word", "category")]
+COLUMNS = [Feature("x", "number"), Feature("word", "category")]
 
 
 def frame(x, words):
@@ -19,9 +20,19 @@ def test_a_worked_example():
 
     found = find_duplicates(train, test, y, COLUMNS, is_regression=False)
 
-    assert (found.train, found.test, found.shared) == (2, 1, 2)
+    assert (found.repeated_train, found.repeated_test) == (2, 1)
+    assert found.shared.tolist() == [True, False, True, False]
+    assert found.repeated_share == 0.6
+    assert found.differs(y)[found.train].tolist() == [True, True, True, False, False]
     assert found.conflicting == 3  # 1, a has targets 0, 0 and 1
     assert found.ceiling == 0.8  # one of five must be wrong
+    assert to_json(found) == {
+        "train": 2,
+        "test": 1,
+        "shared": 2,
+        "conflicting": 3,
+        "ceiling": 0.8,
+    }
 
 
 def test_regression_has_no_ceiling_but_conflicts():
@@ -29,7 +40,7 @@ def test_regression_has_no_ceiling_but_conflicts():
 
     found = find_duplicates(train, train, np.array([0.5, 0.7, 0.1]), COLUMNS, is_regression=True)
 
-    assert (found.conflicting, found.ceiling, found.shared) == (2, None, 3)
+    assert (found.conflicting, found.ceiling, found.shared.sum()) == (2, None, 3)
 
 
 def test_how_a_value_is_stored_does_not_matter():
@@ -47,7 +58,7 @@ def test_missing_is_not_the_word_none():
 
 
 def test_columns_do_not_run_together():
-    columns = [("one", "category"), ("two", "category")]
+    columns = [Feature("one", "category"), Feature("two", "category")]
     rows = pd.DataFrame({"one": ["ab", "a"], "two": ["c", "bc"]}, dtype="str")
 
     assert len(set(fingerprints(rows, columns))) == 2

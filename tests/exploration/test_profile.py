@@ -1,27 +1,22 @@
-"""What columns hold, and how numbers move together."""
+"""What columns hold, by hand."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
 
-from pipeline.exploration import profile
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
+from pipeline.exploration.profile import missing_caption, missing_plot, profile
+from pipeline.problem import Feature
 
 
 def test_a_worked_example():
     train = pd.DataFrame({"x": [0.0, 2.0, np.nan, 0.0]})
     test = pd.DataFrame({"x": [np.nan, np.nan, 0.0]})
 
-    (found,) = profile.profiles(train, test, [("x", "number")])
+    found = profile(train, test, Feature("x", "number"))
 
     assert (found.missing_train, found.missing_test) == (1, 2)
     assert (found.zeros_train, found.zeros_test) == (2, 1)
-    assert (found.smallest, found.median, found.greatest, found.distinct) == (0.0, 0.0, 2.0, 2)
+    assert (found.minimum, found.median, found.maximum, found.distinct) == (0.0, 0.0, 2.0, 2)
 
 
 def test_words_and_dates_have_no_zeros():
@@ -32,31 +27,33 @@ def test_words_and_dates_have_no_zeros():
         }
     )
 
-    word, day = profile.profiles(frame, frame, [("word", "category"), ("day", "date")])
+    features = Feature("word", "category"), Feature("day", "date")
+    word, day = (profile(frame, frame, feature) for feature in features)
 
-    assert (word.zeros_train, word.commonest, word.smallest) == (None, "a", None)
-    assert (day.zeros_train, day.smallest, day.greatest) == (None, "2020-01-01", "2022-01-01")
-
-
-def test_spearman_matches_pandas(rng):
-    matrix = rng.normal(size=(200, 4))
-    matrix[:, 1] += matrix[:, 0]
-    matrix[:, 2] = matrix[:, 2].round()
-
-    assert_allclose(profile.correlations(matrix), pd.DataFrame(matrix).corr("spearman"))
+    assert (word.zeros_train, word.commonest, word.minimum) == (None, "a", None)
+    assert (day.zeros_train, day.minimum, day.maximum) == (None, "2020-01-01", "2022-01-01")
 
 
-def test_with_holes_ranks_are_correlated_over_the_rows_that_both_know(rng):
-    matrix = rng.normal(size=(200, 4))
-    matrix[rng.random(matrix.shape) < 0.2] = np.nan
+def test_missing_values_are_counted_and_the_worst_column_is_named():
+    worst, other = ("cabin", (0.77, 0.78)), ("fare", (0.0, 0.002))
 
-    assert_allclose(profile.correlations(matrix), pd.DataFrame(matrix).rank().corr())
+    both = missing_caption(dict([worst, other]), 11)
+    one = missing_caption(dict([worst]), 11)
+
+    assert both.startswith("2 columns of 11 have missing values, most of them 'cabin': 77.0% of")
+    assert both.endswith("78.0% of test.")
+    assert one.startswith("1 column of 11 has missing values")
 
 
-def test_a_column_that_does_not_vary_correlates_with_nothing(rng):
-    matrix = np.column_stack([rng.normal(size=50), np.full(50, 3.0), np.full(50, np.nan)])
+@pytest.mark.parametrize("columns", [1, 5])
+def test_the_legend_of_the_missing_values_lies_over_no_bar(columns):
+    holes = pd.DataFrame({f"c{n}": [np.nan] * 9 + [1.0] for n in range(columns)})
+    found = [profile(holes, holes, Feature(name, "number")) for name in holes]
 
-    found = profile.correlations(matrix)
+    draft = missing_plot(found, 10, 10)
 
-    assert found[0, 0] == 1.0
-    assert np.isnan(found[1:]).all()
+    assert draft is not None
+    draft.figure.draw_without_rendering()
+    (legend,), (axes,) = draft.figure.legends, draft.figure.axes
+    assert axes.get_legend() is None
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())

@@ -1,19 +1,17 @@
 import numpy as np
 
 from pipeline import models
-from pipeline.artifacts import Folder
-from pipeline.models import Problem
+from pipeline.models import ModelProblem
 
 
-def test_of_a_large_table_it_keeps_no_more_than_most_rows(tmp_path) -> None:
+def test_of_a_large_table_it_keeps_no_more_than_most_rows() -> None:
     """The sample has each class, and one that no row has keeps probability 0."""
     rng = np.random.default_rng(3)
     X = rng.normal(size=(3000, 2)).astype(np.float32)
     y = np.where(X[:, 0] > 0, 2, 0)
-    problem = Problem("multiclass", 3, "accuracy", ("a", "b"))
+    problem = ModelProblem("multiclass", 3, "zero_one", ("a", "b"))
     model = models.build_bare("kernel", {"most_rows": 300, "steps": 5}, problem).fit(X, y)
-    model.save(Folder(tmp_path), "r0-f0")
-    assert Folder(tmp_path).read_arrays("r0-f0")["rows_"].shape == (300, 2)
+    assert model.state()["rows_"].shape == (300, 2)
     p = model.predict(X)
     assert (p[:, 1] == 0).all()
     assert np.mean(p.argmax(axis=1) == y) > 0.97

@@ -1,18 +1,18 @@
-"""Every model there is: it learns, it is deterministic, and saved it predicts the same bytes."""
+"""Every model there is: it learns, it is deterministic, and restored it predicts the same bytes."""
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
 import optuna
 import pytest
 
-from pipeline import models
-from pipeline.artifacts import Folder
+from pipeline import codec, models
 from pipeline.config import model_names
 from pipeline.errors import DataError, SettingsError
-from pipeline.metrics import METRICS
-from pipeline.models import Problem
+from pipeline.models import ModelProblem, State
 
 SMALL: dict[str, dict[str, object]] = {
     "catboost": {"iterations": 100, "n_models": 2},
@@ -44,7 +44,7 @@ CASES = [
 
 
 def sample(task, n=600):
-    """X (n, 6) float32 and a target that a straight line through it tells well."""
+    """X (n, 6) float32 and a target that a straight line through it predicts well."""
     rng = np.random.default_rng(5)
     X = rng.normal(size=(n, 6)).astype(np.float32)
     signal = X[:, 0] - X[:, 1] + 0.3 * rng.normal(size=n)
@@ -53,36 +53,50 @@ def sample(task, n=600):
     return X, np.digitize(signal, [0.0] if task == "binary" else [-0.7, 0.7])
 
 
-def build(name, task, metric=None):
-    problem = Problem(task, OUTPUTS[task], metric or "accuracy", tuple("abcdef"))
-    return models.build(name, SMALL.get(name, {}), problem)
+def problem(task, loss=None):
+    suits = "squared_error" if task == "regression" else "zero_one"
+    return ModelProblem(task, OUTPUTS[task], loss or suits, tuple("abcdef"))
+
+
+def build(name, task, loss=None):
+    return models.build(name, SMALL.get(name, {}), problem(task, loss))
+
+
+def restore(name, task, state, settings=None):
+    return models.restore(name, settings or SMALL.get(name, {}), problem(task), state)
+
+
+def stored(state: State, folder) -> State:
+    """The state as it comes back from files."""
+    for name, content in codec.encode(Stored(state)).items():
+        (folder / name).write_bytes(content)
+    return codec.decode(Stored, folder).state
+
+
+@dataclass(frozen=True)
+class Stored:
+    state: State
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
-def test_it_beats_the_constant_answer_on_rows_it_did_not_see(name, task):
+def test_it_beats_a_constant_prediction_on_rows_it_did_not_see(name, task):
     X, y = sample(task)
     prediction = build(name, task).fit(X[:400], y[:400]).predict(X[400:])
     if task == "regression":
-        assert METRICS["r2"].score(y[400:], prediction) > 0.6
+        residuals = y[400:] - prediction[:, 0]
+        assert 1 - residuals.var() / y[400:].var() > 0.6
     else:
         commonest = np.bincount(y[400:]).max() / 200
-        assert METRICS["accuracy"].score(y[400:], prediction) > commonest + 0.15
+        assert (prediction.argmax(axis=1) == y[400:]).mean() > commonest + 0.15
         np.testing.assert_allclose(prediction.sum(axis=1), 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
-def test_saved_and_loaded_it_predicts_the_same_bytes(name, task, tmp_path):
+def test_stored_and_restored_it_predicts_the_same_bytes(name, task, tmp_path):
     X, y = sample(task)
     fitted = build(name, task).fit(X, y)
-    fitted.save(Folder(tmp_path), "r0-f0")
-    loaded = build(name, task).load(Folder(tmp_path), "r0-f0")
-    assert loaded.predict(X).tobytes() == fitted.predict(X).tobytes()
-
-
-def load(name, task, folder):
-    problem = Problem(task, OUTPUTS[task], "accuracy", tuple("abcdef"))
-    with np.errstate(all="ignore"):
-        return models.load(name, SMALL.get(name, {}), problem, folder, "r0-f0")
+    restored = restore(name, task, stored(fitted.state(), tmp_path))
+    assert restored.predict(X).tobytes() == fitted.predict(X).tobytes()
 
 
 def altered(array):
@@ -95,57 +109,84 @@ def altered(array):
     yield array.astype(np.complex128) if array.dtype.kind in "bif" else array.astype("S3")
 
 
+def leaves(state, path=()):
+    """Every array, text and number in a state, by its path."""
+    inner = state.items() if isinstance(state, Mapping) else enumerate(state)
+    for key, value in inner:
+        if isinstance(value, Mapping | list):
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def changed(state, path, *values):
+    """The state with another value at a path, or, without one, with none there."""
+    key, rest = path[0], path[1:]
+    inner = (changed(state[key], rest, *values),) if rest else values
+    if isinstance(state, Mapping):
+        others = {other: value for other, value in state.items() if other != key}
+        return others | dict.fromkeys((key,), *inner) if inner else others
+    return [*state[:key], *inner, *state[key + 1 :]]
+
+
 @pytest.mark.parametrize(("name", "task"), CASES)
-def test_arrays_that_are_no_such_model_are_refused_or_predict_numbers(name, task, tmp_path):
+def test_a_state_that_is_no_such_models_is_refused_or_predicts_numbers(name, task):
     """Neither a crash, nor a row that never comes to a leaf, nor another kind of error."""
+    if name in EXTRAS:
+        pytest.skip("its loader is the library's own, and is not checked")
     X, y = sample(task, 150)
-    folder = Folder(tmp_path)
-    build(name, task).fit(X, y).save(folder, "r0-f0")
-    refused = 0
-    for file in sorted(tmp_path.glob("*.npz")):
-        arrays = folder.read_arrays(file.stem)
-        for key in arrays:
-            others = {other: array for other, array in arrays.items() if other != key}
-            for changed in ({}, *({key: array} for array in altered(arrays[key]))):
-                folder.write_arrays(file.stem, {**others, **changed})
-                try:
-                    prediction = load(name, task, folder).predict(X)
-                except DataError:
-                    refused += 1
-                else:
-                    assert prediction.shape == (len(X), OUTPUTS[task])
-                    assert np.isfinite(prediction).all()
-    assert refused or not list(tmp_path.glob("*.npz"))
+    state, refused = build(name, task).fit(X, y).state(), 0
+    for path, value in leaves(state):
+        others = [(), *((each,) for each in (None, "x", -1, b"x", [], {}))]
+        if isinstance(value, np.ndarray):
+            others += [(each,) for each in altered(value)]
+        if isinstance(value, str):
+            others += [(value[: len(value) // 2],), (value + value,)]
+        for other in others:
+            try:
+                with np.errstate(all="ignore"):
+                    prediction = restore(name, task, changed(state, path, *other)).predict(X)
+            except DataError as error:
+                assert f"a stored {name} model is damaged" in str(error)
+                refused += 1
+            else:
+                assert prediction.shape == (len(X), OUTPUTS[task])
+                assert np.isfinite(prediction).all()
+    assert refused
+
+
+@pytest.mark.parametrize("state", [None, {}, [], "x", {"model": {}}])
+@pytest.mark.parametrize("name", ["linear", "lightgbm"])
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_what_is_no_state_at_all_is_refused(name, task, state):
+    with pytest.raises(DataError, match=f"a stored {name} model is damaged"):
+        restore(name, task, state)
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_the_state_of_another_problem_is_refused(task):
+    """Of other columns, and of other settings."""
+    X, y = sample(task, 150)
+    for name, settings in (("linear", {}), ("lightgbm", SMALL["lightgbm"])):
+        narrow = ModelProblem(task, OUTPUTS[task], "squared_error", tuple("abc"))
+        state = models.build(name, settings, narrow).fit(X[:, :3], y).state()
+        with pytest.raises(DataError, match=f"a stored {name} model is damaged"):
+            restore(name, task, state)
+    state = build("lightgbm", task).fit(X, y).state()
+    with pytest.raises(DataError, match="a stored lightgbm model is damaged"):
+        restore("lightgbm", task, state, {**SMALL["lightgbm"], "n_models": 3})
 
 
 def test_a_network_with_embedded_numbers_comes_back(tmp_path):
     """Where a column has few values, what is learned of its levels ends in NaN."""
     X, y = sample("binary", 150)
     X[:, 0] = np.round(X[:, 0])
-    problem = Problem("binary", 2, "accuracy", tuple("abcdef"))
     settings = {**SMALL["neural_net"], "numbers": "piecewise", "number_width": 20}
-    fitted = models.build_bare("neural_net", settings, problem).fit(X, y)
-    fitted.save(Folder(tmp_path), "r0-f0")
-    assert np.isnan(fitted.estimator.bin_edges_).any()
-    loaded = models.load("neural_net", settings, problem, Folder(tmp_path), "r0-f0")
-    assert loaded.predict(X).tobytes() == fitted.predict(X).tobytes()
-
-
-@pytest.mark.parametrize(("name", "task"), CASES)
-def test_a_file_that_is_cut_short_is_named_with_what_to_do(name, task, tmp_path):
-    X, y = sample(task, 150)
-    stage = tmp_path / "train" / name
-    folder = Folder(stage / "models")
-    build(name, task).fit(X, y).save(folder, "r0-f0")
-    (stage / "DONE").touch()
-    for file in sorted(folder.path.iterdir()):
-        whole = file.read_bytes()
-        for size in (0, len(whole) // 2):
-            file.write_bytes(whole[:size])
-            with pytest.raises(DataError, match=f"{file.name}: .* damaged .* Delete {stage} and"):
-                load(name, task, folder)
-        file.write_bytes(whole)
-    load(name, task, folder)
+    fitted = models.build("neural_net", settings, problem("binary")).fit(X, y)
+    state = fitted.state()
+    assert np.isnan(state["model"]["bin_edges_"]).any()
+    restored = restore("neural_net", "binary", stored(state, tmp_path), settings)
+    assert restored.predict(X).tobytes() == fitted.predict(X).tobytes()
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
@@ -178,9 +219,8 @@ def test_regression_does_not_depend_on_where_the_target_lies(name, origin, unit,
     fitted = build(name, "regression").fit(X, origin + unit * y)
     far = fitted.predict(X)
     assert np.sqrt(np.mean(((far - origin) / unit - near) ** 2)) < 0.1 * y.std()
-    fitted.save(Folder(tmp_path), "r0-f0")
-    loaded = build(name, "regression").load(Folder(tmp_path), "r0-f0")
-    assert loaded.predict(X).tobytes() == far.tobytes()
+    restored = restore(name, "regression", stored(fitted.state(), tmp_path))
+    assert restored.predict(X).tobytes() == far.tobytes()
 
 
 @pytest.mark.parametrize("name", ["linear", "lightgbm"])
@@ -192,27 +232,49 @@ def test_an_ordinary_target_is_fitted_as_it_is(name):
 
 
 @pytest.mark.parametrize("name", ["linear", "lightgbm"])
-def test_rmsle_is_fitted_on_logarithms(name):
+def test_the_squared_log_error_is_made_small_on_logarithms(name):
     X, y = sample("regression")
     skewed = np.exp(y / 25 - 38)
-    as_logs = build(name, "regression", "rmsle").fit(X, skewed).predict(X)
-    as_values = build(name, "regression", "rmse").fit(X, skewed).predict(X)
-    rmsle = METRICS["rmsle"].score
-    assert rmsle(skewed, as_logs) < 0.7 * rmsle(skewed, as_values)
+    errors = []
+    for loss in ("squared_log_error", "squared_error"):
+        found = np.maximum(build(name, "regression", loss).fit(X, skewed).predict(X)[:, 0], 0)
+        errors.append(np.sqrt(np.mean((np.log1p(skewed) - np.log1p(found)) ** 2)))
+    assert errors[0] < 0.7 * errors[1]
 
 
-def test_rmsle_refuses_a_target_below_zero_and_never_answers_one():
+def test_the_absolute_error_is_made_small_by_medians():
+    """Of a skewed target LightGBM's l1 predicts less than its l2, which goes for the mean."""
+    rng = np.random.default_rng(0)
+    X = np.repeat([[0.0], [1.0]], 300, axis=0).astype(np.float32)
+    y = rng.exponential(size=600) + X[:, 0]
+    by_loss = {
+        loss: build("lightgbm", "regression", loss).fit(X, y).predict(X[[0, -1]])[:, 0]
+        for loss in ("absolute_error", "squared_error")
+    }
+    medians, means = ([part(y[:300]), part(y[300:])] for part in (np.median, np.mean))
+    np.testing.assert_allclose(by_loss["absolute_error"], medians, atol=0.1)
+    np.testing.assert_allclose(by_loss["squared_error"], means, atol=0.1)
+
+
+def test_labels_are_smoothed_more_where_the_metric_counts_labels():
+    chosen = {
+        loss: models.build_bare("neural_net", {}, problem("binary", loss)).estimator.label_smoothing
+        for loss in ("zero_one", "log_loss")
+    }
+    assert chosen == {"zero_one": 0.2, "log_loss": 0.02}
+
+
+def test_the_logarithm_refuses_a_target_below_zero_and_never_predicts_one():
     X, y = sample("regression")
     with pytest.raises(DataError, match="goes down to -"):
-        build("linear", "regression", "rmsle").fit(X, y - 1000)
+        build("linear", "regression", "squared_log_error").fit(X, y - 1000)
     small = np.where(y > 1040, 1.0, 0.0)
-    assert build("linear", "regression", "rmsle").fit(X, small).predict(X).min() == 0
+    assert build("linear", "regression", "squared_log_error").fit(X, small).predict(X).min() == 0
 
 
 def test_a_class_that_no_fitted_row_has_gets_probability_zero():
     X, y = sample("binary")
-    problem = Problem("multiclass", 3, "accuracy", tuple("abcdef"))
-    model = models.build("logistic", {}, problem).fit(X, np.where(y == 1, 2, 0))
+    model = build("logistic", "multiclass").fit(X, np.where(y == 1, 2, 0))
     assert (model.predict(X)[:, 1] == 0).all()
 
 
@@ -257,16 +319,15 @@ def test_without_a_column_that_varies_it_predicts_the_base_rate(name, task, colu
     shares = [y.mean()] if task == "regression" else np.bincount(y) / 50
     unseen = np.ones((3, columns), dtype=np.float32)
     np.testing.assert_allclose(fitted.predict(unseen), np.tile(shares, (3, 1)))
-    fitted.save(Folder(tmp_path), "r0-f0")
-    loaded = build(name, task).load(Folder(tmp_path), "r0-f0")
-    np.testing.assert_array_equal(loaded.predict(unseen), fitted.predict(unseen))
+    again = build(name, task).set_state(stored(fitted.state(), tmp_path))
+    np.testing.assert_array_equal(again.predict(unseen), fitted.predict(unseen))
 
 
-def test_of_a_constant_prediction_the_median_suits_mae_and_the_mean_of_logs_rmsle():
+def test_as_a_constant_the_median_suits_the_absolute_error_and_the_mean_of_logs_that_of_logs():
     X, y = np.zeros((4, 1), dtype=np.float32), np.array([1.0, 2.0, 3.0, 100.0])
-    assert build("linear", "regression", "mae").fit(X, y).predict(X)[0, 0] == 2.5
+    assert build("linear", "regression", "absolute_error").fit(X, y).predict(X)[0, 0] == 2.5
     expected = np.exp(np.log(1 + y).mean()) - 1
-    found = build("linear", "regression", "rmsle").fit(X, y).predict(X)[0, 0]
+    found = build("linear", "regression", "squared_log_error").fit(X, y).predict(X)[0, 0]
     np.testing.assert_allclose(found, expected)
 
 

@@ -5,22 +5,24 @@ import pandas as pd
 import pytest
 
 from pipeline import models
-from pipeline.config import COMPETITIONS, Encode, load_experiment
+from pipeline.config import load_configuration
+from pipeline.encoding.columns import code_table
 from pipeline.encoding.views import FoldEncoder
 from pipeline.errors import SettingsError
-from pipeline.models import Problem
+from pipeline.models import ModelProblem
 from pipeline.models.rnn import Settings, build, steps
+from pipeline.problem import Feature
+from pipeline.settings import Encode
+from pipeline.workspace import COMPETITIONS
 
 
-def encoded(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+def encoded(frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...]]:
     """The dense view of these rows, and its columns' names."""
-    kinds = {True: "number", False: "category"}
-    columns = [
-        {"name": name, "kind": kinds[pd.api.types.is_numeric_dtype(frame[name])]} for name in frame
-    ]
-    encoder = FoldEncoder(Encode(rare=1), columns, 2)
-    views = encoder.fit_transform(frame, np.arange(len(frame)) % 2, np.random.default_rng(0))
-    return views["dense"], encoder.describe()["dense"]["columns"]
+    is_number = pd.api.types.is_numeric_dtype
+    features = [Feature(n, "number" if is_number(frame[n]) else "category") for n in frame]
+    encoder, table = FoldEncoder(Encode(rare=1), features, 2), code_table(frame, features)
+    y, rng = np.arange(len(frame)) % 2, np.random.default_rng(0)
+    return encoder.fit_transform(table, y, rng, "dense"), encoder.names("dense")
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def test_a_step_has_exactly_the_columns_that_the_raw_column_was_encoded_to(frame
     _, names = encoded(frame)
     sequence = ["Class", "Seat comfort", "Seat", "Age", "Seat=left", "Class of the seat"]
     found = [[names[place] for place in step] for step in steps(sequence, names)]
-    assert found == [encoded(frame[[name]])[1] for name in sequence]
+    assert found == [list(encoded(frame[[name]])[1]) for name in sequence]
 
 
 def test_left_out_the_steps_are_the_columns_with_levels_in_their_order(frame) -> None:
@@ -56,36 +58,36 @@ def test_left_out_the_steps_are_the_columns_with_levels_in_their_order(frame) ->
 @pytest.mark.parametrize(
     "name", ["", "Sea", "Seat comfort ", "Comfort", "Seat=9", "Age is missing"]
 )
-def test_a_name_that_is_not_there_is_told_with_those_that_are(frame, name) -> None:
+def test_a_name_that_is_not_there_is_refused_with_those_that_are(frame, name) -> None:
     frame = frame.drop(columns="Seat=left")
     _, names = encoded(frame)
-    problem = Problem("binary", 2, "accuracy", tuple(names))
+    problem = ModelProblem("binary", 2, "log_loss", names)
     allowed = "'Seat', 'Age', 'Seat comfort', 'Class', 'Class of the seat'. Correct"
     with pytest.raises(SettingsError, match=rf"\[models.rnn\] sequence: .*'{name}'.*{allowed}"):
         build(Settings(sequence=("Seat", name)), problem)
 
 
 @pytest.mark.parametrize("competition", ["airline", "passenger"])
-def test_the_journey_is_fourteen_ratings_each_once(competition) -> None:
-    settings = load_experiment(competition).models["rnn"]
+def test_the_sequence_is_fourteen_ratings_each_once(competition) -> None:
+    settings = load_configuration(competition).models["rnn"]
     assert len(settings.sequence) == len(set(settings.sequence)) == 14
-    facts = ("Age", "Class", "Flight Distance", "Gender", "Customer Type", "Type of Travel")
-    assert not set(settings.sequence) & set(facts)
+    others = ("Age", "Class", "Flight Distance", "Gender", "Customer Type", "Type of Travel")
+    assert not set(settings.sequence) & set(others)
 
 
-def test_the_airlines_journey_is_made_of_columns_that_its_contract_names() -> None:
-    experiment = load_experiment("airline", folder=COMPETITIONS)
+def test_the_airlines_sequence_is_made_of_columns_that_its_contract_names() -> None:
+    experiment = load_configuration("airline", folder=COMPETITIONS)
     ratings = {name for name, column in experiment.load.columns.items() if column.max == 5}
     assert set(experiment.models["rnn"].sequence) == ratings
 
 
-def test_steps_and_facts_are_learned_from_both(frame) -> None:
-    """The target is a product of a step and a fact."""
+def test_what_is_read_in_sequence_and_what_is_read_at_once_are_both_learned_from(frame) -> None:
+    """The target is a product of a column of either."""
     rng = np.random.default_rng(1)
     rows = frame.loc[rng.integers(40, size=800)].reset_index(drop=True)
     y = ((rows["Seat"] > 2) ^ (rows["Class of the seat"] == "aisle")).to_numpy().astype(int)
     X, names = encoded(rows)
-    problem = Problem("binary", 2, "accuracy", tuple(names))
+    problem = ModelProblem("binary", 2, "log_loss", names)
     settings = {"sequence": ("Seat", "Seat comfort"), "n_networks": 1, "epochs": 10}
     model = models.build_bare("rnn", settings, problem).fit(X[:600], y[:600])
     assert (model.predict(X[600:]).argmax(axis=1) == y[600:]).mean() > 0.98

@@ -6,16 +6,20 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from pipeline.artifacts import Folder
-from pipeline.config import Encode
-from pipeline.encoding.views import FoldEncoder
+from pipeline import codec
+from pipeline.encoded import Encoded
+from pipeline.encoding.views import VIEWS, FoldEncoder
 from pipeline.errors import SettingsError
-from pipeline.folds import read_folds, read_view
+from pipeline.folds import Fold
+from pipeline.problem import Loaded
 from pipeline.progress import Progress
-from pipeline.stages import encode
+from pipeline.settings import EncoderSettings
+from pipeline.stage_settings import EncodeStage
+from pipeline.stages.encode import encode
+from tests import values
 
 KINDS = {"number": "number", "count": "number", "city": "category", "text": "text", "day": "date"}
-ROWS, FOLDS = 120, 3
+ROWS, FOLDS = 120, values.folds(120).folds
 
 
 def table(rows: int, seed: int) -> pd.DataFrame:
@@ -34,7 +38,7 @@ def table(rows: int, seed: int) -> pd.DataFrame:
 
 
 def something_else(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Rows of another world: shuffled, shifted, new levels, gaps, new words, other centuries."""
+    """Rows of another world: shuffled, offset, new levels, gaps, new words, other centuries."""
     other = table(len(frame), seed)
     other["number"] = other["number"] * 1e6 + 1e9
     other["count"] = other["count"] - 77.5
@@ -45,121 +49,161 @@ def something_else(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     return mixed.sample(frac=1, random_state=seed).reset_index(drop=True)
 
 
-class World:
-    """The folders of load and split, and the folder that encode fills."""
-
-    def __init__(self, path, train, test, y, classes=2):
-        self.load, self.split = Folder(path / "load"), Folder(path / "split")
-        self.out = Folder(path / "encode")
-        columns = [{"name": name, "kind": kind} for name, kind in KINDS.items()]
-        labels = None if classes is None else list(range(classes))
-        self.load.write_json("schema", {"columns": columns, "classes": labels})
-        self.load.write_table("train", train)
-        self.load.write_table("test", test)
-        self.load.write_array("y", y)
-        numbers = np.random.default_rng(9).permutation(ROWS) % FOLDS
-        self.split.write_array("folds-0", numbers.astype(np.int16))
-        self.split.write_json("split", {"folds": FOLDS, "repeats": 1})
-
-    def encode(self, **settings) -> "World":
-        encode.run(
-            Encode(**settings),
-            load=self.load,
-            split=self.split,
-            out=self.out,
-            progress=Progress(live=False),
-        )
-        return self
-
-    def files(self, pattern: str) -> dict[str, bytes]:
-        paths = sorted(self.out.path.glob(pattern))
-        return {str(path.relative_to(self.out.path)): path.read_bytes() for path in paths}
-
-
-def test_it_names_the_whole_numbers_that_it_takes_for_codes(tmp_path, capsys):
-    rng = np.random.default_rng(0)
-    store = rng.integers(20, size=ROWS)
-    train = table(ROWS, 0).assign(count=store * 37 % 101)
-    y = 3.0 * rng.permutation(20)[store] + rng.normal(size=ROWS)
-    World(tmp_path / "codes", train, table(40, 1), y, None).encode()
-    told = capsys.readouterr()
-    assert "act as codes, not as quantities: count;" in " ".join((told.out + told.err).split())
-    World(tmp_path / "none", table(ROWS, 0), table(40, 1), y, None).encode()
-    told = capsys.readouterr()
-    assert "codes" not in told.out + told.err
-
-
 def labels(classes: int | None) -> np.ndarray:
     rng = np.random.default_rng(3)
     return rng.normal(size=ROWS) if classes is None else rng.integers(classes, size=ROWS)
 
 
+def load(train=None, test=None, y=None, classes: int | None = 2) -> Loaded:
+    train, test = table(ROWS, 0) if train is None else train, table(40, 1) if test is None else test
+    names = None if classes is None else tuple(map(str, range(classes)))
+    return values.loaded(train, test, labels(classes) if y is None else y, KINDS, names)
+
+
+def encoded(data: Loaded, *encoders: EncoderSettings) -> Encoded:
+    stage = EncodeStage(encoders=encoders or (EncoderSettings(),))
+    return encode(stage, data, Progress(live=False))
+
+
+def fitted(data: Loaded, found: Encoded, fold: Fold, view="dense"):
+    """The fold's encoder, and its view of the rows that it learned from."""
+    tables, settings = found.tables[""], EncoderSettings()
+    encoder = FoldEncoder(settings, tables.features, data.problem.classes and data.problem.outputs)
+    rows, rng = tables.train.take(fold.train), np.random.default_rng(0)
+    return encoder, encoder.fit_transform(rows, data.y[fold.train], rng, view)
+
+
 @pytest.mark.parametrize("classes", [None, 2, 3])
-def test_nothing_leaks_from_validation_and_test_rows(tmp_path, classes):
-    train, test, y = table(ROWS, 0), table(40, 1), labels(classes)
-    before = World(tmp_path / "before", train, test, y, classes).encode()
-    for fold in read_folds(before.split):
+def test_nothing_leaks_from_validation_and_test_rows(classes):
+    train, y = table(ROWS, 0), labels(classes)
+    before = load(train, None, y, classes)
+    for fold in FOLDS:
         others = something_else(train.iloc[fold.valid], 5).set_axis(fold.valid)
         changed = pd.concat([train.iloc[fold.train], others]).sort_index()
         altered = y.copy()
         altered[fold.valid] = altered[fold.valid][::-1] + 7 if classes is None else 0
-        after = World(
-            tmp_path / f"after-{fold.name}", changed, something_else(test, 6), altered, classes
-        ).encode()
-        for learned in ("encoder.json", "columns.json", "tree-train.npy", "dense-train.npy"):
-            pattern = f"{fold.name}/{learned}"
-            assert after.files(pattern) == before.files(pattern) != {}, pattern
-        for changed_too in ("*-valid.npy", "*-test.npy"):
-            pattern = f"{fold.name}/{changed_too}"
-            assert not set(after.files(pattern).values()) & set(before.files(pattern).values())
+        after = load(changed, something_else(before.test, 6), altered, classes)
+        tables = [encoded(data).tables[""] for data in (before, after)]
+        for view in VIEWS:
+            (one, own), (other, others_own) = (
+                fitted(data, encoded(data), fold, view) for data in (before, after)
+            )
+            assert one.state() == other.state()
+            assert own.tobytes() == others_own.tobytes()
+            for rows in (
+                [each.train.take(fold.valid) for each in tables],
+                [t.test for t in tables],
+            ):
+                found = [one.transform(each, view).tobytes() for each in rows]
+                assert found[0] != found[1]
 
 
-def test_validation_rows_are_encoded_as_new_rows_are(tmp_path):
-    world = World(tmp_path, table(ROWS, 0), table(40, 1), labels(2)).encode()
-    train, test = world.load.read_table("train"), world.load.read_table("test")
-    for fold in read_folds(world.split):
-        state = world.out.folder(fold.name).read_json("encoder")
-        encoder = FoldEncoder.from_json(state)
-        for name in ("tree", "dense"):
-            view = read_view(world.out, fold, name)
-            assert_array_equal(view.valid, encoder.transform(train.iloc[fold.valid])[name])
-            assert_array_equal(view.test, encoder.transform(test)[name])
-            assert view.train.shape == (len(fold.train), len(view.columns))
-            assert view.train.dtype == np.float32 and view.train.flags.c_contiguous
-        assert_array_equal(read_view(world.out, fold, "tree").train[:, 0], _float32(train, fold))
+def test_what_a_row_becomes_depends_on_that_row_alone():
+    """Coded among others and alone, rows are encoded to the same bytes."""
+    data = load()
+    found = encoded(data)
+    encoder, _ = fitted(data, found, FOLDS[0])
+    rows = np.arange(ROWS)[::7]
+    alone = encoded(load(data.train.iloc[rows], data.test.iloc[::3], data.y[rows])).tables[""]
+    for view in VIEWS:
+        among = encoder.transform(found.tables[""].train.take(rows), view)
+        assert encoder.transform(alone.train, view).tobytes() == among.tobytes()
+        among = encoder.transform(found.tables[""].test, view)[::3]
+        assert encoder.transform(alone.test, view).tobytes() == among.tobytes()
 
 
-def _float32(train, fold):
-    return train["number"].iloc[fold.train].astype(np.float32)
+def test_a_rerun_gives_the_same_bytes_and_they_come_back_from_files(tmp_path):
+    found = encoded(load())
+    contents = codec.encode(found)
+    assert codec.encode(encoded(load())) == contents
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    again = codec.decode(Encoded, tmp_path)
+    assert codec.encode(again) == contents
+    encoder, _ = fitted(load(), found, FOLDS[0])
+    for view in VIEWS:
+        expected = encoder.transform(found.tables[""].test, view)
+        assert_array_equal(encoder.transform(again.tables[""].test, view), expected)
 
 
-def test_a_rerun_gives_the_same_bytes_and_another_seed_other_target_means(tmp_path):
-    train, test, y = table(ROWS, 0), table(40, 1), labels(2)
-    one = World(tmp_path / "one", train, test, y).encode().files("*/*")
-    assert World(tmp_path / "two", train, test, y).encode().files("*/*") == one
-    other = World(tmp_path / "three", train, test, y).encode(seed=1).files("*/*")
-    changed = {name.split("/")[1] for name in one if one[name] != other[name]}
-    assert changed == {"encoder.json", "tree-train.npy", "dense-train.npy"} | {
-        f"dense-{part}.npy" for part in ("valid", "test")
-    }
+@pytest.fixture
+def made_up(monkeypatch):
+    """A module of features, and how many rows it was asked for, call by call."""
+    asked = []
 
-
-def test_row_wise_features_are_encoded_too(tmp_path, monkeypatch):
     def features(frame):
-        assert "label" not in frame
+        assert list(frame) == list(KINDS)
+        asked.append(len(frame))
         return frame.assign(double=2 * frame["number"], initial=frame["city"].str[1])
 
     module = SimpleNamespace(features=features)
     monkeypatch.setitem(sys.modules, "pipeline.competitions.made_up", module)
-    train = table(ROWS, 0).assign(label=labels(2))
-    world = World(tmp_path, train, table(40, 1), labels(2)).encode(features="made_up")
-    view = read_view(world.out, "r0-f0", "tree")
-    place = view.columns.index("double")
-    assert_array_equal(view.test[:, place], 2 * view.test[:, view.columns.index("number")])
-    assert view.columns.index("initial") in view.categorical
+    return asked
 
 
-def test_target_means_of_an_unknown_column_are_refused(tmp_path):
-    world = World(tmp_path, table(ROWS, 0), table(40, 1), labels(2))
-    with pytest.raises(SettingsError, match=r"found 'nowhere'.*allowed are number, count, city"):
-        world.encode(target_means=("city", "nowhere"))
+def test_row_wise_features_are_coded_too_and_computed_once(made_up):
+    data = load(table(ROWS, 0).assign(label=labels(2)))
+    found = encoded(
+        data, EncoderSettings(features="made_up"), EncoderSettings(features="made_up", rare=2)
+    )
+    tables = found.tables["made_up"]
+    kinds = {feature.name: feature.kind for feature in tables.features}
+    assert kinds == KINDS | {"double": "number", "initial": "category"}
+    (double,), (number,) = (tables.test.columns[name] for name in ("double", "number"))
+    assert_array_equal(double.with_missing()[double.codes], 2 * number.with_missing()[number.codes])
+    # train, every second row of it once more as a check, test
+    assert made_up == [ROWS, ROWS // 2, 40]
+
+
+def test_there_are_tables_for_each_module_that_a_member_asks_for(made_up):
+    found = encoded(load(), EncoderSettings(), EncoderSettings(features="made_up"))
+    assert list(found.tables) == ["", "made_up"]
+    assert [len(tables.features) for tables in found.tables.values()] == [5, 7]
+    # what both have is the same, so that what is computed from it is, too
+    one, other = found.tables[""].train_digests, found.tables["made_up"].train_digests
+    assert list(one) == list(KINDS)
+    assert {name: other[name] for name in one} == one
+
+
+def test_another_value_changes_the_digest_of_its_column_and_table_alone():
+    before, test = encoded(load()).tables[""], table(40, 1)
+    test.loc[3, "city"] = "elsewhere"
+    after = encoded(load(test=test)).tables[""]
+    assert after.train_digests == before.train_digests
+    changed = {k for k, v in after.test_digests.items() if v != before.test_digests[k]}
+    assert changed == {"city"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"target_means": ("city", "nowhere")}, r"'nowhere'.*allowed are number, count, city\."),
+        ({"target_means": ("day",)}, r"target_means: found 'day'.*allowed are number, count, city"),
+        ({"columns": ("city", "cty")}, r"columns: found 'cty'.*allowed are number, .*, day\."),
+        ({"drop": ("citys",)}, r"drop: found 'citys'.*allowed are number, count, city, text, day"),
+        ({"columns": ("city",), "drop": ("city",)}, r"leave a model none of number, .*Name a col"),
+        ({"columns": ()}, r"leave a model none of number"),
+    ],
+)
+def test_columns_that_are_not_there_are_refused_with_those_that_are(settings, message):
+    with pytest.raises(SettingsError, match=message):
+        encoded(load(), EncoderSettings(), EncoderSettings(**settings))
+
+
+def test_columns_that_a_module_adds_may_be_named(made_up):
+    encoded(load(), EncoderSettings(features="made_up", columns=("double",)))
+    with pytest.raises(SettingsError, match="found 'double'"):
+        encoded(load(), EncoderSettings(features="made_up"), EncoderSettings(columns=("double",)))
+
+
+def test_it_names_the_whole_numbers_that_it_takes_for_codes(capsys):
+    rng = np.random.default_rng(0)
+    store = rng.integers(20, size=ROWS)
+    train = table(ROWS, 0).assign(count=store * 37 % 101)
+    y = 3.0 * rng.permutation(20)[store] + rng.normal(size=ROWS)
+    encoded(load(train, None, y, None))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "5 columns -> " in printed
+    assert "act as codes, not as quantities: count;" in printed
+    encoded(load(None, None, y, None))
+    assert "codes" not in capsys.readouterr().out

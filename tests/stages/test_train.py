@@ -1,146 +1,276 @@
-"""Training: out-of-fold means out of fold, and what a killed run fitted is not fitted again."""
+"""Training: out-of-fold means out of fold, and no fit that is there is computed again."""
+
+import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pipeline import models
-from pipeline.artifacts import Folder
-from pipeline.budget import UNBOUNDED, Allowance, Attempt
-from pipeline.config import TrainStage
-from pipeline.folds import read_folds
+from pipeline.codec import encode
+from pipeline.plan import Allowance
 from pipeline.progress import Progress
-from pipeline.stages import train
-from tests.stages.encoded import problem, write_encoded
+from pipeline.stage_settings import TrainStage
+from pipeline.stages import train as stage
+from pipeline.stages.train import train
+from pipeline.tuning import Trial, Tuned
+from tests.stages.small import (
+    Clock,
+    SmallFits,
+    Ticking,
+    fits_in,
+    folds,
+    loaded,
+    member,
+    plan_of,
+    stored,
+)
+
+UNTUNED = Tuned(member(), "log_loss", None, (), 0)
 
 
-def run(root, y, X, partial=None, repeats=1, budget=UNBOUNDED):
-    folders = write_encoded(root, y, X, repeats=repeats)
-    tune = Folder(root / "tune")
-    tune.write_json("best", {"settings": {"l2": 0.01, "seed": 0}})
-    out = Folder(root / "train")
-    train.run(
-        TrainStage(name="logistic", model={}),
-        **folders,
-        tune=tune,
-        partial=partial or Folder(root / "partial"),
-        out=out,
-        progress=Progress(live=False),
-        budget=budget,
-    )
-    return out, folders
+def run(fits, load=None, split=None, tuned=UNTUNED, budget=None, progress=None):
+    progress = progress or Progress(live=False)
+    load, split = load or loaded(), split or folds()
+    return train(TrainStage(name="one"), load, split, None, tuned, fits, progress, budget)
 
 
 def test_out_of_fold_predictions_come_from_models_that_never_saw_the_row(tmp_path):
-    y, X = problem()
-    out, folders = run(tmp_path / "one", y, X)
-    valid = read_folds(folders["split"])[1].valid
-    turned = y.copy()
+    load, split = loaded(), folds()
+    valid = split.folds[1].valid
+    turned = load.y.copy()
     turned[valid] = 1 - turned[valid]
-    other, _ = run(tmp_path / "two", turned, X)
-    before, after = (folder.read_array("oof")[0] for folder in (out, other))
+    other = loaded(y=turned)
+    before, after = (
+        run(fits_in(tmp_path / name, each), each).oof[0]
+        for name, each in (("one", load), ("other", other))
+    )
     assert before[valid].tobytes() == after[valid].tobytes()
     assert before.tobytes() != after.tobytes()
 
 
-def test_test_predictions_are_the_mean_over_the_saved_models(tmp_path):
-    y, X = problem()
-    out, folders = run(tmp_path, y, X)
-    schema = folders["load"].read_json("schema")
-    parts = []
-    for fold in read_folds(folders["split"]):
-        view = train.read_view(folders["encode"], fold, "dense")
-        posed = models.describe(schema, view.columns, view.categorical, "accuracy")
-        model = models.build("logistic", {}, posed)
-        parts.append(model.load(out.folder("models"), fold.name).predict(view.test))
-    assert out.read_array("test").tobytes() == np.mean(parts, axis=0).tobytes()
+def test_test_predictions_are_the_mean_over_the_fits(tmp_path):
+    fits, split = fits_in(tmp_path), folds(repeats=2)
+    trained = run(fits, split=split)
+    parts = [fits.test(member(), fold).values for fold in split.folds]
+    assert trained.test.tobytes() == np.mean(parts, axis=0).tobytes()
+    assert [fit.key for fit in trained.fits] == [
+        fits.key(member(), fold).path for fold in split.folds
+    ]
 
 
-def test_predictions_by_fold_are_the_mean_over_the_repeats_that_were_made(tmp_path):
-    y, X = problem()
-    out, folders = run(tmp_path, y, X, repeats=3, budget=timed(6.5, 1.0))
-    schema, by_fold = folders["load"].read_json("schema"), out.read_array("by_fold")
-    expected = {}
-    for fold in read_folds(folders["split"]):
-        if fold.repeat < 2:
-            view = train.read_view(folders["encode"], fold, "dense")
-            posed = models.describe(schema, view.columns, view.categorical, "accuracy")
-            model = models.build("logistic", {}, posed).load(out.folder("models"), fold.name)
-            expected.setdefault(fold.number, []).append(model.predict(view.test))
-    assert len(by_fold) == len(expected)
-    for number, parts in expected.items():
-        np.testing.assert_array_equal(by_fold[number], np.mean(parts, axis=0))
-    assert not np.array_equal(by_fold[0], by_fold[1])
+def test_predictions_by_fold_are_the_mean_over_the_repeats(tmp_path):
+    fits, split = fits_in(tmp_path), folds(repeats=2)
+    trained = run(fits, split=split)
+    for number in range(3):
+        parts = [fits.test(member(), fold).values for fold in split.folds if fold.number == number]
+        np.testing.assert_array_equal(trained.test_by_fold[number], np.mean(parts, axis=0))
+    assert len(trained.test_by_fold) == 3
+    assert not np.array_equal(trained.test_by_fold[0], trained.test_by_fold[1])
+
+
+def test_folds_may_leave_rows_out_and_differ_in_number_between_the_repeats(tmp_path):
+    split = folds(repeats=2)
+    kept = [fold for fold in split.folds if fold.name not in ("r0-f0", "r1-f2")]
+    trained = run(fits_in(tmp_path), split=replace(split, folds=tuple(kept)))
+    never = np.isnan(trained.oof[:, :, 0])
+    for repeat, number in ((0, 0), (1, 2)):
+        (left_out,) = [f for f in split.repeat(repeat) if f.number == number]
+        assert set(np.flatnonzero(never[repeat])) == set(left_out.valid)
+    assert len(trained.test_by_fold) == 3
+
+
+def test_scores_are_those_of_the_folds_validation_rows(tmp_path):
+    load, split = loaded(), folds()
+    trained = run(fits_in(tmp_path), load, split)
+    for fold, fit in zip(split.folds, trained.fits, strict=True):
+        right = trained.oof[0, fold.valid].argmax(axis=1) == load.y[fold.valid]
+        assert fit.score == right.mean()
+        assert (fit.repeat, fit.fold) == (fold.repeat, fold.number)
+
+
+def test_where_a_metric_has_no_value_there_is_no_score(tmp_path):
+    load, split = loaded(), folds()
+    y = load.y.copy()
+    y[split.folds[0].valid] = 1
+    load = loaded(y=y)
+    settings = TrainStage(name="one", metric="roc_auc")
+    fits = fits_in(tmp_path, load)
+    trained = train(settings, load, split, None, UNTUNED, fits, Progress(live=False))
+    assert trained.fits[0].score is None
+    assert trained.fits[1].score is not None
+
+
+class Counting(SmallFits):
+    """Notes what is computed, and can be interrupted."""
+
+    def __init__(self, *arguments, stop=99, **more):
+        super().__init__(*arguments, **more)
+        self.computed, self.stop = [], stop
+
+    def fit(self, of, fold):
+        if self.seconds(of, fold) is None:
+            self.computed.append(fold.name)
+            if len(self.computed) == self.stop:
+                raise KeyboardInterrupt
+        return super().fit(of, fold)
 
 
 def test_finished_folds_of_an_interrupted_run_are_used(tmp_path, monkeypatch):
-    y, X = problem()
-    whole, _ = run(tmp_path / "whole", y, X)
     monkeypatch.setattr("pipeline.parallel.cores", lambda: 1)
-    partial = Folder(tmp_path / "partial")
-    fit, fitted = train.fit_fold, []
-
-    def counting(*arguments):
-        fitted.append(arguments[-1].name)
-        if len(fitted) == 3:
-            raise KeyboardInterrupt
-        fit(*arguments)
-
-    monkeypatch.setattr(train, "fit_fold", counting)
+    whole = run(fits_in(tmp_path / "whole"))
+    fits = Counting(fits_in(tmp_path / "stopped").store, loaded(), stop=3)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "stopped", y, X, partial)
-    resumed, _ = run(tmp_path / "stopped", y, X, partial)
-    assert fitted == ["r0-f0", "r0-f1", "r0-f2", "r0-f2"]
-    assert resumed.read_array("oof").tobytes() == whole.read_array("oof").tobytes()
+        run(fits)
+    resumed = run(fits)
+    assert fits.computed == ["r0-f0", "r0-f1", "r0-f2", "r0-f2"]
+    assert encode(resumed) == encode(whole)
 
 
-def timed(share, seconds_a_fold, at_least=0):
-    """An allowance whose clock moves on by as much with every fold."""
-    now = [0.0]
-    attempt = Attempt("key", "data", "budget", share, first=share)
-    bound = Allowance(1.0, attempt, at_least=at_least, clock=lambda: now[0])
-    note = bound.note
-
-    def noting(done):
-        now[0] += seconds_a_fold
-        note(done)
-
-    bound.note = noting
-    return bound
+def test_a_third_repeat_computes_its_own_fits_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: 1)
+    fits = Counting(fits_in(tmp_path).store, loaded())
+    two = run(fits, split=folds(repeats=2))
+    fits.computed.clear()
+    three = run(fits, split=folds(repeats=3))
+    assert fits.computed == ["r2-f0", "r2-f1", "r2-f2"]
+    assert three.oof[:2].tobytes() == two.oof.tobytes()
 
 
-def files(folder):
-    return {
-        str(path.relative_to(folder.path)): path.read_bytes()
-        for path in sorted(folder.path.rglob("*"))
-        if path.is_file() and path.name != "timing.json"
-    }
+def test_one_process_and_two_give_the_same_bytes(tmp_path, monkeypatch):
+    two = run(fits_in(tmp_path / "two"), split=folds(repeats=2))
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: 1)
+    one = run(fits_in(tmp_path / "one"), split=folds(repeats=2))
+    assert encode(one) == encode(two)
 
 
-@pytest.mark.parametrize(
-    ("share", "done"), [(0.2, 0), (3.4, 1), (5.5, 1), (6.5, 2), (9.5, 3), (99.0, 3)]
-)
-def test_as_many_repeats_are_made_as_there_is_time_for(tmp_path, share, done):
-    y, X = problem()
-    out, _ = run(tmp_path / "cut", y, X, repeats=3, budget=timed(share, 1.0))
-    assert out.read_json("work")["repeats"] == [done, 3]
-    assert len(out.read_array("oof")) == done
-    follow = Allowance(1.0, follow=done)
-    again, _ = run(tmp_path / "again", y, X, repeats=3, budget=follow)
-    assert files(again) == files(out)
-    whole, _ = run(tmp_path / "whole", y, X, repeats=3)
-    assert whole.read_array("oof")[:done].tobytes() == out.read_array("oof").tobytes()
+# -- where there is a budget -----------------------------------------------------------------------
+
+CASES = [(0.2, 0), (3.4, 1), (5.3, 1), (6.5, 2), (9.5, 3), (99.0, 3)]
 
 
-def test_the_first_model_makes_its_first_repeat_in_any_case(tmp_path):
-    y, X = problem()
-    out, _ = run(tmp_path, y, X, repeats=3, budget=timed(0.0, 1.0, at_least=1))
-    assert out.read_json("work")["repeats"] == [1, 3]
-    assert out.read_array("oof").shape == (1, len(y), 2)
+def bounded(folder, seconds, clock=None, **more):
+    """An allowance of so many seconds for a member that may be left out."""
+    plan = plan_of(folder / "plans", seconds, watch=clock, **more)
+    allowance = plan.allowance("train/one")
+    allowance.bound = replace(allowance.bound, share=seconds, first=seconds, at_least=0)
+    return allowance
+
+
+@pytest.mark.parametrize(("seconds", "done"), CASES)
+def test_as_many_repeats_are_made_as_there_is_time_for(tmp_path, seconds, done, capsys):
+    clock, split = Clock(), folds(repeats=3)
+    budget = bounded(tmp_path, seconds, clock)
+    ticking = Ticking(clock, 1.0)
+    trained = run(fits_in(tmp_path / "cut"), split=split, budget=budget, progress=ticking)
+    assert (trained.repeats, trained.asked) == (done, 3)
+    message = capsys.readouterr().out
+    assert ("left out" in message) == (done == 0)
+    assert (f"{done} of 3 repeats" in message) == (0 < done < 3)
+    # the plan is followed, whatever the clock says, and ends in the same bytes
+    follow = bounded(tmp_path, seconds, Clock(1e6))
+    again = run(fits_in(tmp_path / "again"), split=split, budget=follow)
+    assert encode(again) == encode(trained)
+    assert capsys.readouterr().out == message
+    whole = run(fits_in(tmp_path / "whole"), split=split)
+    assert whole.oof[:done].tobytes() == trained.oof.tobytes()
+
+
+@pytest.mark.parametrize(("seconds", "done"), CASES)
+def test_fits_that_are_found_count_as_much_as_when_they_were_computed(
+    tmp_path, seconds, done, monkeypatch
+):
+    """With one core and a second a fit: a resumed run, or another preset's fits."""
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: 1)
+    fits, split = fits_in(tmp_path), folds(repeats=3)
+    run(fits, split=split)
+    assert run(fits, split=split, budget=bounded(tmp_path, seconds)).repeats == done
+
+
+def test_fits_that_are_found_were_spread_over_the_cores(tmp_path, monkeypatch):
+    fits, split = fits_in(tmp_path), folds(repeats=3)
+    run(fits, split=split)
+    for cores, done in ((1, 1), (2, 2), (9, 3)):  # three fits take 3, 2 and 1 seconds
+        monkeypatch.setattr("pipeline.parallel.cores", lambda cores=cores: cores)
+        budget = bounded(tmp_path, 3.7, about=cores)
+        assert run(fits, split=split, budget=budget).repeats == done
+
+
+def test_the_first_repeat_of_a_tuned_member_has_cost_the_search(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: 1)
+    fits, split = fits_in(tmp_path), folds(repeats=3)
+    tuned = Tuned(member(), "log_loss", 0.4, (Trial(0, 0.4, "complete", {}),), 1)
+    run(fits, split=split)
+    for seconds, done in ((0.5, 1), (3.5, 2)):
+        budget = bounded(tmp_path, seconds, about="tuned")
+        assert run(fits, split=split, tuned=tuned, budget=budget).repeats == done
+
+
+def test_the_first_member_makes_its_first_repeat_in_any_case(tmp_path):
+    clock = Clock()
+    budget = plan_of(tmp_path / "plans", 0.001, watch=clock).allowance("train/one")
+    trained = run(
+        fits_in(tmp_path / "s"), split=folds(repeats=3), budget=budget, progress=Ticking(clock, 1.0)
+    )
+    assert trained.repeats == 1
+    assert trained.oof.shape == (1, 240, 2)
+
+
+def test_what_is_under_way_when_the_time_is_up_is_stopped(tmp_path):
+    from pipeline.stopwatch import Stopwatch
+
+    budget = bounded(tmp_path, 1.0, Stopwatch())
+    watch = Stopwatch()
+    trained = run(fits_in(tmp_path / "s", naps=60.0), budget=budget)
+    assert trained.repeats == 0
+    assert watch.seconds() < 5
+
+
+@pytest.mark.parametrize("decided", [1, 2])
+def test_of_two_runs_side_by_side_the_second_follows_the_first(tmp_path, decided, monkeypatch):
+    """The other run decides while this one is at work, for fewer repeats or for more."""
+    clock, split = Clock(), folds(repeats=3)
+    budget = bounded(tmp_path, 3.4 if decided == 2 else 6.5, clock)
+    fit_repeats = stage.Training.run
+
+    def slow(*arguments):
+        repeats = fit_repeats(*arguments)
+        plan_of(tmp_path / "plans", 3.4 if decided == 2 else 6.5).decide(
+            "train/one", budget_decision(decided)
+        )
+        return repeats
+
+    monkeypatch.setattr(stage.Training, "run", slow)
+    ticking = Ticking(clock, 1.0)
+    trained = run(fits_in(tmp_path / "s"), split=split, budget=budget, progress=ticking)
+    assert trained.repeats == decided
+
+
+def budget_decision(done):
+    from pipeline.plan import Decision
+
+    return Decision(done=done, asked=3, seconds=1.0, reason="the other run said so")
+
+
+def test_a_member_without_a_repeat_is_left_out_with_arrays_of_no_repeat(tmp_path):
+    trained = run(fits_in(tmp_path / "s"), budget=bounded(tmp_path, 0.0))
+    assert trained.oof.shape == (0, 240, 2)
+    assert trained.test_by_fold.shape == (0, 20, 2)
+    assert np.isnan(trained.test).all()
+    assert trained.fits == ()
 
 
 def test_labels_that_mean_nothing_score_chance(tmp_path):
-    y, X = problem(n=3000)
-    shuffled = np.random.default_rng(1).permutation(y)
-    out, _ = run(tmp_path, shuffled, X)
-    accuracy = (out.read_array("oof")[0].argmax(axis=1) == shuffled).mean()
+    load = loaded(n=3000)
+    shuffled = np.random.default_rng(1).permutation(load.y)
+    load = loaded(n=3000, y=shuffled)
+    trained = run(fits_in(tmp_path, load), load, folds(n=3000))
+    accuracy = (trained.oof[0].argmax(axis=1) == shuffled).mean()
     assert accuracy == pytest.approx(0.5, abs=3 * np.sqrt(0.25 / 3000))
+
+
+def test_without_a_budget_nothing_is_looked_up_twice(tmp_path):
+    """`Allowance()` is what a stage has that is given none."""
+    fits = fits_in(tmp_path)
+    fits.seconds = functools.partial(pytest.fail, "looked up")
+    assert run(fits, budget=Allowance()).repeats == 1
+    assert stored(fits)

@@ -1,0 +1,288 @@
+"""The key of code: a hash of the source that a computation runs, without comments and docstrings.
+
+What a module runs is its own source and that of the project's modules that it imports, and theirs;
+of other packages the installed version counts. A reworded docstring changes nothing, nor does a
+module that only carries values about: the store, the workers, what is printed.
+"""
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import marshal
+import struct
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeGuard
+
+from pipeline.errors import UserError
+
+PACKAGE = Path(__file__).parent
+# these carry values and report progress, and cannot change what a value is
+CARRIERS = frozenset(
+    f"pipeline.{name}"
+    for name in (
+        "code",
+        "codec",
+        "errors",
+        "files",
+        "parallel",
+        "piece",
+        "progress",
+        "stopwatch",
+        "store",
+    )
+)
+CHECKERS = frozenset(("pydantic", "rich", "typer"))  # they check settings, and print
+CHECKING_TYPES = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+CHOSEN = ("competitions", "models", "stages")  # whoever asks names the module of these folders
+FILES = {"pipeline.page": "templates"}  # what a module reads besides code
+DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # found at once; others by looking at all
+
+
+def key(*modules: str) -> str:
+    """One hash of everything that these modules run."""
+    listed = "\n".join(f"{name} {part}" for name, part in parts(*modules).items())
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
+@cache
+def parts(*modules: str) -> dict[str, str]:
+    """Every file (`encoding/numbers.py`) and package (`numpy`) that they run -> hash or version.
+
+    Raises UserError where a file was edited after this process began.
+    """
+    _imported_before(modules)
+    names, packages = _closure(modules)
+    found = {str(_path(name).relative_to(PACKAGE)): _source(name).hash for name in sorted(names)}
+    for folder in sorted({FILES[name] for name in names if name in FILES}):
+        for path in sorted(filter(Path.is_file, (PACKAGE / folder).iterdir())):
+            found[f"{folder}/{path.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    versions = {name: _version(name) for name in sorted(packages - CHECKERS)}
+    return found | {name: version for name, version in versions.items() if version}
+
+
+def now(name: str) -> str | None:
+    """Today's hash or version of a part that `parts` named; None where it has gone."""
+    if "/" not in name and not name.endswith(".py"):
+        return _version(name)
+    path = PACKAGE / name
+    if not path.is_file():
+        return None
+    if path.suffix != ".py":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    module = ".".join(("pipeline", *path.relative_to(PACKAGE).with_suffix("").parts))
+    return _source(module.removesuffix(".__init__")).hash
+
+
+def refresh() -> None:
+    """Look at the files again, as a process does that makes several runs."""
+    for cached in _CACHED:
+        cached.cache_clear()
+
+
+def confirm(*modules: str) -> None:
+    """Raise UserError where a file was edited after this process began, and before it was run.
+
+    The key would then name other code than the one that ran. What was imported before is safe.
+    """
+    for name in sorted(_closure(modules)[0]):
+        if name not in _imported_before(modules) and _content(_path(name)) != _at_start(name):
+            raise _edited(name)
+
+
+@cache
+def _imported_before(modules: tuple[str, ...]) -> frozenset[str]:
+    """The modules that were there when the key was made; their files were as at the start."""
+    names = _closure(modules)[0]
+    for name in sorted(names):
+        if _content(_path(name)) != _at_start(name):
+            raise _edited(name)
+    return frozenset(names & sys.modules.keys())
+
+
+def _edited(name: str) -> UserError:
+    path = _path(name).relative_to(PACKAGE.parent)
+    return UserError(
+        f"{path}: this was edited after the process had begun, so that it is not known which "
+        "version ran; nothing of it was kept. Run the same command again (in a notebook: restart "
+        "the kernel first)."
+    )
+
+
+def _content(path: Path) -> str:
+    """A hash of a file's bytes; empty where it has gone."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _at_start(name: str) -> str:
+    """A file's content when this process began, or when it was first asked for."""
+    path = _path(name)
+    return _CONTENTS.setdefault(path, _content(path))
+
+
+def _closure(modules: Iterable[str]) -> tuple[set[str], set[str]]:
+    """The project's modules that these run, and the other packages that those import."""
+    names: set[str] = set()
+    packages: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in names or name in CARRIERS:
+            continue
+        names.add(name)
+        source = _source(name)
+        waiting += [*source.modules, *_parents(name)]
+        packages |= source.packages
+    return names, packages
+
+
+def _parents(name: str) -> list[str]:
+    """The packages that importing a module runs as well; that of the project holds nothing."""
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(2, len(parts))]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One module: a hash of what it does, and what it imports."""
+
+    hash: str
+    modules: frozenset[str]
+    packages: frozenset[str]
+
+
+@cache
+def _source(name: str) -> _Source:
+    path = _path(name)
+    content = path.read_bytes()
+    _refuse_stale(path, content)
+    tree = ast.parse(content)
+    modules: set[str] = set()
+    packages: set[str] = set()
+    package = name.split(".") if _path(name).stem == "__init__" else name.split(".")[:-1]
+    for found in _imports(tree, package):
+        if found.split(".")[0] != "pipeline":
+            packages.add(found.split(".")[0])
+        elif (module := _module(found)) is not None:
+            modules.add(module)
+    for folder in _folders(tree):
+        modules.update(f"pipeline.{folder}.{path.stem}" for path in _modules_in(folder))
+    _strip_words(tree)
+    meaning = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return _Source(
+        meaning, frozenset(modules - {name}), frozenset(packages - sys.stdlib_module_names)
+    )
+
+
+def _refuse_stale(path: Path, content: bytes) -> None:
+    """Raise UserError where Python has run an older version of a file, from its cache.
+
+    Python takes what it compiled for that of a file of the same size and time; a file that was put
+    back with its old time may be another.
+    """
+    cached = Path(importlib.util.cache_from_source(str(path)))
+    if not cached.is_file():
+        return
+    kept = cached.read_bytes()
+    stat = path.stat()
+    recorded = struct.unpack("<II", kept[8:16]) if kept[4:8] == bytes(4) else None
+    if recorded != (int(stat.st_mtime) & 0xFFFFFFFF, stat.st_size & 0xFFFFFFFF):
+        return  # Python compiles it anew
+    if marshal.loads(kept[16:]) != compile(content, str(path), "exec", dont_inherit=True):
+        cached.unlink(missing_ok=True)
+        raise UserError(
+            f"{path.relative_to(PACKAGE.parent)}: Python ran an older version of this file from "
+            f"{cached.name}, as both have the same size and time. The older one was deleted: run "
+            "the same command again."
+        )
+
+
+def _imports(tree: ast.AST, package: list[str]) -> Iterator[str]:
+    """Dotted names of what is imported anywhere; not what type checkers alone import.
+
+    `package` is what relative imports start from.
+    """
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in CHECKING_TYPES:
+            yield from _imports(ast.Module(node.orelse, []), package)
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            start = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+        else:
+            if isinstance(node, ast.Call) and "import_module" in ast.dump(node.func):
+                yield from (str(part.value) for part in node.args if _is_string(part))
+            yield from _imports(node, package)
+
+
+def _is_string(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _folders(tree: ast.AST) -> Iterator[str]:
+    """Folders of which any module may be imported: import_module(f"pipeline.report.{name}")."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
+            start = str(node.values[0].value).split(".")
+            if len(start) == 3 and start[0] == "pipeline" and start[1] not in CHOSEN:
+                yield start[1]
+
+
+def _modules_in(folder: str) -> list[Path]:
+    return sorted((PACKAGE / folder).glob("[a-z]*.py"))
+
+
+def _module(dotted: str) -> str | None:
+    """The module that an imported name is, or comes from."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        if _path(name).is_file():
+            return name
+    return None
+
+
+@cache
+def _path(name: str) -> Path:
+    path = PACKAGE.joinpath(*name.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
+
+
+def _strip_words(tree: ast.AST) -> None:
+    """Take out what is for readers: docstrings, and the descriptions of settings."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_docstring(body[0]):
+            del body[0]
+        if isinstance(node, ast.Call):
+            node.keywords = [word for word in node.keywords if word.arg != "description"]
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and _is_string(node.value)
+
+
+def _version(package: str) -> str | None:
+    """The installed version; None for what no package brings."""
+    try:
+        return importlib.metadata.version(DISTRIBUTIONS.get(package, package))
+    except importlib.metadata.PackageNotFoundError:
+        named = _distributions().get(package, [])  # xgboost comes as xgboost or as xgboost-cpu
+        return ", ".join(map(importlib.metadata.version, sorted(named))) or None
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """The installed distributions that bring a package, by its import name. Takes a moment."""
+    return importlib.metadata.packages_distributions()
+
+
+_CONTENTS = {path: _content(path) for path in PACKAGE.rglob("*.py")}
+_CACHED = (parts, _source, _imported_before)

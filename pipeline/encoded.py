@@ -1,0 +1,32 @@
+"""What the encode stage gives: every column as distinct values and codes, features added.
+
+A fold's matrix is a look-up of these codes in the small tables of the encoder that was fitted on
+the fold's rows, so it is built where a fit runs, and never stored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.encoding.columns import CodedTable
+from pipeline.problem import Feature
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Train and test as codes, with the features of one module of pipeline/competitions.
+
+    `train_digests` and `test_digests` are SHA-256 by feature: what fits are named by.
+    """
+
+    train: CodedTable
+    test: CodedTable
+    features: tuple[Feature, ...]
+    train_digests: Mapping[str, str]
+    test_digests: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Tables by the name of the module that adds features; "" where none does."""
+
+    tables: Mapping[str, Tables]

@@ -1,0 +1,423 @@
+"""Every run of the pipeline that blended, kept: what it was, what came of it, and what differs.
+
+An experiment is a folder with a number: `experiment.json`, its report, its exploration page. Its
+values lie in the store. A run whose blend has the key of an earlier experiment is that experiment
+again, whatever happened in between.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import DataError, SettingsError
+from pipeline.files import locked, to_json, write_atomically
+from pipeline.flow import Done, Flow, Ingredients, Node, stages
+from pipeline.metrics import METRICS, Estimate, Metric, paired_difference
+from pipeline.store import Key, Store, digest_of
+from pipeline.workspace import Workspace
+
+RECORD, CURRENT, LOCK = "experiment.json", "current", ".lock"
+MOST_CHANGES = 20  # of settings and files, in a record
+SHORT = 16  # letters of a hash that tell one from another
+
+
+class Record(BaseModel):
+    """A part of an experiment's file; what else stands in it is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class NodeRecord(Record):
+    """A value of an experiment: where it lies, and what it was computed from.
+
+    `code` lists the files and packages whose hashes and versions stand in `Experiment.code`.
+    """
+
+    key: tuple[str, str]
+    digest: str
+    settings: dict[str, Any]
+    inputs: dict[str, str]
+    sources: dict[str, str]
+    code: tuple[str, ...]
+
+
+class Difference(Record):
+    """The score minus that of another experiment on the same rows, with its standard error."""
+
+    to: int
+    score: float
+    standard_error: float
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the predictions are the same."""
+        return self.score == 0 and self.standard_error == 0
+
+
+class Experiment(Record):
+    """One experiment.
+
+    `score` is what a submission may expect, `validated` the nested score of its out-of-fold
+    predictions. `best_before` compares these with the best earlier experiment on the same folds;
+    None where there is none. `rows` is a hash of target and folds: experiments with the same one
+    are compared row by row. `settings` are those of the TOML, the preset laid over it; `changes`
+    are the settings and the code that differ from the experiment before.
+    """
+
+    number: int
+    created: str
+    preset: str
+    note: str
+    metric: str
+    score: float
+    standard_error: float
+    validated: float
+    method: str
+    weights: dict[str, float]
+    models: dict[str, float]
+    seconds: float
+    submission: str | None
+    rows: str
+    settings: dict[str, Any]
+    changes: tuple[str, ...]
+    best_before: Difference | None
+    code: dict[str, str]
+    nodes: dict[str, NodeRecord]
+
+    @property
+    def name(self) -> str:
+        return f"{self.number:04d}"
+
+    def parts(self, node: str) -> tuple[str, ...]:
+        """The files and packages that a node runs."""
+        return self.nodes[node].code
+
+    @property
+    def trained(self) -> list[str]:
+        """Names of all models, in the order of the TOML."""
+        return [name.partition("-")[2] for name in self.nodes if name.startswith("train-")]
+
+    def key(self, node: str) -> Key:
+        return Key(*self.nodes[node].key)
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def read_all(workspace: Workspace) -> list[Experiment]:
+    """Every experiment, the oldest first; a folder without a whole record is none."""
+    paths = sorted(workspace.experiments.glob(f"[0-9]*/{RECORD}"))
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> Experiment:
+    try:
+        return Experiment.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise DataError(
+            f"{path}: this is no record of an experiment ({error.errors()[0]['msg']}). Move the "
+            "folder away and run make again."
+        ) from None
+
+
+def current(workspace: Workspace) -> Experiment | None:
+    """The experiment that was run last."""
+    file = workspace.experiments / CURRENT
+    if not file.is_file():
+        return None
+    name = file.read_text(encoding="utf-8", errors="replace").strip()
+    if not (name.isascii() and name.isdecimal()):
+        raise DataError(
+            f"{file}: found {name[:SHORT]!r}, allowed is the number of an experiment. Delete this "
+            "file and run make again."
+        )
+    path = workspace.experiments / name / RECORD
+    return _read(path) if path.is_file() else None
+
+
+def find(workspace: Workspace, number: str) -> Experiment:
+    """The experiment of a number that somebody typed: 7, 0007.
+
+    Raises SettingsError naming those that there are.
+    """
+    known = read_all(workspace)
+    for experiment in known:
+        if number.lstrip("0") == str(experiment.number):
+            return experiment
+    there = ", ".join(str(each.number) for each in known) or "none"
+    raise SettingsError(
+        f"there is no experiment {number!r} of {workspace.competition}; there are: {there}. "
+        f"`python -m pipeline experiments {workspace.competition}` lists them."
+    )
+
+
+# -- keeping ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class About:
+    """What only the caller knows of a run."""
+
+    preset: str
+    note: str
+    seconds: float
+
+
+def keep(flow: Flow, about: About) -> Experiment:
+    """Keep what this run computed as an experiment, new or the earlier one that it repeats."""
+    workspace = flow.workspace
+    with locked(workspace.experiments / LOCK):
+        known = read_all(workspace)
+        key = flow.done[Node("blend")].key
+        same = [each for each in known if each.key("blend") == key]
+        experiment = _again(flow, same[0], about) if same else _new(flow, known, about)
+        folder = workspace.experiments / experiment.name
+        write_atomically(folder / RECORD, to_json(experiment.model_dump(mode="json")))
+    return experiment
+
+
+def make_current(workspace: Workspace, experiment: Experiment) -> None:
+    """From now on this is the last whole run, whose models predict."""
+    write_atomically(workspace.experiments / CURRENT, experiment.name + "\n")
+
+
+def _again(flow: Flow, before: Experiment, about: About) -> Experiment:
+    """The same predictions, perhaps by way of other code."""
+    changed = {
+        "note": about.note or before.note,
+        "seconds": max(before.seconds, round(about.seconds, 1)),
+        "submission": _submission(flow) or before.submission,
+        "code": {**before.code, **_code(flow)},
+        "nodes": {**before.nodes, **_nodes(flow)},
+    }
+    return before.model_copy(update=changed)
+
+
+def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
+    blended, before = flow.value("blend"), known[-1] if known else None
+    experiment = Experiment(
+        number=before.number + 1 if before else 1,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        preset=about.preset,
+        note=about.note,
+        metric=blended.metric,
+        score=blended.expected.score,
+        standard_error=blended.expected.standard_error,
+        validated=blended.expected.cross_validated,
+        method=blended.method,
+        weights=blended.weights,
+        models=_scores(flow, METRICS[blended.metric]),
+        seconds=round(about.seconds, 1),
+        submission=_submission(flow),
+        rows=_rows(flow),
+        settings=flow.configuration.model_dump(mode="json"),
+        changes=(),
+        best_before=None,
+        code=_code(flow),
+        nodes=_nodes(flow),
+    )
+    return experiment.model_copy(
+        update={
+            "changes": tuple(changes(before, experiment)) if before else (),
+            "best_before": _to_best(flow.store, known, experiment),
+        }
+    )
+
+
+def _submission(flow: Flow) -> str | None:
+    """The name of its file; None where the run ended before it, or had no rows to predict."""
+    submitted = flow.value("submit") if Node("submit") in flow.done else None
+    return submitted.file if submitted is not None and submitted.content else None
+
+
+def _scores(flow: Flow, metric: Metric) -> dict[str, float]:
+    """Of each model that has one, out of fold."""
+    y, rows = flow.value("load").y, flow.value("split").validated
+    trained = {name: flow.value("train", name) for name in flow.names}
+    return {
+        name: metric.score(y[rows], each.mean_oof[rows])
+        for name, each in trained.items()
+        if each.repeats
+    }
+
+
+def _code(flow: Flow) -> dict[str, str]:
+    """Every file and package that the run depends on, with the beginning of its hash."""
+    parts = [done.ingredients.code for done in flow.done.values()]
+    return {name: hash[:SHORT] for each in parts for name, hash in each.items()}
+
+
+def _rows(flow: Flow) -> str:
+    y = flow.value("load").y
+    target = [str(y.dtype), hashlib.sha256(y.tobytes()).hexdigest()]
+    return digest_of([target, flow.done[Node("split")].entry.digest])[:SHORT]
+
+
+def _nodes(flow: Flow) -> dict[str, NodeRecord]:
+    return {node.name: _node(done) for node, done in flow.done.items()}
+
+
+def _node(done: Done) -> NodeRecord:
+    made = done.ingredients
+    return NodeRecord(
+        key=(done.key.kind, done.key.hash),
+        digest=done.entry.digest,
+        settings=dict(made.settings),
+        inputs={name: digest[:SHORT] for name, digest in made.inputs.items()},
+        sources={name: digest[:SHORT] for name, digest in made.sources.items()},
+        code=tuple(made.code),
+    )
+
+
+# -- comparing -------------------------------------------------------------------------------------
+
+
+def changes(before: Experiment, after: Experiment) -> list[str]:
+    """The settings, raw files, code and packages that differ between two experiments, in words."""
+    found = list(setting_changes(before.settings, after.settings))
+    if before.nodes["load"].sources != after.nodes["load"].sources:
+        found.append("raw files changed")
+    return [*found, *code_changes(before.code, after.code)][:MOST_CHANGES]
+
+
+def setting_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ""
+) -> Iterator[str]:
+    """`models.lightgbm.learning_rate 0.1 -> 0.05`, for every setting that differs."""
+    for name in dict.fromkeys([*before, *after]):
+        one, other = before.get(name), after.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from setting_changes(one, other, f"{prefix}{name}.")
+        elif isinstance(one, dict) or isinstance(other, dict):
+            yield f"{prefix}{name} {'added' if one is None else 'taken out'}"
+        elif one != other:
+            yield f"{prefix}{name} {_shown(one)} -> {_shown(other)}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if value is not None else "none"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def code_changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    """`encoding/numbers.py changed`, `lightgbm 4.6.0 -> 4.7.0`."""
+    for name in sorted({*before, *after}):
+        one, other = before.get(name), after.get(name)
+        if one is None or other is None or one == other:
+            continue
+        if "." in name:
+            yield f"{name} changed"
+        else:
+            yield f"{name} {one} -> {other}"
+
+
+def reason(before: Experiment | None, name: str, made: Ingredients) -> str:
+    """Why a node has to be computed, by what an earlier experiment computed it from."""
+    known = before.nodes.get(name) if before else None
+    if before is None or known is None:
+        return "never computed"
+    found = [
+        each.removeprefix("member.").removeprefix("settings.")
+        for each in setting_changes(known.settings, dict(made.settings))
+    ]
+    if found:
+        return f"settings changed: {', '.join(found)}"
+    own = {k: v[:SHORT] for k, v in made.code.items() if k in known.code}
+    found = list(code_changes({k: before.code.get(k, "") for k in known.code}, own))
+    if found:
+        return f"code changed: {', '.join(each.removesuffix(' changed') for each in found)}"
+    for what, one, other in (
+        ("", known.sources, made.sources),
+        ("value of ", known.inputs, made.inputs),
+    ):
+        found = [n for n in other if one.get(n) != other[n][:SHORT]]
+        if found:
+            return f"{what}{', '.join(found)} changed"
+    if known.key == astuple(made.key(name.partition("-")[0])):
+        return "missing or damaged in the store"
+    if "budget" in known.sources:  # found under no other plan
+        return "[budget] minutes cut it short, and are shared anew"
+    return "code changed"
+
+
+def is_comparable(one: Experiment, other: Experiment) -> bool:
+    """Whether two experiments were validated on the same folds of the same rows, by one metric."""
+    return one.rows == other.rows and one.metric == other.metric
+
+
+def _to_best(
+    store: Store, known: Sequence[Experiment], experiment: Experiment
+) -> Difference | None:
+    """Against the best of the earlier experiments that are comparable and still stored."""
+    metric = METRICS[experiment.metric]
+    same = [each for each in known if is_comparable(each, experiment)]
+    for best in sorted(same, key=lambda each: each.validated, reverse=metric.greater_is_better):
+        found = blend_difference(store, experiment, best)
+        if found is not None:
+            return Difference(
+                to=best.number, score=found.score, standard_error=found.standard_error
+            )
+    return None
+
+
+def blend_difference(store: Store, one: Experiment, other: Experiment) -> Estimate | None:
+    """The paired difference of the blends on validated rows; None where one is not stored."""
+    blends = [_value(store, each, "blend") for each in (one, other)]
+    return _difference(store, one, [None if b is None else b.oof for b in blends])
+
+
+def model_differences(
+    store: Store, one: Experiment, other: Experiment
+) -> dict[str, Estimate | None]:
+    """The paired difference of every model that both experiments trained."""
+    found: dict[str, Estimate | None] = {}
+    for name in one.models:
+        if name in other.models:
+            trained = [_value(store, each, f"train-{name}") for each in (one, other)]
+            oofs = [None if each is None else each.mean_oof for each in trained]
+            found[name] = _difference(store, one, oofs)
+    return found
+
+
+def _difference(
+    store: Store, experiment: Experiment, oofs: Sequence[np.ndarray | None]
+) -> Estimate | None:
+    load, split = (_value(store, experiment, name) for name in ("load", "split"))
+    first, second = oofs
+    if load is None or split is None or first is None or second is None:
+        return None
+    rows, metric = split.validated, METRICS[experiment.metric]
+    return paired_difference(metric, load.y[rows], first[rows], second[rows])
+
+
+def _value(store: Store, experiment: Experiment, node: str) -> Any:
+    kind = stages()[node.partition("-")[0]].value
+    return store.get(experiment.key(node), kind)
+
+
+# -- pruning ---------------------------------------------------------------------------------------
+
+
+def prune(workspace: Workspace, keep: int) -> tuple[int, int, int]:
+    """Delete what the last `keep` experiments do not need.
+
+    Returns how many values went, and the bytes before and after.
+    """
+    store, kept = Store(workspace.store), set()
+    before = store.size()
+    last, in_use = read_all(workspace)[-keep:] if keep else [], current(workspace)
+    for experiment in [*last, *([in_use] if in_use and keep else [])]:
+        for name, node in experiment.nodes.items():
+            kept.add(Key(*node.key))
+            if name.startswith("train-"):
+                trained = _value(store, experiment, name)
+                kept |= {Key(*fit.key.split("/")) for fit in trained.fits} if trained else set()
+    gone = store.prune(kept)
+    return gone, before, store.size()

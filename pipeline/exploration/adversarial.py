@@ -1,0 +1,247 @@
+"""Adversarial validation: can a model that sees all columns separate test rows from train rows?"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import figures, page
+from pipeline.exploration.binning import as_numbers
+from pipeline.exploration.drift import level_codes
+from pipeline.exploration.significance import SIGNIFICANT
+from pipeline.figures import Draft, Plot
+from pipeline.models.lightgbm import native
+from pipeline.page import p_value, percent
+from pipeline.parallel import Map
+from pipeline.problem import Feature
+from pipeline.progress import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# two repeats and few rounds: more than half of the AUC's noise comes from the draw of the folds
+FOLDS, REPEATS, ROUNDS = 4, 2, 10
+BATCH = 5
+FEWEST_ROWS = 20
+BARELY = 0.55  # AUC
+BOOSTING = {
+    "objective": "binary",
+    "num_leaves": 8,
+    "learning_rate": 0.1,
+    "min_data_in_leaf": 20,
+    "max_bin": 63,
+    "feature_pre_filter": False,
+    "num_threads": 1,
+    "deterministic": True,
+    "force_col_wise": True,
+    "seed": 0,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """The AUC of separating test rows from train rows, and those with shuffled labels.
+
+    `leading`: the columns that the model uses most, with their shares of its gain.
+    """
+
+    auc: float
+    p: float
+    shuffled: tuple[float, ...]
+    rows: int
+    leading: tuple[tuple[str, float], ...]
+
+    @property
+    def is_noise(self) -> bool:
+        return self.p >= SIGNIFICANT
+
+
+def joint_matrix(
+    train: "pd.DataFrame", test: "pd.DataFrame", features: Sequence[Feature]
+) -> np.ndarray:
+    """Train above test as float64 (n, d): a category is its rank by frequency in both together."""
+    matrix = np.empty((len(train) + len(test), len(features)))
+    for position, each in enumerate(features):
+        if each.kind != "category":
+            parts = [as_numbers(frame[each.name], each.kind) for frame in (train, test)]
+            matrix[:, position] = np.concatenate(parts)
+            continue
+        codes = level_codes(train[each.name], test[each.name])
+        order = np.argsort(-np.bincount(codes[codes >= 0]), kind="stable")
+        matrix[:, position] = np.nan
+        matrix[codes >= 0, position] = np.argsort(order)[codes[codes >= 0]]
+    return matrix
+
+
+def adversarial_validation(
+    matrix: np.ndarray,
+    is_test: np.ndarray,
+    names: Sequence[str],
+    *,
+    permutations: int,
+    seed: int,
+    parallel_map: Map[Any, Any],
+    task: Task | None = None,
+) -> Adversarial | None:
+    """Cross-validated AUC of separating test (1) from train (0), and its permutation p-value.
+
+    matrix (n, d), is_test (n,) bool. p is (1 + how many shuffles did as well) / (1 + shuffles).
+    None where either side has too few rows.
+    """
+    if min(is_test.sum(), (~is_test).sum()) < FEWEST_ROWS or not matrix.shape[1]:
+        return None
+    rng = np.random.default_rng([seed, 0])
+    folds = np.array([stratified(is_test, rng) for _ in range(REPEATS)])
+    numbers = range(permutations + 1)
+    jobs = [numbers[start : start + BATCH] for start in numbers[::BATCH]]
+    run = partial(run_shuffles, matrix, is_test, folds, seed)
+    results: list[tuple[float, np.ndarray]] = []
+    for batch in parallel_map(run, jobs):
+        results += batch
+        if task is not None:
+            task.advance()
+    aucs = [auc for auc, _ in results]
+    as_good = sum(auc >= aucs[0] for auc in aucs[1:])
+    gain = results[0][1] / max(results[0][1].sum(), np.finfo(float).tiny)
+    order = np.argsort(-gain, kind="stable")[:3]
+    return Adversarial(
+        auc=aucs[0],
+        p=(1 + as_good) / (1 + permutations),
+        shuffled=tuple(aucs[1:]),
+        rows=len(is_test),
+        leading=tuple((names[column], float(gain[column])) for column in order if gain[column] > 0),
+    )
+
+
+def batches(permutations: int) -> int:
+    """How many steps `adversarial_validation` reports."""
+    return -(-(permutations + 1) // BATCH)
+
+
+def stratified(is_test: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A fold number for each row, both sides spread evenly over the folds, (n,)."""
+    folds = np.empty(len(is_test), dtype=np.int64)
+    for side in (False, True):
+        rows = rng.permutation(np.flatnonzero(is_test == side))
+        folds[rows] = np.arange(len(rows)) % FOLDS
+    return folds
+
+
+def run_shuffles(
+    matrix: np.ndarray, is_test: np.ndarray, folds: np.ndarray, seed: int, numbers: Sequence[int]
+) -> list[tuple[float, np.ndarray]]:
+    """For each shuffle of is_test (n,) and folds (repeats, n): mean AUC, and gain by column (d,).
+
+    Number 0 is the true labels.
+    """
+    fit = _fitter(matrix)
+    results = []
+    for number in numbers:
+        order = np.arange(len(is_test))
+        if number:
+            order = np.random.default_rng([seed, number]).permutation(len(order))
+        results.append(_cross_validate(fit, is_test[order], folds[:, order]))
+    return results
+
+
+Fit = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def _cross_validate(fit: Fit, is_test: np.ndarray, folds: np.ndarray) -> tuple[float, np.ndarray]:
+    scores, gains = [], []
+    for repeat, fold in itertools.product(folds, range(FOLDS)):
+        rows, held_out = np.flatnonzero(repeat != fold), np.flatnonzero(repeat == fold)
+        score, gain = fit(rows, is_test[rows], held_out)
+        scores.append(_auc(score[is_test[held_out]], score[~is_test[held_out]]))
+        gains.append(gain)
+    return float(np.mean(scores)), np.sum(gains, axis=0)
+
+
+def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Mann-Whitney U over the number of pairs."""
+    from scipy.stats import mannwhitneyu
+
+    u = mannwhitneyu(positive, negative, method="asymptotic").statistic
+    return float(u / (len(positive) * len(negative)))
+
+
+def _fitter(matrix: np.ndarray) -> Fit:
+    """Binning is the slow part of a small fit, and the same for all: it is done once."""
+    lightgbm = native()
+    binned = lightgbm.Dataset(matrix, params=dict(BOOSTING), free_raw_data=False).construct()
+
+    def fit(
+        rows: np.ndarray, labels: np.ndarray, held_out: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        part = binned.subset(rows.tolist()).construct()
+        part.set_label(labels.astype(float))
+        booster = lightgbm.train(dict(BOOSTING), part, num_boost_round=ROUNDS)
+        probability = np.asarray(booster.predict(matrix[held_out], num_threads=1))
+        return probability, booster.feature_importance("gain")
+
+    return fit
+
+
+# -- on the page -----------------------------------------------------------------------------------
+
+
+def caption(found: Adversarial) -> str:
+    """Can test be separated from train, and by what?"""
+    measured = f"AUC {found.auc:.3f}, p = {p_value(found.p)} from {len(found.shuffled)} shuffles"
+    if found.is_noise and found.auc < min(found.shuffled):
+        return (
+            f"A model separates test rows from train rows worse than chance ({measured}): look for "
+            "near duplicates of the same rows in both."
+        )
+    if found.is_noise:
+        return (
+            f"A model cannot separate test rows from train rows ({measured}): cross-validation on "
+            "train should hold for test."
+        )
+    leading = ", ".join(f"'{column}' ({percent(share, 0)})" for column, share in found.leading)
+    can = "can barely" if found.auc < BARELY else "can"
+    advice = (
+        "The difference is too small to matter much"
+        if found.auc < BARELY
+        else "Scores on train may not hold for test; look at these columns"
+    )
+    return (
+        f"A model {can} separate test rows from train rows ({measured}); most of its gain comes "
+        f"from {leading}. {advice}."
+    )
+
+
+def fact(found: Adversarial) -> tuple[str, str, str]:
+    """The box at the top of the page."""
+    verdict = "train and test look alike" if found.is_noise else "train and test differ"
+    return "Adversarial AUC", f"{found.auc:.3f}", f"p = {p_value(found.p)}: {verdict}"
+
+
+def section(plots: Mapping[str, Plot]) -> page.Section:
+    title = "Adversarial validation"
+    if "adversarial" not in plots:
+        text = "There are too few rows to test whether a model can separate test from train."
+        return page.Section("adversarial", title, [text])
+    text = (
+        "A small LightGBM learns to separate test rows from train rows, cross-validated. The same "
+        "with shuffled labels, many times, shows what chance achieves. An AUC of 0.5 is guessing."
+    )
+    return page.Section("adversarial", title, [text, plots["adversarial"]])
+
+
+def plot(found: Adversarial) -> Draft:
+    """The AUC with true labels among those with shuffled labels."""
+    with figures.style():
+        figure, axes = figures.new(4.4, 2.6)
+        axes.hist(found.shuffled, bins=15, color=figures.GREY, label="shuffled labels")
+        axes.axvline(found.auc, color=figures.VERMILION, linewidth=2.5, label="true labels")
+        axes.set_xlabel("AUC of separating test from train")
+        axes.set_ylabel("shuffles")
+        figures.legend_above(axes)
+        text = caption(found)
+        alt = f"Histogram of AUCs under shuffled labels, with the true one. {text}"
+        return Draft(figure, "adversarial", "Adversarial validation", text, alt)

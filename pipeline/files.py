@@ -1,0 +1,64 @@
+"""Single files, replaced in one step: a reader sees the old content or the new, never a part."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import BusyError
+
+
+def to_json(value: Any) -> str:
+    """JSON as every file has it: sorted keys, two spaces, a newline at the end, no NaN."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all, and see it on the disk before it takes its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # not the temporary name, which says nothing to the user
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time holds the lock of this file; a lock goes with its process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def in_use(path: Path, alone: str = "") -> Iterator[None]:
+    """Several processes at once use what belongs to this lock; or one, which needs it `alone`.
+
+    Raises BusyError, saying what is needed alone, while others use it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            raise BusyError(
+                f"{path.parent}: a run is under way, and {alone} would take from it what it needs. "
+                "Wait until it ends, or stop it with Ctrl-C."
+            ) from None
+        yield

@@ -1,0 +1,231 @@
+"""Fits, by key: each is computed once, in whatever run or stage asks for it first, and kept.
+
+A fit is named by a hash of the member, of the columns that it sees, of the rows that it learns from
+and those that it validates, and of the code that computes it. It depends on nothing else.
+"""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pipeline import code, fitting
+from pipeline.encoded import Encoded, Tables
+from pipeline.errors import DataError
+from pipeline.fitting import FittedMember, Question
+from pipeline.folds import Fold
+from pipeline.member import Member
+from pipeline.models import State
+from pipeline.piece import Piece
+from pipeline.prediction import check
+from pipeline.problem import Feature, Loaded
+from pipeline.stopwatch import Stopwatch
+from pipeline.store import MEASURED, Key, Store, digest_of
+
+# which columns are seen, and what is in them, follows from their digests
+SELECTION = {"features", "columns", "drop"}
+REMEDY = "Leave this model out of the competition's TOML, or change its settings."
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Predictions of the fold's validation rows (n_valid, k), and the state of what was fitted."""
+
+    valid: np.ndarray
+    state: State
+    fit_seconds: float = field(metadata=MEASURED)
+    predict_seconds: float = field(metadata=MEASURED)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions of rows that a fit did not see, (rows, k)."""
+
+    values: np.ndarray
+    predict_seconds: float = field(metadata=MEASURED)
+
+
+class Fits:
+    """The fits of one data set: small to send to another process, which reads what it needs."""
+
+    def __init__(
+        self, store: Store, load: Piece[Loaded], encode: Piece[Encoded], question: Question
+    ) -> None:
+        self.store, self.load, self.encode, self.question = store, load, encode, question
+        self._latest: tuple[Key, FittedMember] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_latest": None}
+
+    def key(self, of: Member, fold: Fold, rows: np.ndarray | None = None) -> Key:
+        """The name of a fit on `rows` of the training table, by default all of `fold.train`."""
+        tables = self.tables(of)
+        return Key.of(
+            "fit" if rows is None else "validation",
+            {
+                "code": code.key(*_code(of)),
+                "member": [
+                    of.kind,
+                    dict(of.settings),
+                    of.encoder.model_dump(mode="json", exclude=SELECTION),
+                ],
+                "question": [self.question.task, self.question.outputs, self.question.loss],
+                "columns": _seen(of, tables.train_digests),
+                "y": self._y_digest,
+                "train": _digest(fold.train if rows is None else rows),
+                "valid": _digest(fold.valid),
+                "fold": [fold.repeat, fold.number],
+            },
+        )
+
+    def fit(self, of: Member, fold: Fold) -> Fit:
+        """The fit on a fold's training rows, from the store or computed now."""
+        key = self.key(of, fold)
+        known = self.store.get(key, Fit)
+        if known is not None:
+            return known
+        watch = Stopwatch()
+        fitted = self._fit(of, fold, fold.train)
+        seconds = watch.seconds()
+        valid = self._predict(fitted, fold, fold.valid)
+        result = Fit(valid, fitted.state(), seconds, watch.seconds() - seconds)
+        self._keep(of, key, result, watch.seconds())
+        self._latest = key, fitted  # whoever fits predicts the test rows next
+        return result
+
+    def fitted(self, of: Member, fold: Fold) -> FittedMember:
+        """The fitted member itself; raises DataError where its state is no such member's."""
+        fit, key = self.fit(of, fold), self.key(of, fold)
+        if self._latest is not None and self._latest[0] == key:
+            return self._latest[1]
+        return self._restore(of, fit, key.path)
+
+    def stored(self, of: Member, fold: Fold, path: str) -> FittedMember:
+        """What a run has fitted on a fold and kept under the key of this path.
+
+        Where it has gone or is damaged, it is fitted again, unless it would be another one now.
+        Raises DataError then, and where what is stored is no such member's.
+        """
+        kind, _, name = path.partition("/")
+        known = self.store.get(Key(kind, name), Fit)
+        if known is None and self.key(of, fold).path == path:
+            known = self.fit(of, fold)
+        if known is None:
+            raise DataError(
+                f"{self.store.root / path}: this fit is missing or damaged, and the code has "
+                "changed since it was computed. Run `make all`, then the same command again."
+            )
+        return self._restore(of, known, path)
+
+    def features(self, of: Member) -> tuple[Feature, ...]:
+        """The columns that a member reads, those of its features module too."""
+        return of.reads(self.tables(of).features)
+
+    def test(self, of: Member, fold: Fold) -> Predictions:
+        """The fold's predictions of the test rows (m, k), from the store or computed now."""
+        tables, fit = self.tables(of), self.key(of, fold)
+        key = Key.of("test", {"fit": fit.hash, "columns": _seen(of, tables.test_digests)})
+        known = self.store.get(key, Predictions)
+        if known is not None:
+            return known
+        fitted, watch = self.fitted(of, fold), Stopwatch()
+        values = np.empty((0, self.question.outputs))
+        if tables.test.rows:
+            values = fitted.predict(tables.test)
+        seconds = watch.seconds()
+        self._check(values, tables.test.rows, of, fold)
+        self._keep(of, key, result := Predictions(values, seconds), seconds, fit.hash)
+        return result
+
+    def validate(self, of: Member, fold: Fold, rows: np.ndarray) -> np.ndarray:
+        """Predictions of the fold's validation rows by a fit on these training rows alone."""
+        if len(rows) == len(fold.train):
+            return self.fit(of, fold).valid
+        key = self.key(of, fold, rows)
+        known = self.store.get(key, Predictions)
+        if known is None:
+            watch = Stopwatch()
+            values = self._predict(self._fit(of, fold, rows), fold, fold.valid)
+            known = Predictions(values, 0.0)
+            whole = self.key(of, fold).hash
+            self._keep(of, key, known, watch.seconds(), whole)
+        return known.values
+
+    def seconds(self, of: Member, fold: Fold) -> float | None:
+        """How long the fit took; None where it is not in the store."""
+        entry = self.store.entry(self.key(of, fold))
+        return None if entry is None else entry.seconds
+
+    def forget(self, of: Member, fold: Fold) -> None:
+        """Remove the fit from the store, if it is there."""
+        self.store.remove(self.key(of, fold))
+
+    def measure(
+        self, of: Member, fold: Fold, rows: np.ndarray, predicted: np.ndarray
+    ) -> tuple[float, float]:
+        """Processor seconds of a fit on `rows`, and of predicting others; nothing is kept."""
+        started = time.process_time()
+        fitted = self._fit(of, fold, rows)
+        between = time.process_time()
+        self._predict(fitted, fold, predicted)
+        return between - started, time.process_time() - between
+
+    @property
+    def y(self) -> np.ndarray:
+        """The target (n,)."""
+        return self.load.value.y
+
+    def tables(self, of: Member) -> Tables:
+        """Train and test as codes, with the features that the member asks for."""
+        return self.encode.value.tables[of.encoder.features or ""]
+
+    @cached_property
+    def _y_digest(self) -> str:
+        return _digest(self.y)
+
+    def _keep(self, of: Member, key: Key, value: Any, seconds: float, part_of: str = "") -> None:
+        code.confirm(*_code(of))
+        self.store.put(key, value, seconds, part_of)
+
+    def _restore(self, of: Member, fit: Fit, path: str) -> FittedMember:
+        try:
+            return fitting.restore(of, self.question, self.tables(of).features, fit.state)
+        except DataError as error:
+            raise DataError(
+                f"{self.store.root / path}: {error} Delete this folder and run the same command "
+                "again: it is computed anew."
+            ) from None
+
+    def _fit(self, of: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
+        tables = self.tables(of)
+        table = tables.train.take(rows)
+        return fitting.fit(of, self.question, tables.features, table, self.y[rows], fold)
+
+    def _predict(self, fitted: FittedMember, fold: Fold, rows: np.ndarray) -> np.ndarray:
+        values = fitted.predict(self.tables(fitted.member).train.take(rows))
+        self._check(values, len(rows), fitted.member, fold)
+        return values
+
+    def _check(self, values: np.ndarray, rows: int, of: Member, fold: Fold) -> None:
+        check(values, rows, self.question.outputs, f"{of.kind}, fold {fold.name},", REMEDY)
+
+
+def _code(of: Member) -> tuple[str, str]:
+    """The modules that fit and predict."""
+    return "pipeline.fits", f"pipeline.models.{of.kind}"
+
+
+def _seen(of: Member, digests: Mapping[str, str]) -> list[list[str]]:
+    """Name and digest of each column that the member sees, in order."""
+    return [[name, digests[name]] for name in digests if of.sees(name)]
+
+
+def _digest(array: np.ndarray) -> str:
+    """SHA-256 of an array's type, shape and bytes."""
+    content = np.ascontiguousarray(array)
+    header = digest_of([str(content.dtype), list(content.shape)])
+    return hashlib.sha256(header.encode() + content.tobytes()).hexdigest()

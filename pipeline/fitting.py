@@ -1,0 +1,137 @@
+"""An encoder and a model as one thing, which is fitted on rows and predicts rows.
+
+The one recipe that tune, train, the learning curve, predict and notebooks share.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline import models
+from pipeline.encoding.columns import CodedTable, code_table
+from pipeline.encoding.features import add_features
+from pipeline.encoding.views import FoldEncoder
+from pipeline.errors import refusing_damage
+from pipeline.folds import Fold
+from pipeline.member import Member
+from pipeline.models import Model, ModelProblem, State
+from pipeline.problem import Feature, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a member must know of the competition: `loss` is the one that suits the metric."""
+
+    task: Task
+    outputs: int
+    loss: models.Loss
+
+
+@dataclass(frozen=True)
+class FittedMember:
+    """An encoder and a model that were fitted on the same rows; state goes to the store and back.
+
+    The encoder reads its `features` alone, of whatever a table holds.
+    """
+
+    member: Member
+    encoder: FoldEncoder
+    model: Model
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The columns that predictions need, those of the member's own features module too."""
+        return self.encoder.features
+
+    def predict(self, table: CodedTable) -> np.ndarray:
+        """Rows -> (n, k) float64: class probabilities, or values."""
+        return self.model.predict(self.matrix(table))
+
+    def predict_frame(self, frame: "pd.DataFrame") -> np.ndarray:
+        """Rows of the columns that the problem names, as they are in a file -> (n, k)."""
+        return self.predict(code_frame(self.member, frame, self.features))
+
+    def matrix(self, table: CodedTable) -> np.ndarray:
+        """Rows -> (n, d) float32, what the model reads."""
+        return self.encoder.transform(table, self.member.view)
+
+    def places(self) -> dict[str, list[int]]:
+        """By feature, the columns of `matrix` that hold what it became."""
+        return self.encoder.places(self.member.view)
+
+    def state(self) -> State:
+        """Everything that was learned, as plain arrays, texts and numbers."""
+        return {"encoder": self.encoder.state(), "model": self.model.state()}
+
+
+def fit(
+    member: Member,
+    question: Question,
+    features: Sequence[Feature],
+    table: CodedTable,
+    y: np.ndarray,
+    fold: Fold,
+) -> FittedMember:
+    """Fit on rows of the training table: encoder first, then model; no other row is looked at.
+
+    table holds the rows of `fold.train` (n), or some of them, y (n,) their targets.
+    """
+    encoder, matrix = fit_encoder(member, question, features, table, y, fold)
+    model = models.build(member.kind, member.settings, model_problem(member, question, encoder))
+    model.fit(matrix, y)
+    return FittedMember(member, encoder, model)
+
+
+def fit_encoder(
+    member: Member,
+    question: Question,
+    features: Sequence[Feature],
+    table: CodedTable,
+    y: np.ndarray,
+    fold: Fold,
+) -> tuple[FoldEncoder, np.ndarray]:
+    """The encoder alone, and the matrix (n, d) that the model learns from; as in `fit`."""
+    encoder = _encoder(member, question, features)
+    rng = np.random.default_rng([member.encoder.seed, fold.repeat, fold.number])
+    return encoder, encoder.fit_transform(table, y, rng, member.view)
+
+
+def restore(
+    member: Member, question: Question, features: Sequence[Feature], state: State
+) -> FittedMember:
+    """The fitted member that had this state: the same predictions to the byte.
+
+    Raises DataError where it is no state of such a member.
+    """
+    with refusing_damage(f"a stored fit of {member.kind}"):
+        stored_encoder, stored_model = state["encoder"], state["model"]
+    encoder = _encoder(member, question, features).set_state(stored_encoder)
+    problem = model_problem(member, question, encoder)
+    model = models.restore(member.kind, member.settings, problem, stored_model)
+    return FittedMember(member, encoder, model)
+
+
+def code_frame(member: Member, frame: "pd.DataFrame", features: Sequence[Feature]) -> CodedTable:
+    """A data frame as `predict` takes it, what the member's features module computes added."""
+    return code_table(add_features(member.encoder.features, frame), features)
+
+
+def model_problem(member: Member, question: Question, encoder: FoldEncoder) -> ModelProblem:
+    """What the model has to know: the question, and the columns of its view."""
+    return ModelProblem(
+        question.task,
+        question.outputs,
+        question.loss,
+        encoder.names(member.view),
+        encoder.categorical(member.view),
+    )
+
+
+def _encoder(member: Member, question: Question, features: Sequence[Feature]) -> FoldEncoder:
+    classes = None if question.task == "regression" else question.outputs
+    return FoldEncoder(member.encoder, member.reads(features), classes)

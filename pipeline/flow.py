@@ -1,0 +1,433 @@
+"""The graph of stages, read off their signatures, and a run that computes what is missing of it.
+
+A stage is the function of pipeline/stages/NAME.py that has the file's name. Its parameters name the
+stages whose values it takes; `settings` and the services of SERVICES are the others. A stage that
+another one takes a Mapping of is computed once a member. A value is stored under a key: a hash of
+the stage's settings, of the values that it takes and of the code that it runs.
+"""
+
+import contextlib
+import importlib
+import inspect
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline import code, ledger
+from pipeline.config import Configuration
+from pipeline.errors import DataError, SettingsError
+from pipeline.fits import Fits
+from pipeline.fitting import Question
+from pipeline.metrics import get_metric
+from pipeline.piece import Piece
+from pipeline.plan import Decision, Plan, Shares
+from pipeline.progress import Progress
+from pipeline.raw_files import checksums
+from pipeline.searches import Searches
+from pipeline.settings import Settings
+from pipeline.stage_settings import members, stage_settings
+from pipeline.store import Entry, Key, Store, digest_of
+from pipeline.wording import make_command
+from pipeline.workspace import Workspace
+
+STAGES = Path(__file__).parent / "stages"
+SERVICES = ("raw", "scores", "fits", "searches", "budget", "progress")
+ALL = ("submit", "explore", "evaluate")  # the file first: no failure of a page stands before it
+
+
+# -- the graph -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its function, the stages that it takes values of, and the type that it gives.
+
+    `collected` are those of its inputs that it takes of all members at once.
+    """
+
+    name: str
+    function: Any
+    inputs: tuple[str, ...]
+    services: frozenset[str]
+    collected: frozenset[str]
+
+    @property
+    def value(self) -> type:
+        """The class of what it returns."""
+        kind: type = inspect.signature(self.function).return_annotation
+        return kind
+
+
+@cache
+def stages() -> Mapping[str, Stage]:
+    """Every stage by its name."""
+    names = sorted(path.stem for path in STAGES.glob("[a-z]*.py"))
+    return {name: _stage(name, names) for name in names}
+
+
+def _stage(name: str, names: Sequence[str]) -> Stage:
+    where = f"stages/{name}.py"
+    function = getattr(importlib.import_module(f"pipeline.stages.{name}"), name, None)
+    if function is None:
+        raise TypeError(f"{where}: there is no function '{name}', which the stage would be")
+    parameters = inspect.signature(function).parameters
+    unknown = [p for p in parameters if p not in (*names, *SERVICES, "settings")]
+    if unknown:
+        raise TypeError(
+            f"{where}: the parameter '{unknown[0]}' of {name} is no stage and no service; stages "
+            f"are {', '.join(names)}; services are {', '.join(SERVICES)}"
+        )
+    inputs = tuple(p for p in parameters if p in names)
+    collected = {p for p in inputs if "Mapping" in str(parameters[p].annotation)}
+    services = frozenset(p for p in parameters if p in SERVICES)
+    return Stage(name, function, inputs, services, frozenset(collected))
+
+
+@cache
+def member_stages() -> frozenset[str]:
+    """The stages that are computed once a member."""
+    return frozenset(name for stage in stages().values() for name in stage.collected)
+
+
+@dataclass(frozen=True, order=True)
+class Node:
+    """A stage, or a stage of one member."""
+
+    stage: str
+    member: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.stage}-{self.member}" if self.member else self.stage
+
+
+def inputs_of(node: Node, names: Sequence[str]) -> list[Node]:
+    """The nodes whose values a node takes; `names` are the members'."""
+    stage, found = stages()[node.stage], []
+    for name in stage.inputs:
+        if name in stage.collected:
+            found += [Node(name, member) for member in names]
+        else:
+            found.append(Node(name, node.member if name in member_stages() else ""))
+    return found
+
+
+def nodes_for(goals: Iterable[Node], names: Sequence[str]) -> list[Node]:
+    """These nodes and all that they need, each after what it takes."""
+    ordered: dict[Node, None] = {}
+
+    def visit(node: Node) -> None:
+        if node not in ordered:
+            for other in inputs_of(node, names):
+                visit(other)
+            ordered[node] = None
+
+    for goal in goals:
+        visit(goal)
+    return list(ordered)
+
+
+def goals_of(goal: str, names: Sequence[str]) -> list[Node]:
+    """What a word means: `all`, a stage (of all members), or a stage and a member: train-lightgbm.
+
+    Raises SettingsError for any other word.
+    """
+    if goal == "all":
+        return [Node(name) for name in ALL]
+    stage, dash, member = goal.partition("-")
+    if stage not in stages() or (dash and (stage not in member_stages() or member not in names)):
+        per_member = [f"{name}-NAME" for name in sorted(member_stages())]
+        allowed = ", ".join(["all", *stages(), *per_member])
+        raise SettingsError(
+            f"there is no goal '{goal}'; allowed are {allowed}, where NAME is one of the models "
+            f"{', '.join(names)}."
+        )
+    if member or stage not in member_stages():
+        return [Node(stage, member)]
+    return [Node(stage, name) for name in names]
+
+
+def _piece(node: Node) -> str:
+    """A member's part of a stage as the plan of the budget names it."""
+    return f"{node.stage}/{node.member}"
+
+
+# -- a run -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What a value is computed from, in plain JSON: what its key is a hash of.
+
+    `inputs` are digests by node; `sources` digests of what comes from outside (raw files, scores,
+    the plan of the budget); `code` a hash or version by file or package.
+    """
+
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    sources: Mapping[str, str]
+    code: Mapping[str, str]
+
+    def key(self, stage: str) -> Key:
+        return Key.of(
+            stage,
+            {
+                "settings": dict(self.settings),
+                "inputs": dict(self.inputs),
+                "sources": dict(self.sources),
+                "code": digest_of(dict(self.code)),
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Done:
+    """A node whose value is there."""
+
+    key: Key
+    entry: Entry
+    ingredients: Ingredients
+    computed: bool
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """How stages report: live on a terminal or line by line, everything or the main points."""
+
+    live: bool | None = None
+    verbose: bool = False
+    brief: bool = False
+    silent: bool = False
+
+    def progress(self, title: str) -> Progress:
+        return Progress(
+            title, live=self.live, verbose=self.verbose, brief=self.brief, silent=self.silent
+        )
+
+
+@dataclass
+class Flow:
+    """One run with one configuration: nodes are computed at most once, and found where they are."""
+
+    configuration: Configuration
+    workspace: Workspace
+    reporter: Reporter = Reporter()
+    scores: Sequence[ledger.Entry] = ()
+    new_plan: bool = False
+    looks_only: bool = False
+    done: dict[Node, Done] = field(default_factory=dict)
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.workspace.store)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The members, in the order of the TOML."""
+        return tuple(self.configuration.models)
+
+    def run(self, goal: str) -> None:
+        """Compute what is missing of a goal."""
+        for node in nodes_for(goals_of(goal, self.names), self.names):
+            self.compute(node)
+
+    def compute(self, node: Node) -> None:
+        """Find a node's value under its key, or compute it; its inputs are there."""
+        if node in self.done or self.look_up(node):
+            return
+        started, value = time.perf_counter(), self._compute(node)
+        code.confirm(*self._code(node))
+        if "raw" in stages()[node.stage].services and checksums(self.workspace.raw) != self.raw:
+            raise DataError(
+                f"{self.workspace.raw}: the files changed while they were read, and nothing of it "
+                "was kept. Run the same command again."
+            )
+        made = self.ingredients(node, in_time=not self._is_cut(node))
+        key = made.key(node.stage)
+        entry = self.store.put(key, value, time.perf_counter() - started)
+        self.done[node] = Done(key, entry, made, computed=True)
+
+    def look_up(self, node: Node) -> bool:
+        """Whether a node's value is stored; its inputs are there.
+
+        What the budget did not cut short depends on no budget, and is found under any.
+        """
+        for in_time in (True, False) if self._is_cut(node) else (True,):
+            made = self.ingredients(node, in_time)
+            key = made.key(node.stage)
+            entry = self.store.entry(key)
+            if entry is not None:
+                self.done[node] = Done(key, entry, made, computed=False)
+                if in_time and self._is_bound(node) and not self.looks_only:
+                    self._settle(node, entry)
+                return True
+        return False
+
+    def _is_bound(self, node: Node) -> bool:
+        """Whether the budget may cut a node short."""
+        minutes = self.configuration.budget.minutes
+        return "budget" in stages()[node.stage].services and minutes is not None
+
+    def _is_cut(self, node: Node) -> bool:
+        """Whether the plan of the budget says that a node was cut short."""
+        decision = self.plan.decision(_piece(node)) if self._is_bound(node) else None
+        return decision is not None and decision.is_cut
+
+    def _settle(self, node: Node, entry: Entry) -> None:
+        """Note in the plan what was found complete: the others share what it leaves."""
+        piece = _piece(node)
+        if self.plan.decision(piece) is None:
+            asked = self.value(node.stage, node.member).asked
+            self.plan.decide(piece, Decision(done=asked, asked=asked, seconds=entry.seconds))
+
+    def adopt(self, node: Node, key: Key) -> None:
+        """Take a node's value from under a key that an earlier run gave it.
+
+        Raises DataError where it is not in the store any more.
+        """
+        entry = self.store.entry(key)
+        if entry is None:
+            raise DataError(
+                f"{self.store.root / key.path}: the value of {node.name} is missing or damaged. "
+                f"`{make_command(self.workspace.competition)} all` computes it again, with the "
+                "settings that it had."
+            )
+        self.done[node] = Done(key, entry, Ingredients({}, {}, {}, {}), computed=False)
+
+    def value(self, stage: str, member: str = "") -> Any:
+        """The value of a node that this run has."""
+        return self.piece(Node(stage, member)).value
+
+    def piece(self, node: Node) -> Piece[Any]:
+        return Piece(self.store, self.done[node].key, stages()[node.stage].value)
+
+    def ingredients(self, node: Node, in_time: bool = True) -> Ingredients:
+        """What the node's value depends on; its inputs are there.
+
+        `in_time`: the budget has not cut it short, and is nothing that it depends on.
+        """
+        settings = self.settings(node)
+        inputs = {each.name: self.done[each].entry.digest for each in self.inputs(node)}
+        return Ingredients(
+            settings.model_dump(mode="json"),
+            inputs,
+            self._sources(node, in_time),
+            code.parts(*self._code(node)),
+        )
+
+    def inputs(self, node: Node) -> list[Node]:
+        return inputs_of(node, self.names)
+
+    def settings(self, node: Node) -> Settings:
+        name = self.workspace.competition
+        return stage_settings(self.configuration, name, node.stage, node.member)
+
+    def _compute(self, node: Node) -> Any:
+        """What the stage's function returns."""
+        stage = stages()[node.stage]
+        title = f"{node.stage} {node.member}" if node.member else node.stage
+        with self.reporter.progress(title) as progress:
+            given = {"settings": self.settings(node), **self._values(node)}
+            with contextlib.ExitStack() as stack:
+                for service in stage.services:
+                    given[service] = self._service(service, node, progress, stack)
+                return stage.function(**given)
+
+    def _values(self, node: Node) -> dict[str, Any]:
+        """The values that a stage takes, by parameter."""
+        stage, values = stages()[node.stage], {}
+        for name in stage.inputs:
+            if name in stage.collected:
+                values[name] = {each: self.value(name, each) for each in self.names}
+            else:
+                values[name] = self.value(name, node.member if name in member_stages() else "")
+        return values
+
+    # -- what is no stage's value --
+
+    def _service(
+        self, name: str, node: Node, progress: Progress, stack: contextlib.ExitStack
+    ) -> Any:
+        if name == "raw":
+            return self.workspace.raw
+        if name == "scores":
+            return self.scores
+        if name == "fits":
+            return self.fits
+        if name == "searches":
+            return Searches(self.workspace.journal)
+        if name == "budget":
+            return self.plan.allowance(_piece(node))
+        return progress
+
+    @cached_property
+    def fits(self) -> Fits:
+        load, encode = self.piece(Node("load")), self.piece(Node("encode"))
+        problem = load.value.problem
+        metric = get_metric(self.configuration.competition.metric, problem.task)
+        metric.check_target(load.value.y)
+        question = Question(problem.task, problem.outputs, metric.loss_for_models)
+        return Fits(self.store, load, encode, question)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How [budget] minutes are shared; it is about these data, folds, members and code."""
+        chosen = members(self.configuration)
+        trials = {name: settings.trials for name, settings in self.configuration.models.items()}
+        about = {
+            "minutes": self.configuration.budget.minutes,
+            "members": [[name, repr(each), trials[name]] for name, each in chosen.items()],
+            "tune": self.configuration.tune.model_dump(mode="json"),
+            "metric": self.configuration.competition.metric,
+            "inputs": {
+                name: self.done[Node(name)].entry.digest for name in ("load", "split", "encode")
+            },
+            "code": code.key(
+                "pipeline.stages.tune",
+                "pipeline.stages.train",
+                *(f"pipeline.models.{each.kind}" for each in chosen.values()),
+            ),
+        }
+        kinds = {name: each.kind for name, each in chosen.items()}
+        shares = Shares(self.configuration.budget.minutes, kinds, trials, len(self.fits.y))
+        plan = Plan.open(self.workspace.plans, digest_of(about), shares)
+        if self.new_plan:
+            plan.renew()
+        return plan
+
+    def _sources(self, node: Node, in_time: bool) -> dict[str, str]:
+        stage, found = stages()[node.stage], {}
+        if "raw" in stage.services:
+            found["raw files"] = digest_of(self.raw)
+        if "scores" in stage.services:
+            scores = [ledger.ENTRY.dump_python(each, mode="json") for each in self.scores]
+            found["scores"] = digest_of(scores)
+        if not in_time:
+            decision = self.plan.decision(_piece(node))
+            found["budget"] = f"{decision.done} of {decision.asked}" if decision else "open"
+        return found
+
+    @cached_property
+    def raw(self) -> dict[str, str]:
+        return checksums(self.workspace.raw)
+
+    def _code(self, node: Node) -> list[str]:
+        """The modules that a stage runs: its own, and those that its settings name."""
+        return [f"pipeline.stages.{node.stage}", *self._modules(node)]
+
+    def _modules(self, node: Node) -> Iterator[str]:
+        settings = self.configuration
+        if node.stage == "load" and settings.load.simulator:
+            yield f"pipeline.competitions.{settings.load.simulator}"
+        chosen = members(settings)
+        if node.member:
+            yield f"pipeline.models.{chosen[node.member].kind}"
+        if node.stage in ("encode", "evaluate"):
+            features = {each.encoder.features for each in chosen.values()} - {None}
+            yield from (f"pipeline.competitions.{name}" for name in sorted(map(str, features)))
+        if node.stage == "evaluate":
+            kinds = {each.kind for each in chosen.values()}
+            yield from (f"pipeline.models.{kind}" for kind in sorted(kinds))

@@ -1,0 +1,367 @@
+"""The pipeline as a library: data frames in, data frames out, the same stages and checks.
+
+`fit` writes the frames into a folder of its own and runs them like any competition; `run` runs a
+competition of the project. Both give a `Run`. `compute` gives the values of single stages.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from pipeline import session
+from pipeline.config import Configuration, load_configuration
+from pipeline.errors import DataError, SettingsError
+from pipeline.estimates import interval, verdict
+from pipeline.experiments import Experiment, is_comparable
+from pipeline.flow import Flow, Reporter
+from pipeline.metrics import METRICS, Estimate, paired_difference
+from pipeline.new import FRAMES, configuration_for, settings_given
+from pipeline.new_rows import rows_of
+from pipeline.parallel import one_thread, workers
+from pipeline.prediction_file import labelled
+from pipeline.predictor import Predictor
+from pipeline.problem import Task
+from pipeline.wording import count, quoted
+from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_NAMED = 12  # columns in a message
+
+
+@dataclass
+class Run:
+    """What came of a run. In Jupyter it shows itself as its leaderboard.
+
+    `experiment` is what is kept of it; `flow` has the value of every stage, by name.
+    """
+
+    flow: Flow
+    experiment: Experiment
+    _folder: Any = field(default=None, repr=False)  # a temporary one lives as long as the run
+
+    @cached_property
+    def leaderboard(self) -> "pd.DataFrame":
+        """Every model and the blend, best first: score, standard error, the paired difference to
+        the best with its 95% interval, and a verdict."""
+        return self.flow.value("evaluate").leaderboard_frame()
+
+    @property
+    def expected(self) -> Estimate:
+        """The score to expect on rows that nobody has seen, with its standard error."""
+        return Estimate(self.experiment.score, self.experiment.standard_error)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """What the blend is made of: a weight a model."""
+        return dict(self.experiment.weights)
+
+    @cached_property
+    def out_of_fold(self) -> "pd.DataFrame":
+        """The blend's out-of-fold prediction of every training row, as `predict` gives them.
+
+        Rows that no fold validates are missing values.
+        """
+        problem, oof = self.flow.value("load").problem, self.flow.value("blend").oof
+        return _as_predicted(oof, problem)
+
+    def compare(self, other: "Run") -> "pd.DataFrame":
+        """This run minus another one on the same rows: the blends, and every model of both.
+
+        Paired differences with their standard error and 95% interval, and what they amount to.
+        Raises DataError where the two were validated on other rows, other folds, or by another
+        metric.
+        """
+        import pandas as pd
+
+        if not is_comparable(self.experiment, other.experiment):
+            raise DataError(
+                "these runs are not comparable row by row: they were validated on other rows, "
+                "other folds, or by another metric. Give both the same [split] and metric."
+            )
+        metric, y = METRICS[self.experiment.metric], self.flow.value("load").y
+        rows, theirs, found = self.flow.value("split").validated, other._oof, {}
+        for name, own in self._oof.items():
+            if name in theirs:
+                each = paired_difference(metric, y[rows], own[rows], theirs[name][rows])
+                amounts_to = verdict(each, metric.greater_is_better)
+                found[name] = (each.score, each.standard_error, *interval(each), amounts_to)
+        columns = ["difference", "standard_error", "low", "high", "verdict"]
+        return pd.DataFrame.from_dict(found, orient="index", columns=columns)
+
+    @property
+    def _oof(self) -> dict[str, np.ndarray]:
+        """Out-of-fold predictions (n, k) of the blend and of every model."""
+        trained = {name: self.flow.value("train", name) for name in self.experiment.models}
+        blend = self.flow.value("blend").oof
+        return {"blend": blend, **{name: each.mean_oof for name, each in trained.items()}}
+
+    def predict(self, frame: "pd.DataFrame") -> "pd.DataFrame":
+        """New rows -> their label and a probability a class, or their value; the index is kept.
+
+        Raises DataError where the rows lack a column or hold what training rows could not.
+        """
+        loaded, settings = self.flow.value("load"), session.load_settings(self.experiment)
+        with one_thread(), workers() as parallel_map:
+            rows = rows_of(frame, loaded, settings)
+            prediction = self._predictor.predict(rows.frame, parallel_map)
+        predicted = _with_numbers(labelled(prediction, loaded.problem), loaded.problem)
+        predicted.index = frame.index
+        return predicted
+
+    def submission(self) -> "pd.DataFrame":
+        """The file to upload, as a frame. Raises DataError where there were no rows to predict."""
+        import pandas as pd
+
+        form = self.flow.value("load").problem.form
+        return pd.read_csv(
+            self.submission_path, sep=form.separator, decimal=form.decimal, encoding=form.encoding
+        )
+
+    @property
+    def submission_path(self) -> Path:
+        """Where the file to upload lies.
+
+        Raises DataError where there were no rows to predict.
+        """
+        name = self.experiment.submission
+        if name is None:
+            raise DataError(
+                "there is no submission, for there were no rows to predict. Give them to fit, as "
+                "test=..., or predict new rows by .predict(frame)."
+            )
+        return self.flow.workspace.submissions / name
+
+    def report(self) -> "Page":
+        """The report; Jupyter shows it, `.save(path)` keeps it as a file."""
+        return Page(self.flow.value("evaluate").html)
+
+    def exploration(self) -> "Page":
+        """The page on the data before any model."""
+        return Page(self.flow.value("explore").html)
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return session.predictor_of(self.flow)
+
+    def __repr__(self) -> str:
+        score = f"{self.expected.score:.4f} ± {self.expected.standard_error:.4f}"
+        return f"<Run: {self.experiment.metric} {score} ({self.experiment.method})>"
+
+    def _repr_html_(self) -> str:
+        html: str = self.leaderboard.to_html(index=False, float_format="{:.4f}".format)
+        return html
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of HTML that needs no network."""
+
+    html: str = field(repr=False)
+
+    def save(self, path: str | Path) -> Path:
+        from pipeline.files import write_atomically
+
+        write_atomically(Path(path), self.html)
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return (
+            f'<iframe srcdoc="{escape(self.html, quote=True)}" width="100%" height="800" '
+            'style="border: 0"></iframe>'
+        )
+
+
+def run(
+    competition: str,
+    preset: str = "default",
+    *,
+    models: Sequence[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    note: str = "",
+    root: str | Path = ".",
+    verbose: bool = False,
+) -> Run:
+    """Run a competition of the project below `root`: `make C=competition PRESET=preset all`.
+
+    `models` are those to fit, by default all of the TOML; `settings` are laid over the TOML, as in
+    {"models.small.kind": "lightgbm"}. Nothing is computed twice: what earlier runs left is taken
+    from the store.
+    """
+    workspace, configuration = Workspace(Path(root).resolve(), competition), None
+    if settings or models is not None:
+        overlay = tables_of(settings or {})
+        configuration = load_configuration(competition, preset, overlay=overlay, only=models)
+    return _run(workspace, configuration, preset, note, verbose)
+
+
+def compute(
+    competition: str,
+    goal: str,
+    preset: str = "default",
+    *,
+    root: str | Path = ".",
+    verbose: bool = False,
+) -> Flow:
+    """One stage and what it needs, as `make C=competition goal`: the values by `.value(stage)`."""
+    workspace, reporter = Workspace(Path(root).resolve(), competition), _reporter(verbose)
+    with one_thread():
+        return session.run(workspace, goal, preset, reporter=reporter).flow
+
+
+def fit(
+    train: "pd.DataFrame",
+    target: str,
+    *,
+    test: "pd.DataFrame | None" = None,
+    metric: str | None = None,
+    task: str | None = None,
+    id: str | None = None,
+    models: Sequence[str] | None = None,
+    preset: str = "default",
+    minutes: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    folder: str | Path | None = None,
+    note: str = "",
+    verbose: bool = False,
+) -> Run:
+    """Fit the models that suit a table, blend them, and say what to expect.
+
+    train: the labelled rows; target: the column to predict; test: rows to predict for a submission,
+    without the target. `metric`, `task` and `id` are found by looking, if left out: the metric is
+    then accuracy or RMSE. `models` names files of pipeline/models; left out, the size of the table
+    decides, as it does on folds and minutes. `settings` are other lines of a competition's TOML, as
+    {"split.folds": 10, "models.lightgbm.num_leaves": 15}. `folder` keeps everything, so that the
+    next call takes from it what it would compute again; left out, it goes with the run.
+
+    Raises SettingsError for wrong arguments, DataError for tables that cannot be learnt from.
+    """
+    target, id = str(target), None if id is None else str(id)
+    _check_frames(train, target, test)
+    _check_names(metric, task, models)
+    overlay = tables_of(settings or {})
+    if minutes is not None:
+        overlay.setdefault("budget", {})["minutes"] = minutes
+    temporary = None
+    if folder is None:
+        temporary = tempfile.TemporaryDirectory(prefix="pipeline-")
+        folder = temporary.name
+    workspace = Workspace(Path(folder).resolve(), FRAMES)
+    named = {"target": target, "metric": metric, "task": task, "id": id}
+    given = settings_given(named, tables=overlay, where="fit")
+    frames = {"train": train} if test is None else {"train": train, "test": test}
+    with one_thread():
+        configuration = configuration_for(frames, workspace.raw, given, preset, overlay, models)
+    return _run(workspace, configuration, preset, note, verbose, temporary)
+
+
+def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """{"models.lightgbm.num_leaves": 15} -> {"models": {"lightgbm": {"num_leaves": 15}}}.
+
+    Raises SettingsError for what is no such mapping, and for a name that stands in no table.
+    """
+    if not isinstance(settings, Mapping):
+        raise SettingsError(
+            f"settings: found {type(settings).__name__}, a mapping is needed, as in "
+            '{"split.folds": 10}.'
+        )
+    tables: dict[str, dict[str, Any]] = {}
+    for name, value in settings.items():
+        *path, key = str(name).split(".")
+        table: Any = tables
+        for part in path:
+            table = table.setdefault(part, {}) if isinstance(table, dict) else None
+        if not path or not isinstance(table, dict):
+            raise SettingsError(
+                f"settings: found {name!r}, allowed is TABLE.KEY, as in "
+                '{"split.folds": 10}. Name the table of the TOML that it stands in.'
+            )
+        table[key] = value
+    return tables
+
+
+def _check_frames(train: Any, target: str, test: Any) -> None:
+    """Raise UserError for what is no table of rows, or for tables that do not belong together."""
+    import pandas as pd
+
+    for name, frame in (("train", train), ("test", test)):
+        if name == "test" and frame is None:
+            continue
+        if not isinstance(frame, pd.DataFrame):
+            raise SettingsError(
+                f"{name}: found {type(frame).__name__}, a pandas.DataFrame is needed. Give "
+                "pd.DataFrame(...) of it."
+            )
+        if not len(frame):
+            raise DataError(f"{name}: found no rows, at least one is needed.")
+    columns = list(map(str, train.columns))
+    if target not in columns:
+        raise SettingsError(
+            f"target: train has no column {target!r}; its columns are "
+            f"{quoted(columns, MOST_NAMED)}. Name one of them."
+        )
+    known = columns if test is None else [target, *map(str, test.columns)]
+    absent = [name for name in columns if name not in known]
+    if absent:
+        raise DataError(
+            f"test lacks {count(len(absent), 'column')} of train: {quoted(absent, MOST_NAMED)}. "
+            "Add what is missing, or leave it out of train."
+        )
+
+
+def _check_names(metric: Any, task: Any, models: Any) -> None:
+    """Raise SettingsError for a metric, a task or models of no such name."""
+    for name, found, allowed in (("metric", metric, METRICS), ("task", task, get_args(Task))):
+        if found is not None and found not in allowed:
+            listed = ", ".join(allowed)
+            raise SettingsError(f"{name}: found {found!r}, allowed are {listed}. Name one of them.")
+    if isinstance(models, str):
+        raise SettingsError(f"models: found {models!r}, a list is needed. Give [{models!r}].")
+
+
+def _run(
+    workspace: Workspace,
+    configuration: Configuration | None,
+    preset: str,
+    note: str,
+    verbose: bool,
+    temporary: Any = None,
+) -> Run:
+    with one_thread():
+        done = session.run(workspace, "all", preset, note, _reporter(verbose), configuration)
+    if done.experiment is None:
+        raise DataError("the run ended without a blend. Run it again with verbose=True.")
+    return Run(done.flow, done.experiment, temporary)
+
+
+def _reporter(verbose: bool) -> Reporter:
+    return Reporter(live=None if verbose else False, verbose=verbose, silent=not verbose)
+
+
+def _as_predicted(prediction: np.ndarray, problem: Any) -> "pd.DataFrame":
+    """Predictions with missing rows -> a frame as `predict` gives it."""
+    known = ~np.isnan(prediction).any(axis=1)
+    return (
+        _with_numbers(labelled(prediction[known], problem), problem)
+        .set_axis(np.flatnonzero(known))
+        .reindex(range(len(prediction)))
+    )
+
+
+def _with_numbers(predicted: "pd.DataFrame", problem: Any) -> "pd.DataFrame":
+    """Labels that are numbers as numbers, as they were in the training frame."""
+    import pandas as pd
+
+    if problem.classes is not None:
+        numbers = pd.to_numeric(pd.Series(problem.classes), errors="coerce")
+        if numbers.notna().all():
+            predicted[problem.target] = pd.to_numeric(predicted[problem.target])
+    return predicted

@@ -1,0 +1,33 @@
+"""A member of the blend, before it is fitted: which model, which settings, which columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline import models
+from pipeline.encoding import View
+from pipeline.problem import Feature
+from pipeline.settings import EncoderSettings
+
+
+@dataclass(frozen=True)
+class Member:
+    """What is to be fitted: pipeline/models/`kind`.py, the model's own settings, the encoder's."""
+
+    kind: str
+    settings: Mapping[str, Any]
+    encoder: EncoderSettings
+
+    @property
+    def view(self) -> View:
+        """Which view of the columns the model reads."""
+        view: View = models.module(self.kind).VIEW
+        return view
+
+    def sees(self, name: str) -> bool:
+        """Whether the member's settings let it see this column."""
+        return self.encoder.sees(name)
+
+    def reads(self, features: Sequence[Feature]) -> tuple[Feature, ...]:
+        """Those of the features that the member sees."""
+        return tuple(feature for feature in features if self.sees(feature.name))

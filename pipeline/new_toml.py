@@ -1,0 +1,311 @@
+"""What was found in a new competition's files -> the text of its TOML, which runs as it is.
+
+What it leaves open stands in it as a comment: every default, and the data contract with the ranges
+and categories that the files show.
+"""
+
+import importlib
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pipeline import config, finding, kinds, sizing
+from pipeline.encoding.categories import MOST_ONE_HOT
+from pipeline.errors import DataError
+from pipeline.kinds import Described
+from pipeline.metrics import DEFAULTS, METRICS
+from pipeline.notation import numbers
+from pipeline.problem import Feature, Form
+from pipeline.schema import RawTables, Roles
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+Given = Mapping[str, Mapping[str, Any]]  # table of the TOML -> key -> value
+
+MOST_CATEGORIES = 20  # more of them are too many to list
+WIDTH = 96
+QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
+    "models.kernel": {"batch_size": 600},
+    "evaluate": {
+        "learning_curve": (0.5, 1.0),
+        "importance_rows": 400,
+        "importance_repeats": 2,
+        "dependence_rows": 150,
+        "dependence_columns": 4,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the files show: tables, roles, the form of a submission, and each column that a model
+    may see, or why load will refuse it.
+
+    given: what the command line declares; notes: on each choice among the files;
+    guessed: whether the target is a guess; files: role -> name in the folder of raw files.
+    """
+
+    tables: RawTables
+    roles: Roles
+    form: Form
+    columns: Mapping[str, Described | DataError]
+    drop: tuple[str, ...]
+    given: Given
+    notes: tuple[str, ...]
+    guessed: bool
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def shape(self) -> sizing.Shape:
+        classes, train = len(self.roles.classes or [""]), self.tables.train
+        width = sum(
+            1 if _is_number(column) else min(train[name].nunique(), MOST_ONE_HOT)
+            for name, column in self.columns.items()
+        )
+        return sizing.Shape(len(train), len(self.columns), self.roles.task, classes, width)
+
+    @cached_property
+    def metric(self) -> tuple[str, str]:
+        """The metric and why: no file names it, but a sample may ask for probabilities."""
+        roles, sample = self.roles, self.tables.sample
+        declared = self.given.get("competition", {}).get("metric")
+        if declared is not None:
+            return declared, "named by --metric"
+        if self.form.kind == "classes":
+            return "log_loss", "the sample asks for a probability of each class"
+        if roles.task == "binary" and sample is not None:
+            values = numbers(sample[self.form.target].dropna())
+            if values.between(0, 1).all() and (values != values.round()).any():
+                return "roc_auc", "the sample asks for probabilities"
+        return DEFAULTS[roles.task], f"the default of a {roles.task} task"
+
+    @property
+    def split(self) -> dict[str, Any]:
+        """Of few rows each model should see most, and one split into folds shows little of them.
+
+        Folds have two rows at least. Classes of fewer rows than there are folds cost none: they are
+        spread over as many as they have rows.
+        """
+        folds, repeats = sizing.folds(self.shape), sizing.repeats(self.shape)
+        return {"folds": max(2, min(folds, self.shape.rows // 2)), "repeats": repeats}
+
+
+def _is_number(column: Described | DataError) -> bool:
+    """A column that a linear model sees as one or a few numbers."""
+    return isinstance(column, DataError) or column.feature.kind in ("number", "date")
+
+
+def text(name: str, found: Findings) -> str:
+    """The whole TOML, presets included."""
+    shape, given = found.shape, found.given
+
+    def table(name: str, settings: "type[BaseModel]", **keys: Any) -> str:
+        return _table(name, settings, {**keys, **given.get(name, {})})
+
+    return "\n".join(
+        (
+            _comment(f"{name}: written by looking at its files. It runs as it is:"),
+            f"#     make C={name} all",
+            _comment(
+                "A line such as '# key = value' is a default: take the '# ' off to change it."
+            ),
+            "",
+            _competition(name, found),
+            _load(found),
+            _contract(found),
+            table("explore", config.Explore),
+            table("split", config.Split, **found.split),
+            table("encode", config.Encode),
+            table("budget", config.Budget, minutes=sizing.minutes(shape)),
+            table("tune", config.Tune),
+            *_left_out(shape),
+            *(_model(model, sizing.settings(shape, model)) for model in sizing.models(shape)),
+            table("blend", config.Blend),
+            table("evaluate", config.Evaluate),
+            *_presets(found),
+        )
+    )
+
+
+def _competition(name: str, found: Findings) -> str:
+    roles, given = found.roles, found.given.get("competition", {})
+    allowed = ", ".join(metric.name for metric in METRICS.values() if roles.task in metric.tasks)
+    metric, why = found.metric
+    guessed = "" if "metric" in given else "GUESSED: "
+    positive = roles.notes.get("positive")
+    return _lines(
+        "[competition]",
+        pair("title", given.get("title", name)),
+        pair("url", given["url"]) if "url" in given else '# url = "https://..."',
+        _comment(roles.notes["task"]),
+        pair("task", roles.task),
+        _comment(f"{guessed}{why}. The organiser's page names it; allowed are {allowed}"),
+        pair("metric", metric),
+        *([_comment(positive), pair("positive", roles.positive)] if positive else []),
+    )
+
+
+def _load(found: Findings) -> str:
+    roles = found.roles
+    why = "columns that only one of train and test has" if found.drop else "columns not to look at"
+    written = {*finding.ROLES, "target", "id", "drop"}
+    others = {k: v for k, v in found.given.get("load", {}).items() if k not in written}
+    return _lines(
+        "[load]",
+        *map(_comment, found.notes),
+        *(pair(role, name) for role, name in found.files.items()),
+        _comment(roles.notes["target"]),
+        pair("target", roles.target),
+        _comment(roles.notes["id"]),
+        pair("id", roles.id) if roles.id is not None else '# id = "..."',
+        _comment(why),
+        pair("drop", found.drop),
+        *(pair(key, value) for key, value in others.items()),
+    )
+
+
+def _contract(found: Findings) -> str:
+    """What the columns hold in train and test, as a contract that these files keep."""
+    if "columns" in found.given.get("load", {}):
+        return ""
+    rules = {name: _rule(name, found) for name in found.columns}
+    free = ", ".join(string(name) for name, rule in rules.items() if not rule)
+    return _lines(
+        _comment(
+            "The data contract: what the files hold now. With the '# ' taken off, load refuses "
+            "whatever breaks it. Widen the ranges to what may occur."
+        ),
+        *([_comment(f"Not in it, being dates or holding infinite numbers: {free}")] * bool(free)),
+        "# [load.columns]",
+        *(f"# {pair(name, rule)}" for name, rule in rules.items() if rule),
+    )
+
+
+def _rule(name: str, found: Findings) -> dict[str, Any]:
+    """The contract of one column; empty for dates and infinite numbers, which have none."""
+    import pandas as pd
+
+    column = found.columns[name]
+    if isinstance(column, DataError):
+        column = Described(Feature(name, "category"))
+    feature = column.feature
+    if feature.formats:
+        return {}
+    if column.plain:
+        values = pd.concat(column.plain.values(), ignore_index=True)
+    else:
+        words = pd.concat([found.tables.train[name], found.tables.test[name]], ignore_index=True)
+        values = kinds.conform_column(words, feature, name)
+    known = values.dropna()
+    missing = {} if len(known) < len(values) else {"missing": False}
+    if feature.kind == "number":
+        held = _range(known)
+        return {**held, **missing} if held else {}
+    levels = sorted(known.unique().tolist())
+    listed = feature.kind == "category" and 0 < len(levels) <= MOST_CATEGORIES
+    return {"kind": feature.kind, **({"allowed": levels} if listed else {}), **missing}
+
+
+def _range(known: "pd.Series") -> dict[str, Any]:
+    """Kind, smallest and greatest of numbers (n,)."""
+    import numpy as np
+
+    if not len(known) or np.isinf(known).any():
+        return {"kind": "number"} if not len(known) else {}
+    low, high = known.min().item(), known.max().item()
+    if (known == known.round()).all():
+        return {"kind": "integer", "min": int(low), "max": int(high)}
+    return {"kind": "number", "min": low, "max": high}
+
+
+def _left_out(shape: sizing.Shape) -> Iterator[str]:
+    """A comment on the models that are not listed because of the table's size."""
+    if names := sizing.left_out(shape):
+        yield _lines(
+            _comment(
+                f"{shape.rows:,} rows: lightgbm comes first. Not listed, because a repeat of each "
+                f"would take more than its part of the minutes: {', '.join(names)}"
+            )
+        )
+
+
+def _model(name: str, given: Mapping[str, Any]) -> str:
+    settings = importlib.import_module(f"pipeline.models.{name}").Settings
+    return _table(f"models.{name}", settings, given)
+
+
+def _presets(found: Findings) -> Iterator[str]:
+    yield _comment("Presets change a few keys: make C=... PRESET=quick all")
+    split, shape = found.split, found.shape
+    folds = min(sizing.folds(shape, "quick"), split["folds"])
+    yield _section("presets.quick.budget", minutes=sizing.minutes(shape, "quick"))
+    yield _section("presets.quick.split", folds=folds, repeats=1)
+    yield from _model_presets(shape, "quick")
+    for table, less in QUICK.items():
+        if table.removeprefix("models.") in ("evaluate", *sizing.models(shape)):
+            yield _section(f"presets.quick.{table}", **less)
+    yield _section("presets.best.budget", minutes=sizing.minutes(shape, "best"))
+    yield _section("presets.best.split", repeats=split["repeats"] + 2)
+    yield from _model_presets(shape, "best")
+
+
+def _model_presets(shape: sizing.Shape, preset: str) -> Iterator[str]:
+    """Beside other settings, the best preset has models that need more time."""
+    for model in sizing.models(shape, "best" if preset == "best" else "default"):
+        given = sizing.settings(shape, model, preset)
+        if given or preset == "best":
+            yield _section(f"presets.{preset}.models.{model}", **given)
+
+
+# -- TOML ------------------------------------------------------------------------------------------
+
+
+def _table(heading: str, settings: "type[BaseModel]", given: Mapping[str, Any]) -> str:
+    """A table with the keys that are given, and all others as comments that show the default."""
+    others = {key: f for key, f in settings.model_fields.items() if key not in given}
+    return _section(heading, **given) + _lines(*(_default(key, f) for key, f in others.items()))
+
+
+def _default(key: str, field: "FieldInfo") -> str:
+    default = field.get_default(call_default_factory=True)
+    shown = f"{key} = ..." if default is None else pair(key, default)
+    return f"# {shown}" + (f"  # {field.description}" if field.description else "")
+
+
+def _section(heading: str, **keys: Any) -> str:
+    return _lines(f"[{heading}]", *(pair(key, value) for key, value in keys.items()))
+
+
+def _lines(*lines: str) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _comment(text: str) -> str:
+    """Comment lines; what a comment may not hold is written as its code."""
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    wrapped = textwrap.wrap(plain, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(f"# {line}" for line in wrapped)
+
+
+def pair(key: str, value: Any) -> str:
+    """`key = value` on one line."""
+    return str(_inline({key: value}).as_string())[1:-1]
+
+
+def string(value: str) -> str:
+    """A text in quotes."""
+    return pair("key", value).removeprefix("key = ")
+
+
+def _inline(values: Mapping[str, Any]) -> Any:
+    import tomlkit
+
+    table = tomlkit.inline_table()
+    for key, value in values.items():
+        table[key] = _inline(value) if isinstance(value, Mapping) else value
+    return table

@@ -1,0 +1,117 @@
+"""What is to be predicted, from which columns, and what a submission must look like."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from pipeline.notation import PLAIN_NOTATION, Notation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Task = Literal["binary", "multiclass", "regression"]
+Kind = Literal["number", "category", "date", "text"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column that models may see, and how the words of the file's column become its values.
+
+    `source` is the file's column where the feature has another name, as the date that an id holds.
+    `formats` are those of dates, or of times: numbers with formats are hours since midnight. `zone`
+    is their offset from UTC in minutes, None where no word has one. `missing` words stand for a
+    value that is missing.
+    """
+
+    name: str
+    kind: Kind
+    source: str | None = None
+    formats: tuple[str, ...] = ()
+    zone: float | None = None
+    notation: Notation = PLAIN_NOTATION
+    missing: tuple[str, ...] = ()
+
+    @property
+    def column(self) -> str:
+        """The file's column that the feature is read from."""
+        return self.source or self.name
+
+
+@dataclass(frozen=True)
+class Form:
+    """The sample's form: what a submission must look like.
+
+    `kind` "target": the column `target` holds labels, probabilities or values. "classes":
+    `class_columns` hold a probability each, in the order of the classes. `id` is None where the
+    sample has only predictions; `by_row`: its rows stand for test's rows in order; `made_up`: there
+    was no sample. `header`, `separator`, `decimal` and `encoding` are the sample file's own.
+    """
+
+    columns: tuple[str, ...]
+    kind: Literal["target", "classes"]
+    id: str | None
+    by_row: bool
+    target: str | None = None
+    class_columns: tuple[str, ...] = ()
+    made_up: bool = False
+    header: tuple[str, ...] | None = None
+    separator: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is asked: the target, its task and classes, the features, the form of a submission.
+
+    `classes` are the labels in code order, None for regression; of two, the second is the positive
+    one. `id` names the column of test that identifies its rows, None where there is none.
+    """
+
+    target: str
+    id: str | None
+    task: Task
+    classes: tuple[str, ...] | None
+    positive: str | None
+    form: Form
+    features: tuple[Feature, ...]
+
+    @property
+    def outputs(self) -> int:
+        """Columns of a prediction, k: one a class, or 1 for regression."""
+        return len(self.classes) if self.classes else 1
+
+    @property
+    def names(self) -> list[str]:
+        """The features' names, in order."""
+        return [feature.name for feature in self.features]
+
+
+@dataclass(frozen=True)
+class File:
+    """One of the organiser's files: its name below the raw folder, its SHA-256 and its rows."""
+
+    name: str
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the load stage gives: the tables, the target and the problem.
+
+    `train` (n rows) and `test` (m rows) hold every column of the file, the features with their
+    types; y (n,) class codes int64 or values float64; `sample` is the organiser's, as words.
+    `files` go by role (train, test, sample, labels); `notes` report what was found.
+    """
+
+    train: "pd.DataFrame"
+    test: "pd.DataFrame"
+    sample: "pd.DataFrame"
+    y: np.ndarray
+    problem: Problem
+    files: Mapping[str, File]
+    simulated: bool
+    notes: tuple[str, ...]

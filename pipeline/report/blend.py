@@ -1,0 +1,80 @@
+"""What the blend is made of, and how the method of blending was chosen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline import figures, page
+from pipeline.blending import Contest
+from pipeline.estimates import with_error
+from pipeline.metrics import Estimate
+from pipeline.report.evidence import Evidence
+
+TITLE = "Blend"
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The method, the weight of each member, and the methods that were tried: their cross-validated
+    scores, and how each did against the one kept before it."""
+
+    method: str
+    weights: Mapping[str, float]
+    candidates: Mapping[str, Estimate]
+    contests: tuple[Contest, ...]
+
+    def conclusion(self) -> str:
+        """Which models the blend is made of, by their shares."""
+        total = sum(map(abs, self.weights.values())) or 1.0
+        ordered = sorted(self.weights.items(), key=lambda item: -abs(item[1]))
+        used = [f"{name} {page.percent(abs(w) / total, 0)}" for name, w in ordered if w]
+        unused = [name for name, weight in ordered if not weight]
+        shares = "shares of its coefficients" if self.method == "stack" else "shares"
+        left_out = f"; not used: {', '.join(unused)}" if unused else ""
+        return f"Method: {self.method}; {shares}: {', '.join(used)}{left_out}."
+
+
+def compute(evidence: Evidence) -> Composition:
+    found = evidence.blend
+    return Composition(found.method, found.weights, found.candidates, found.contests)
+
+
+def render(
+    blend: Composition, evidence: Evidence, plots: Mapping[str, figures.Plot]
+) -> list[page.Block]:
+    return [
+        Markup("<strong>{}</strong>").format(blend.conclusion()),
+        f"{evidence.blend.rule} The score is estimated on folds that the weights were not fitted "
+        "on.",
+        table(blend, evidence.metric.label, evidence.results["leaderboard"].digits),
+    ]
+
+
+def table(blend: Composition, label: str, digits: int) -> page.SortableTable:
+    """The methods that were tried."""
+    contests = {contest.method: contest for contest in blend.contests}
+    heads = ("Gain ± standard error", "Comparison") if contests else ()
+    return page.SortableTable(
+        "Methods of blending, each scored on rows that its weights were not fitted on.",
+        ("Method", f"{label} ± standard error", *heads, "Verdict"),
+        [
+            [
+                method,
+                page.Cell(with_error(score, digits), score.score),
+                *(_contest_cells(contests.get(method)) if contests else ()),
+                page.Cell("chosen", "chosen", "good") if method == blend.method else None,
+            ]
+            for method, score in blend.candidates.items()
+        ],
+    )
+
+
+def _contest_cells(contest: Contest | None) -> list[Any]:
+    """How much better than the simpler method that was kept before, and what follows."""
+    if contest is None:
+        return [None, None]
+    verdict = "better" if contest.is_kept else "not clearly better"
+    gain = Estimate(contest.gain, contest.standard_error)
+    return [page.Cell(with_error(gain), gain.score), f"{verdict} than {contest.against}"]

@@ -1,0 +1,270 @@
+"""Where the blend confuses classes, how well it ranks rows, and whether its probabilities hold.
+
+Of all rows that are validated: y (n,) are class codes, predictions (n, k) out-of-fold.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline import figures, page
+from pipeline.estimates import share_interval, with_error
+from pipeline.metrics import METRICS, Estimate, estimate
+from pipeline.report.evidence import Evidence
+from pipeline.report.value_errors import tenths
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TITLE = "Where it errs"
+DRAWN = 8  # curves in one figure
+POINTS = 200  # of a ROC curve
+COUNTED_CLASSES, WRITTEN_CLASSES = 3, 12  # in cells of the confusion matrix: rows, shares
+LARGEST_MATRIX, LABELLED_CLASSES = 14.0, 100  # inches; of more classes only some are labelled
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Rows that were predicted alike: their mean prediction, and the share of positives among them
+    with its 95% interval."""
+
+    predicted: float
+    observed: float
+    low: float
+    high: float
+    rows: int
+
+    @property
+    def is_off(self) -> bool:
+        return not self.low <= self.predicted <= self.high
+
+
+@dataclass(frozen=True)
+class ClassErrors:
+    """`confusion` (k, k): rows of each true class (down) by predicted class (across).
+
+    `area` is the blend's under its ROC curve. `curves` are (2, points), false and true positive
+    shares: by model for two classes, by class of the blend for more, of which there are `lines`.
+    `calibration` holds the bins of the second of two classes, or of each of several, by label.
+    """
+
+    confusion: np.ndarray
+    area: Estimate
+    curves: Mapping[str, np.ndarray]
+    lines: int
+    calibration: Mapping[str, tuple[Bin, ...]]
+
+
+def compute(evidence: Evidence) -> ClassErrors | None:
+    if not evidence.classes:
+        return None
+    predictions = {name: evidence.validated(name) for name in evidence.predictions}
+    y, blend, classes = evidence.validated_y, evidence.validated(), evidence.classes
+    if len(classes) == 2:
+        lines = {name: (y == 1, prediction[:, 1]) for name, prediction in predictions.items()}
+    else:
+        lines = {label: (y == code, blend[:, code]) for code, label in enumerate(classes)}
+    chosen = [1] if len(classes) == 2 else range(len(classes))
+    return ClassErrors(
+        confusion_matrix(y, blend),
+        estimate(METRICS["roc_auc"], y, blend),
+        {name: roc_curve(*line) for name, line in list(lines.items())[:DRAWN]},
+        len(lines),
+        {classes[code]: calibration_bins(y == code, blend[:, code]) for code in chosen},
+    )
+
+
+def plots(errors: ClassErrors, evidence: Evidence) -> list[figures.Draft]:
+    classes = evidence.classes
+    colours = evidence.colours if len(classes) == 2 else figures.colours(classes)
+    return [
+        confusion_plot(errors.confusion, classes),
+        roc_plot(errors, classes, colours),
+        calibration_plot(errors.calibration),
+    ]
+
+
+def render(
+    errors: ClassErrors, evidence: Evidence, plots: Mapping[str, figures.Plot]
+) -> list[page.Block]:
+    return [page.Gallery(list(plots.values()))]
+
+
+# -- confusion matrix ------------------------------------------------------------------------------
+
+
+def confusion_matrix(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """(k, k): rows of each true class (down) that are predicted to be of each class (across)."""
+    from sklearn.metrics import confusion_matrix
+
+    labels = np.arange(prediction.shape[1])
+    return np.asarray(confusion_matrix(y, prediction.argmax(axis=1), labels=labels))
+
+
+def confusion_plot(counts: np.ndarray, classes: Sequence[str]) -> figures.Draft:
+    """True against predicted classes: shares of each true class, and rows."""
+    k = len(classes)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    with figures.style():
+        side = min(0.45 * k, LARGEST_MATRIX)
+        figure, axes = figures.new(max(3.5, side + 1.6), max(3.2, side + 1.3))
+        axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+        axes.grid(False)
+        _label_classes(axes, classes)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
+        for true, column in np.ndindex(k, k) if k <= WRITTEN_CLASSES else ():
+            share, rows = shares[true, column], f"{counts[true, column]:,}"
+            text = f"{rows}\n{share:.1%}" if k <= COUNTED_CLASSES else f"{share:.0%}"
+            color = "white" if share > 0.5 else figures.INK
+            axes.text(column, true, text, ha="center", va="center", color=color)
+        return figures.Draft(
+            figure,
+            name="confusion",
+            title="Confusion matrix of the blend",
+            caption=_confusion_caption(counts, classes),
+            alt="Rows: true classes; columns: predicted classes; each cell a count and a share.",
+        )
+
+
+def _label_classes(axes: "Axes", classes: Sequence[str]) -> None:
+    """A tick a class on both axes, in small letters where there are many."""
+    k = len(classes)
+    shown = range(0, k, -(-k // LABELLED_CLASSES))
+    labels = [classes[place] for place in shown]
+    axes.set_xticks(shown, labels, rotation=90 if k > 4 else 0)
+    axes.set_yticks(shown, labels)
+    points = 72 * LARGEST_MATRIX / len(shown)  # from one label to the next
+    if 0.45 * k > LARGEST_MATRIX:
+        axes.tick_params(labelsize=min(9.0, 0.8 * points))
+
+
+def _confusion_caption(counts: np.ndarray, classes: Sequence[str]) -> str:
+    rows, wrong = int(counts.sum()), counts - np.diag(np.diag(counts))
+    total = int(wrong.sum())
+    if total == 0:
+        return f"All {rows:,} rows are classified correctly. Look for a leak."
+    true, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
+    low, high = share_interval(total, rows)
+    return (
+        f"{total:,} of {rows:,} rows are wrong: {page.percent(total / rows)} "
+        f"(95% interval {page.percent(low)} to {page.percent(high)}). The most frequent mistake is "
+        f"class {classes[true]} taken for class {classes[predicted]}: "
+        f"{wrong.max():,} rows, {page.percent(wrong.max() / counts[true].sum())} of class "
+        f"{classes[true]}. Percentages are shares of each true class."
+    )
+
+
+# -- ROC curves ------------------------------------------------------------------------------------
+
+
+def roc_curve(positive: np.ndarray, score: np.ndarray, points: int = POINTS) -> np.ndarray:
+    """False and true positive shares at falling thresholds, (2, at most `points`).
+
+    Empty where all rows are positive, or none is.
+    """
+    from sklearn.metrics import roc_curve
+
+    if positive.all() or not positive.any():
+        return np.empty((2, 0))
+    false, true, _ = roc_curve(positive, score)
+    kept = np.unique(np.linspace(0, len(true) - 1, points).round().astype(int))
+    return np.stack([false[kept], true[kept]])
+
+
+def roc_plot(
+    errors: ClassErrors, classes: Sequence[str], colours: Mapping[str, str]
+) -> figures.Draft:
+    """True against false positives: of all models for two classes, of the blend's classes else."""
+    with figures.style():
+        figure, axes = figures.new(3.7, 3.5)
+        for name, curve in errors.curves.items():
+            axes.plot(*curve, color=colours[name], linewidth=1.3, label=name)
+        axes.plot([0, 1], [0, 1], color=figures.GREY, linestyle="--", linewidth=1)
+        axes.set_xlabel("false positive rate")
+        axes.set_ylabel("true positive rate")
+        axes.legend(loc="lower right")
+        return figures.Draft(
+            figure,
+            name="roc",
+            title="ROC curves",
+            caption=_roc_caption(errors, classes),
+            alt="True positive rate against false positive rate.",
+        )
+
+
+def _roc_caption(errors: ClassErrors, classes: Sequence[str]) -> str:
+    area = errors.area
+    pairs = (
+        f"a row of class {classes[1]} and one of class {classes[0]}, the former has the higher "
+        "probability of its class"
+        if len(classes) == 2
+        else "a row of a class and one of any other, the former has the higher probability of that "
+        "class (mean over classes)"
+    )
+    hidden = f" The first {DRAWN} of {errors.lines} curves are drawn." * (errors.lines > DRAWN)
+    return (
+        f"The area under the blend's curve is {with_error(area)} (standard error): in "
+        f"{page.percent(area.score)} of pairs of {pairs}; guessing would give 50%.{hidden}"
+    )
+
+
+# -- calibration -----------------------------------------------------------------------------------
+
+
+def calibration_bins(positive: np.ndarray, probability: np.ndarray) -> tuple[Bin, ...]:
+    """Predicted probability against the share of positives, in bins of equal numbers of rows."""
+    bins = []
+    for rows in tenths(probability):
+        low, high = share_interval(positive[rows].sum(), len(rows))
+        predicted, observed = float(probability[rows].mean()), float(positive[rows].mean())
+        bins.append(Bin(predicted, observed, low, high, len(rows)))
+    return tuple(bins)
+
+
+def calibration_plot(calibration: Mapping[str, Sequence[Bin]]) -> figures.Draft:
+    """Do the probabilities hold? One curve, or one a class."""
+    with figures.style():
+        figure, axes = figures.new(3.7, 3.5)
+        axes.plot([0, 1], [0, 1], color=figures.GREY, linestyle="--", linewidth=1)
+        for label, bins in list(calibration.items())[:DRAWN]:
+            _draw_bins(axes, bins, label)
+        axes.set_xlabel("predicted probability")
+        axes.set_ylabel("share of rows that are of the class")
+        axes.legend(title="class", loc="upper left")
+        return figures.Draft(
+            figure,
+            name="calibration",
+            title="Calibration of the blend",
+            caption=_calibration_caption([part for bins in calibration.values() for part in bins]),
+            alt="Predicted probability against the observed share, with 95% intervals.",
+        )
+
+
+def _draw_bins(axes: "Axes", bins: Sequence[Bin], label: str) -> None:
+    predicted, observed = [part.predicted for part in bins], [part.observed for part in bins]
+    # rounding may put an end of the interval past the share itself
+    below = [max(part.observed - part.low, 0) for part in bins]
+    above = [max(part.high - part.observed, 0) for part in bins]
+    axes.errorbar(
+        predicted, observed, yerr=[below, above], fmt="o-", ms=4, elinewidth=1, label=label
+    )
+
+
+def _calibration_caption(bins: Sequence[Bin]) -> str:
+    off = sum(part.is_off for part in bins)
+    gap = sum(part.rows * abs(part.observed - part.predicted) for part in bins)
+    gap /= sum(part.rows for part in bins)
+    expected = 0.05 * len(bins)
+    text = (
+        "Predicted probabilities and observed shares differ by "
+        f"{100 * gap:.1f} percentage points on average; {off} of {len(bins)} groups of rows lie "
+        f"outside their 95% interval, where chance alone would put about {expected:.1f} of them."
+    )
+    # 95% point of a binomial count, roughly
+    if off <= expected + 2 * math.sqrt(expected):
+        return f"{text} The probabilities are calibrated, as far as these rows show."
+    return f"{text} The probabilities are not calibrated: do not read them as such."

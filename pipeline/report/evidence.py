@@ -1,0 +1,117 @@
+"""What the sections of the report look at: the values of all stages, and one another's results."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import figures, metrics
+from pipeline.blending import Blended
+from pipeline.encoded import Encoded
+from pipeline.exploration.findings import Explored
+from pipeline.fits import Fits
+from pipeline.folds import Fold, Folds
+from pipeline.ledger import Entry
+from pipeline.parallel import Map, in_turn
+from pipeline.predictor import Predictor
+from pipeline.problem import Loaded, Problem
+from pipeline.stage_settings import EvaluateStage
+from pipeline.training import Trained
+from pipeline.tuning import Tuned
+
+if TYPE_CHECKING:
+    from pipeline.stage_settings import EvaluateStage
+
+BLEND = "blend"  # the name of the prediction that is no member's
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The values of the stages, by parameter name, and what follows from them.
+
+    `scores` are the submissions whose leaderboard score is known. `predictions` (n, k) are
+    out-of-fold, means over the repeats, by name: the blend's, then those of the members that were
+    trained at all. `results` are those of the sections so far, by name; `map` may use several
+    processes.
+    """
+
+    settings: "EvaluateStage"
+    load: Loaded
+    explore: Explored
+    split: Folds
+    encode: Encoded
+    tune: Mapping[str, Tuned]
+    train: Mapping[str, Trained]
+    blend: Blended
+    fits: Fits
+    predictor: Predictor
+    scores: Sequence[Entry]
+    map: Map = in_turn
+    results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> Problem:
+        return self.load.problem
+
+    @cached_property
+    def metric(self) -> metrics.Metric:
+        return metrics.get_metric(self.settings.metric, self.problem.task)
+
+    @property
+    def y(self) -> np.ndarray:
+        """(n,): class codes or values."""
+        return self.load.y
+
+    @property
+    def trained(self) -> dict[str, Trained]:
+        """The members that have a fit; the budget may have left out others."""
+        return {name: found for name, found in self.train.items() if found.repeats}
+
+    def folds(self, name: str) -> list[Fold]:
+        """The folds that a member was fitted on: fewer repeats where the budget was too small."""
+        fitted = {(fit.repeat, fit.fold) for fit in self.train[name].fits}
+        return [fold for fold in self.split.folds if (fold.repeat, fold.number) in fitted]
+
+    @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        members = {name: found.mean_oof for name, found in self.trained.items()}
+        return {BLEND: self.blend.oof, **members}
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The rows on which predictions are scored, ascending: those that folds validate."""
+        return self.split.validated
+
+    @property
+    def validated_y(self) -> np.ndarray:
+        """The targets of those rows."""
+        return self.y[self.rows]
+
+    def validated(self, name: str = BLEND) -> np.ndarray:
+        """The predictions of those rows."""
+        return self.predictions[name][self.rows]
+
+    @property
+    def classes(self) -> list[str]:
+        """Labels as they are shown, in code order; none for regression."""
+        return figures.labels(self.problem.classes or [], 18)
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """A colour for the blend and for each member: the same in every figure."""
+        return figures.colours(self.predictions)
+
+    @cached_property
+    def validated_folds(self) -> list[np.ndarray]:
+        """For each fold of each repeat, the places among those rows of the ones it validates."""
+        return [
+            np.searchsorted(self.rows, np.intersect1d(fold.valid, self.rows))
+            for fold in self.split.folds
+        ]
+
+    def described(self, name: str) -> str:
+        """A member's name, with its kind where that is another one: 'small (lightgbm)'."""
+        member = self.train[name].member if name in self.train else None
+        return name if member is None or member.kind == name else f"{name} ({member.kind})"

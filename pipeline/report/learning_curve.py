@@ -1,0 +1,208 @@
+"""Would more rows help? Each member fitted on growing shares of the training rows of two folds.
+
+The full size costs nothing: it is the out-of-fold prediction that training left behind.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline import figures, page
+from pipeline.estimates import NORMAL_95, interval, with_interval
+from pipeline.fits import Fits
+from pipeline.folds import Fold
+from pipeline.member import Member
+from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
+from pipeline.report.evidence import Evidence
+
+TITLE = "More rows?"
+FOLDS = 2  # of the first repeat: the curve's shape shows, at 40% of the cost of five
+MOST_ROWS = 20_000  # larger shares are left out; the full size needs no fit
+MOST_CELLS = 5_000_000  # rows times columns of the matrix; larger shares are left out as well
+SMALLEST = 20  # rows
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One member's scores on the validation rows of the folds, by number of training rows.
+
+    `last_step` is the paired difference of the last score to the one before it, None where there is
+    only one size.
+    """
+
+    model: str
+    rows: tuple[int, ...]
+    points: tuple[Estimate, ...]
+    last_step: Estimate | None
+
+
+@dataclass(frozen=True)
+class LearningCurves:
+    """One a member, of the same sizes."""
+
+    curves: tuple[Curve, ...]
+
+    def best(self, metric: Metric) -> Curve:
+        """That of the member with the best score at the full size."""
+        return min(self.curves, key=lambda curve: -_sign(metric) * curve.points[-1].score)
+
+
+def compute(evidence: Evidence) -> LearningCurves:
+    """Over the first folds of the first repeat."""
+    settings, folds = evidence.settings, evidence.split.repeat(0)[:FOLDS]
+    full = min(len(fold.train) for fold in folds)
+    width = max(_width(evidence.fits, of.member, folds[0]) for of in evidence.trained.values())
+    smaller = smaller_sizes(full, settings.learning_curve)
+    sizes = tuple(size for size in smaller if size * width <= MOST_CELLS)
+    found = _predictions(evidence, folds, sizes)
+    for name, trained in evidence.trained.items():
+        found[name, full] = [trained.oof[0][fold.valid] for fold in folds]
+    sizes = (*sizes, full)
+    pooled = [
+        (name, [np.concatenate(found[name, size]) for size in sizes]) for name in evidence.trained
+    ]
+    y = evidence.y[np.concatenate([fold.valid for fold in folds])]
+    work = functools.partial(_curve, evidence.metric.name, settings.seed, y, sizes)
+    return LearningCurves(tuple(evidence.map(work, pooled)))
+
+
+def _predictions(
+    evidence: Evidence, folds: Sequence[Fold], sizes: Sequence[int]
+) -> dict[tuple[str, int], list[np.ndarray]]:
+    """By member and size, predictions of each fold's validation rows by fits on so many rows."""
+    # the longest first, so that no process is left alone with it at the end
+    named = [(name, size) for size in reversed(sizes) for name in evidence.trained]
+    orders = [_order(evidence, fold) for fold in folds]
+    tasks = [
+        (evidence.train[name].member, fold, np.sort(order[:size]))
+        for name, size in named
+        for fold, order in zip(folds, orders, strict=True)
+    ]
+    found = list(evidence.map(functools.partial(_validate, evidence.fits), tasks))
+    return {each: found[place * len(folds) :][: len(folds)] for place, each in enumerate(named)}
+
+
+def smaller_sizes(full: int, shares: Sequence[float]) -> tuple[int, ...]:
+    """Numbers of training rows to fit on, ascending, below the full size."""
+    sizes = {max(SMALLEST, min(MOST_ROWS, round(share * full))) for share in shares if share < 1}
+    return tuple(sorted(size for size in sizes if size < full))
+
+
+def _width(fits: Fits, member: Member, fold: Fold) -> int:
+    """Columns of the matrix that the member's model reads."""
+    return len(fits.fitted(member, fold).encoder.names(member.view))
+
+
+def _order(evidence: Evidence, fold: Fold) -> np.ndarray:
+    """The fold's training rows in one order: every member sees the same rows, and a larger size
+    keeps those of a smaller one."""
+    y = evidence.y[fold.train]
+    rng = np.random.default_rng([evidence.settings.seed, fold.number])
+    return fold.train[nested_order(len(y), y if evidence.classes else None, rng)]
+
+
+def nested_order(n: int, classes: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """Row numbers 0..n-1 in an order whose every beginning is a stratified sample.
+
+    Row i of a class with m rows, in random order, gets the place (i + 1/2) / m; rows are sorted by
+    place. Two rows of every class come first, so that no class is missing from a small share.
+    """
+    shuffled = rng.permutation(n)
+    if classes is None:
+        return shuffled
+    place = np.empty(n)
+    for label in np.unique(classes):
+        members = shuffled[classes[shuffled] == label]
+        rank = np.arange(len(members))
+        place[members] = np.where(rank < 2, rank - 2.0, (rank + 0.5) / len(members))
+    return np.argsort(place, kind="stable")
+
+
+def _validate(fits: Fits, task: tuple[Member, Fold, np.ndarray]) -> np.ndarray:
+    """Predictions of a fold's validation rows by a fit on these of its training rows."""
+    return fits.validate(*task)
+
+
+def _curve(
+    metric_name: str,
+    seed: int,
+    y: np.ndarray,
+    sizes: tuple[int, ...],
+    named: tuple[str, list[np.ndarray]],
+) -> Curve:
+    name, predictions = named
+    metric = METRICS[metric_name]
+    points = tuple(estimate(metric, y, prediction, seed) for prediction in predictions)
+    if len(predictions) < 2:
+        return Curve(name, sizes, points, None)
+    step = paired_difference(metric, y, predictions[-1], predictions[-2], seed)
+    return Curve(name, sizes, points, step)
+
+
+# -- the page --------------------------------------------------------------------------------------
+
+
+def conclusion(curves: LearningCurves, metric: Metric) -> str:
+    """Whether the best model still gains from rows, by the interval of its last step."""
+    best = curves.best(metric)
+    step = best.last_step
+    if step is None:
+        return (
+            f"There is no curve: too few rows, only {best.rows[-1]:,} to train on, or so many "
+            f"columns that smaller sizes have more than {MOST_CELLS:,} cells to fit again."
+        )
+    low, high = sorted(_sign(metric) * bound for bound in interval(step))
+    change = (
+        f"from {best.rows[-2]:,} to {best.rows[-1]:,} training rows the {metric.in_sentence} of "
+        f"{best.model} changed by {with_interval(step)} (95% interval)"
+    )
+    if low > 0:
+        return f"More rows would help: {change}; the curve is not flat yet."
+    if high < 0:
+        return f"More rows made it worse: {change}. Look at the data's order and at the settings."
+    return f"More rows would help little, if at all: {change}, which is within noise."
+
+
+def _sign(metric: Metric) -> int:
+    return 1 if metric.greater_is_better else -1
+
+
+def plots(curves: LearningCurves, evidence: Evidence) -> list[figures.Draft]:
+    return [curve_plot(curves, evidence.metric, evidence.colours)]
+
+
+def curve_plot(curves: LearningCurves, metric: Metric, colours: Mapping[str, str]) -> figures.Draft:
+    """Score against training rows, a line a model in its colour, with 95% intervals."""
+    with figures.style():
+        figure, axes = figures.new(5.2, 3.6)
+        for place, curve in enumerate(curves.curves):
+            # side by side, so that no interval hides another
+            rows = np.array(curve.rows) * (1 + 0.02 * (place - (len(curves.curves) - 1) / 2))
+            scores = [point.score for point in curve.points]
+            halves = [NORMAL_95 * point.standard_error for point in curve.points]
+            style: dict[str, Any] = {"color": colours[curve.model], "label": curve.model}
+            axes.errorbar(rows, scores, yerr=halves, fmt="o-", ms=4, elinewidth=0.8, **style)
+        axes.set_xscale("log")
+        sizes = curves.curves[0].rows
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.set_xticks([], minor=True)
+        axes.set_xlabel("training rows")
+        axes.set_ylabel(metric.label)
+        axes.legend()
+        return figures.Draft(
+            figure,
+            name="learning-curves",
+            title="Learning curves",
+            caption=f"{conclusion(curves, metric)} Bars are 95% intervals of single scores; "
+            "the conclusion compares the predictions row by row, which has less noise.",
+            alt=f"{metric.label} of each model by number of training rows.",
+        )
+
+
+def render(
+    curves: LearningCurves, evidence: Evidence, plots: Mapping[str, figures.Plot]
+) -> list[page.Block]:
+    return [plots["learning-curves"]]

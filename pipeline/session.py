@@ -1,0 +1,319 @@
+"""One run of a competition: compute what is missing, publish the file, keep the experiment.
+
+What `make all`, single stages and `pipeline.run` do alike.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import code, experiments, ledger, submission, summary, unchanged
+from pipeline.config import Competition, Configuration, load_configuration
+from pipeline.errors import DataError
+from pipeline.experiments import About, Experiment
+from pipeline.files import in_use, to_json, write_atomically
+from pipeline.flow import Flow, Node, Reporter, goals_of, nodes_for
+from pipeline.new_rows import read_rows
+from pipeline.parallel import workers
+from pipeline.prediction_file import labelled, predictions_path, write_predictions
+from pipeline.predictor import Predictor
+from pipeline.stage_settings import LoadStage
+from pipeline.store import Store
+from pipeline.wording import count, duration, from_here, make_command, some
+from pipeline.workspace import Workspace
+
+MOST_NAMED = 3
+REPORT, EXPLORATION = "report.html", "explore.html"
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a run left: its flow, and the experiment, if it blended."""
+
+    flow: Flow
+    experiment: Experiment | None
+    lines: tuple[str, ...]
+
+
+def run(
+    workspace: Workspace,
+    goal: str = "all",
+    preset: str = "default",
+    note: str = "",
+    reporter: Reporter | None = None,
+    configuration: Configuration | None = None,
+    new_plan: bool = False,
+) -> Session:
+    """Compute what a goal lacks; the configuration is the TOML's, if none is given.
+
+    `new_plan` shares the minutes of [budget] anew, where an earlier run has shared them. Only a
+    run of the TOML as it stands lets the next `make` find that there is nothing to do.
+    """
+    experiments.read_all(workspace)  # a damaged record is reported now, not after the work
+    code.refresh()
+    toml = workspace.toml.read_bytes() if workspace.toml.is_file() else None
+    started, before = time.perf_counter(), unchanged.fingerprint(workspace, preset, toml)
+    chosen = configuration or load_configuration(workspace.competition, preset, content=toml)
+    with in_use(workspace.lock):
+        flow = start(workspace, chosen, reporter or Reporter())
+        flow.new_plan = new_plan
+        done, left = _run(flow, goal, preset, note, started)
+        if done.lines and configuration is None:
+            _remember(flow, preset, before, done.lines[0], left)
+    return done
+
+
+def _run(
+    flow: Flow, goal: str, preset: str, note: str, started: float
+) -> tuple[Session, list[Path]]:
+    """Compute, keep, and write; returns the files that are left outside the store too."""
+    # the file first: no failure of a page stands before it
+    for part in ("submit", goal) if goal == "all" else (goal,):
+        flow.run(part)
+        about = About(preset, note, time.perf_counter() - started)
+        experiment, published = _keep(flow, about)
+    pages = list(_write_pages(flow, experiment))
+    if experiment is not None and Node("submit") in flow.done:
+        experiments.make_current(flow.workspace, experiment)
+    lines: tuple[str, ...] = ()
+    if goal == "all" and experiment is not None:
+        lines = tuple(summary.summarise(flow, experiment))
+    return Session(flow, experiment, lines), [*pages, *filter(None, [published])]
+
+
+def _keep(flow: Flow, about: About) -> tuple[Experiment | None, Path | None]:
+    """Keep the run as an experiment, if it has blended, and its file, if it has made one."""
+    if Node("blend") not in flow.done:
+        return None, None
+    experiment = experiments.keep(flow, about)
+    submitted = flow.value("submit") if Node("submit") in flow.done else None
+    if submitted is None or not submitted.content:
+        return experiment, None
+    folder = flow.workspace.submissions
+    return experiment, submission.publish(submitted, folder, experiment.number, about.note)
+
+
+def start(workspace: Workspace, configuration: Configuration, reporter: Reporter) -> Flow:
+    """A flow that has computed nothing yet."""
+    entries = ledger.read(workspace.submissions / ledger.FILENAME)
+    return Flow(configuration, workspace, reporter, ledger.scored(entries))
+
+
+def _write_pages(flow: Flow, experiment: Experiment | None) -> Iterator[Path]:
+    """The pages beside the experiment, and those of the last run where they are easily found."""
+    build = flow.workspace.build
+    folders = [build]
+    if experiment is not None:
+        folders.append(flow.workspace.experiments / experiment.name)
+    for stage, filename in (("explore", EXPLORATION), ("evaluate", REPORT)):
+        if Node(stage) in flow.done:
+            value = flow.value(stage)
+            for folder in folders:
+                _write(folder / filename, value.html)
+                _write(folder / Path(filename).with_suffix(".json"), to_json(value.summary))
+                for name, png in value.figures.items():
+                    _write(folder / "figures" / f"{name}.png", png)
+                yield folder / filename
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    """Write a file unless it holds just that already."""
+    data = content.encode() if isinstance(content, str) else content
+    if not path.is_file() or path.read_bytes() != data:
+        write_atomically(path, data)
+
+
+def _remember(flow: Flow, preset: str, before: str, headline: str, left: list[Path]) -> None:
+    """For the next run, which need not begin where nothing has changed."""
+    keys = tuple((done.key.kind, done.key.hash) for done in flow.done.values())
+    folder = flow.workspace.experiments
+    kept = [*left, folder / experiments.CURRENT, *folder.glob(f"*/{experiments.RECORD}")]
+    kept += sorted(flow.workspace.plans.glob("*.json"))
+    files = unchanged.files_left(flow.workspace, kept)
+    seen = unchanged.Seen("all", preset, before, headline, keys, files)
+    unchanged.remember(flow.workspace, seen)
+
+
+# -- looking at it ---------------------------------------------------------------------------------
+
+
+def describe_graph(workspace: Workspace, preset: str) -> Iterator[str]:
+    """A line a stage: what it takes, and whether its value is there, or why it would run."""
+    flow = start(workspace, load_configuration(workspace.competition, preset), Reporter())
+    flow.looks_only = True
+    before = experiments.current(workspace)
+    nodes = nodes_for(goals_of("all", flow.names), flow.names)
+    width = max(len(node.name) for node in nodes)
+    for node in nodes:
+        inputs = flow.inputs(node)
+        lacking = [each.name for each in inputs if each not in flow.done]
+        if lacking:
+            state = f"would run after {some(lacking, MOST_NAMED)}, unless that changes nothing"
+        elif flow.look_up(node):
+            state = f"there ({duration(flow.done[node].entry.seconds)})"
+        else:
+            made = flow.ingredients(node)
+            state = f"would run: {experiments.reason(before, node.name, made)}"
+        takes = ", ".join(dict.fromkeys(each.stage for each in inputs)) or "the raw files"
+        yield f"{node.name:<{width}}  <- {takes:<24}  {state}"
+    size = flow.store.size()
+    yield f"store: {size / 1e6:,.1f} MB in {from_here(workspace.store)}"
+
+
+def last_experiment(workspace: Workspace) -> Experiment:
+    """The last whole run; raises DataError where there is none."""
+    found = experiments.current(workspace)
+    if found is None:
+        raise DataError(
+            f"{workspace.build}: there is no whole run of {workspace.competition} yet. Run "
+            f"`{make_command(workspace.competition)} all` first."
+        )
+    return found
+
+
+def adopt(workspace: Workspace, experiment: Experiment, names: Sequence[str] = ()) -> Flow:
+    """An experiment's values as they lie in the store, whatever code and settings are now.
+
+    `names` are the nodes that are needed, by default all. Raises DataError where one has gone.
+    """
+    asked = Competition(metric=experiment.metric)
+    models = dict.fromkeys(experiment.trained)
+    configuration = Configuration.model_construct(competition=asked, models=models)
+    flow = Flow(configuration, workspace)
+    for node in names or experiment.nodes:
+        stage, _, member = node.partition("-")
+        flow.adopt(Node(stage, member), experiment.key(node))
+    return flow
+
+
+def last_summary(workspace: Workspace) -> list[str]:
+    """What `make all` printed at the end of the last whole run."""
+    experiment = last_experiment(workspace)
+    if "evaluate" not in experiment.nodes:
+        raise DataError(
+            f"experiment {experiment.number} of {workspace.competition} has no report. Run "
+            f"`{make_command(workspace.competition)} all`, which makes one."
+        )
+    return summary.summarise(adopt(workspace, experiment), experiment)
+
+
+def submit_again(workspace: Workspace, number: str) -> list[str]:
+    """Write an earlier experiment's submission again."""
+    experiment = experiments.find(workspace, number)
+    if experiment.submission is None:
+        raise DataError(
+            f"experiment {experiment.number} of {workspace.competition} has no submission: it "
+            "ended before, or had no rows to predict. Choose another one, or run its settings "
+            "again."
+        )
+    flow = adopt(workspace, experiment, ["submit"])
+    path = submission.publish(flow.value("submit"), workspace.submissions)
+    return [f"{from_here(path)}: the submission of experiment {experiment.number}"]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """How many rows were predicted, where the predictions are, and what is odd about the rows."""
+
+    path: Path
+    rows: int
+    notes: tuple[str, ...]
+
+
+def predict_file(
+    workspace: Workspace, file: Path, out: Path | None = None, number: str = ""
+) -> Scored:
+    """Predict the rows of a file by one experiment's pieces, by default the last whole one's.
+
+    Raises DataError where `load` would refuse the file as a test table, and where the code is not
+    the experiment's any more; SettingsError where another file would be overwritten.
+    """
+    experiment = experiments.find(workspace, number) if number else last_experiment(workspace)
+    _refuse_other_code(workspace, experiment)
+    flow = adopt(workspace, experiment, [n for n in experiment.nodes if _predicts(n)])
+    load, settings = flow.value("load"), load_settings(experiment)
+    target = predictions_path(
+        file, out, raw=workspace.raw.parent, submissions=workspace.submissions, problem=load.problem
+    )
+    with workers() as parallel_map:  # before the reading starts threads
+        rows = read_rows(file, load, settings)
+        prediction = predictor_of(flow).predict(rows.frame, parallel_map)
+    table = labelled(prediction, load.problem, rows.ids)
+    notes = (*write_predictions(target, table), *rows.notes)
+    return Scored(target, len(table), notes)
+
+
+def _predicts(node: str) -> bool:
+    """Whether predictions need this node's value."""
+    return node in ("load", "split", "encode", "blend") or node.startswith("train-")
+
+
+def _refuse_other_code(workspace: Workspace, experiment: Experiment) -> None:
+    """Encoders of one code and models of another would predict, and be wrong."""
+    used = {part for name in experiment.nodes if _predicts(name) for part in experiment.parts(name)}
+    now = {part: (code.now(part) or "gone")[: experiments.SHORT] for part in used}
+    known = {part: experiment.code[part] for part in used}
+    changed = list(experiments.code_changes(known, now))
+    if changed:
+        raise DataError(
+            f"the code is not that of experiment {experiment.number} any more: "
+            f"{some(changed, MOST_NAMED)}. Run `{make_again(workspace)} all` first, which computes "
+            "anew what depends on it, or put the code back."
+        )
+
+
+def load_settings(experiment: Experiment) -> LoadStage:
+    """How an experiment read its files."""
+    return LoadStage.model_validate_json(json.dumps(experiment.nodes["load"].settings))
+
+
+def predictor_of(flow: Flow) -> Predictor:
+    """The blend of a run, ready for new rows."""
+    names = ("load", "split", "blend")
+    load, split, blend = (flow.value(name) for name in names)
+    train = {name: flow.value("train", name) for name in flow.names}
+    return Predictor(load, split, train, blend, flow.fits)
+
+
+def make_again(workspace: Workspace) -> str:
+    """As one would type it to go on with the last run: with the preset that it had."""
+    experiment = experiments.current(workspace)
+    preset = experiment.preset if experiment else "default"
+    chosen = "" if preset == "default" else f" PRESET={preset}"
+    return f"make C={workspace.competition}{chosen}"
+
+
+def clean(workspace: Workspace) -> str:
+    """Delete what was computed.
+
+    Raises DataError where the folder is a link: what lies behind it may be somebody else's.
+    """
+    _refuse_links(workspace)
+    store, where = Store(workspace.store), from_here(workspace.store)
+    if not workspace.store.exists():
+        return f"nothing to delete in {where}"
+    with in_use(workspace.lock, alone="cleaning"):
+        size = store.size()
+        store.clean()
+    return f"deleted {size / 1e6:,.1f} MB in {where}"
+
+
+def prune(workspace: Workspace, keep: int) -> str:
+    """Delete what the last `keep` experiments do not need."""
+    _refuse_links(workspace)
+    with in_use(workspace.lock, alone="pruning"):
+        gone, before, after = experiments.prune(workspace, keep)
+    sizes = f"{before / 1e6:,.1f} MB -> {after / 1e6:,.1f} MB"
+    return f"deleted {count(gone, 'value')} of {from_here(workspace.store)}: {sizes}"
+
+
+def _refuse_links(workspace: Workspace) -> None:
+    for folder in (workspace.build, workspace.store):
+        if folder.is_symlink():
+            raise DataError(
+                f"{folder}: this is a link to {folder.resolve()}, and nothing was deleted: what "
+                "lies behind a link may be of use elsewhere. Remove the link, or empty that "
+                "folder yourself."
+            )

@@ -1,0 +1,66 @@
+"""What every table of settings is: frozen, and an unknown key is an error."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Settings(BaseModel):
+    """Frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Encode(Settings):
+    """How columns become numbers. Everything is fitted on the training rows of a fold."""
+
+    features: Name | None = Field(
+        None, description="module in pipeline/competitions with row-wise `features(frame)`"
+    )
+    one_hot_levels: int = Field(
+        12, ge=2, description="a whole-number column with at most so many values is one-hot too"
+    )
+    rare: int = Field(5, ge=1, description="categories seen in fewer training rows become 'rare'")
+    target_means: tuple[str, ...] | Literal["auto"] = Field(
+        "auto",
+        description="columns to give a cross-fitted target mean; auto: categories of many levels, "
+        "and whole numbers that act as codes (departments, stores), not as quantities",
+    )
+    target_mean_levels: int = Field(12, ge=2, description="auto takes columns with more levels")
+    smoothing: float = Field(10.0, ge=0, description="target means: weight of the overall mean")
+    log_skew: float = Field(1.5, ge=0, description="log1p of counts skewed more than this")
+    seed: int = Field(0, ge=0)
+
+
+class EncoderSettings(Encode):
+    """[encode], what a member's own table changes of it, and the columns that the member sees."""
+
+    columns: tuple[str, ...] | None = Field(None, description="these alone; left out: all")
+    drop: tuple[str, ...] = Field((), description="all but these")
+
+    def sees(self, name: str) -> bool:
+        """Whether the encoder reads this column."""
+        return (self.columns is None or name in self.columns) and name not in self.drop
+
+
+class ModelSettings(Settings):
+    """What every `[models.NAME]` table has; models/KIND.py adds the model's own keys."""
+
+    kind: Name | None = Field(
+        None, description="which of pipeline/models it is; left out: as NAME says"
+    )
+    columns: tuple[str, ...] | None = Field(
+        None, description="the columns that this model sees; left out: all"
+    )
+    drop: tuple[str, ...] = Field((), description="columns that this model does not see")
+    encode: dict[str, Any] = Field(
+        default_factory=dict, description="keys of [encode] that differ for this model"
+    )
+    trials: int = Field(0, ge=0, description="Optuna trials; 0 keeps the settings of the TOML")
+    seed: int = Field(0, ge=0)
+
+    def of_model(self) -> dict[str, Any]:
+        """The model's own settings, plain: what `build` takes, and what names a fit."""
+        return self.model_dump(mode="json", exclude=set(ModelSettings.model_fields) - {"seed"})

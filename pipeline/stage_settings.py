@@ -1,0 +1,116 @@
+"""What each stage is given: its own table of the TOML, and what else it depends on.
+
+The less it holds, the less runs again when something else changes.
+"""
+
+from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Tune, Url
+from pipeline.member import Member
+from pipeline.problem import Task
+from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
+
+
+class LoadStage(Load):
+    """[load], and what [competition] says of the target."""
+
+    task: Task | None = None
+    positive: str | None = None
+
+
+class ExploreStage(Explore):
+    """[explore], and the competition's name, which heads the page."""
+
+    name: str = ""
+
+
+class EncodeStage(Settings):
+    """The distinct encoders of all members."""
+
+    encoders: tuple[EncoderSettings, ...]
+
+
+class TuneStage(Tune):
+    """[tune], and one member as its table describes it."""
+
+    name: Name
+    member: Member
+    trials: int
+    metric: str | None = None
+
+
+class TrainStage(Settings):
+    """One member; its settings are those that tuning found."""
+
+    name: Name
+    metric: str | None = None
+
+
+class BlendStage(Blend):
+    """[blend] and the metric."""
+
+    metric: str | None = None
+
+
+class EvaluateStage(Evaluate):
+    """[evaluate], the metric, and how the page is headed."""
+
+    metric: str | None = None
+    name: str = ""
+    title: str = ""
+    url: Url = ""
+
+
+class SubmitStage(Settings):
+    """The metric, and the competition's name, which begins the file's."""
+
+    metric: str | None = None
+    name: str = ""
+
+
+def members(configuration: Configuration) -> dict[str, Member]:
+    """Each `[models.NAME]` as a member, in the order of the TOML."""
+    return {
+        name: Member(settings.kind or name, settings.of_model(), _encoder(configuration, settings))
+        for name, settings in configuration.models.items()
+    }
+
+
+def _encoder(configuration: Configuration, model: ModelSettings) -> EncoderSettings:
+    """[encode], with what a model's own table changes of it."""
+    chosen = {**configuration.encode.model_dump(), **model.encode}
+    return EncoderSettings.model_validate({**chosen, "columns": model.columns, "drop": model.drop})
+
+
+def stage_settings(configuration: Configuration, name: str, stage: str, member: str) -> Settings:
+    """What a stage is given; `name` is the competition's, `member` one of its models' or ""."""
+    asked, own = configuration.competition, getattr(configuration, stage, None)
+    table = own.model_dump() if isinstance(own, Settings) else {}
+    metric = {"metric": asked.metric}
+    if stage == "load":
+        return LoadStage(**table, task=asked.task, positive=asked.positive)
+    if stage == "explore":
+        return ExploreStage(**table, name=name)
+    if stage == "encode":
+        encoders = dict.fromkeys(
+            m.encoder.model_dump_json() for m in members(configuration).values()
+        )
+        return EncodeStage(
+            encoders=tuple(EncoderSettings.model_validate_json(each) for each in encoders)
+        )
+    if stage == "tune":
+        return TuneStage(
+            **table,
+            **metric,
+            name=member,
+            member=members(configuration)[member],
+            trials=configuration.models[member].trials,
+        )
+    if stage == "train":
+        return TrainStage(name=member, **metric)
+    if stage == "blend":
+        return BlendStage(**table, **metric)
+    if stage == "evaluate":
+        return EvaluateStage(**table, **metric, name=name, title=asked.title, url=asked.url)
+    if stage == "submit":
+        return SubmitStage(**metric, name=name)
+    assert isinstance(own, Settings)
+    return own

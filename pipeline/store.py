@@ -1,0 +1,226 @@
+"""Values under keys: a folder each, written whole or not at all, and verified when it is read.
+
+A key names what a value is computed from, so that what exists under its key need never be computed
+again, by whatever run. Two runs that write the same key at once write the same bytes; the second
+finds the first one's folder in place. What does not match its checksums counts as not there.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.files import to_json
+
+MEASURED: Mapping[str, Any] = {"measured": True}  # of a field: no part of what the value is
+MANIFEST, MEASUREMENTS = "manifest.json", "measured.json"
+MEASURED_FILES = "measured."  # how names of files begin that hold such fields
+UNFINISHED = ".unfinished"
+FORMAT = 1  # of the files: another codec that could not read them has another number
+T = TypeVar("T")
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of plain JSON."""
+    return hashlib.sha256(to_json(value).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a value is (`kind`: a stage's name, or "fit"), and a hash of all that it depends on."""
+
+    kind: str
+    hash: str
+
+    @classmethod
+    def of(cls, kind: str, ingredients: Mapping[str, Any]) -> "Key":
+        return cls(kind, digest_of({"format": FORMAT, "kind": kind, **ingredients})[:32])
+
+    @property
+    def path(self) -> str:
+        return f"{self.kind}/{self.hash}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a stored value without reading it.
+
+    A digest of its bytes, the seconds that it took, its bytes, and the hash of what it is part of.
+    """
+
+    digest: str
+    seconds: float
+    size: int
+    part_of: str
+
+
+class Store:
+    """A folder of folders, `kind/hash`. Safe to share between processes and runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._verified: dict[Key, Entry] = {}
+
+    def entry(self, key: Key) -> Entry | None:
+        """None where nothing is stored under the key, or where it is damaged.
+
+        The bytes are compared with their checksums once a process.
+        """
+        if key not in self._verified:
+            found = self._verify(self.root / key.path)
+            if found is None:
+                return None
+            self._verified[key] = found
+        return self._verified[key]
+
+    def get(self, key: Key, kind: type[T]) -> T | None:
+        """The value, or None where there is none that is whole."""
+        from pipeline import codec
+
+        if self.entry(key) is None:
+            return None
+        try:
+            value: T = codec.decode(kind, self.root / key.path)
+        except codec.Damaged:  # its checksums hold: a manifest that is as foreign as the files
+            self.remove(key)
+            return None
+        return value
+
+    def put(self, key: Key, value: Any, seconds: float = 0.0, part_of: str = "") -> Entry:
+        """Keep a value; one that is there already, and whole, stays.
+
+        `part_of` is the hash of the value without which this one is of no use: see `prune`.
+        """
+        from pipeline import codec
+
+        final = self.root / key.path
+        contents = codec.encode(value)
+        with self._unfinished(final) as folder:
+            for name, content in contents.items():
+                (folder / name).write_bytes(content)
+            manifest = _manifest(contents, seconds, part_of)
+            (folder / MANIFEST).write_text(to_json(manifest), encoding="utf-8")
+            self._move(folder, final, key)
+        return self._verified[key]
+
+    def remove(self, key: Key) -> None:
+        self._verified.pop(key, None)
+        self._discard(self.root / key.path)
+
+    def keys(self) -> Iterator[Key]:
+        """Everything that is stored; what else lies in the folder is left out."""
+        for folder in sorted(self.root.glob("*/*")):
+            is_ours = not any(path.is_symlink() for path in (folder, folder.parent))
+            if is_ours and _is_plain(folder.parent.name) and (folder / MANIFEST).is_file():
+                yield Key(folder.parent.name, folder.name)
+
+    def prune(self, kept: Collection[Key]) -> int:
+        """Delete all but these values and what is part of them; returns how many went."""
+        hashes, gone = {key.hash for key in kept}, 0
+        for key in list(self.keys()):
+            entry = None if key in kept else self.entry(key)
+            if key not in kept and (entry is None or entry.part_of not in hashes):
+                self.remove(key)
+                gone += 1
+        unfinished = self.root / UNFINISHED
+        for path in () if unfinished.is_symlink() else unfinished.glob("*"):
+            shutil.rmtree(path, ignore_errors=True)  # of runs that were killed
+        return gone
+
+    def clean(self) -> bool:
+        """Delete all; returns whether there was anything."""
+        there = self.root.exists()
+        shutil.rmtree(self.root, ignore_errors=True)
+        self._verified.clear()
+        return there
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+
+    def _verify(self, folder: Path) -> Entry | None:
+        try:
+            manifest = json.loads((folder / MANIFEST).read_bytes())
+            if manifest.pop("checksum") != digest_of(manifest):
+                return None
+            sums: dict[str, str] = manifest["files"]
+            size = 0
+            for name, expected in sums.items():
+                if not _is_plain(name) or not stat.S_ISREG((folder / name).lstat().st_mode):
+                    return None  # a link or a device would be read for ever
+                with (folder / name).open("rb") as file:
+                    if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                        return None
+                    size += file.tell()
+            seconds = float(manifest["seconds"])
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            return None
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+                return None
+            raise
+        return Entry(_digest(sums), seconds, size, str(manifest["part_of"]))
+
+    @contextlib.contextmanager
+    def _unfinished(self, final: Path) -> Iterator[Path]:
+        """A folder of this process alone, gone afterwards whatever happens."""
+        folder = self.root / UNFINISHED / f"{final.name}-{secrets.token_hex(8)}"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _move(self, folder: Path, final: Path, key: Key) -> None:
+        """Put a finished folder in its place, unless another run was there first."""
+        final.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(3):
+            try:
+                folder.rename(final)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    raise
+                if self._verify(final) is None:
+                    self._discard(final)
+                    continue
+            break
+        found = self._verify(final)
+        if found is None:
+            raise OSError(errno.EIO, "what was written does not read back as it was", str(final))
+        self._verified[key] = found
+
+    def _discard(self, folder: Path) -> None:
+        """Take a folder away in one step, then delete it."""
+        aside = self.root / UNFINISHED / f"{folder.name}-{secrets.token_hex(8)}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(folder, aside)
+        if aside.is_dir() and not aside.is_symlink():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.unlink(missing_ok=True)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether this is the name of something in a folder, and of nothing hidden or elsewhere."""
+    return Path(name).name == name and not name.startswith(".")
+
+
+def _manifest(contents: Mapping[str, bytes], seconds: float, part_of: str) -> dict[str, Any]:
+    """Checksums of the files and, so that a damaged manifest shows, of what it says itself."""
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    manifest = {"files": sums, "seconds": round(seconds, 3), "part_of": part_of}
+    return {**manifest, "checksum": digest_of(manifest)}
+
+
+def _digest(sums: Mapping[str, str]) -> str:
+    """Of what the value is: what was measured on the way is no part of it."""
+    return digest_of({name: sums[name] for name in sums if not name.startswith(MEASURED_FILES)})

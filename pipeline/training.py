@@ -1,0 +1,64 @@
+"""What the train stage gives: a member's out-of-fold and test predictions, and its fits."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.cut_short import CutShort
+from pipeline.member import Member
+from pipeline.store import MEASURED
+
+
+@dataclass(frozen=True)
+class FoldScore:
+    """One fit: the fold that it validates, its score there (None where the metric has no value),
+    and the key under which the store keeps the fitted member.
+
+    The key names the code too, and is no part of the value: other code that fits the same changes
+    nothing.
+    """
+
+    repeat: int
+    fold: int
+    score: float | None
+    key: str = field(metadata=MEASURED)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A member that was fitted on every fold of `repeats` repeats, of `asked`.
+
+    oof (repeats, n, k) are out-of-fold predictions, NaN for rows that no fold validates; test
+    (m, k) is the mean over all fits; test_by_fold (folds, m, k) that of each fold's fits over the
+    repeats. A member that the budget left out has no repeat and no fit. `trials` of
+    `trials_asked` were made to find its settings.
+    """
+
+    member: Member
+    oof: np.ndarray
+    test: np.ndarray
+    test_by_fold: np.ndarray
+    fits: tuple[FoldScore, ...]
+    asked: int
+    fit_seconds: float = field(metadata=MEASURED)
+    predict_seconds: float = field(metadata=MEASURED)
+    trials: int = 0
+    trials_asked: int = 0
+
+    @property
+    def repeats(self) -> int:
+        return len(self.oof)
+
+    @property
+    def mean_oof(self) -> np.ndarray:
+        """(n, k): the mean over the repeats."""
+        return np.asarray(self.oof.mean(axis=0))
+
+    @property
+    def cut_short(self) -> CutShort:
+        """What is less than was asked for; false where nothing is."""
+        repeats, trials = (self.repeats, self.asked), (self.trials, self.trials_asked)
+        return CutShort(
+            repeats if self.repeats < self.asked else None,
+            trials if self.trials < self.trials_asked else None,
+        )

@@ -1,0 +1,152 @@
+"""The codec: every value comes back as it was, equal values are equal bytes, nothing is pickled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import codec
+from pipeline.codec import Damaged, decode, encode
+from pipeline.settings import EncoderSettings
+from pipeline.store import MEASURED
+
+
+def through(kind: Any, value: Any, folder: Path) -> Any:
+    folder.mkdir(exist_ok=True)
+    for name, content in encode(value).items():
+        (folder / name).write_bytes(content)
+    return decode(kind, folder)
+
+
+@dataclass(frozen=True)
+class Inner:
+    name: str
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outer:
+    kind: Literal["a", "b"]
+    inner: Inner
+    several: tuple[Inner, ...]
+    by_name: Mapping[str, Inner]
+    pair: tuple[int, str]
+    maybe: Inner | None
+    number: float
+    score: float | None
+    settings: EncoderSettings
+    state: Mapping[str, Any]
+    seconds: float = field(default=0.0, metadata=MEASURED)
+
+
+def outer(**changed: Any) -> Outer:
+    inner = Inner("x", np.array([1.0, np.nan]))
+    made: dict[str, Any] = {
+        "kind": "a",
+        "inner": inner,
+        "several": (inner, Inner("y", np.zeros((2, 0), np.float32))),
+        "by_name": {"b": inner, "a name with / and ..": inner},
+        "pair": (1, "z"),
+        "maybe": None,
+        "number": 2.0,
+        "score": float("nan"),
+        "settings": EncoderSettings(columns=("p",)),
+        "state": {"trees": "x" * 20_000, "w": np.arange(3), "deep": {"n": [1, 2.5, None, "t"]}},
+    }
+    return Outer(**{**made, **changed})
+
+
+def test_a_value_of_every_kind_of_field_comes_back(tmp_path):
+    found = through(Outer, outer(), tmp_path)
+    assert found.kind == "a" and found.pair == (1, "z") and found.maybe is None
+    assert np.isnan(found.score) and isinstance(found.number, float)
+    assert found.settings == EncoderSettings(columns=("p",))
+    assert list(found.by_name) == ["b", "a name with / and .."]  # in its order
+    np.testing.assert_array_equal(found.several[0].weights, [1.0, np.nan])
+    assert found.several[1].weights.dtype == np.float32
+    assert found.several[1].weights.shape == (2, 0)
+    assert found.state["trees"] == "x" * 20_000
+    assert found.state["deep"] == {"n": [1, 2.5, None, "t"]}
+    np.testing.assert_array_equal(found.state["w"], [0, 1, 2])
+
+
+def test_equal_values_are_equal_bytes():
+    assert encode(outer()) == encode(outer())
+
+
+def test_measured_fields_stand_apart(tmp_path):
+    one, other = encode(outer(seconds=1.0)), encode(outer(seconds=2.0))
+    assert {name for name in one if one[name] != other[name]} == {"measured.json"}
+    assert through(Outer, outer(seconds=1.5), tmp_path).seconds == 1.5
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": pd.to_datetime(["2020-01-01", None])}),
+        pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": pd.Categorical(["u", "v"])}),
+        pd.DataFrame({"a": []}),
+        pd.DataFrame(index=range(3)),
+    ],
+    ids=["usual", "nullable", "no rows", "no columns"],
+)
+def test_data_frames_come_back(tmp_path, frame):
+    pd.testing.assert_frame_equal(through(pd.DataFrame, frame, tmp_path), frame)
+
+
+def test_arrays_of_texts_come_back(tmp_path):
+    texts = np.array(["a", "", "ü", "a\x00b"], dtype=object)
+    found = through(np.ndarray, texts, tmp_path)
+    assert found.dtype == object and found.tolist() == texts.tolist()
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(value=json_like)
+def test_plain_values_come_back(tmp_path_factory, value):
+    found = through(Any, value, tmp_path_factory.mktemp("plain"))
+    assert repr(found) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), {1: 2}, np.array([object()]), {1, 2}],
+    ids=["object", "number as key", "array of objects", "set"],
+)
+def test_what_no_file_can_hold_is_refused(value):
+    with pytest.raises(TypeError):
+        encode({"x": value})
+
+
+def test_a_packed_archive_is_refused(tmp_path):
+    through(np.ndarray, np.arange(3), tmp_path)
+    np.savez_compressed(tmp_path / codec.ARRAYS, np.arange(3))
+    with pytest.raises(Damaged, match="compressed"):
+        decode(np.ndarray, tmp_path)
+
+
+def test_pickled_arrays_are_refused(tmp_path):
+    through(np.ndarray, np.arange(3), tmp_path)
+    with (tmp_path / codec.ARRAYS).open("wb") as file:
+        np.savez(file, **{"": np.array([{"a": 1}])}, allow_pickle=True)
+    with pytest.raises(Damaged):
+        decode(np.ndarray, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"1", b'{"kind": "a"}', b'{"$": "file"}'])
+def test_foreign_json_is_damage(tmp_path, content):
+    through(Outer, outer(), tmp_path)
+    (tmp_path / codec.VALUE).write_bytes(content)
+    with pytest.raises(Damaged):
+        decode(Outer, tmp_path)

@@ -1,0 +1,124 @@
+"""What the documents claim of the project is so: links, paths, commands, the graph, the recipes."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline import flow
+from pipeline.__main__ import app
+from tests.project import ROOT, TINY, copy_project
+
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+DOCUMENTS = sorted(
+    path
+    for place in (".", "docs", "data", "submissions", "benchmarks", "pipeline/from_scratch")
+    for path in (ROOT / place).glob("*.md")
+)
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+RECIPES = {"xgboost.py": "models", "sure_and_wrong.py": "report", "agree.py": "stages"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_lead_to_files_and_headings(name):
+    text = (ROOT / name).read_text()
+    for target in re.findall(r"\]\(([^)#\s]*#?[^)\s]*)\)", text):
+        if target.startswith(("http:", "https:")):
+            continue
+        path, _, heading = target.partition("#")
+        file = (ROOT / name).parent / path if path else ROOT / name
+        assert file.exists(), target
+        assert not heading or heading in headings(file.read_text()), target
+
+
+def headings(text: str) -> set[str]:
+    """As GitHub names them."""
+    found = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in found}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_paths_are_there(name):
+    text = (ROOT / name).read_text()
+    for path in re.findall(r"`((?:pipeline|tests|benchmarks|notebooks|docs)/[\w/.]*)`", text):
+        new = path.rpartition("/")[2] in RECIPES or "NAME" in path or "MODULE" in path
+        assert new or (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_are_there(name):
+    text = (ROOT / name).read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets |= {"agree", *flow.stages()}  # agree: a recipe
+    choices = r"(?:\w+=(?:\"[^\"]*\"|\S+) )*"
+    for target in re.findall(rf"(?:^    |`)make {choices}([a-z]+)\b", text, re.MULTILINE):
+        assert target in targets, target
+    commands = {each.name or each.callback.__name__ for each in app.registered_commands}
+    for command in re.findall(r"python -m pipeline ([a-z_]+)", text):
+        assert command in commands, command
+
+
+def test_the_graph_is_drawn_as_flow_reads_it():
+    (drawing,) = re.findall(r"```mermaid\n(.*?)```", ARCHITECTURE.read_text(), re.DOTALL)
+    drawn = set(re.findall(r"^ *(\w+) --> (\w+)$", drawing, re.MULTILINE))
+    edges = {(name, stage.name) for stage in flow.stages().values() for name in stage.inputs}
+    assert drawn == edges
+
+
+def test_the_recipes_work(tmp_path):
+    """A metric, a section of the report, a second LightGBM and a stage, as they stand there."""
+    project = copy_project(tmp_path, TINY.replace('"accuracy"', '"mcc"') + table())
+    package = tmp_path / "pipeline"
+    for name in ("sure_and_wrong.py", "agree.py"):
+        (package / RECIPES[name] / name).write_text(recipe(name))
+    formula, entry = metric()
+    insert(package / "metrics.py", "def roc_auc(", formula)
+    insert(package / "metrics.py", '        Metric(\n            "roc_auc"', entry)
+    insert(package / "report" / "__init__.py", '    "value_errors",', '    "sure_and_wrong",\n')
+    agree = 'class Agree(Settings):\n    method: Literal["spearman", "kendall"] = "spearman"\n\n\n'
+    insert(package / "config.py", "class Evaluate(", agree)
+    insert(package / "config.py", "    blend: Blend = Blend()", "    agree: Agree = Agree()\n")
+    insert(tmp_path / "Makefile", "blend evaluate submit", "agree ")
+
+    for goal in ("agree", "all"):
+        done = project.make("PRESET=quick", goal)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert goal == "all" or "the least alike agree by" in done.stdout
+
+    report = (project.build / "report.html").read_text()
+    assert "Sure and wrong" in report and "Matthews correlation" in report
+    assert "lightgbm_ratings (lightgbm)" in report
+
+
+def test_the_recipe_of_a_model_is_python():
+    ast.parse(recipe("xgboost.py"))
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", ARCHITECTURE.read_text(), re.DOTALL)
+
+
+def recipe(name: str) -> str:
+    """The block of Python that the document calls by this name."""
+    after = ARCHITECTURE.read_text().partition(f"{name}`:\n")[2]
+    found: str = re.findall(r"```python\n(.*?)```", after, re.DOTALL)[0]
+    return found
+
+
+def metric() -> tuple[str, str]:
+    """The formula, and the entry."""
+    (block,) = (each for each in blocks("python") if "matthews" in each)
+    formula, mark, entry = block.partition("        Metric(")
+    return formula, mark + entry
+
+
+def table() -> str:
+    (found,) = (each for each in blocks("toml") if "lightgbm_ratings" in each)
+    return found
+
+
+def insert(path: Path, before: str, text: str) -> None:
+    content = path.read_text()
+    assert content.count(before) == 1, before
+    path.write_text(content.replace(before, text + before))

@@ -1,0 +1,131 @@
+"""A fit is named by what it depends on, computed once, and comes back as it was."""
+
+import functools
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import fitting
+from pipeline.errors import DataError
+from pipeline.fits import Fit, Fits
+from pipeline.folds import Fold
+from pipeline.parallel import workers
+from pipeline.settings import EncoderSettings
+from pipeline.store import Key
+from tests import values
+
+KINDS = {"size": "number", "city": "category", "weight": "number"}
+ROWS = 150
+FOLDS = values.folds(ROWS).folds
+LINEAR = values.member("linear")
+
+
+def load(seed: int = 0, **changes):
+    rng = np.random.default_rng(seed)
+    rows = ROWS + 30
+    frame = pd.DataFrame(
+        {
+            "size": rng.integers(6, size=rows),
+            "city": rng.choice([f"c{i}" for i in range(15)], size=rows),
+            "weight": rng.normal(size=rows),
+        }
+    )
+    y = (frame["size"] + frame["weight"] + rng.normal(size=rows) > 3).to_numpy().astype(int)
+    train = frame[:ROWS].assign(**changes)
+    return values.loaded(train, frame[ROWS:], y[:ROWS], KINDS, ("no", "yes"))
+
+
+@pytest.fixture
+def fits(tmp_path) -> Fits:
+    return values.fits(tmp_path, load())
+
+
+@pytest.mark.parametrize("kind", ["linear", "lightgbm"])
+def test_a_stored_fit_predicts_the_same_bytes_as_when_it_was_fitted(fits, kind, tmp_path):
+    asked, fold = values.member(kind), FOLDS[1]
+    valid, test = fits.fit(asked, fold).valid, fits.test(asked, fold).values
+    later = values.fits(tmp_path, load())
+    table = later.encode.value.tables[""]
+    for fitted in (fits.fitted(asked, fold), later.fitted(asked, fold)):
+        assert fitted.predict(table.train.take(fold.valid)).tobytes() == valid.tobytes()
+        assert fitted.predict(table.test).tobytes() == test.tobytes()
+        assert fitted.predict_frame(load().test).tobytes() == test.tobytes()
+    stored = later.stored(asked, fold, later.key(asked, fold).path)
+    assert stored.predict(table.test).tobytes() == test.tobytes()
+
+
+def test_nothing_is_fitted_twice(fits, tmp_path, monkeypatch):
+    first = fits.fit(LINEAR, FOLDS[0]), fits.test(LINEAR, FOLDS[0])
+    later = values.fits(tmp_path, load())
+    monkeypatch.setattr(fitting, "fit", None)
+    assert later.fit(LINEAR, FOLDS[0]).valid.tobytes() == first[0].valid.tobytes()
+    assert later.test(LINEAR, FOLDS[0]).values.tobytes() == first[1].values.tobytes()
+    # a learning curve ends in a fit on all rows
+    found = later.validate(LINEAR, FOLDS[0], FOLDS[0].train)
+    assert found.tobytes() == first[0].valid.tobytes()
+
+
+def test_another_process_is_sent_the_names_alone(fits):
+    fits.fit(values.member("lightgbm"), FOLDS[0])
+    assert len(pickle.dumps(fits)) < 2000
+    with workers(2) as parallel_map:
+        keys = list(parallel_map(functools.partial(fits.key, LINEAR), FOLDS))
+    assert keys == [fits.key(LINEAR, fold) for fold in FOLDS]
+
+
+def narrow(**settings):
+    return replace(LINEAR, encoder=EncoderSettings(**settings))
+
+
+def test_a_fit_has_another_key_if_what_it_depends_on_differs(fits, tmp_path):
+    fold, key = FOLDS[0], fits.key(LINEAR, FOLDS[0])
+    other_fold = Fold(fold.repeat, fold.number, fold.train[1:], fold.valid)
+    keys = [
+        key,
+        fits.key(values.member("linear", l2=0.5), fold),
+        fits.key(values.member("logistic"), fold),
+        fits.key(narrow(drop=("weight",)), fold),
+        fits.key(narrow(rare=2), fold),
+        fits.key(LINEAR, other_fold),
+        fits.key(LINEAR, fold, fold.train[::2]),
+        values.fits(tmp_path, load(city="c1")).key(LINEAR, fold),
+        values.fits(tmp_path, replace(load(), y=1 - load().y)).key(LINEAR, fold),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert values.fits(tmp_path, load()).key(LINEAR, fold) == key
+
+
+def test_columns_that_a_member_does_not_see_are_no_part_of_its_key(fits, tmp_path):
+    blind, fold = narrow(drop=("city",)), FOLDS[0]
+    changed = values.fits(tmp_path, load(city="c1"))
+    assert changed.key(blind, fold) == fits.key(blind, fold)
+    # however it is said what it sees
+    assert fits.key(narrow(columns=("size", "weight")), fold) == fits.key(blind, fold)
+    assert [feature.name for feature in fits.features(blind)] == ["size", "weight"]
+
+
+def test_what_a_member_does_not_see_changes_no_prediction(fits, tmp_path):
+    blind = values.member("lightgbm", EncoderSettings(drop=("city",)))
+    changed = values.fits(tmp_path / "other", load(city="c1"))
+    found = [each.fit(blind, FOLDS[0]).valid.tobytes() for each in (fits, changed)]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("state", [{}, {"encoder": {}, "model": {}}])
+def test_a_stored_fit_that_is_none_is_named_with_what_to_do(fits, state):
+    key = fits.key(LINEAR, FOLDS[0])
+    fits.store.put(key, Fit(np.zeros((50, 2)), state, 0.0, 0.0))
+    where = rf"{fits.store.root}/{key.path}: .* is damaged \(.*Delete this folder and run"
+    with pytest.raises(DataError, match=where):
+        fits.fitted(LINEAR, FOLDS[0])
+    with pytest.raises(DataError, match=where):
+        fits.stored(LINEAR, FOLDS[0], key.path)
+
+
+def test_a_fit_of_other_code_that_has_gone_is_named_and_not_computed_anew(fits, monkeypatch):
+    monkeypatch.setattr(fitting, "fit", None)
+    with pytest.raises(DataError, match=r"fit/0123: this fit is missing.*Run `make all`"):
+        fits.stored(LINEAR, FOLDS[0], Key("fit", "0123").path)
