@@ -56,9 +56,10 @@ def run(
     toml = workspace.toml.read_bytes() if workspace.toml.is_file() else None
     started, before = time.perf_counter(), unchanged.fingerprint(workspace, preset, toml)
     chosen = configuration or load_configuration(workspace.competition, preset, content=toml)
+    flow = start(workspace, chosen, reporter or Reporter())
+    flow.new_plan = new_plan
+    goals_of(goal, flow.names)  # a goal that is none leaves nothing behind
     with in_use(workspace.lock):
-        flow = start(workspace, chosen, reporter or Reporter())
-        flow.new_plan = new_plan
         done, left = _run(flow, goal, preset, note, started)
         if done.lines and configuration is None:
             _remember(flow, preset, before, done.lines[0], left)

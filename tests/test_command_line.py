@@ -71,7 +71,6 @@ def test_a_bare_name_is_found_and_its_competition_named(command, submission):
         (("run", "train-lightgbm", "tiny"), "NAME is one of the models linear"),
         (("run", "load-linear", "tiny"), "there is no goal 'load-linear'"),
         (("run", "all", "tiny", "--preset", "fast"), "no preset 'fast'; allowed are default"),
-        (("run", "all", "tiny"), "data/raw/tiny"),
         (("graph", "tiny", "--preset", "fast"), "no preset 'fast'; allowed are default"),
         (("clean", ".."), "found '..', allowed are small letters"),
         (("clean", ""), "found none, allowed are small letters"),
@@ -101,6 +100,13 @@ def test_a_command_that_cannot_be_done_says_why(command, submission, empty, argu
     assert "\x1b" not in error
     assert leaderboard(submission) == [None]
     assert {path.name for path in empty.iterdir()} == {"competitions", "submissions"}
+
+
+def test_raw_files_that_are_not_there_are_named_with_the_folder(command, empty):
+    code, _, error = command("run", "all", "tiny")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "data/raw/tiny" in error
+    assert not list(empty.rglob("*.csv"))
 
 
 def test_a_competition_without_experiments_is_told_how_to_make_one(command, empty):

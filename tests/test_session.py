@@ -197,8 +197,8 @@ def _like(function, name):
 
 
 @pytest.fixture
-def fresh(tmp_path, monkeypatch) -> Small:
-    """In which nothing has run."""
+def fresh(small, tmp_path, monkeypatch) -> Small:
+    """In which nothing has run, beside a finished run of the same files."""
     root = tmp_path / "fresh"
     root.mkdir()
     small = small_competition(root)
@@ -247,24 +247,28 @@ def test_two_equal_runs_at_once_are_one_experiment(fresh, small):
     assert not list(fresh.store.root.glob(".unfinished/*"))
 
 
-def test_a_store_that_is_cleaned_beside_a_run_costs_no_more_than_time(fresh, small, command):
+@pytest.mark.parametrize("arguments", [("clean", "tiny"), ("prune", "tiny")], ids=" ".join)
+def test_what_a_run_needs_is_not_deleted_beside_it(fresh, small, command, arguments):
     running = fresh.start("run", "all", "tiny")
-    deadline = time.monotonic() + 60
-    while not (fresh.store.root / "fit").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert command("clean", "tiny")[0] == 0
-    _, errors = running.communicate(timeout=300)
-    assert "Traceback" not in errors
-    assert running.returncode in (0, 2), errors
-    fresh.run("submit")
+    wait_for(fresh.store.root / "fit")
+    status, _, error = command(*arguments)
+    assert running.poll() is None
+    assert (status, "a run is under way" in error, error.count("\n")) == (2, True, 1)
+    list(ended(running))
     assert files(fresh) == files(small)
+    assert command(*arguments)[0] == 0
+
+
+def wait_for(path):
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert path.exists()
 
 
 def test_ctrl_c_says_how_to_go_on(fresh, small):
     running = fresh.start("run", "all", "tiny")
-    deadline = time.monotonic() + 60
-    while not (fresh.store.root / "load").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(fresh.store.root / "load")
     os.kill(running.pid, signal.SIGINT)
     _, errors = running.communicate(timeout=60)
     assert (running.returncode, "goes on where it stopped" in errors) == (130, True), errors

@@ -25,7 +25,7 @@ class Drift:
 
 def compute(evidence: Evidence) -> Drift | None:
     found = evidence.explore.findings
-    if not found.rows.test:
+    if not len(evidence.load.test):
         return None
     return Drift(tuple(found.drifts), found.adversarial)
 

@@ -68,7 +68,7 @@ class Table:
             rows=rows,
             validated_y=self.y[rows],
             predictions={"blend": self.blend},
-            judged=lambda: self.blend[rows],
+            validated=lambda: self.blend[rows],
             metric=METRICS["accuracy" if classes else "rmse"],
             results={
                 "leaderboard": SimpleNamespace(digits=4),

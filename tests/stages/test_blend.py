@@ -188,7 +188,7 @@ def test_a_stacker_of_thousands_of_coefficients_is_not_tried_unless_it_is_asked_
     assert stage.methods_tried("auto", 7, 60) == ("equal", "greedy")
     assert stage.methods_tried("stack", 7, 60) == ("stack",)
     text = stage.rule("auto", ACCURACY, 7, 60)
-    assert "better in Log loss" in text and "learn 25,260 coefficients, more than 3,000" in text
+    assert "better in log loss" in text and "learn 25,260 coefficients, more than 3,000" in text
     assert "coefficients" not in stage.rule("auto", ACCURACY, 7, 2)
 
 
