@@ -59,7 +59,7 @@ def test_a_hundred_thousand_rows_are_loaded_split_and_encoded(tmp_path):
 
 def test_scoring_the_training_rows_again_finds_them_familiar(tmp_path):
     project, source = project_with(tmp_path, "airline")
-    done = project.make("C=airline", "PRESET=quick", "blend")
+    done = project.make("C=airline", "PRESET=quick", "submit")
     assert done.returncode == 0, done.stdout + done.stderr
     done = project.run("predict", "airline", str(source / "train.csv"), "--out", "seen.csv")
     assert done.returncode == 0, done.stderr
