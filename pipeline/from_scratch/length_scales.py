@@ -60,14 +60,22 @@ class Kernel(NamedTuple):
 
     def matrix(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
         """K, k of all pairs: (n, d), (m, d) -> (n, m)."""
-        powers = self.squared_distances(A, B) ** (self.exponent / 2)
-        return self.signal * np.exp(-powers) + self.constant
+        K = self.squared_distances(A, B)  # and then in place: n² numbers are much memory
+        K **= self.exponent / 2
+        np.exp(np.negative(K, out=K), out=K)
+        K *= self.signal
+        K += self.constant
+        return K
 
     def precision(self, K: np.ndarray) -> np.ndarray:
         """Q = (K + σ²I)⁻¹, K of all pairs of n rows, (n, n) -> (n, n)."""
-        noisy = K.copy()
-        noisy[np.diag_indices(len(K))] += self.noise
-        return inverse(noisy)
+        diagonal = np.diag_indices(len(K))
+        known = K[diagonal]
+        K[diagonal] += self.noise  # until it is inverted, to save a copy of K
+        try:
+            return inverse(K)
+        finally:
+            K[diagonal] = known
 
 
 def inverse(A: np.ndarray) -> np.ndarray:

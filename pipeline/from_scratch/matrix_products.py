@@ -50,8 +50,10 @@ def inverse_cholesky(
     half = len(H) // 2
     if len(H) <= BLOCK:
         return np.tril(np.linalg.inv(np.linalg.cholesky(H)))
-    upper = inverse_cholesky(H[:half, :half], multiply)
+    T = np.zeros(H.shape, H.dtype)
+    upper, lower = T[:half, :half], T[half:, half:]
+    upper[:] = inverse_cholesky(H[:half, :half], multiply)
     B = multiply(H[half:, :half], upper.T)
-    lower = inverse_cholesky(H[half:, half:] - multiply(B, B.T), multiply)
-    corner = -multiply(lower, multiply(B, upper))
-    return np.block([[upper, np.zeros_like(B.T)], [corner, lower]])
+    lower[:] = inverse_cholesky(H[half:, half:] - multiply(B, B.T), multiply)
+    T[half:, :half] = -multiply(lower, multiply(B, upper))
+    return T
