@@ -98,10 +98,8 @@ def render(
 
 def confusion_matrix(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """(k, k): rows of each true class (down) that are predicted to be of each class (across)."""
-    from sklearn.metrics import confusion_matrix
-
-    labels = np.arange(prediction.shape[1])
-    return np.asarray(confusion_matrix(y, prediction.argmax(axis=1), labels=labels))
+    k = prediction.shape[1]
+    return np.bincount(k * y + prediction.argmax(axis=1), minlength=k * k).reshape(k, k)
 
 
 def confusion_plot(counts: np.ndarray, classes: Sequence[str]) -> figures.Draft:
@@ -164,15 +162,17 @@ def _confusion_caption(counts: np.ndarray, classes: Sequence[str]) -> str:
 def roc_curve(positive: np.ndarray, score: np.ndarray, points: int = POINTS) -> np.ndarray:
     """False and true positive shares at falling thresholds, (2, at most `points`).
 
-    Empty where all rows are positive, or none is.
+    Empty where all rows are positive, or none is. (As scikit-learn's roc_curve, whose import takes
+    more memory than the whole report.)
     """
-    from sklearn.metrics import roc_curve
-
     if positive.all() or not positive.any():
         return np.empty((2, 0))
-    false, true, _ = roc_curve(positive, score)
+    order = np.argsort(-score, kind="stable")
+    thresholds = np.flatnonzero(np.diff(score[order], append=-np.inf))  # after each run of ties
+    true = np.append(0, np.cumsum(positive[order])[thresholds])
+    false = np.append(0, thresholds + 1) - true
     kept = np.unique(np.linspace(0, len(true) - 1, points).round().astype(int))
-    return np.stack([false[kept], true[kept]])
+    return np.stack([false[kept] / false[-1], true[kept] / true[-1]])
 
 
 def roc_plot(
