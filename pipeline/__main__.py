@@ -75,7 +75,9 @@ def run(
     from pipeline.progress import clock
 
     reporter = Reporter(verbose=verbose, brief=goal == "all")
-    done = session.run(workspace, goal, preset, note, reporter, new_plan=new_plan)
+    done = session.run(
+        workspace, goal, preset, note, reporter, new_plan=new_plan, in_child_processes=True
+    )
     took = clock(time.perf_counter() - STARTED)
     if not any(each.computed for each in done.flow.done.values()):
         say(f"nothing to do: {done.lines[0] if done.lines else f'{goal} is up to date'}")

@@ -283,6 +283,9 @@ class _Reader:
 
 @cache
 def _hints(kind: Any) -> dict[str, Any]:
-    import pandas as pd
+    try:
+        return typing.get_type_hints(kind)
+    except NameError:  # imported for type checkers alone: pandas takes time and memory
+        import pandas as pd
 
-    return typing.get_type_hints(kind, localns={"pd": pd})
+        return typing.get_type_hints(kind, localns={"pd": pd})

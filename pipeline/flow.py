@@ -10,9 +10,9 @@ import contextlib
 import importlib
 import inspect
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from pipeline.errors import DataError, SettingsError
 from pipeline.fits import Fits
 from pipeline.fitting import Question
 from pipeline.metrics import get_metric
+from pipeline.parallel import Result, in_child_process
 from pipeline.piece import Piece
 from pipeline.plan import Decision, Plan, Shares
 from pipeline.progress import Progress
@@ -218,6 +219,7 @@ class Flow:
     scores: Sequence[ledger.Entry] = ()
     new_plan: bool = False
     looks_only: bool = False
+    in_child_processes: bool = False
     done: dict[Node, Done] = field(default_factory=dict)
 
     @cached_property
@@ -238,6 +240,13 @@ class Flow:
         """Find a node's value under its key, or compute it; its inputs are there."""
         if node in self.done or self.look_up(node):
             return
+        self.done[node] = self.call(partial(self._compute_and_keep, node))
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """What a function returns, computed where this run computes."""
+        return in_child_process(function) if self.in_child_processes else function()
+
+    def _compute_and_keep(self, node: Node) -> Done:
         started, value = time.perf_counter(), self._compute(node)
         code.confirm(*self._code(node))
         if "raw" in stages()[node.stage].services and checksums(self.workspace.raw) != self.raw:
@@ -248,7 +257,7 @@ class Flow:
         made = self.ingredients(node, in_time=not self._is_cut(node))
         key = made.key(node.stage)
         entry = self.store.put(key, value, time.perf_counter() - started)
-        self.done[node] = Done(key, entry, made, computed=True)
+        return Done(key, entry, made, computed=True)
 
     def look_up(self, node: Node) -> bool:
         """Whether a node's value is stored; its inputs are there.
@@ -392,7 +401,7 @@ class Flow:
             ),
         }
         kinds = {name: each.kind for name, each in chosen.items()}
-        shares = Shares(self.configuration.budget.minutes, kinds, trials, len(self.fits.y))
+        shares = Shares(self.configuration.budget.minutes, kinds, trials, self.value("split").rows)
         plan = Plan.open(self.workspace.plans, digest_of(about), shares)
         if self.new_plan:
             plan.renew()

@@ -6,6 +6,7 @@ every task computes the same bytes wherever it runs, and results come back in th
 """
 
 import contextlib
+import ctypes
 import heapq
 import itertools
 import multiprocessing
@@ -32,6 +33,7 @@ Result = TypeVar("Result")
 Map = Callable[[Callable[[Task], Result], Iterable[Task]], Generator[Result, None, None]]
 
 CRASHES = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
+PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that the parent's death sends
 LOOK = 1.0  # seconds after which whoever waits looks at the clock again
 
 # set before NumPy is imported: a matrix product split over threads sums in another order
@@ -215,6 +217,51 @@ def _work(pipe: Connection, parent: int) -> None:
             except Exception as error:
                 error.add_note(f"in a worker process:\n{traceback.format_exc()}")
                 pipe.send((False, error))
+
+
+def in_child_process(function: Callable[[], Result]) -> Result:
+    """What a function returns, computed in a forked process, which gives its memory back.
+
+    What it raises is raised here. Where there is no safe fork, this process computes it.
+    """
+    if sys.platform != "linux":
+        return function()
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(theirs, function, os.getpid()))
+    process.start()
+    theirs.close()
+    try:
+        succeeded, result = ours.recv()
+    except EOFError:
+        process.join()
+        raise UserError(death(process.exitcode)) from None
+    except KeyboardInterrupt:
+        if process.pid:
+            os.kill(process.pid, signal.SIGINT)  # where Ctrl-C reached this process alone
+        raise
+    finally:
+        process.join()
+        ours.close()
+    if not succeeded:
+        raise result
+    return result
+
+
+def _answer(pipe: Connection, function: Callable[[], Any], parent: int) -> None:
+    """Send what the function returns or raises; end with the parent, or on Ctrl-C."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return
+    try:
+        answer: tuple[bool, Any] = True, function()
+    except KeyboardInterrupt:
+        return
+    except Exception as error:
+        error.add_note(f"in a child process:\n{traceback.format_exc()}")
+        answer = False, error
+    with contextlib.suppress(KeyboardInterrupt):
+        pipe.send(answer)
 
 
 def _end_with(parent: int) -> None:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pipeline import code, experiments, ledger, submission, summary, unchanged
@@ -45,11 +46,13 @@ def run(
     reporter: Reporter | None = None,
     configuration: Configuration | None = None,
     new_plan: bool = False,
+    in_child_processes: bool = False,
 ) -> Session:
     """Compute what a goal lacks; the configuration is the TOML's, if none is given.
 
     `new_plan` shares the minutes of [budget] anew, where an earlier run has shared them. Only a
-    run of the TOML as it stands lets the next `make` find that there is nothing to do.
+    run of the TOML as it stands lets the next `make` find that there is nothing to do. Stages
+    computed `in_child_processes` give their memory back before the next one starts.
     """
     experiments.read_all(workspace)  # a damaged record is reported now, not after the work
     code.refresh()
@@ -57,7 +60,7 @@ def run(
     started, before = time.perf_counter(), unchanged.fingerprint(workspace, preset, toml)
     chosen = configuration or load_configuration(workspace.competition, preset, content=toml)
     flow = start(workspace, chosen, reporter or Reporter())
-    flow.new_plan = new_plan
+    flow.new_plan, flow.in_child_processes = new_plan, in_child_processes
     goals_of(goal, flow.names)  # a goal that is none leaves nothing behind
     with in_use(workspace.lock):
         done, left = _run(flow, goal, preset, note, started)
@@ -74,7 +77,7 @@ def _run(
     for part in ("submit", goal) if goal == "all" else (goal,):
         flow.run(part)
         about = About(preset, note, time.perf_counter() - started)
-        experiment, published = _keep(flow, about)
+        experiment, published = flow.call(partial(_keep, flow, about))
     pages = list(_write_pages(flow, experiment))
     if experiment is not None and Node("submit") in flow.done:
         experiments.make_current(flow.workspace, experiment)

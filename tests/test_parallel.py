@@ -12,7 +12,14 @@ import time
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.parallel import ONE_THREAD, OutOfTime, cores, over_cores, workers
+from pipeline.parallel import (
+    ONE_THREAD,
+    OutOfTime,
+    cores,
+    in_child_process,
+    over_cores,
+    workers,
+)
 
 
 def square(x):
@@ -211,3 +218,50 @@ def is_running(pid):
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_child_process_answers_and_its_memory_is_not_its_parents():
+    pid, size = in_child_process(lambda: (os.getpid(), len(bytearray(10**6))))
+    assert size == 10**6
+    assert (pid == os.getpid()) == (sys.platform != "linux")
+
+
+def test_what_a_child_process_raises_is_raised_with_its_own_traceback():
+    with pytest.raises(ValueError, match="task 3") as raised:
+        in_child_process(lambda: fail(3))
+    if sys.platform == "linux":
+        assert "in fail" in raised.value.__notes__[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no child process")
+def test_a_child_process_that_is_killed_is_reported_in_one_sentence():
+    with pytest.raises(UserError, match="ended from outside"):
+        in_child_process(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+CHILD = """
+import os, time
+from pipeline.parallel import in_child_process
+
+def wait():
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+
+in_child_process(wait)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no child process")
+@pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGINT])
+def test_a_child_process_ends_with_its_parent(with_signal):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.send_signal(with_signal)
+    parent.wait(timeout=20)
+    deadline = time.monotonic() + 10
+    while os.path.exists(f"/proc/{child}") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{child}")

@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -14,7 +16,7 @@ from pipeline.errors import DataError
 from pipeline.store import Key
 from pipeline.training import Trained
 from tests.finished import Small, small_competition
-from tests.project import Project
+from tests.project import Project, copy_project
 
 STIFFER = ("[models.linear]", "[models.linear]\nl2 = 300.0")
 OUT = "predictions.csv"
@@ -359,3 +361,24 @@ def test_foreign_files_in_the_store_are_left_alone(small):
     experiments.prune(small.workspace, keep=1)
     assert set(before) < set(files(small))
     assert all(path.read_text() == "dear\n" for path in foreign)
+
+
+LEAN = """
+import sys
+from pathlib import Path
+from pipeline.flow import Reporter
+from pipeline.session import run
+from pipeline.workspace import Workspace
+
+run(Workspace(Path(), "tiny"), "submit", reporter=Reporter(silent=True), in_child_processes=True)
+print(sorted({"pandas", "scipy", "sklearn", "lightgbm"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there are no child processes")
+def test_stages_in_child_processes_leave_their_parent_without_large_libraries(tmp_path):
+    copy_project(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", LEAN], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
