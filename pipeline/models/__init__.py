@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 
-from pipeline.errors import DataError, refusing_damage
+from pipeline.errors import refusing_damage
 from pipeline.float32 import TargetScale
 from pipeline.problem import Task
 from pipeline.settings import ModelSettings
@@ -64,10 +64,8 @@ def module(kind: str) -> ModuleType:
 
 def build(kind: str, settings: Mapping[str, Any], problem: ModelProblem) -> Model:
     """The unfitted model of this kind, ready for whatever rows there are."""
-    model: Model = UnlessConstant(build_bare(kind, settings, problem), problem)
-    if problem.task == "regression":
-        model = ScaledTarget(model)
-    return LogTarget(model) if problem.loss == "squared_log_error" else model
+    model = UnlessConstant(build_bare(kind, settings, problem), problem)
+    return ScaledTarget(model, problem) if problem.task == "regression" else model
 
 
 def build_bare(kind: str, settings: Mapping[str, Any], problem: ModelProblem) -> Any:
@@ -126,18 +124,25 @@ class FromScratch:
 
 
 class ScaledTarget:
-    """Fits a target that float32 can hold; predicts in the unit of y. See `TargetScale`."""
+    """Fits a target that float32 can hold, `TargetScale`; predicts in the unit of y.
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    For the squared log error it fits log(1 + y), and predicts nothing below 0.
+    """
+
+    def __init__(self, model: Model, problem: ModelProblem) -> None:
+        self.model, self.log = model, problem.loss == "squared_log_error"
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+        if self.log:
+            assert np.min(y) >= 0, "the metric has refused such a target"
+            y = np.log1p(y)
         self.scale = TargetScale.fit(y)
         self.model.fit(X, self.scale.apply(y))
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        return self.scale.undo(self.model.predict(X))
+        values = self.scale.undo(self.model.predict(X))
+        return np.maximum(np.expm1(values), 0.0) if self.log else values
 
     def state(self) -> State:
         return {"scale": asdict(self.scale), "model": self.model.state()}
@@ -208,30 +213,3 @@ def has_nothing_to_learn(X: np.ndarray, y: np.ndarray) -> bool:
     if (differs & ~(np.isnan(X[-1:]) & np.isnan(first))).any():
         return False
     return not ((first != X) & ~(np.isnan(X) & np.isnan(first))).any()
-
-
-class LogTarget:
-    """Fits log(1 + y) and predicts in the unit of y, not below 0: the squared log error's scale."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
-        if np.min(y) < 0:
-            raise DataError(
-                f"the target goes down to {np.min(y):g}, but the metric takes the logarithm of 1 + "
-                "target: values from 0 on are allowed. Correct the file, or choose another "
-                "[competition] metric in the competition's TOML."
-            )
-        self.model.fit(X, np.log1p(y))
-        return self
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        return np.maximum(np.expm1(self.model.predict(X)), 0.0)
-
-    def state(self) -> State:
-        return self.model.state()
-
-    def set_state(self, state: State) -> Self:
-        self.model.set_state(state)
-        return self
