@@ -29,7 +29,8 @@ from pipeline.wording import shortened
 if TYPE_CHECKING:
     import pandas as pd
 
-TRUTHS = ({"false", "0"}, {"true", "1"})  # how truth values are written, in train and in the sample
+# how truth values are written, in train and in the sample
+TRUTHS = (("False", "True"), ("false", "true"), ("FALSE", "TRUE"), ("0", "1"))
 MOST_SHOWN = 5
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "lightgbm", "optuna")
 
@@ -192,18 +193,14 @@ def written_labels(classes: Sequence[str], column: "pd.Series") -> "pd.Series":
 
 def _truths(classes: Sequence[str], shown: Sequence[str]) -> list[str]:
     """False and True, spelled like the sample's words, if classes and sample both are such."""
-    values = [
-        next((i for i, words in enumerate(TRUTHS) if word.strip().casefold() in words), -1)
-        for word in (*classes, *shown)
-    ]
-    if sorted(values[: len(classes)]) != [0, 1] or min(values) < 0:
+    meanings = {word.casefold(): value for pair in TRUTHS for value, word in enumerate(pair)}
+    own, others = (
+        [meanings.get(word.strip().casefold()) for word in words] for words in (classes, shown)
+    )
+    if None in others or own not in ([0, 1], [1, 0]):
         return []
-    word = shown[0].strip()
-    pair = ("0", "1") if word in ("0", "1") else ("False", "True")
-    if word.isalpha():
-        pair = tuple(str.upper(w) if word.isupper() else w for w in pair)  # type: ignore[assignment]
-        pair = tuple(str.lower(w) if word.islower() else w for w in pair)  # type: ignore[assignment]
-    return [pair[value] for value in values[: len(classes)]]
+    pair = next((pair for pair in TRUTHS if shown[0].strip() in pair), TRUTHS[0])
+    return list(pair) if own == [0, 1] else list(pair[::-1])
 
 
 def with_class_columns(load: Loaded) -> Loaded:
