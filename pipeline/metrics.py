@@ -93,6 +93,11 @@ class Metric:
         )
 
     @property
+    def decisive(self) -> "Metric":
+        """What to choose a blend by: weights of classes leave no probabilities for log loss."""
+        return self if self.counts_classes else self.smooth
+
+    @property
     def second(self) -> "Metric":
         """What to show beside the metric: it sees what the first one cannot."""
         if self.needs == "values":
@@ -154,19 +159,17 @@ def f1_macro(y: np.ndarray, prediction: np.ndarray) -> float:
 def roc_auc(y: np.ndarray, prediction: np.ndarray) -> float:
     """P(a random positive scores above a random negative), ties a half; several classes one against
     the rest, averaged. NaN where a class is absent."""
-    codes = [1] if prediction.shape[1] == 2 else range(prediction.shape[1])
-    return float(np.mean([_binary_auc(y == code, prediction[:, code]) for code in codes]))
+    from scipy.stats import rankdata
 
-
-def _binary_auc(positive: np.ndarray, score: np.ndarray) -> float:
-    """Mann-Whitney U over the number of pairs, from mid-ranks."""
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    middle_rank = np.cumsum(counts) - (counts - 1) / 2
-    n_positive, n_negative = positive.sum(), (~positive).sum()
-    if n_positive == 0 or n_negative == 0:
-        return float("nan")
-    u = middle_rank[inverse][positive].sum() - n_positive * (n_positive + 1) / 2
-    return float(u / (n_positive * n_negative))
+    codes = np.arange(prediction.shape[1])[1 if prediction.shape[1] == 2 else 0 :]
+    positive = y[:, np.newaxis] == codes
+    positives = positive.sum(axis=0)
+    pairs = positives * (len(y) - positives)
+    if not pairs.all():
+        return math.nan
+    # Mann-Whitney U over the number of pairs
+    u = (rankdata(prediction[:, codes], axis=0) * positive).sum(axis=0)
+    return float(np.mean((u - positives * (positives + 1) / 2) / pairs))
 
 
 def r2(y: np.ndarray, prediction: np.ndarray) -> float:

@@ -116,7 +116,7 @@ def rule(method: str, metric: Metric, models: int, outputs: int) -> str:
     """How the method is chosen, in words."""
     if method != "auto":
         return NAMED
-    text = RULE.format(decisive=decisive(metric).in_sentence, metric=metric.in_sentence)
+    text = RULE.format(decisive=metric.decisive.in_sentence, metric=metric.in_sentence)
     if "stack" in methods_tried(method, models, outputs):
         return text
     coefficients = stacker_coefficients(models, outputs)
@@ -164,7 +164,7 @@ def choose(
     metric: Metric, y: np.ndarray, candidates: Mapping[str, np.ndarray]
 ) -> tuple[str, tuple[Contest, ...]]:
     """The method that RULE keeps, and how each contest with the one kept before it went."""
-    by = decisive(metric)
+    by = metric.decisive
     kept, *others = candidates
     contests = []
     for method in others:
@@ -176,12 +176,6 @@ def choose(
         contests.append(Contest(method, kept, gain, pair.standard_error, wins))
         kept = method if wins else kept
     return kept, tuple(contests)
-
-
-def decisive(metric: Metric) -> Metric:
-    """What contests are decided by: with weights of classes they are no probabilities any more,
-    and log loss means nothing."""
-    return metric if metric.counts_classes else metric.smooth
 
 
 def _expected(
