@@ -124,10 +124,9 @@ def wanted_columns(frame: "pd.DataFrame", wanted: list[str]) -> "pd.DataFrame":
     spelled[TARGET] = next((name for name in targets if name in places), targets[0])
     missing = [name for name, spelling in spelled.items() if spelling not in places]
     if missing:
-        names = ", ".join(missing).replace(TARGET, TARGET_NAMES[0])
-        raise another_data_set(
-            f"there is no column for {names} in {', '.join(map(str, places.values()))}"
-        )
+        names = ", ".join(TARGET_NAMES[0] if name == TARGET else name for name in missing)
+        found = ", ".join(map(str, frame.columns))
+        raise another_data_set(f"there is no column for {names} in {found}")
     return frame[[places[spelling] for spelling in spelled.values()]].set_axis(wanted, axis=1)
 
 
