@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.blending import Blend, Expected
+from pipeline.blending import Expected, FittedBlend
 from pipeline.metrics import Metric, estimate
 
 DRAWS = 100  # of the test rows' targets; fewer where rows are many, which then suffice
@@ -31,7 +31,7 @@ def expectation(metric: Metric, y: np.ndarray, oof: np.ndarray, gain: float) -> 
 
 def averaging(
     metric: Metric,
-    blend: Blend,
+    blend: FittedBlend,
     by_fold: Mapping[str, np.ndarray],
     known: tuple[np.ndarray, np.ndarray],
 ) -> float:

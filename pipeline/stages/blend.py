@@ -7,10 +7,8 @@ import numpy as np
 
 from pipeline import cut_short
 from pipeline.blending import (
-    Blend,
     Blended,
     Contest,
-    Expected,
     Fitter,
     OutOfFold,
     stacker_coefficients,
@@ -67,6 +65,8 @@ def blend(
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
+    by_fold = {name: each.test_by_fold for name, each in members.items()}
+    gain = averaging(metric, fitted, by_fold, (known.y, unseen))
     blended = Blended(
         blend=fitted,
         method=method,
@@ -76,7 +76,7 @@ def blend(
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
         contests=contests,
         rule=rule(settings.method, metric, len(members), outputs),
-        expected=_expected(metric, fitted, members, (known.y, unseen)),
+        expected=expectation(metric, known.y, unseen, gain),
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
     )
     _report(blended, metric, progress)
@@ -176,17 +176,6 @@ def choose(
         contests.append(Contest(method, kept, gain, pair.standard_error, wins))
         kept = method if wins else kept
     return kept, tuple(contests)
-
-
-def _expected(
-    metric: Metric,
-    fitted: Blend,
-    members: Mapping[str, Trained],
-    known: tuple[np.ndarray, np.ndarray],
-) -> Expected:
-    """The score to expect, from the target and the nested out-of-fold blend that are known."""
-    by_fold = {name: each.test_by_fold for name, each in members.items()}
-    return expectation(metric, *known, averaging(metric, fitted, by_fold, known))
 
 
 def _report(blended: Blended, metric: Metric, progress: Progress) -> None:
