@@ -62,6 +62,10 @@ class CodedColumn:
         """The numbers, counted from an origin, (m + 1,) float64; NaN in the place of missing."""
         return np.append(counted_from(origin, self.values), np.nan)
 
+    def missing_indicator(self) -> np.ndarray:
+        """0 for each of the values, 1 for missing, (m + 1, 1) float32."""
+        return (np.arange(len(self.values) + 1) == len(self.values)).astype(np.float32)[:, None]
+
     def decoded(self) -> np.ndarray:
         """What each row holds, (n,) objects; None where it misses."""
         return np.array([*self.values.tolist(), None], dtype=object)[self.codes]
