@@ -14,7 +14,7 @@ from pydantic import Field
 
 from pipeline.models import ModelProblem, State
 from pipeline.settings import ModelSettings
-from pipeline.tree_text import Shape, checked
+from pipeline.tree_text import Ensemble, checked
 
 if TYPE_CHECKING:
     import lightgbm
@@ -102,9 +102,9 @@ class Boosting:
         asked = self._objective()
         trees = asked.get("num_class", 1)
         objective = OBJECTIVES[asked["objective"]].format(trees)
-        shape = Shape(objective, trees, len(self.problem.columns))
+        ensemble = Ensemble(objective, trees, len(self.problem.columns))
         texts = [text for text, _ in zip(state["boosters"], self._numbers(), strict=True)]
-        self.boosters = [native().Booster(model_str=checked(text, shape)) for text in texts]
+        self.boosters = [native().Booster(model_str=checked(text, ensemble)) for text in texts]
         return self
 
     def _numbers(self) -> range:
