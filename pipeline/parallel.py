@@ -27,9 +27,9 @@ class OutOfTime(Exception):
     """What is under way may not be finished."""
 
 
-Task = TypeVar("Task")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
-Map = Callable[[Callable[[Task], Result], Iterable[Task]], Generator[Result, None, None]]
+Map = Callable[[Callable[[Item], Result], Iterable[Item]], Generator[Result, None, None]]
 
 CRASHES = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
 LOOK = 1.0  # seconds after which whoever waits looks at the clock again
@@ -76,7 +76,7 @@ def workers(jobs: int | None = None, left: Callable[[], float] | None = None) ->
 
 
 def in_turn(
-    function: Callable[[Task], Result], tasks: Iterable[Task]
+    function: Callable[[Item], Result], tasks: Iterable[Item]
 ) -> Generator[Result, None, None]:
     for task in tasks:
         yield function(task)
@@ -119,7 +119,7 @@ class _Team:
         self.numbers = itertools.count()
 
     def map(
-        self, function: Callable[[Task], Result], tasks: Iterable[Task]
+        self, function: Callable[[Item], Result], tasks: Iterable[Item]
     ) -> Generator[Result, None, None]:
         """Results in the tasks' order; work begins at once and goes on as results are taken."""
         asked = {next(self.numbers): (function, task) for task in tasks}

@@ -117,16 +117,16 @@ class Progress:
         return printable(f"{self.title:<{TITLE}}{place} {text}" if self.title else text)
 
     @contextlib.contextmanager
-    def task(self, description: str, total: int) -> Iterator["Task"]:
+    def task(self, description: str, total: int) -> Iterator["Steps"]:
         """A bar that vanishes when the work is done; nothing where nobody watches.
 
         A thread moves its clock, so worker processes are to be forked before.
         """
         if not self.live:
-            yield Task()
+            yield Steps()
             return
         with self._bar() as bar:
-            task = Task(bar, bar.add_task(description, total=total, note=""))
+            task = Steps(bar, bar.add_task(description, total=total, note=""))
             bar.refresh()
             yield task
 
@@ -155,7 +155,7 @@ class Progress:
         )
 
 
-class Task:
+class Steps:
     """Steps of a known number; without a bar it counts nothing."""
 
     def __init__(self, bar: "Bar | None" = None, task: "TaskID | None" = None) -> None:

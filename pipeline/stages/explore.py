@@ -27,7 +27,7 @@ from pipeline.figures import Draft, Plot
 from pipeline.models.lightgbm import native
 from pipeline.parallel import Map, workers
 from pipeline.problem import Feature, Loaded
-from pipeline.progress import Progress, Task
+from pipeline.progress import Progress, Steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,7 @@ def draw_rows(rows: int, most: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def look(
-    settings: "ExploreStage", load: Loaded, sample: Sample, parallel_map: Map[Any, Any], task: Task
+    settings: "ExploreStage", load: Loaded, sample: Sample, parallel_map: Map[Any, Any], task: Steps
 ) -> Findings:
     """Counts are of all rows; tests and figures are of the rows drawn."""
     problem, features, y = load.problem, sample.features, sample.target.y
@@ -125,7 +125,7 @@ def _shown_class(related: Sequence[association.Association], y: np.ndarray) -> i
 
 
 def _adversarial(
-    settings: "ExploreStage", sample: Sample, parallel_map: Map[Any, Any], task: Task
+    settings: "ExploreStage", sample: Sample, parallel_map: Map[Any, Any], task: Steps
 ) -> adversarial.Adversarial | None:
     """On at most `max_rows` rows of both together, in the proportion that they have."""
     total = len(sample.train) + len(sample.test)
@@ -152,7 +152,7 @@ def draw(
     about: Target,
     sample: Sample,
     parallel_map: Map[Any, Any],
-    task: Task,
+    task: Steps,
     *,
     simulated: bool,
 ) -> dict[str, Plot]:
