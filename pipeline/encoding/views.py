@@ -111,6 +111,15 @@ class FoldEncoder:
             place += len(names)
         return found
 
+    def parts(self, view: View) -> dict[str, tuple[int, ...]]:
+        """By column that the features became, its own places in the matrix: no target means."""
+        own = list(self._names(view))[: len(self.encoders_)]
+        ends = np.cumsum([len(names) for _, names in own])
+        return {
+            name: tuple(range(end - len(names), end))
+            for (name, names), end in zip(own, ends.tolist(), strict=True)
+        }
+
     def codes(self) -> list[str]:
         """Columns of numbers that have target means: they act as codes, or were asked for."""
         return [

@@ -6,7 +6,7 @@ What `build` returns has four methods: `fit(X, y)`, `predict(X)` -> (n, k), `sta
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from types import ModuleType
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
@@ -29,7 +29,8 @@ class ModelProblem:
     """What a model must know of the competition.
 
     `outputs` is k: the number of classes, or 1 for regression. `columns` names the view's columns
-    (d,), `categorical` says which of them hold category codes (only the tree view has any).
+    (d,), `categorical` says which of them hold category codes (only the tree view has any), and
+    `parts` which of them each column of the table became, its target means apart.
     """
 
     task: Task
@@ -37,6 +38,7 @@ class ModelProblem:
     loss: Loss
     columns: tuple[str, ...]
     categorical: tuple[int, ...] = ()
+    parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Model(Protocol):
