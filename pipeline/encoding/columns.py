@@ -196,13 +196,13 @@ def _digest(columns: Sequence[CodedColumn]) -> str:
     for column in columns:
         about = [column.name, column.kind, column.repeats, column.choices, str(column.values.dtype)]
         found.update(repr(about).encode())
-        for array in (*_plain(column.values), column.codes):
+        for array in (*_arrays(column.values), column.codes):
             found.update(f"{array.dtype}{array.shape}".encode())
             found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
 
 
-def _plain(values: np.ndarray) -> tuple[np.ndarray, ...]:
+def _arrays(values: np.ndarray) -> tuple[np.ndarray, ...]:
     """Numbers as they are; of texts the letters, one after another, and where each text ends."""
     if values.dtype != object:
         return (values,)
