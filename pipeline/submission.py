@@ -224,21 +224,16 @@ def to_bytes(submission: "pd.DataFrame", form: Form) -> bytes:
     text = submission.to_csv(
         index=False,
         lineterminator="\n",
-        header=list(_header(form)) or False,
+        header=list(form.names) or False,
         sep=form.separator,
         decimal=form.decimal,
     )
     return text.encode(form.encoding)
 
 
-def _header(form: Form) -> tuple[str, ...]:
-    """The line of names; empty where the sample has none."""
-    return form.columns if form.header is None else form.header
-
-
 def file_problems(content: bytes, load: Loaded) -> list[str]:
     """Where the file, read again, differs from the sample in header, separator or ids."""
-    form, header = load.problem.form, _header(load.problem.form)
+    form, header = load.problem.form, load.problem.form.names
     table = parse(content, Source(Path("the submission")), header=bool(header))
     if tuple(table.header) != header:
         return [f"its header reads {_names(table.header)} for {_names(header)}"]
@@ -265,21 +260,20 @@ def problems(submission: "pd.DataFrame", load: Loaded, metric: Metric) -> list[s
     if len(submission) != len(test):
         reasons.append(f"it has {len(submission):,} rows, and test has {len(test):,}")
     if form.id is not None:
-        ids = submission[form.id]
-        reasons += _id_problems(ids, sample[form.id], "the sample")
+        ids, samples = submission[form.id], sample[form.id]
+        found = [*_id_problems(ids, samples, "the sample")]
+        if not found and list(ids) != list(samples):
+            found = ["ids in another order than the sample"]
         if not form.by_row:
-            reasons += _id_problems(ids, test[load.problem.id], "test", exact=False)
+            found += _id_problems(*comparable(ids, test[load.problem.id]), "test")
+        reasons += found
     for name in form.class_columns or [form.target]:
         reasons += _value_problems(submission[name], sample[name], load.problem, metric)
     return list(dict.fromkeys(reasons))
 
 
-def _id_problems(
-    ids: "pd.Series", asked: "pd.Series", where: str, exact: bool = True
-) -> Iterator[str]:
-    """Not the same ids; where `exact`, also not in one order or spelled otherwise."""
-    if not exact:
-        ids, asked = comparable(ids, asked)
+def _id_problems(ids: "pd.Series", asked: "pd.Series", where: str) -> Iterator[str]:
+    """Not the same ids, in any order."""
     if list(ids) == list(asked):
         return  # an organiser's ids may repeat
     repeated = ids[ids.duplicated()]
@@ -290,8 +284,6 @@ def _id_problems(
         yield f"ids of {where} missing: {_names(missing)}"
     if len(extra):
         yield f"ids that {where} lacks: {_names(extra)}"
-    if exact and not (len(repeated) or len(missing) or len(extra)) and list(ids) != list(asked):
-        yield f"ids in another order than {where}"
 
 
 def _value_problems(
