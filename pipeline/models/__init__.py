@@ -5,7 +5,7 @@ What `build` returns has four methods: `fit(X, y)`, `predict(X)` -> (n, k), `sta
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import ModuleType
 from typing import Any, Literal, Protocol, Self, TypeAlias
@@ -58,6 +58,16 @@ class Model(Protocol):
 
         It may come from a file: any error means that it is no such thing.
         """
+
+
+class Trial(Protocol):
+    """What `suggest` draws settings from: Optuna's trial."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
 
 
 def module(kind: str) -> ModuleType:

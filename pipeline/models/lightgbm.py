@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
-from pipeline.models import ModelProblem, State
+from pipeline.models import ModelProblem, State, Trial
 from pipeline.settings import ModelSettings
 from pipeline.tree_text import Ensemble, checked
 
 if TYPE_CHECKING:
     import lightgbm
-    import optuna
 
 VIEW = "tree"
 # as the library writes them into a model's text
@@ -46,7 +45,7 @@ class Settings(ModelSettings):
     n_models: int = Field(4, ge=1, description="seeds to average")
 
 
-def suggest(trial: "optuna.Trial") -> dict[str, Any]:
+def suggest(trial: Trial) -> dict[str, Any]:
     return {
         "num_leaves": trial.suggest_int("num_leaves", 4, 64, log=True),
         "min_child_samples": trial.suggest_int("min_child_samples", 3, 60, log=True),

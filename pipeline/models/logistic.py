@@ -3,17 +3,14 @@
 Brings calibrated probabilities and costs milliseconds. Classes only.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field
 
 from pipeline.errors import SettingsError
 from pipeline.from_scratch.logistic_regression import LogisticRegression
-from pipeline.models import FromScratch, ModelProblem
+from pipeline.models import FromScratch, ModelProblem, Trial
 from pipeline.settings import ModelSettings
-
-if TYPE_CHECKING:
-    import optuna
 
 VIEW = "dense"
 
@@ -28,7 +25,7 @@ class Settings(ModelSettings):
     )
 
 
-def suggest(trial: "optuna.Trial") -> dict[str, Any]:
+def suggest(trial: Trial) -> dict[str, Any]:
     return {"l2": trial.suggest_float("l2", 1e-5, 1.0, log=True)}
 
 

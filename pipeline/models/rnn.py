@@ -5,17 +5,14 @@ two seconds a fit on 3,000 rows. On airline surveys it is as accurate in any ord
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, PositiveInt
 
 from pipeline.errors import SettingsError
 from pipeline.from_scratch.recurrent_network import RecurrentClassifier, RecurrentRegressor
-from pipeline.models import FromScratch, ModelProblem, parameters
+from pipeline.models import FromScratch, ModelProblem, Trial, parameters
 from pipeline.settings import ModelSettings
-
-if TYPE_CHECKING:
-    import optuna
 
 VIEW = "dense"
 Steps = tuple[tuple[int, ...], ...]
@@ -43,7 +40,7 @@ class Settings(ModelSettings):
     n_networks: int = Field(3, ge=1, description="seeds to average")
 
 
-def suggest(trial: "optuna.Trial") -> dict[str, Any]:
+def suggest(trial: Trial) -> dict[str, Any]:
     return {
         "lr": trial.suggest_float("lr", 3e-3, 3e-2, log=True),
         "epochs": trial.suggest_int("epochs", 15, 60, log=True),
