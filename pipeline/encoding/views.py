@@ -91,34 +91,27 @@ class FoldEncoder:
 
     def names(self, view: View) -> tuple[str, ...]:
         """Names of the matrix's columns, (d,)."""
-        return tuple(_distinct([name for _, names in self._names(view) for name in names]))
+        return tuple(_distinct([name for *_, names in self._blocks(view) for name in names]))
 
     def categorical(self, view: View) -> tuple[int, ...]:
         """Places in the matrix that hold category codes; only the tree view has any."""
         if view == "dense":
             return ()
-        places, encoders = self.places(view), self.encoders_
-        categories = [name for name in encoders if isinstance(encoders[name], CategoryEncoder)]
-        return tuple(places[name][0] for name in categories)
+        parts, encoders = self.parts(view), self.encoders_.items()
+        return tuple(parts[name][0] for name, each in encoders if isinstance(each, CategoryEncoder))
+
+    def parts(self, view: View) -> dict[str, tuple[int, ...]]:
+        """By column that the features became, its own places in the matrix: no target means."""
+        own = self._blocks(view)[: len(self.encoders_)]
+        return {name: tuple(places) for name, places, _ in own}
 
     def places(self, view: View) -> dict[str, list[int]]:
         """By feature, the places in the matrix of what it became."""
         features = {name: feature for feature, name, _ in self._parts(_gaps(self.features))}
         found: dict[str, list[int]] = {feature.name: [] for feature in self.features}
-        place = 0
-        for name, names in self._names(view):
-            found[features[name]] += range(place, place + len(names))
-            place += len(names)
+        for name, places, _ in self._blocks(view):
+            found[features[name]] += places
         return found
-
-    def parts(self, view: View) -> dict[str, tuple[int, ...]]:
-        """By column that the features became, its own places in the matrix: no target means."""
-        own = list(self._names(view))[: len(self.encoders_)]
-        ends = np.cumsum([len(names) for _, names in own])
-        return {
-            name: tuple(range(end - len(names), end))
-            for (name, names), end in zip(own, ends.tolist(), strict=True)
-        }
 
     def codes(self) -> list[str]:
         """Columns of numbers that have target means: they act as codes, or were asked for."""
@@ -201,13 +194,20 @@ class FoldEncoder:
             values = self.encoders_[name].by_value(column, view)
             yield name, column, values[:, self.varying_[name]] if view == "dense" else values
 
-    def _names(self, view: View) -> Iterator[tuple[str, list[str]]]:
-        """A column's name and those of its places in the matrix, in the order of `by_value`."""
+    def _blocks(self, view: View) -> list[tuple[str, range, list[str]]]:
+        """A column's name, places in the matrix and their names, in the order of `by_value`."""
+        found = []
         for name, encoder in self.encoders_.items():
             names = encoder.names(name, view)
-            yield name, [names[i] for i in self.varying_[name]] if view == "dense" else names
-        for name, means in self.target_means_.items():
-            yield name, means.names(name)
+            found.append(
+                (name, names if view == "tree" else [names[i] for i in self.varying_[name]])
+            )
+        found += [(name, means.names(name)) for name, means in self.target_means_.items()]
+        ends = np.cumsum([len(names) for _, names in found], dtype=int).tolist()
+        return [
+            (name, range(end - len(names), end), names)
+            for (name, names), end in zip(found, ends, strict=True)
+        ]
 
     def _check(self) -> None:
         """ValueError where what was learned is of other columns, or encodes no numbers."""
