@@ -214,7 +214,12 @@ def with_class_columns(load: Loaded) -> Loaded:
     sample = sample.assign(**dict.fromkeys(class_columns, 1 / len(classes)))
     columns = tuple(str(name) for name in sample.columns)
     form = replace(
-        problem.form, columns=columns, kind="classes", target=None, class_columns=class_columns
+        problem.form,
+        columns=columns,
+        header=columns,
+        kind="classes",
+        target=None,
+        class_columns=class_columns,
     )
     return replace(load, sample=sample, problem=replace(problem, form=form))
 
