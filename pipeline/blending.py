@@ -149,7 +149,7 @@ class Fitter:
         scaled = np.stack([temperature_scale(each, scale) for each, scale in pairs])
         blends = {}
         for method in methods:
-            # rows of one class teach a stacker nothing
+            # a stacker cannot be fitted on rows of one class
             fitted = "equal" if method == "stack" and (y == y[0]).all() else method
             chosen = predictions if fitted == "stack" else scaled
             blend = self._combination(fitted, y, chosen)

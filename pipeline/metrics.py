@@ -99,7 +99,7 @@ class Metric:
 
     @property
     def second(self) -> "Metric":
-        """What to show beside the metric: it sees what the first one cannot."""
+        """What to show beside the metric, because it measures something else."""
         if self.needs == "values":
             return METRICS["rmse" if self.name == "r2" else "r2"]
         return METRICS["roc_auc" if self.name == "log_loss" else "log_loss"]

@@ -1,4 +1,4 @@
-"""What a stage reports while somebody waits: live on a terminal, plain lines elsewhere.
+"""What a stage reports while it runs: live on a terminal, plain lines elsewhere.
 
 Every line has the same places: the stage, its time, what came out.
 """
@@ -118,7 +118,7 @@ class Progress:
 
     @contextlib.contextmanager
     def task(self, description: str, total: int) -> Iterator["Steps"]:
-        """A bar that vanishes when the work is done; nothing where nobody watches.
+        """A bar that vanishes when the work is done; nothing where the output is no terminal.
 
         A thread moves its clock, so worker processes are to be forked before.
         """

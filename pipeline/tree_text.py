@@ -1,9 +1,9 @@
 """LightGBM's text format, checked before the library reads it.
 
-Its loader trusts the text: a child or a column out of range makes it read memory that is not its
-own, and a node that is its own ancestor is walked for ever. Here every number that predictions
-depend on is checked, and the library is handed nothing else: statistics of the training rows, and
-the parameters of the training, are left out.
+Its loader trusts the text: a child or a column out of range makes it read memory out of bounds,
+and a node that is its own ancestor makes it loop forever. Here every number that predictions depend
+on is checked, and the library is given nothing else: statistics of the training rows, and the
+parameters of the training, are left out.
 """
 
 from collections.abc import Mapping, Sequence

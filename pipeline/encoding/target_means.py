@@ -1,6 +1,6 @@
 """Target means: what the target was, on average, in the rows of the same category.
 
-A row's own label must not stand in its features, or a model learns to read it there. So the rows
+A row's own label must not enter its features, or a model learns to read it there. So the rows
 that the means are fitted on get theirs from other rows (cross-fitting); all other rows get the
 means of all training rows. Smoothing after Micci-Barreca 2001; cross-fitting as in scikit-learn's
 TargetEncoder, but with folds that know no labels.

@@ -175,9 +175,9 @@ def check_classes(classes: Any, outputs: int) -> None:
 class UnlessConstant:
     """The model; or, where there is nothing to learn from, the constant that suits the target.
 
-    Rows without a column that varies, and rows of one class or of one value, teach no model
-    anything, and many refuse them. The classes' shares (the median for mean absolute error, else
-    the mean) are then the best prediction there is.
+    Many models refuse rows in which no column varies, or which are all of one class or value. The
+    classes' shares (the median for mean absolute error, else the mean) are then the best
+    prediction.
     """
 
     def __init__(self, model: Model, problem: ModelProblem) -> None:

@@ -21,7 +21,7 @@ class Settings(ModelSettings):
         0.0,
         ge=0,
         lt=1,
-        description="if above 0, in l2's place: share of the L1 penalty that leaves no weight",
+        description="above 0 it replaces l2: a share of the L1 penalty that makes all weights 0",
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 METHODS = ("equal", "greedy", "stack")
 MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
 MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
-NAMED = "[blend] method in the competition's TOML names the method."
+NAMED = "The method is the one that [blend] method in the competition's TOML names."
 RULE = (
     "The simplest method is kept (the best few models equally, then greedy selection, then the "
     "stacker), unless a later one is better in {decisive} by more than two standard errors of the "
@@ -104,8 +104,8 @@ def at_rows(rows: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
 
 
 def methods_tried(method: str, models: int, outputs: int) -> tuple[str, ...]:
-    """The one asked for; `auto`: all but a stacker of so many coefficients that it takes minutes,
-    again and again, to learn what the rows cannot teach it."""
+    """The one asked for; `auto`: all, but no stacker of more coefficients than MOST_COEFFICIENTS,
+    which takes minutes a fit and has too few rows to learn them from."""
     if method != "auto":
         return (method,)
     fits = stacker_coefficients(models, outputs) <= MOST_COEFFICIENTS
