@@ -61,7 +61,8 @@ def blend(
     candidates = cross_fitted(fitter, methods, known)
     method, contests = choose(metric, known.y, candidates)
     fitted = fitter.fit((method,), known)[method]
-    unseen = nested(fitter, methods, known)
+    oof = np.full((len(load.y), outputs), np.nan)
+    oof[split.validated] = unseen = nested(fitter, methods, known)
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
@@ -71,7 +72,7 @@ def blend(
         blend=fitted,
         method=method,
         metric=metric.name,
-        oof=at_rows(split.validated, unseen, len(load.y)),
+        oof=oof,
         test=test,
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
         contests=contests,
@@ -94,13 +95,6 @@ def at_least_two(folds: np.ndarray) -> np.ndarray:
     """Fold numbers (n,) without gaps, from 0 on; a single fold is dealt into two, row by row."""
     numbers = np.unique(folds, return_inverse=True)[1]
     return numbers if numbers.any() else np.arange(len(numbers)) % 2
-
-
-def at_rows(rows: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """Values (n, k) at these rows of (count, k), NaN at the others."""
-    spread = np.full((count, values.shape[1]), np.nan)
-    spread[rows] = values
-    return spread
 
 
 def methods_tried(method: str, models: int, outputs: int) -> tuple[str, ...]:
