@@ -16,7 +16,7 @@ from results import with_error
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from pipeline.blending import Blend
+from pipeline.blending import FittedBlend
 from pipeline.calibration import inverse_temperature
 from pipeline.expectation import WIDER, averaging
 from pipeline.metrics import METRICS, estimate
@@ -37,7 +37,7 @@ def look(fit: Fit, draw: draws.Draw) -> tuple[float, ...]:
         oof[held_out], rest_of = both[: len(held_out)], both[len(held_out) :]
         parts.append(rest_of)
     scales = np.array([inverse_temperature(known, oof), 1.0])
-    blend = Blend(("model",), np.ones(1), inverse_temperatures=scales)
+    blend = FittedBlend(("model",), np.ones(1), inverse_temperatures=scales)
     by_fold = np.stack(parts)
     mean = by_fold.mean(axis=0)
     gain = averaging(ACCURACY, blend, {"model": by_fold[:, :TEST_ROWS]}, (known, oof))

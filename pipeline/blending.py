@@ -23,7 +23,7 @@ FAVOURS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
-class Blend:
+class FittedBlend:
     """How to combine: a weight a model (m,), or a stacker's state; then a weight a class (k,).
 
     `inverse_temperatures` (m + 1,) are 1 / T of each model's probabilities and, last, of the
@@ -96,7 +96,7 @@ class Blended:
     scores, `rule` is how one was chosen. `cut_short` names models with less than was asked for.
     """
 
-    blend: Blend
+    blend: FittedBlend
     method: str
     metric: str
     oof: np.ndarray
@@ -139,7 +139,7 @@ class Fitter:
     rounds: int
     l2: float
 
-    def fit(self, methods: Sequence[str], known: OutOfFold) -> dict[str, Blend]:
+    def fit(self, methods: Sequence[str], known: OutOfFold) -> dict[str, FittedBlend]:
         """A blend of each method."""
         y, predictions = known.y, known.predictions
         if predictions.shape[2] == 1:
@@ -149,7 +149,7 @@ class Fitter:
         scaled = np.stack([temperature_scale(each, scale) for each, scale in pairs])
         blends = {}
         for method in methods:
-            # rows of one class teach a stacker nothing
+            # a stacker cannot be fitted on rows of one class
             fitted = "equal" if method == "stack" and (y == y[0]).all() else method
             chosen = predictions if fitted == "stack" else scaled
             blend = self._combination(fitted, y, chosen)
@@ -160,20 +160,20 @@ class Fitter:
         """(m, n, k) -> {model: (n, k)}."""
         return dict(zip(self.models, predictions, strict=True))
 
-    def _combination(self, method: str, y: np.ndarray, predictions: np.ndarray) -> Blend:
+    def _combination(self, method: str, y: np.ndarray, predictions: np.ndarray) -> FittedBlend:
         """Weights or a stacker."""
         if method == "stack":
             stacker = fit_stacker(y, predictions, self.l2)
             shares = stacker_shares(stacker, len(predictions))
-            return Blend(self.models, shares, stacker=stacker.state())
+            return FittedBlend(self.models, shares, stacker=stacker.state())
         smooth = self.metric.smooth_on(predictions.shape[2], y)
         if method == "greedy":
-            return Blend(self.models, greedy_weights(y, predictions, smooth, self.rounds))
-        return Blend(self.models, equal_weights(y, predictions, smooth))
+            return FittedBlend(self.models, greedy_weights(y, predictions, smooth, self.rounds))
+        return FittedBlend(self.models, equal_weights(y, predictions, smooth))
 
     def _calibrated(
-        self, blend: Blend, y: np.ndarray, predictions: np.ndarray, scales: np.ndarray
-    ) -> Blend:
+        self, blend: FittedBlend, y: np.ndarray, predictions: np.ndarray, scales: np.ndarray
+    ) -> FittedBlend:
         """With temperatures, and with weights of classes where the metric counts classes."""
         combined = blend.combine(self.named(predictions))
         last = inverse_temperature(y, combined)

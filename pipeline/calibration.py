@@ -1,7 +1,7 @@
 """Temperature scaling: one number makes probabilities as confident as they are right.
 
 A network trained on smoothed labels is right more often than it predicts, a deep tree less often.
-How the rows are ranked stays; blending and log loss, which read the probabilities as such, gain.
+The ranking of the rows stays; blending and log loss, which use the probabilities as such, gain.
 """
 
 import numpy as np

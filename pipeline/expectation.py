@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.blending import Blend, Expected
+from pipeline.blending import Expected, FittedBlend
 from pipeline.metrics import Metric, estimate
 
-DRAWS = 100  # of the test rows' targets; fewer where rows are many, which then suffice
-MANY_CLASSES = 10  # of so many more, rows count as often
+DRAWS = 100  # of the test rows' targets; of many rows fewer suffice
+MANY_CLASSES = 10  # a row counts once for each 10 classes
 FEWEST_DRAWS, DRAWN = 10, 500_000  # rows drawn in all
 NEIGHBOURS = 25  # errors to each side, in the order of the predictions, that may be a row's own
 # Bates, Hastie and Tibshirani 2024, doi:10.1080/01621459.2023.2197686: the error over rows is too
@@ -31,7 +31,7 @@ def expectation(metric: Metric, y: np.ndarray, oof: np.ndarray, gain: float) -> 
 
 def averaging(
     metric: Metric,
-    blend: Blend,
+    blend: FittedBlend,
     by_fold: Mapping[str, np.ndarray],
     known: tuple[np.ndarray, np.ndarray],
 ) -> float:

@@ -80,7 +80,7 @@ def against_best(known: Sequence[Experiment], experiment: Experiment) -> str:
     """`+0.0012 ± 0.0007 to 3`; why there is no difference, where there is none."""
     found = experiment.best_before
     if found is not None:
-        return f"same as {found.to}" if found.is_zero else f"{signed(found)} to {found.to}"
+        return f"same as {found.to}" if found.is_zero else f"{gain_with_error(found)} to {found.to}"
     earlier = [each for each in known if each.number < experiment.number]
     if not earlier:
         return "the first"
@@ -89,7 +89,7 @@ def against_best(known: Sequence[Experiment], experiment: Experiment) -> str:
     return "not comparable: other folds or rows"
 
 
-def signed(difference: Difference | Estimate) -> str:
+def gain_with_error(difference: Difference | Estimate) -> str:
     """`+0.0012 ± 0.0007`."""
     digits = decimals(difference.standard_error)
     return f"{difference.score:+.{digits}f} ± {difference.standard_error:.{digits}f}"

@@ -4,13 +4,17 @@ import contextlib
 import errno
 import fcntl
 import json
+import math
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pipeline.errors import BusyError
+
+PAUSE = 0.02  # seconds, before a lock is tried again
 
 
 def to_json(value: Any) -> str:
@@ -36,11 +40,22 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """One process at a time holds the lock of this file; a lock goes with its process."""
+def locked(path: Path, patience: float = math.inf) -> Iterator[None]:
+    """One process at a time holds the lock of this file; a lock goes with its process.
+
+    Raises BusyError where another process holds it for more than `patience` seconds.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + patience
     with path.open("w") as file:
-        fcntl.lockf(file, fcntl.LOCK_EX)
+        while not _takes(file, fcntl.LOCK_EX):
+            if time.monotonic() > end:
+                raise BusyError(
+                    f"{path.parent}: another process has been changing what is there for "
+                    f"{patience:.0f} seconds. Wait until it ends, or stop it, and run the same "
+                    "command again."
+                )
+            time.sleep(PAUSE)
         yield
 
 
@@ -52,13 +67,22 @@ def in_use(path: Path, alone: str = "") -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN):
-                raise
-            raise BusyError(
-                f"{path.parent}: a run is under way, and {alone} would take from it what it needs. "
-                "Wait until it ends, or stop it with Ctrl-C."
-            ) from None
+        while not _takes(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+            if alone:
+                raise BusyError(
+                    f"{path.parent}: a run is under way, and {alone} would take from it what it "
+                    "needs. Wait until it ends, or stop it with Ctrl-C."
+                )
+            time.sleep(PAUSE)
         yield
+
+
+def _takes(file: IO[str], kind: int) -> bool:
+    """Take the lock, if no other process has it."""
+    try:
+        fcntl.lockf(file, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            return False
+        raise
+    return True

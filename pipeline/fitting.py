@@ -129,6 +129,7 @@ def model_problem(member: Member, question: Question, encoder: FoldEncoder) -> M
         question.loss,
         encoder.names(member.view),
         encoder.categorical(member.view),
+        encoder.parts(member.view),
     )
 
 

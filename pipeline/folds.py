@@ -1,6 +1,5 @@
 """Which rows a fold trains on and which it validates: pairs of row numbers, several times over."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,15 +53,10 @@ class Folds:
 
     def numbers(self, repeat: int = 0) -> np.ndarray:
         """The fold that validates each row, (rows,) int; -1 for rows that none does."""
-        return fold_numbers(self.repeat(repeat), self.rows)
-
-
-def fold_numbers(folds: Sequence[Fold], rows: int) -> np.ndarray:
-    """The number of the fold that validates each row, (rows,) int; -1 for rows that none does."""
-    numbers = np.full(rows, -1)
-    for fold in folds:
-        numbers[fold.valid] = fold.number
-    return numbers
+        numbers = np.full(self.rows, -1)
+        for fold in self.repeat(repeat):
+            numbers[fold.valid] = fold.number
+        return numbers
 
 
 def folds_of(repeat: int, numbers: np.ndarray) -> list[Fold]:

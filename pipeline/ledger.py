@@ -4,29 +4,25 @@ A submission is entered once, when its file is first written; its leaderboard sc
 hand, with `python -m pipeline score FILE SCORE`. Lines that do not change stay as they are.
 """
 
-import contextlib
-import errno
-import fcntl
 import json
 import math
 import os
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 from pydantic import AfterValidator, FiniteFloat, TypeAdapter, ValidationError
 
 from pipeline.cut_short import CutShort
-from pipeline.errors import BusyError, DataError, SettingsError
-from pipeline.files import write_atomically
+from pipeline.errors import DataError, SettingsError
+from pipeline.files import locked, write_atomically
 from pipeline.metrics import METRICS
 from pipeline.wording import some
 
 FILENAME = "ledger.jsonl"
 LOCK = ".ledger.lock"
-PATIENCE = 20.0  # seconds to wait for the ledger, which nobody needs for more than a moment
+PATIENCE = 20.0  # seconds; nobody needs the ledger for more than a moment
 MOST_NAMED = 12  # in a message
 LONGEST = 60  # letters of what was found
 
@@ -72,7 +68,7 @@ def read(path: Path) -> list[Entry]:
 
 def append(path: Path, entry: Entry) -> bool:
     """Enter a submission, unless its file is in the ledger already; says whether it was new."""
-    with locked(path.parent):
+    with locked(path.with_name(LOCK), PATIENCE):
         lines = _lines(path)
         if any(known.file == entry.file for _, known in lines):
             return False
@@ -117,36 +113,6 @@ def competition_of(path: Path, submissions: Path) -> str:
     return folder.name
 
 
-@contextlib.contextmanager
-def locked(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
-    """Let one process at a time change the ledger of this folder; others wait for some seconds.
-
-    The lock is the ledger's own, so that a score can be kept while a run is at work.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    end = time.monotonic() + patience
-    with (folder / LOCK).open("w") as file:
-        while not _is_locked(file):
-            if time.monotonic() > end:
-                raise BusyError(
-                    f"{folder / FILENAME}: another process has been changing it for {patience:.0f} "
-                    "seconds. Wait until it ends, or stop it, and run the same command again."
-                )
-            time.sleep(0.02)
-        yield
-
-
-def _is_locked(file: IO[str]) -> bool:
-    """Take the lock, if no other process has it; it goes with its process."""
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EAGAIN):
-            return False
-        raise
-    return True
-
-
 def parse_score(text: str) -> float:
     """What a person types -> the score. Raises SettingsError naming what is no finite number."""
     try:
@@ -164,14 +130,20 @@ def parse_score(text: str) -> float:
 def record_score(path: Path, score: float, competition: str | None = None) -> Entry:
     """Fill in what the leaderboard says of submissions/<c>/<file>; returns the changed entry."""
     path = find(path, path.parent.parent)
-    with locked(path.parent):
-        return _record(path, score, competition)
+    with locked(path.with_name(LOCK), PATIENCE):
+        lines = _lines(path.with_name(FILENAME))
+        line, entry = next(pair for pair in reversed(lines) if pair[1].file == path.name)
+        _refuse_score(path, entry, score, competition)
+        entry = replace(entry, leaderboard=float(score))
+        changed = {**json.loads(line), "leaderboard": entry.leaderboard}
+        kept = [_dumped(changed) if other is line else other for other, _ in lines]
+        _write(path.with_name(FILENAME), kept)
+    return entry
 
 
-def _record(path: Path, score: float, competition: str | None) -> Entry:
-    ledger = path.parent / FILENAME
-    lines = _lines(ledger)
-    line, entry = next(pair for pair in reversed(lines) if pair[1].file == path.name)
+def _refuse_score(path: Path, entry: Entry, score: float, competition: str | None) -> None:
+    """Raise UserError for a submission of another competition, a simulated one, a score that the
+    metric cannot give; a metric that is not known allows every finite number."""
     if competition is not None and entry.competition not in (None, competition):
         raise DataError(
             f"{path}: this is a submission of {entry.competition!r}, not of {competition!r}: "
@@ -182,17 +154,8 @@ def _record(path: Path, score: float, competition: str | None) -> Entry:
             f"{path}: this predicts SIMULATED data, so no leaderboard has scored it. "
             "Give the score of a submission made from the organiser's files."
         )
-    _refuse_impossible(score, entry.metric)
-    entry = replace(entry, leaderboard=float(score))
-    changed = {**json.loads(line), "leaderboard": entry.leaderboard}
-    _write(ledger, [_dumped(changed) if other is line else other for other, _ in lines])
-    return entry
-
-
-def _refuse_impossible(score: float, name: str | None) -> None:
-    """A metric that is not known allows every finite number."""
     parse_score(str(score))
-    metric = METRICS.get(name or "")
+    metric = METRICS.get(entry.metric or "")
     if metric is None or metric.clip(score) == score:
         return
     low, high = metric.lowest, metric.highest
@@ -200,8 +163,8 @@ def _refuse_impossible(score: float, name: str | None) -> None:
     allowed = allowed or (f"{low:g} or more" if math.isfinite(low) else f"{high:g} or less")
     meant = f"; did you mean {score / 100:.10g}?" if high == 1 and 1 < score <= 100 else "."
     raise SettingsError(
-        f"score: found {score:.10g}, allowed are {allowed} for {name}{meant} If the competition "
-        "uses another metric, correct [competition] metric in its TOML."
+        f"score: found {score:.10g}, allowed are {allowed} for {metric.name}{meant} If the "
+        "competition uses another metric, correct [competition] metric in its TOML."
     )
 
 

@@ -93,8 +93,13 @@ class Metric:
         )
 
     @property
+    def decisive(self) -> "Metric":
+        """What to choose a blend by: weights of classes leave no probabilities for log loss."""
+        return self if self.counts_classes else self.smooth
+
+    @property
     def second(self) -> "Metric":
-        """What to show beside the metric: it sees what the first one cannot."""
+        """What to show beside the metric, because it measures something else."""
         if self.needs == "values":
             return METRICS["rmse" if self.name == "r2" else "r2"]
         return METRICS["roc_auc" if self.name == "log_loss" else "log_loss"]
@@ -138,35 +143,32 @@ def squared_log_error(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 def mean_recall(y: np.ndarray, prediction: np.ndarray) -> float:
     """Mean over the classes present of the share of their rows that is found."""
-    found = hits(y, prediction)
-    return float(np.array([found[y == label].mean() for label in np.unique(y)]).mean())
+    rows, found = np.bincount(y), np.bincount(y, hits(y, prediction))
+    return float(np.mean(found[rows > 0] / rows[rows > 0]))
 
 
 def f1_macro(y: np.ndarray, prediction: np.ndarray) -> float:
     """Mean over classes of 2 TP / (2 TP + FP + FN), over the classes in truth or prediction."""
-    predicted = prediction.argmax(axis=1)
-    labels = np.union1d(y, predicted)
-    true_positives = np.array([np.sum((y == c) & (predicted == c)) for c in labels])
-    positives = np.array([np.sum(y == c) + np.sum(predicted == c) for c in labels])
-    return float(np.mean(2 * true_positives / positives))
+    predicted, k = prediction.argmax(axis=1), prediction.shape[1]
+    rows = np.bincount(y, minlength=k) + np.bincount(predicted, minlength=k)
+    true_positives = np.bincount(y[y == predicted], minlength=k)
+    return float(np.mean(2 * true_positives[rows > 0] / rows[rows > 0]))
 
 
 def roc_auc(y: np.ndarray, prediction: np.ndarray) -> float:
     """P(a random positive scores above a random negative), ties a half; several classes one against
     the rest, averaged. NaN where a class is absent."""
-    codes = [1] if prediction.shape[1] == 2 else range(prediction.shape[1])
-    return float(np.mean([_binary_auc(y == code, prediction[:, code]) for code in codes]))
+    from scipy.stats import rankdata
 
-
-def _binary_auc(positive: np.ndarray, score: np.ndarray) -> float:
-    """Mann-Whitney U over the number of pairs, from mid-ranks."""
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    middle_rank = np.cumsum(counts) - (counts - 1) / 2
-    n_positive, n_negative = positive.sum(), (~positive).sum()
-    if n_positive == 0 or n_negative == 0:
-        return float("nan")
-    u = middle_rank[inverse][positive].sum() - n_positive * (n_positive + 1) / 2
-    return float(u / (n_positive * n_negative))
+    codes = np.arange(prediction.shape[1])[1 if prediction.shape[1] == 2 else 0 :]
+    positive = y[:, np.newaxis] == codes
+    positives = positive.sum(axis=0)
+    pairs = positives * (len(y) - positives)
+    if not pairs.all():
+        return math.nan
+    # Mann-Whitney U over the number of pairs
+    u = (rankdata(prediction[:, codes], axis=0) * positive).sum(axis=0)
+    return float(np.mean((u - positives * (positives + 1) / 2) / pairs))
 
 
 def r2(y: np.ndarray, prediction: np.ndarray) -> float:

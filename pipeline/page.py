@@ -179,7 +179,7 @@ def cell(value: Any) -> Cell:
     return Cell(str(value), str(value))
 
 
-def decimals(value: float, digits: int) -> Cell:
+def decimal_cell(value: float, digits: int) -> Cell:
     """A cell of a number with so many decimals."""
     return Cell(signed(value, digits), value)
 

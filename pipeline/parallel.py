@@ -28,9 +28,9 @@ class OutOfTime(Exception):
     """What is under way may not be finished."""
 
 
-Task = TypeVar("Task")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
-Map = Callable[[Callable[[Task], Result], Iterable[Task]], Generator[Result, None, None]]
+Map = Callable[[Callable[[Item], Result], Iterable[Item]], Generator[Result, None, None]]
 
 CRASHES = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that the parent's death sends
@@ -78,7 +78,7 @@ def workers(jobs: int | None = None, left: Callable[[], float] | None = None) ->
 
 
 def in_turn(
-    function: Callable[[Task], Result], tasks: Iterable[Task]
+    function: Callable[[Item], Result], tasks: Iterable[Item]
 ) -> Generator[Result, None, None]:
     for task in tasks:
         yield function(task)
@@ -121,7 +121,7 @@ class _Team:
         self.numbers = itertools.count()
 
     def map(
-        self, function: Callable[[Task], Result], tasks: Iterable[Task]
+        self, function: Callable[[Item], Result], tasks: Iterable[Item]
     ) -> Generator[Result, None, None]:
         """Results in the tasks' order; work begins at once and goes on as results are taken."""
         asked = {next(self.numbers): (function, task) for task in tasks}

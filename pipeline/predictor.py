@@ -56,7 +56,7 @@ class Predictor:
         modules = {member.encoder.features for member in self.members.values()}
         for module in sorted(module for module in modules if module):
             tables = fits.encode.value.tables[module]
-            check_features(module, loaded.test[self.problem.names], tables)
+            check_added_features(module, loaded.test[self.problem.names], tables)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_fitted": {}}
@@ -146,7 +146,7 @@ def encoded(
     return found
 
 
-def check_features(module: str, test: "pd.DataFrame", tables: Tables) -> None:
+def check_added_features(module: str, test: "pd.DataFrame", tables: Tables) -> None:
     """Raise DataError unless the module computes of test rows what it did when they were coded."""
     rows = test.iloc[:CHECKED_ROWS]
     now = code_table(add_features(module, rows), tables.features)

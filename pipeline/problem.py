@@ -61,6 +61,11 @@ class Form:
     decimal: str = "."
     encoding: str = "utf-8"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The file's line of names; empty where the sample has none."""
+        return self.columns if self.header is None else self.header
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -1,4 +1,4 @@
-"""What a stage reports while somebody waits: live on a terminal, plain lines elsewhere.
+"""What a stage reports while it runs: live on a terminal, plain lines elsewhere.
 
 Every line has the same places: the stage, its time, what came out.
 """
@@ -117,16 +117,16 @@ class Progress:
         return printable(f"{self.title:<{TITLE}}{place} {text}" if self.title else text)
 
     @contextlib.contextmanager
-    def task(self, description: str, total: int) -> Iterator["Task"]:
-        """A bar that vanishes when the work is done; nothing where nobody watches.
+    def task(self, description: str, total: int) -> Iterator["Steps"]:
+        """A bar that vanishes when the work is done; nothing where the output is no terminal.
 
         A thread moves its clock, so worker processes are to be forked before.
         """
         if not self.live:
-            yield Task()
+            yield Steps()
             return
         with self._bar() as bar:
-            task = Task(bar, bar.add_task(description, total=total, note=""))
+            task = Steps(bar, bar.add_task(description, total=total, note=""))
             bar.refresh()
             yield task
 
@@ -155,7 +155,7 @@ class Progress:
         )
 
 
-class Task:
+class Steps:
     """Steps of a known number; without a bar it counts nothing."""
 
     def __init__(self, bar: "Bar | None" = None, task: "TaskID | None" = None) -> None:

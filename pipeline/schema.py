@@ -17,7 +17,7 @@ from pipeline.kinds import read_numbers
 from pipeline.notation import NULL_WORDS, find_notation, is_plain_number, numbers, value_of
 from pipeline.problem import Form, Task
 from pipeline.reading import TextTable, as_words
-from pipeline.wording import folded, quoted
+from pipeline.wording import folded, quoted, spelled_alike
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,7 @@ def find_roles(tables: RawTables, settings: "LoadStage") -> Roles:
         return Roles(target, id, task, None, sample_id, notes, values)
     words = tables.train[target][values.notna()]
     classes, labels = classes_of(words, values.dropna())
-    alike = alike_labels(classes)
+    alike = tuple(spelled_alike(classes))
     roles = Roles(target, id, task, classes, sample_id, notes, values, labels, alike=alike)
     return _with_positive(roles, words, asked_for, settings) if task == "binary" else roles
 
@@ -323,14 +323,6 @@ def classes_of(words: "pd.Series", values: "pd.Series") -> tuple[tuple[str, ...]
     spelled = rows.drop_duplicates("key").set_index("key")["word"]
     classes = sorted(spelled) if is_words else spelled.tolist()
     return tuple(classes), dict(zip(rows["word"], rows["key"].map(spelled), strict=True))
-
-
-def alike_labels(classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Groups of classes that differ in case or blanks alone."""
-    groups: dict[str, list[str]] = {}
-    for label in classes:
-        groups.setdefault(folded(label), []).append(label)
-    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
 def alike_messages(roles: Roles) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """Settings by the shape of a table: what fits into the minutes, the strongest model first.
 
-Up to MANY_ROWS rows all models have their turn, those that cost least first. Of more rows boosting
-learns the most a second (benchmarks/README.md), so it comes first; what would need more than its
-part of the minutes is not listed. Costs are those of one core of an ordinary laptop; where they are
-off, training measures the pace itself (pace.py) before it begins.
+Up to MANY_ROWS rows all models are listed, the cheapest first. On more rows boosting gains the most
+accuracy a second (benchmarks/README.md), so it comes first, and a model that would need more than
+its part of the minutes is not listed. Costs are those of one core of an ordinary laptop; before it
+begins, training measures its own pace (pace.py).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ CORES = 2
 WIDE = 500  # columns of the dense view, if they are more than the rows
 WIDE_BOOSTING = {"n_models": 1, "max_rounds": 300}
 WIDE_SPARSITY = {"l1": 0.3}  # of thousands of columns a few dozen are left
-SPARSE_CELLS = 20_000_000  # rows times width times classes that a sparse line fits in seconds
+SPARSE_CELLS = 20_000_000  # rows times width times classes: sparse logistic regression in seconds
 MINUTES, MORE_MINUTES = 6, 10  # for tune and train; more of them beyond so many cells:
 MANY_CELLS = 4_000_000
 QUICK_MINUTES, MORE_QUICK_MINUTES = 0.6, 2
@@ -48,8 +48,8 @@ BEST_TRIALS = {"linear": 10, "logistic": 10, "neural_net": 20, "lightgbm": 100}
 
 @dataclass(frozen=True)
 class Shape:
-    """Of the training table; `classes` is 1 for regression and 2 for two classes, `width` the
-    columns of the dense view, about."""
+    """Of the training table; `classes` is 1 for regression and 2 for two classes, `width` is about
+    how many columns the dense view has."""
 
     rows: int
     columns: int
@@ -63,7 +63,7 @@ class Shape:
 
     @property
     def wide(self) -> bool:
-        """Wider than long: networks may take all the time there is, sparse lines and trees do
+        """Wider than long: networks may then take all the time, sparse linear models and trees do
         not."""
         return self.width > max(self.rows, WIDE)
 
@@ -73,7 +73,7 @@ class Shape:
 
     @property
     def trees(self) -> int:
-        """LightGBM grows so many a round."""
+        """That LightGBM grows a round."""
         return self.classes if self.classes > 2 else 1
 
 

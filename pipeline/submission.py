@@ -29,7 +29,8 @@ from pipeline.wording import shortened
 if TYPE_CHECKING:
     import pandas as pd
 
-TRUTHS = ({"false", "0"}, {"true", "1"})  # how truth values are written, in train and in the sample
+# how truth values are written, in train and in the sample
+TRUTHS = (("False", "True"), ("false", "true"), ("FALSE", "TRUE"), ("0", "1"))
 MOST_SHOWN = 5
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "lightgbm", "optuna")
 
@@ -192,18 +193,14 @@ def written_labels(classes: Sequence[str], column: "pd.Series") -> "pd.Series":
 
 def _truths(classes: Sequence[str], shown: Sequence[str]) -> list[str]:
     """False and True, spelled like the sample's words, if classes and sample both are such."""
-    values = [
-        next((i for i, words in enumerate(TRUTHS) if word.strip().casefold() in words), -1)
-        for word in (*classes, *shown)
-    ]
-    if sorted(values[: len(classes)]) != [0, 1] or min(values) < 0:
+    meanings = {word.casefold(): value for pair in TRUTHS for value, word in enumerate(pair)}
+    own, others = (
+        [meanings.get(word.strip().casefold()) for word in words] for words in (classes, shown)
+    )
+    if None in others or own not in ([0, 1], [1, 0]):
         return []
-    word = shown[0].strip()
-    pair = ("0", "1") if word in ("0", "1") else ("False", "True")
-    if word.isalpha():
-        pair = tuple(str.upper(w) if word.isupper() else w for w in pair)  # type: ignore[assignment]
-        pair = tuple(str.lower(w) if word.islower() else w for w in pair)  # type: ignore[assignment]
-    return [pair[value] for value in values[: len(classes)]]
+    pair = next((pair for pair in TRUTHS if shown[0].strip() in pair), TRUTHS[0])
+    return list(pair) if own == [0, 1] else list(pair[::-1])
 
 
 def with_class_columns(load: Loaded) -> Loaded:
@@ -217,7 +214,12 @@ def with_class_columns(load: Loaded) -> Loaded:
     sample = sample.assign(**dict.fromkeys(class_columns, 1 / len(classes)))
     columns = tuple(str(name) for name in sample.columns)
     form = replace(
-        problem.form, columns=columns, kind="classes", target=None, class_columns=class_columns
+        problem.form,
+        columns=columns,
+        header=columns,
+        kind="classes",
+        target=None,
+        class_columns=class_columns,
     )
     return replace(load, sample=sample, problem=replace(problem, form=form))
 
@@ -227,21 +229,16 @@ def to_bytes(submission: "pd.DataFrame", form: Form) -> bytes:
     text = submission.to_csv(
         index=False,
         lineterminator="\n",
-        header=list(_header(form)) or False,
+        header=list(form.names) or False,
         sep=form.separator,
         decimal=form.decimal,
     )
     return text.encode(form.encoding)
 
 
-def _header(form: Form) -> tuple[str, ...]:
-    """The line of names; empty where the sample has none."""
-    return form.columns if form.header is None else form.header
-
-
 def file_problems(content: bytes, load: Loaded) -> list[str]:
     """Where the file, read again, differs from the sample in header, separator or ids."""
-    form, header = load.problem.form, _header(load.problem.form)
+    form, header = load.problem.form, load.problem.form.names
     table = parse(content, Source(Path("the submission")), header=bool(header))
     if tuple(table.header) != header:
         return [f"its header reads {_names(table.header)} for {_names(header)}"]
@@ -268,21 +265,20 @@ def problems(submission: "pd.DataFrame", load: Loaded, metric: Metric) -> list[s
     if len(submission) != len(test):
         reasons.append(f"it has {len(submission):,} rows, and test has {len(test):,}")
     if form.id is not None:
-        ids = submission[form.id]
-        reasons += _id_problems(ids, sample[form.id], "the sample")
+        ids, samples = submission[form.id], sample[form.id]
+        found = [*_id_problems(ids, samples, "the sample")]
+        if not found and list(ids) != list(samples):
+            found = ["ids in another order than the sample"]
         if not form.by_row:
-            reasons += _id_problems(ids, test[load.problem.id], "test", exact=False)
+            found += _id_problems(*comparable(ids, test[load.problem.id]), "test")
+        reasons += found
     for name in form.class_columns or [form.target]:
         reasons += _value_problems(submission[name], sample[name], load.problem, metric)
     return list(dict.fromkeys(reasons))
 
 
-def _id_problems(
-    ids: "pd.Series", asked: "pd.Series", where: str, exact: bool = True
-) -> Iterator[str]:
-    """Not the same ids; where `exact`, also not in one order or spelled otherwise."""
-    if not exact:
-        ids, asked = comparable(ids, asked)
+def _id_problems(ids: "pd.Series", asked: "pd.Series", where: str) -> Iterator[str]:
+    """Not the same ids, in any order."""
     if list(ids) == list(asked):
         return  # an organiser's ids may repeat
     repeated = ids[ids.duplicated()]
@@ -293,8 +289,6 @@ def _id_problems(
         yield f"ids of {where} missing: {_names(missing)}"
     if len(extra):
         yield f"ids that {where} lacks: {_names(extra)}"
-    if exact and not (len(repeated) or len(missing) or len(extra)) and list(ids) != list(asked):
-        yield f"ids in another order than {where}"
 
 
 def _value_problems(

@@ -101,7 +101,7 @@ def prediction_interval(expected: Estimate, train_rows: int, test_rows: int) -> 
 
 def _experiment(found: Summary) -> Iterator[str]:
     """Which experiment this is, and how it compares with the best one before."""
-    from pipeline.experiment_list import signed
+    from pipeline.experiment_list import gain_with_error
 
     experiment = found.experiment
     line = f"experiment {experiment.number}"
@@ -111,7 +111,7 @@ def _experiment(found: Summary) -> Iterator[str]:
     elif best is not None:
         low, high = (best.score + sign * NORMAL_95 * best.standard_error for sign in (-1, 1))
         noise = ", which is within noise" if low <= 0 <= high else ""
-        line += f": {signed(best)} to the best before it (experiment {best.to}){noise}"
+        line += f": {gain_with_error(best)} to the best before it (experiment {best.to}){noise}"
     if experiment.number > 1:
         line += f"; `{make_command(found.workspace.competition)} experiments` lists them all"
     yield line

@@ -1,9 +1,9 @@
 """LightGBM's text format, checked before the library reads it.
 
-Its loader trusts the text: a child or a column out of range makes it read memory that is not its
-own, and a node that is its own ancestor is walked for ever. Here every number that predictions
-depend on is checked, and the library is handed nothing else: statistics of the training rows, and
-the parameters of the training, are left out.
+Its loader trusts the text: a child or a column out of range makes it read memory out of bounds,
+and a node that is its own ancestor makes it loop forever. Here every number that predictions depend
+on is checked, and the library is given nothing else: statistics of the training rows, and the
+parameters of the training, are left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,8 +32,8 @@ CATEGORICAL, MOST_KIND = 1, 11
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What the ensemble must be: `objective` as in the text, and how many trees make a round."""
+class Ensemble:
+    """What it must be: `objective` as in the text, and how many trees make a round."""
 
     objective: str
     trees_a_round: int
@@ -55,32 +55,27 @@ class Shape:
         return "tree\n" + "".join(f"{key}={value}\n" for key, value in lines.items()) + "\n"
 
 
-def checked(text: str, shape: Shape) -> str:
+def checked(text: str, ensemble: Ensemble) -> str:
     """The model's text, reduced to what predictions need; ValueError says what is wrong with it."""
     head, _, rest = text.partition("\n\n")
     body, end, _ = rest.partition(END)
     if not end:
         raise ValueError("the text ends before the trees do")
-    _check_header(head, shape)
+    _check_header(head, ensemble)
     trees = [_lines(block, number) for number, block in enumerate(body.split("\n\n\n")[:-1])]
-    if not trees or len(trees) % shape.trees_a_round:
-        raise ValueError(f"it has {len(trees)} trees, and {shape.trees_a_round} make a round")
-    _check(trees, shape.columns)
+    if not trees or len(trees) % ensemble.trees_a_round:
+        raise ValueError(f"it has {len(trees)} trees, and {ensemble.trees_a_round} make a round")
+    _check(trees, ensemble.columns)
     texts = [_text(tree, number) for number, tree in enumerate(trees)]
-    return "".join([shape.header([len(each) for each in texts]), *texts, END])
+    return "".join([ensemble.header([len(each) for each in texts]), *texts, END])
 
 
-def _check_header(head: str, shape: Shape) -> None:
-    """The lines that are known beforehand are there; the others are written anew."""
-    new = ("feature_names=", "feature_infos=", "tree_sizes=")
-    found, expected = (
-        [line for line in lines.split("\n") if not line.startswith(new)]
-        for lines in (head, shape.header([]).rstrip("\n"))
-    )
-    if found != expected:
-        pairs = zip([*found, ""], [*expected, ""], strict=False)
-        line, wanted = next(pair for pair in pairs if pair[0] != pair[1])
-        raise ValueError(f"its header has {line[:60]!r} where {wanted!r} belongs")
+def _check_header(head: str, ensemble: Ensemble) -> None:
+    """What the model is for is there; the header is written anew in any case."""
+    found = set(head.split("\n"))
+    for line in ensemble.header([]).rstrip().split("\n"):
+        if line not in found and not line.startswith(("feature_", "tree_sizes=")):
+            raise ValueError(f"its header lacks {line!r}")
 
 
 def _lines(block: str, number: int) -> dict[str, str]:

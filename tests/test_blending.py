@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression as Oracle
 
 from pipeline import blending
-from pipeline.blending import Blend, Fitter, OutOfFold
+from pipeline.blending import FittedBlend, Fitter, OutOfFold
 from pipeline.expectation import WIDER, averaging, drawn_targets, expectation
 from pipeline.metrics import METRICS, estimate
 from pipeline.store import Key, Store
@@ -73,7 +73,7 @@ def test_a_blend_that_is_stored_combines_to_the_same_bytes(method, task, rng, tm
     fitted = fit(method, METRICS["f1_macro"] if task == "binary" else RMSE, y, models)
     store, key = Store(tmp_path), Key("blend", "0")
     store.put(key, fitted)
-    again = store.get(key, Blend)
+    again = store.get(key, FittedBlend)
     named = dict(zip("ab", models, strict=True))
     assert again.combine(named).tobytes() == fitted.combine(named).tobytes()
     assert (again.stacker is not None) is (method == "stack")
@@ -106,7 +106,7 @@ def test_a_model_without_confidence_counts_as_much_as_its_rows_are_right(rng):
     assert loss < LOG_LOSS.loss(y, (timid + other) / 2) - 0.02
 
 
-SUM = Blend(("a",), np.ones(1))  # the one model as it is
+SUM = FittedBlend(("a",), np.ones(1))  # the one model as it is
 
 
 @pytest.mark.parametrize("name", ["rmse", "mae", "r2", "rmsle"])
@@ -152,7 +152,7 @@ def test_draws_that_lack_a_class_are_left_out(rng):
 def test_weights_of_classes_do_not_change_what_is_drawn(rng):
     """With a rare class given 40 times the weight, its own chance still says how often it comes."""
     p = np.tile([0.97, 0.03], (4000, 1))
-    blend = Blend(("a",), np.ones(1), class_weights=np.array([1.0, 40.0]))
+    blend = FittedBlend(("a",), np.ones(1), class_weights=np.array([1.0, 40.0]))
     shares = []
     metric = METRICS["accuracy"]
     spied = replace(metric, per_row=None, overall=lambda y, _: shares.append(y.mean()) or 0.0)

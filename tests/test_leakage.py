@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.blending import Blend
+from pipeline.blending import FittedBlend
 from pipeline.encoding.views import FoldEncoder
 from pipeline.problem import Loaded
 from tests import values
@@ -36,7 +36,7 @@ def accuracy(load: Loaded, folder) -> float:
     for name, settings in MODELS.items():
         for fold in folds:
             oof[name][fold.valid] = fits.fit(values.member(name, **settings), fold).valid
-    blended = Blend(tuple(MODELS), np.array([0.5, 0.5])).combine(oof)
+    blended = FittedBlend(tuple(MODELS), np.array([0.5, 0.5])).combine(oof)
     return float((blended.argmax(axis=1) == load.y).mean())
 
 

@@ -13,13 +13,14 @@ import pytest
 
 from pipeline.cut_short import CutShort
 from pipeline.errors import BusyError, DataError, SettingsError
+from pipeline.files import locked
 from pipeline.ledger import (
     FILENAME,
+    LOCK,
     Entry,
     append,
     competition_of,
     find,
-    locked,
     parse_score,
     read,
     record_score,
@@ -124,8 +125,8 @@ def test_who_changes_the_ledger_waits_for_the_other(ledger):
 def test_a_ledger_that_is_not_given_back_is_named(ledger):
     with (
         held(ledger, seconds=30),
-        pytest.raises(BusyError, match=r"ledger.jsonl: another process"),
-        locked(ledger.parent, patience=0.2),
+        pytest.raises(BusyError, match="another process"),
+        locked(ledger.with_name(LOCK), patience=0.2),
     ):
         pytest.fail("two processes at once")
 
@@ -134,11 +135,11 @@ def test_a_ledger_that_is_not_given_back_is_named(ledger):
 def held(ledger, seconds):
     """Another process has the ledger for so long."""
     program = (
-        "import sys, time\nfrom pathlib import Path\nfrom pipeline.ledger import locked\n"
+        "import sys, time\nfrom pathlib import Path\nfrom pipeline.files import locked\n"
         "with locked(Path(sys.argv[1])):\n"
         "    print('held', flush=True)\n    time.sleep(float(sys.argv[2]))\n"
     )
-    command = [sys.executable, "-c", program, str(ledger.parent), str(seconds)]
+    command = [sys.executable, "-c", program, str(ledger.with_name(LOCK)), str(seconds)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline import fitting
-from pipeline.blending import Blend, fit_stacker
+from pipeline.blending import FittedBlend, fit_stacker
 from pipeline.errors import DataError
 from pipeline.fits import Fit, Fits
 from pipeline.folds import Folds
@@ -80,13 +80,13 @@ class Run:
         }
         self.blend = self._blend(method)
 
-    def _blend(self, method: str) -> Blend:
+    def _blend(self, method: str) -> FittedBlend:
         if method == "stack":
             names = ("linear", "trees")
             oof = np.stack([self.train[name].mean_oof for name in names])
             stacker = fit_stacker(self.loaded.y, oof, 0.1).state()
-            return Blend(names, np.array([1.0, 0.0]), stacker=stacker)
-        return Blend(tuple(self.members), np.array([0.3, 0.7, 0.0]))
+            return FittedBlend(names, np.array([1.0, 0.0]), stacker=stacker)
+        return FittedBlend(tuple(self.members), np.array([0.3, 0.7, 0.0]))
 
     @property
     def predictor(self) -> Predictor:
@@ -261,7 +261,7 @@ def test_a_stored_fit_of_numbers_that_are_none_is_refused(run, part, value, tmp_
 
 def test_a_blend_of_numbers_that_are_none_is_refused(run):
     predictor = run.predictor
-    predictor.blend = Blend(("linear", "trees"), np.array([np.inf, 1.0]))
+    predictor.blend = FittedBlend(("linear", "trees"), np.array([np.inf, 1.0]))
     with pytest.raises(DataError, match=r"the blend predicts.*run `make clean`"):
         predictor.predict(run.loaded.test)
 

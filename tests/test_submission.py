@@ -45,7 +45,8 @@ def competition(labels, sample=None, ids=(30, 10, 20), test_ids=(10, 20, 30), **
         task = "binary" if len(classes) == 2 else "multiclass"
         y = [classes.index(str(label)) for label in labels]
     if sample is None:
-        made = Form(("id", "y"), "target", "id", False, "y", made_up=True)
+        names = ("id", "y")
+        made = Form(names, "target", "id", False, "y", made_up=True, header=names)
         return loaded(y, task, classes, made, test.assign(y=str(labels[0])), test)
     table = words(pd.DataFrame({"id": ids, **sample}))
     columns, values = tuple(table.columns), list(sample)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.tree_text import Shape, checked
+from pipeline.tree_text import Ensemble, checked
 
 COLUMNS = 4
 
@@ -33,7 +33,7 @@ def fitted(objective="binary", **options):
     return lightgbm.train(parameters, data, 5)
 
 
-BINARY = Shape("binary sigmoid:1", 1, COLUMNS)
+BINARY = Ensemble("binary sigmoid:1", 1, COLUMNS)
 TEXT = fitted().model_to_string()
 
 
@@ -55,8 +55,8 @@ def changed(key, place, value, tree=0):
     ("objective", "shape", "options"),
     [
         ("binary", BINARY, {}),
-        ("multiclass", Shape("multiclass num_class:3", 3, COLUMNS), {"num_class": 3}),
-        ("regression", Shape("regression", 1, COLUMNS), {}),
+        ("multiclass", Ensemble("multiclass num_class:3", 3, COLUMNS), {"num_class": 3}),
+        ("regression", Ensemble("regression", 1, COLUMNS), {}),
         # no split at all: trees of one leaf
         ("binary", BINARY, {"min_data_in_leaf": 400}),
     ],
@@ -134,9 +134,9 @@ def test_a_set_of_categories_that_is_not_there_is_refused():
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        (Shape("binary sigmoid:1", 1, 3), "max_feature_idx=2"),
-        (Shape("regression", 1, COLUMNS), "objective=regression"),
-        (Shape("binary sigmoid:1", 2, COLUMNS), "num_class=2"),
+        (Ensemble("binary sigmoid:1", 1, 3), "max_feature_idx=2"),
+        (Ensemble("regression", 1, COLUMNS), "objective=regression"),
+        (Ensemble("binary sigmoid:1", 2, COLUMNS), "num_class=2"),
     ],
 )
 def test_an_ensemble_of_another_problem_is_refused(shape, message):

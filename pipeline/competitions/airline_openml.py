@@ -5,11 +5,11 @@ For people who have no account with the organiser. The full survey has about 130
 is another one than theirs: scores on it are not scores on their leaderboard.
 """
 
+import contextlib
 import http.client
 import socket
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -25,15 +25,10 @@ TRAIN_ROWS, TEST_ROWS = 3000, 2000
 TIMEOUT = 10.0  # seconds without a response, after which scikit-learn tries again, up to 7 times
 
 TARGET = "target"
-TARGET_NAMES = ("satisfaction", "satisfaction_v2", "target")
-TARGET_WORDS = {
-    "satisfied": 1,
-    "dissatisfied": 0,
-    "neutral or dissatisfied": 0,
-    "unsatisfied": 0,
-    "1": 1,
-    "0": 0,
-}
+TARGET_NAMES = ("satisfaction", "satisfaction_v2", TARGET)
+TARGET_WORDS = {"satisfied": 1, "1": 1} | dict.fromkeys(
+    ("dissatisfied", "neutral or dissatisfied", "unsatisfied", "0"), 0
+)
 
 
 def fetch_airline(folder: Path, seed: int) -> None:
@@ -43,13 +38,15 @@ def fetch_airline(folder: Path, seed: int) -> None:
     data set is not the survey; then nothing is written.
     """
     refuse_files(folder)
-    survey = organisers_form(download(folder))
-    tables = cut(survey, seed)
+    tables = cut(organisers_form(download(folder)), seed)
     refuse_files(folder)  # a download takes long enough for files to arrive
-    write_together(
-        folder,
-        {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in tables.items()},
-    )
+    try:
+        for name, table in tables.items():
+            write_atomically(folder / name, table.to_csv(index=False, lineterminator="\n"))
+    except BaseException:
+        for name in tables:
+            (folder / name).unlink(missing_ok=True)
+        raise
 
 
 def refuse_files(folder: Path) -> None:
@@ -68,26 +65,27 @@ def download(folder: Path) -> "pd.DataFrame":
     """The data set as OpenML has it; DataError where it cannot be downloaded or read."""
     from sklearn.datasets import fetch_openml
 
+    error: Exception
     try:
         with TemporaryDirectory() as cache, socket_timeout(TIMEOUT), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of every retry; the error is raised once
             frame: pd.DataFrame = fetch_openml(
                 data_id=DATA_SET, data_home=cache, as_frame=True, parser="pandas", n_retries=1
             ).frame
-    except (OSError, EOFError, http.client.HTTPException) as error:
-        raise DataError(
-            f"OpenML data set {DATA_SET} could not be downloaded ({one_line(error)}): connect to "
-            f"the network and fetch again, or put the organiser's files into {folder}."
-        ) from None
-    except (ValueError, LookupError) as error:
-        raise DataError(
-            f"OpenML data set {DATA_SET} arrived, but could not be read ({one_line(error)}): fetch "
-            f"again later, or put the organiser's files into {folder}."
-        ) from None
-    return frame
+        return frame
+    except (OSError, EOFError, http.client.HTTPException) as caught:
+        error, problem = caught, "could not be downloaded"
+        remedy = "connect to the network and fetch again"
+    except (ValueError, LookupError) as caught:
+        error, problem, remedy = caught, "arrived, but could not be read", "fetch again later"
+    reason = " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
+    raise DataError(
+        f"OpenML data set {DATA_SET} {problem} ({reason}): {remedy}, or put the organiser's files "
+        f"into {folder}."
+    )
 
 
-@contextmanager
+@contextlib.contextmanager
 def socket_timeout(seconds: float) -> Iterator[None]:
     """A limit for new connections: scikit-learn sets none of its own."""
     before = socket.getdefaulttimeout()
@@ -96,11 +94,6 @@ def socket_timeout(seconds: float) -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-def one_line(error: Exception) -> str:
-    """The error's message, or its type's name where it has none, without line breaks."""
-    return " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
 
 
 def organisers_form(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -113,31 +106,28 @@ def organisers_form(frame: "pd.DataFrame") -> "pd.DataFrame":
 
     from pipeline.competitions.airline_survey import simulate
 
-    pattern = simulate(1000, np.random.default_rng(0)).drop(columns="id")
-    survey = renamed_columns(frame, list(pattern.columns)).dropna()
-    for name, example in pattern.items():
-        if name == TARGET:
-            survey[name] = translated(survey[name], TARGET_WORDS)
-        elif example.dtype == "str":
-            survey[name] = translated(survey[name], {word: word for word in example.unique()})
-        else:
-            survey[name] = numbers(survey[name])
-    return survey.astype(pattern.dtypes.to_dict())
+    example = simulate(1000, np.random.default_rng(0)).drop(columns="id")
+    survey = wanted_columns(frame, list(example.columns)).dropna()
+    for name in example.select_dtypes("number").columns.drop(TARGET):
+        survey[name] = whole_numbers(survey[name])
+    for name in example.select_dtypes("str").columns:
+        survey[name] = translated(survey[name], {word: word for word in example[name].unique()})
+    survey[TARGET] = translated(survey[TARGET], TARGET_WORDS)
+    return survey.astype(example.dtypes.to_dict())
 
 
-def renamed_columns(frame: "pd.DataFrame", wanted: list[str]) -> "pd.DataFrame":
-    """The wanted columns under the wanted names, however the data set writes them."""
-    places = {bare(str(name)): name for name in frame.columns}
-    spellings = {name: TARGET_NAMES if name == TARGET else (name,) for name in wanted}
-    found = {
-        name: next((places[bare(s)] for s in spellings[name] if bare(s) in places), None)
-        for name in wanted
-    }
-    missing = [spellings[name][0] for name, place in found.items() if place is None]
+def wanted_columns(frame: "pd.DataFrame", wanted: list[str]) -> "pd.DataFrame":
+    """These columns, however the data set spells them; the target has several names."""
+    places = {letters(str(name)): name for name in frame.columns}
+    spelled = {name: letters(name) for name in wanted}
+    targets = [letters(name) for name in TARGET_NAMES]
+    spelled[TARGET] = next((name for name in targets if name in places), targets[0])
+    missing = [name for name, spelling in spelled.items() if spelling not in places]
     if missing:
-        found_names = ", ".join(map(str, frame.columns))
-        raise another_data_set(f"there is no column for {', '.join(missing)} in {found_names}")
-    return frame[list(found.values())].set_axis(wanted, axis=1)
+        names = ", ".join(TARGET_NAMES[0] if name == TARGET else name for name in missing)
+        found = ", ".join(map(str, frame.columns))
+        raise another_data_set(f"there is no column for {names} in {found}")
+    return frame[[places[spelling] for spelling in spelled.values()]].set_axis(wanted, axis=1)
 
 
 def another_data_set(problem: str) -> DataError:
@@ -147,35 +137,33 @@ def another_data_set(problem: str) -> DataError:
     )
 
 
-def bare(name: str) -> str:
+def letters(name: str) -> str:
     """Letters and digits alone, in lower case: 'Check-in_service' and 'Checkin service' are one."""
     return "".join(sign for sign in name.lower() if sign.isalnum())
 
 
 def translated(column: "pd.Series", words: Mapping[str, object]) -> "pd.Series":
     """Each entry replaced by its meaning; DataError where that is not known."""
-    known = {bare(word): meaning for word, meaning in words.items()}
-    meant = column.astype(str).map(lambda entry: known.get(bare(entry)))
-    if meant.isna().any():
-        entry = column[meant.isna()].iloc[0]
-        raise another_data_set(
-            f"column '{column.name}': found '{entry}', allowed are {', '.join(words)}"
-        )
+    known = {letters(word): meaning for word, meaning in words.items()}
+    meant = column.astype(str).map(letters).map(known)
+    refuse_entries(column[meant.isna()], ", ".join(words))
     return meant
 
 
-def numbers(column: "pd.Series") -> "pd.Series":
-    """Whole numbers, whether as numbers, as text or as categories; DataError where one is not."""
+def whole_numbers(column: "pd.Series") -> "pd.Series":
+    """Whether they come as numbers, as text or as categories; DataError where one is not whole."""
     import pandas as pd
 
     parsed = pd.to_numeric(column.astype(str), errors="coerce")
-    wrong = parsed.isna() | (parsed % 1 != 0)
-    if wrong.any():
-        entry = column[wrong].iloc[0]
-        raise another_data_set(
-            f"column '{column.name}': found '{entry}', allowed are whole numbers"
-        )
+    refuse_entries(column[parsed % 1 != 0], "whole numbers")
     return parsed
+
+
+def refuse_entries(wrong: "pd.Series", allowed: str) -> None:
+    if len(wrong):
+        raise another_data_set(
+            f"column '{wrong.name}': found '{wrong.iloc[0]}', allowed are {allowed}"
+        )
 
 
 def cut(survey: "pd.DataFrame", seed: int) -> "dict[str, pd.DataFrame]":
@@ -187,33 +175,18 @@ def cut(survey: "pd.DataFrame", seed: int) -> "dict[str, pd.DataFrame]":
         raise another_data_set(
             f"found {len(survey)} complete rows, needed are {needed} of both classes"
         )
-    train, test = train_test_split(
+    parts = train_test_split(
         survey,
         train_size=TRAIN_ROWS,
         test_size=TEST_ROWS,
         stratify=survey[TARGET],
         random_state=seed,
     )
-    train, test = with_ids(train), with_ids(test.drop(columns=TARGET))
+    train, test = (part.reset_index(drop=True) for part in parts)
+    for part in (train, test):
+        part.insert(0, "id", part.index + 1)
     return {
         "train.csv": train,
-        "test.csv": test,
+        "test.csv": test.drop(columns=TARGET),
         "sample_submission.csv": test[["id"]].assign(**{TARGET: 0}),
     }
-
-
-def with_ids(frame: "pd.DataFrame") -> "pd.DataFrame":
-    frame = frame.reset_index(drop=True)
-    frame.insert(0, "id", frame.index + 1)
-    return frame
-
-
-def write_together(folder: Path, contents: Mapping[str, str]) -> None:
-    """All of the files or none of them."""
-    try:
-        for name, content in contents.items():
-            write_atomically(folder / name, content)
-    except BaseException:
-        for name in contents:
-            (folder / name).unlink(missing_ok=True)
-        raise

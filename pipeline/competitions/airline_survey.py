@@ -62,10 +62,7 @@ QUESTIONS = {
 }
 DIGITAL = ("Inflight wifi service", "Online support", "Ease of Online booking", "Online boarding")
 SERVICE = (
-    "On-board service",
-    "Leg room service",
-    "Baggage handling",
-    "Checkin service",
+    *("On-board service", "Leg room service", "Baggage handling", "Checkin service"),
     "Cleanliness",
 )
 
@@ -175,48 +172,26 @@ def cut_points(shares: tuple[int, ...]) -> np.ndarray:
 
 def utility(trip: Columns, delays: Columns, ratings: Columns) -> np.ndarray:
     """(rows,): what every passenger wants, plus what those of the segment want."""
-    segments = [trip["disloyal"] == 1, trip["personal"] == 1]
-    wanted = [disloyal_on_business(ratings), on_personal_travel(trip, ratings)]
-    loyal = loyal_on_business(trip, ratings)
-    return common_utility(delays, ratings) + np.select(segments, wanted, default=loyal)
-
-
-def common_utility(delays: Columns, ratings: Columns) -> np.ndarray:
-    """A perfect seat (or sleep) outweighs most; then service that is good three times in five.
-
-    A long delay is forgiven where the entertainment was perfect.
-    """
-    relaxed = (ratings["Seat comfort"] == 5) | (ratings["Seat comfort"] == 0)
-    served = np.sum([ratings[name] >= 4 for name in SERVICE], axis=0) >= 3
+    amused, seat = ratings["Inflight entertainment"], ratings["Seat comfort"]
+    good = {name: rating >= 4 for name, rating in ratings.items()}
+    # a perfect seat (or sleep) outweighs most; then service that is good three times in five; a
+    # long delay is forgiven where the entertainment was perfect
+    served = np.sum([good[name] for name in SERVICE], axis=0) >= 3
     failed = np.any([ratings[name] == 1 for name in SERVICE], axis=0)
-    bored = (delays["arrival"] > 30) & (ratings["Inflight entertainment"] < 5)
-    return 7 * relaxed + 3 * served - failed - 3 * bored
-
-
-def loyal_on_business(trip: Columns, ratings: Columns) -> np.ndarray:
-    """The entertainment decides, then the boarding, then the class."""
-    amused = ratings["Inflight entertainment"] >= 4
-    boarded = ratings["Online boarding"] >= 4
-    return -7 + 8 * amused + 3 * boarded + 3 * (trip["class"] == 0)
-
-
-def disloyal_on_business(ratings: Columns) -> np.ndarray:
-    """Three of the four digital steps must be good."""
-    smooth = np.sum([ratings[name] >= 4 for name in DIGITAL], axis=0) >= 3
-    amused = ratings["Inflight entertainment"] >= 4
-    return -12 + 8 * smooth + 5 * amused
-
-
-def on_personal_travel(trip: Columns, ratings: Columns) -> np.ndarray:
-    """Women want easy booking and fair entertainment, men the best of it.
-
-    A man is content with good entertainment too, if the food was good.
-    """
-    amused = ratings["Inflight entertainment"]
-    fed = ratings["Food and drink"] >= 4
-    woman = -6 + 5 * (amused >= 3) + 6 * (ratings["Ease of Online booking"] >= 4)
-    man = -10 + 7 * (amused == 5) + 5 * ((amused >= 4) & fed)
-    return np.where(trip["male"], man, woman)
+    bored = (delays["arrival"] > 30) & (amused < 5)
+    everybody = 7 * ((seat == 5) | (seat == 0)) + 3 * served - failed - 3 * bored
+    # on business, loyal: the entertainment decides, then the boarding, then the class
+    loyal = -7 + 8 * (amused >= 4) + 3 * good["Online boarding"] + 3 * (trip["class"] == 0)
+    # on business, not loyal: three of the four digital steps must be good
+    smooth = np.sum([good[name] for name in DIGITAL], axis=0) >= 3
+    disloyal = -12 + 8 * smooth + 5 * (amused >= 4)
+    # on personal travel women want easy booking and fair entertainment, men the best of it, or good
+    # entertainment and good food
+    woman = -6 + 5 * (amused >= 3) + 6 * good["Ease of Online booking"]
+    man = -10 + 7 * (amused == 5) + 5 * ((amused >= 4) & good["Food and drink"])
+    personal = np.where(trip["male"], man, woman)
+    segments = [trip["disloyal"] == 1, trip["personal"] == 1]
+    return everybody + np.select(segments, [disloyal, personal], default=loyal)
 
 
 def words(codes: np.ndarray, *names: str) -> pd.Series:

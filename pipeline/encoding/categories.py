@@ -8,7 +8,6 @@ import numpy as np
 from pipeline.encoding import View
 from pipeline.encoding.columns import CodedColumn, positions
 from pipeline.encoding.distribution import Distribution
-from pipeline.encoding.missing import indicator
 from pipeline.settings import Encode
 
 MOST_ONE_HOT = 64  # levels of a column
@@ -91,7 +90,7 @@ class CategoryEncoder:
         if view == "tree":
             return self.ordinal.ordinal(column.values)
         table = self.one_hot.one_hot(column.values)
-        return np.hstack([table, indicator(len(column.values))]) if self.missing else table
+        return np.hstack([table, column.missing_indicator()]) if self.missing else table
 
     def names(self, name: str, view: View) -> list[str]:
         if view == "tree":

@@ -8,7 +8,7 @@ numbers have nothing in common, the single value's own mean is clearly better.
 import numpy as np
 
 from pipeline.encoding.columns import CodedColumn
-from pipeline.encoding.target_means import smoothed
+from pipeline.encoding.target_means import smoothed, sums_by_value
 
 BINS = 32
 NEAREST = 20  # rows on either side
@@ -51,7 +51,7 @@ def are_codes(column: CodedColumn, targets: np.ndarray, inner: np.ndarray) -> bo
 def _predictions(codes: np.ndarray, targets: np.ndarray, values: int) -> list[np.ndarray]:
     """Five tables by value (values, outputs): two smooth functions, both refined, the mean."""
     counts = np.bincount(codes, minlength=values).astype(float)
-    sums = np.stack([np.bincount(codes, target, values) for target in targets.T], axis=1)
+    sums = sums_by_value(codes, targets, values)
     overall = targets.sum(axis=0) / max(len(targets), 1)
     smooth = [_neighbours(counts, sums, overall), _binned(counts, sums, overall)]
     refined = [smoothed(sums, counts, prior, SMOOTHING) for prior in smooth]
@@ -76,5 +76,4 @@ def _binned(counts: np.ndarray, sums: np.ndarray, overall: np.ndarray) -> np.nda
     middle = np.cumsum(counts) - counts / 2
     bins = np.minimum((middle / max(counts.sum(), 1) * BINS).astype(int), BINS - 1)
     rows = np.bincount(bins, counts, BINS)
-    totals = np.stack([np.bincount(bins, total, BINS) for total in sums.T], axis=1)
-    return smoothed(totals, rows, overall, SMOOTHING)[bins]
+    return smoothed(sums_by_value(bins, sums, BINS), rows, overall, SMOOTHING)[bins]

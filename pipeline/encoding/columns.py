@@ -62,6 +62,10 @@ class CodedColumn:
         """The numbers, counted from an origin, (m + 1,) float64; NaN in the place of missing."""
         return np.append(counted_from(origin, self.values), np.nan)
 
+    def missing_indicator(self) -> np.ndarray:
+        """0 for each of the values, 1 for missing, (m + 1, 1) float32."""
+        return (np.arange(len(self.values) + 1) == len(self.values)).astype(np.float32)[:, None]
+
     def decoded(self) -> np.ndarray:
         """What each row holds, (n,) objects; None where it misses."""
         return np.array([*self.values.tolist(), None], dtype=object)[self.codes]
@@ -192,13 +196,13 @@ def _digest(columns: Sequence[CodedColumn]) -> str:
     for column in columns:
         about = [column.name, column.kind, column.repeats, column.choices, str(column.values.dtype)]
         found.update(repr(about).encode())
-        for array in (*_plain(column.values), column.codes):
+        for array in (*_arrays(column.values), column.codes):
             found.update(f"{array.dtype}{array.shape}".encode())
             found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
 
 
-def _plain(values: np.ndarray) -> tuple[np.ndarray, ...]:
+def _arrays(values: np.ndarray) -> tuple[np.ndarray, ...]:
     """Numbers as they are; of texts the letters, one after another, and where each text ends."""
     if values.dtype != object:
         return (values,)

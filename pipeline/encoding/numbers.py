@@ -12,7 +12,6 @@ import numpy as np
 from pipeline.encoding import View
 from pipeline.encoding.categories import Levels
 from pipeline.encoding.columns import CodedColumn
-from pipeline.encoding.missing import Median, indicator
 from pipeline.encoding.precision import Ranks, counted_from, exact_origin
 from pipeline.encoding.scaling import Scaling
 from pipeline.settings import Encode
@@ -20,9 +19,12 @@ from pipeline.settings import Encode
 
 @dataclass(frozen=True)
 class NumberEncoder:
-    """A number: itself in the tree view; scaled, one-hot and a missing indicator in the dense."""
+    """A number: itself in the tree view; scaled, one-hot and a missing indicator in the dense.
 
-    median: Median
+    In the dense view the training rows' median stands in where a value is missing.
+    """
+
+    median: float
     scaling: Scaling
     levels: Levels | None
     missing: bool
@@ -35,7 +37,7 @@ class NumberEncoder:
         origin = exact_origin(raw)
         distribution = replace(raw, values=counted_from(origin, raw.values))
         return cls(
-            Median.fit(distribution),
+            distribution.quantile(0.5),
             Scaling.fit(distribution, settings.log_skew),
             Levels.fit(raw, settings.rare) if _is_rating(column, settings) else None,
             distribution.missing > 0 and not column.repeats,
@@ -49,12 +51,12 @@ class NumberEncoder:
         if view == "tree":
             places = numbers if self.ranks is None else self.ranks.of(numbers)
             return places.astype(np.float32)[:, np.newaxis]
-        filled = self.median.fill(numbers)
+        filled = np.where(np.isnan(numbers), self.median, numbers)
         tables = [self.scaling.transform(filled).astype(np.float32)[:, np.newaxis]]
         if self.levels is not None:
             tables.append(self.levels.one_hot(column.values))
         if self.missing:
-            tables.append(indicator(len(column.values)))
+            tables.append(column.missing_indicator())
         return np.hstack(tables)
 
     def names(self, name: str, view: View) -> list[str]:

@@ -1,6 +1,6 @@
 """Target means: what the target was, on average, in the rows of the same category.
 
-A row's own label must not stand in its features, or a model learns to read it there. So the rows
+A row's own label must not enter its features, or a model learns to read it there. So the rows
 that the means are fitted on get theirs from other rows (cross-fitting); all other rows get the
 means of all training rows. Smoothing after Micci-Barreca 2001; cross-fitting as in scikit-learn's
 TargetEncoder, but with folds that know no labels.
@@ -41,7 +41,7 @@ class TargetMeans:
         """Column and targets (n, outputs) of the training rows -> what all other rows get, and
         what these rows get themselves: cross-fitted means (n, outputs) over the folds `inner`."""
         counts = column.counts().astype(float)
-        sums = _sums(column.codes, targets, len(counts))
+        sums = sums_by_value(column.codes, targets, len(counts))
         overall = targets.sum(axis=0) / max(len(targets), 1)
         means = smoothed(sums, counts, overall, smoothing)
         crossed = cross_fit(column, targets, inner, smoothing)
@@ -51,7 +51,10 @@ class TargetMeans:
             means[seen].tolist(),
             means[-1].tolist(),
             overall.tolist(),
-            [Scaling.fit(_distribution(output), log_skew=np.inf) for output in crossed.T],
+            [
+                Scaling.fit(Distribution(*np.unique(output, return_counts=True)), log_skew=np.inf)
+                for output in crossed.T
+            ],
         )
         return fitted, crossed
 
@@ -135,11 +138,7 @@ def _of_other_folds(totals: np.ndarray, folds: int) -> np.ndarray:
     return np.stack(others, axis=1)
 
 
-def _sums(codes: np.ndarray, targets: np.ndarray, values: int) -> np.ndarray:
+def sums_by_value(codes: np.ndarray, targets: np.ndarray, values: int) -> np.ndarray:
+    """Codes (n,) and targets (n, outputs) -> (values, outputs)."""
     columns = [np.bincount(codes, weights=target, minlength=values) for target in targets.T]
     return np.stack(columns, axis=1)
-
-
-def _distribution(values: np.ndarray) -> Distribution:
-    distinct, counts = np.unique(values, return_counts=True)
-    return Distribution(distinct, counts)

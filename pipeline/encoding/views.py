@@ -5,8 +5,8 @@ It learns the same whichever view is asked for, and nothing from any other row.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
-from typing import Any, Protocol, Self, TypeAlias
+from functools import cache
+from typing import Self, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -22,24 +22,14 @@ from pipeline.errors import refusing_damage
 from pipeline.problem import Feature, Kind
 from pipeline.settings import Encode
 
-Block: TypeAlias = tuple[np.ndarray, np.ndarray]  # codes (n,), table (m + 1, d)
-VIEWS: tuple[View, ...] = ("tree", "dense")
-CHUNK = 4096
-
-
-class ColumnEncoder(Protocol):
-    """A column of either view as a table by value (m + 1, d), and the names of its d columns."""
-
-    def by_value(self, column: CodedColumn, view: View) -> np.ndarray: ...
-
-    def names(self, name: str, view: View) -> list[str]: ...
-
-
-ENCODERS: dict[str, Any] = {
+Encoder: TypeAlias = NumberEncoder | CategoryEncoder | TokenEncoder
+ENCODERS: dict[str, type[Encoder]] = {
     "number": NumberEncoder,
     "category": CategoryEncoder,
     "text": TokenEncoder,
 }
+VIEWS: tuple[View, ...] = ("tree", "dense")
+CHUNK = 4096
 
 
 class Learned(BaseModel):
@@ -49,7 +39,7 @@ class Learned(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    encoders: dict[str, NumberEncoder | CategoryEncoder | TokenEncoder]
+    encoders: dict[str, Encoder]
     varying: dict[str, list[int]]
     target_means: dict[str, TargetMeans]
 
@@ -73,12 +63,10 @@ class FoldEncoder:
         self, table: CodedTable, y: np.ndarray, rng: np.random.Generator, view: View
     ) -> np.ndarray:
         """Learn from the rows and encode them, each one's target means from other rows."""
-        crossed = self._fit(table, y, rng)
+        crossed, rows = self._fit(table, y, rng), np.arange(table.rows)
         blocks = [(column.codes, values) for _, column, values in self._own(table, view)]
-        rows = np.arange(table.rows)
-        for name, means in crossed.items():
-            blocks.append((rows, self.target_means_[name].in_view(means, view)))
-        return _matrix(blocks, table.rows)
+        means = [(rows, self.target_means_[name].in_view(crossed[name], view)) for name in crossed]
+        return _matrix([*blocks, *means], table.rows)
 
     def transform(self, table: CodedTable, view: View) -> np.ndarray:
         """Encode rows that the encoder was not fitted on."""
@@ -103,25 +91,26 @@ class FoldEncoder:
 
     def names(self, view: View) -> tuple[str, ...]:
         """Names of the matrix's columns, (d,)."""
-        return tuple(_distinct([name for _, names in self._names(view) for name in names]))
+        return tuple(_distinct([name for *_, names in self._blocks(view) for name in names]))
 
     def categorical(self, view: View) -> tuple[int, ...]:
         """Places in the matrix that hold category codes; only the tree view has any."""
         if view == "dense":
             return ()
-        places, encoders = self.places(view), self.encoders_.items()
-        return tuple(
-            places[name][0] for name, each in encoders if isinstance(each, CategoryEncoder)
-        )
+        parts, encoders = self.parts(view), self.encoders_.items()
+        return tuple(parts[name][0] for name, each in encoders if isinstance(each, CategoryEncoder))
+
+    def parts(self, view: View) -> dict[str, tuple[int, ...]]:
+        """By column that the features became, its own places in the matrix: no target means."""
+        own = self._blocks(view)[: len(self.encoders_)]
+        return {name: tuple(places) for name, places, _ in own}
 
     def places(self, view: View) -> dict[str, list[int]]:
         """By feature, the places in the matrix of what it became."""
         features = {name: feature for feature, name, _ in self._parts(_gaps(self.features))}
         found: dict[str, list[int]] = {feature.name: [] for feature in self.features}
-        place = 0
-        for name, names in self._names(view):
-            found[features[name]] += range(place, place + len(names))
-            place += len(names)
+        for name, places, _ in self._blocks(view):
+            found[features[name]] += places
         return found
 
     def codes(self) -> list[str]:
@@ -143,8 +132,8 @@ class FoldEncoder:
         """
         with refusing_damage("a stored encoder"), np.errstate(all="ignore"):
             learned = Learned.model_validate_json(state)
-            self.encoders_: dict[str, Any] = learned.encoders
-            self.varying_, self.target_means_ = learned.varying, learned.target_means
+            self.encoders_, self.varying_ = learned.encoders, learned.varying
+            self.target_means_ = learned.target_means
             self._check()
         return self
 
@@ -153,24 +142,24 @@ class FoldEncoder:
     ) -> dict[str, np.ndarray]:
         """Set what is learned; returns the rows' own, cross-fitted target means by column."""
         columns = self.columns(table)
-        categories = sum(column.kind == "category" for column in columns.values())
-        fit = {kind: type_.fit for kind, type_ in ENCODERS.items()}
-        fit["category"] = partial(CategoryEncoder.fit, most=one_hot_levels(categories))
+        most = one_hot_levels(sum(column.kind == "category" for column in columns.values()))
         self.encoders_ = {
-            name: fit[column.kind](column, self.settings) for name, column in columns.items()
+            name: CategoryEncoder.fit(column, self.settings, most)
+            if column.kind == "category"
+            else ENCODERS[column.kind].fit(column, self.settings)
+            for name, column in columns.items()
         }
         self.varying_ = {
             name: _varying(self.encoders_[name].by_value(column, "dense"), column.counts())
             for name, column in columns.items()
         }
         targets, inner = target_columns(y, self.classes), inner_folds(table.rows, rng)
-        self.target_means_ = {}
-        crossed = {}
-        for name in self._target_mean_names(columns, targets, inner):
-            self.target_means_[name], crossed[name] = TargetMeans.fit(
-                columns[name], targets, inner, self.settings.smoothing
-            )
-        return crossed
+        fitted = {
+            name: TargetMeans.fit(columns[name], targets, inner, self.settings.smoothing)
+            for name in self._target_mean_names(columns, targets, inner)
+        }
+        self.target_means_ = {name: means for name, (means, _) in fitted.items()}
+        return {name: crossed for name, (_, crossed) in fitted.items()}
 
     def _target_mean_names(
         self, columns: Mapping[str, CodedColumn], targets: np.ndarray, inner: np.ndarray
@@ -205,13 +194,20 @@ class FoldEncoder:
             values = self.encoders_[name].by_value(column, view)
             yield name, column, values[:, self.varying_[name]] if view == "dense" else values
 
-    def _names(self, view: View) -> Iterator[tuple[str, list[str]]]:
-        """A column's name and those of its places in the matrix, in the order of `by_value`."""
+    def _blocks(self, view: View) -> list[tuple[str, range, list[str]]]:
+        """A column's name, places in the matrix and their names, in the order of `by_value`."""
+        found = []
         for name, encoder in self.encoders_.items():
             names = encoder.names(name, view)
-            yield name, [names[i] for i in self.varying_[name]] if view == "dense" else names
-        for name, means in self.target_means_.items():
-            yield name, means.names(name)
+            found.append(
+                (name, names if view == "tree" else [names[i] for i in self.varying_[name]])
+            )
+        found += [(name, means.names(name)) for name, means in self.target_means_.items()]
+        ends = np.cumsum([len(names) for _, names in found], dtype=int).tolist()
+        return [
+            (name, range(end - len(names), end), names)
+            for (name, names), end in zip(found, ends, strict=True)
+        ]
 
     def _check(self) -> None:
         """ValueError where what was learned is of other columns, or encodes no numbers."""
@@ -230,10 +226,8 @@ class FoldEncoder:
 def _gaps(features: Sequence[Feature]) -> CodedTable:
     """One row that has none of the features."""
     columns = {
-        feature.name: tuple(
-            replace(part, name=feature.name + part.name) for part in _gap(feature.kind)
-        )
-        for feature in features
+        each.name: tuple(replace(part, name=each.name + part.name) for part in _gap(each.kind))
+        for each in features
     }
     return CodedTable(columns, 1)
 
@@ -256,7 +250,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return list(distinct)
 
 
-def _matrix(blocks: Sequence[Block], rows: int) -> np.ndarray:
+def _matrix(blocks: Sequence[tuple[np.ndarray, np.ndarray]], rows: int) -> np.ndarray:
     """Look up each block's table (m + 1, d) by its codes (n,) -> (n, sum of d) float32.
 
     A chunk of rows at a time, so that the part of the result being filled stays in the cache.

@@ -17,7 +17,7 @@ from pipeline.models.lightgbm import native
 from pipeline.page import p_value, percent
 from pipeline.parallel import Map
 from pipeline.problem import Feature
-from pipeline.progress import Task
+from pipeline.progress import Steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ def adversarial_validation(
     permutations: int,
     seed: int,
     parallel_map: Map[Any, Any],
-    task: Task | None = None,
+    task: Steps | None = None,
 ) -> Adversarial | None:
     """Cross-validated AUC of separating test (1) from train (0), and its permutation p-value.
 

@@ -208,7 +208,7 @@ def _table(found: Sequence[Association], target: Target) -> page.SortableTable:
     rows = [
         [
             each.column,
-            page.decimals(each.strength, 3),
+            page.decimal_cell(each.strength, 3),
             page.p_cell(each.p),
             page.p_cell(each.p_corrected),
             noise if each.is_noise else related,

@@ -127,7 +127,7 @@ def section(found: Correlations, plots: Mapping[str, Plot]) -> page.Section:
     table = page.SortableTable(
         f"The {len(pairs)} strongest rank correlations.",
         ("Column", "And", "Spearman"),
-        [[one, other, page.decimals(value, 3)] for one, other, value in pairs],
+        [[one, other, page.decimal_cell(value, 3)] for one, other, value in pairs],
     )
     figure = page.Wide(plots["correlations"])
     return page.Section("correlations", "Correlations", [text, figure, table])

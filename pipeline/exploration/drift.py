@@ -237,7 +237,7 @@ def _table(drifts: Sequence[ColumnDrift]) -> page.SortableTable:
         [
             drift.column,
             drift.statistic,
-            page.decimals(drift.value, 3),
+            page.decimal_cell(drift.value, 3),
             page.p_cell(drift.p),
             page.p_cell(drift.p_corrected),
             page.Cell(drift.verdict, drift.verdict, tones.get(drift.verdict, "muted")),

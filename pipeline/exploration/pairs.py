@@ -344,8 +344,8 @@ def _table(pairs: Sequence[Pair], target: Target) -> page.SortableTable:
     rows = [
         [
             *pair.columns,
-            page.decimals(pair.gain, 4),
-            page.decimals(pair.error, 4),
+            page.decimal_cell(pair.gain, 4),
+            page.decimal_cell(pair.error, 4),
             page.p_cell(pair.p_corrected),
             more if pair.matters else noise,
         ]

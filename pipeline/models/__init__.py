@@ -5,14 +5,14 @@ What `build` returns has four methods: `fit(X, y)`, `predict(X)` -> (n, k), `sta
 """
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from types import ModuleType
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 
-from pipeline.errors import DataError, refusing_damage
+from pipeline.errors import refusing_damage
 from pipeline.float32 import TargetScale
 from pipeline.problem import Task
 from pipeline.settings import ModelSettings
@@ -29,7 +29,8 @@ class ModelProblem:
     """What a model must know of the competition.
 
     `outputs` is k: the number of classes, or 1 for regression. `columns` names the view's columns
-    (d,), `categorical` says which of them hold category codes (only the tree view has any).
+    (d,), `categorical` says which of them hold category codes (only the tree view has any), and
+    `parts` which of them each column of the table became, its target means apart.
     """
 
     task: Task
@@ -37,6 +38,7 @@ class ModelProblem:
     loss: Loss
     columns: tuple[str, ...]
     categorical: tuple[int, ...] = ()
+    parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Model(Protocol):
@@ -58,16 +60,24 @@ class Model(Protocol):
         """
 
 
+class Trial(Protocol):
+    """What `suggest` draws settings from: Optuna's trial."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+
+
 def module(kind: str) -> ModuleType:
     return importlib.import_module(f"pipeline.models.{kind}")
 
 
 def build(kind: str, settings: Mapping[str, Any], problem: ModelProblem) -> Model:
     """The unfitted model of this kind, ready for whatever rows there are."""
-    model: Model = UnlessConstant(build_bare(kind, settings, problem), problem)
-    if problem.task == "regression":
-        model = ScaledTarget(model)
-    return LogTarget(model) if problem.loss == "squared_log_error" else model
+    model = UnlessConstant(build_bare(kind, settings, problem), problem)
+    return ScaledTarget(model, problem) if problem.task == "regression" else model
 
 
 def build_bare(kind: str, settings: Mapping[str, Any], problem: ModelProblem) -> Any:
@@ -126,18 +136,25 @@ class FromScratch:
 
 
 class ScaledTarget:
-    """Fits a target that float32 can hold; predicts in the unit of y. See `TargetScale`."""
+    """Fits a target that float32 can hold, `TargetScale`; predicts in the unit of y.
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    For the squared log error it fits log(1 + y), and predicts nothing below 0.
+    """
+
+    def __init__(self, model: Model, problem: ModelProblem) -> None:
+        self.model, self.log = model, problem.loss == "squared_log_error"
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+        if self.log:
+            assert np.min(y) >= 0, "the metric has refused such a target"
+            y = np.log1p(y)
         self.scale = TargetScale.fit(y)
         self.model.fit(X, self.scale.apply(y))
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        return self.scale.undo(self.model.predict(X))
+        values = self.scale.undo(self.model.predict(X))
+        return np.maximum(np.expm1(values), 0.0) if self.log else values
 
     def state(self) -> State:
         return {"scale": asdict(self.scale), "model": self.model.state()}
@@ -158,9 +175,9 @@ def check_classes(classes: Any, outputs: int) -> None:
 class UnlessConstant:
     """The model; or, where there is nothing to learn from, the constant that suits the target.
 
-    Rows without a column that varies, and rows of one class or of one value, teach no model
-    anything, and many refuse them. The classes' shares (the median for mean absolute error, else
-    the mean) are then the best prediction there is.
+    Many models refuse rows in which no column varies, or which are all of one class or value. The
+    classes' shares (the median for mean absolute error, else the mean) are then the best
+    prediction.
     """
 
     def __init__(self, model: Model, problem: ModelProblem) -> None:
@@ -208,30 +225,3 @@ def has_nothing_to_learn(X: np.ndarray, y: np.ndarray) -> bool:
     if (differs & ~(np.isnan(X[-1:]) & np.isnan(first))).any():
         return False
     return not ((first != X) & ~(np.isnan(X) & np.isnan(first))).any()
-
-
-class LogTarget:
-    """Fits log(1 + y) and predicts in the unit of y, not below 0: the squared log error's scale."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
-        if np.min(y) < 0:
-            raise DataError(
-                f"the target goes down to {np.min(y):g}, but the metric takes the logarithm of 1 + "
-                "target: values from 0 on are allowed. Correct the file, or choose another "
-                "[competition] metric in the competition's TOML."
-            )
-        self.model.fit(X, np.log1p(y))
-        return self
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        return np.maximum(np.expm1(self.model.predict(X)), 0.0)
-
-    def state(self) -> State:
-        return self.model.state()
-
-    def set_state(self, state: State) -> Self:
-        self.model.set_state(state)
-        return self

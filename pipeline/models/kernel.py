@@ -5,7 +5,7 @@ rows. Time grows with their cube, so a larger table is fitted on a seeded sample
 (9 s and 1.1 GB on 5,000), and the rest of it is lost.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field
 
@@ -13,11 +13,8 @@ from pipeline.from_scratch.gaussian_process import (
     GaussianProcessClassifier,
     GaussianProcessRegressor,
 )
-from pipeline.models import FromScratch, ModelProblem, parameters
+from pipeline.models import FromScratch, ModelProblem, Trial, parameters
 from pipeline.settings import ModelSettings
-
-if TYPE_CHECKING:
-    import optuna
 
 VIEW = "dense"
 
@@ -33,7 +30,7 @@ class Settings(ModelSettings):
     most_rows: int = Field(5000, ge=2, description="of more rows a sample of that many is fitted")
 
 
-def suggest(trial: "optuna.Trial") -> dict[str, Any]:
+def suggest(trial: Trial) -> dict[str, Any]:
     return {
         "steps": trial.suggest_int("steps", 15, 120, log=True),
         "exponent": trial.suggest_float("exponent", 0.3, 1.5),

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
-from pipeline.models import ModelProblem, State
+from pipeline.models import ModelProblem, State, Trial
 from pipeline.settings import ModelSettings
-from pipeline.tree_text import Shape, checked
+from pipeline.tree_text import Ensemble, checked
 
 if TYPE_CHECKING:
     import lightgbm
-    import optuna
 
 VIEW = "tree"
 # as the library writes them into a model's text
@@ -28,7 +27,7 @@ OBJECTIVES = {
     "l1": "regression_l1",
     "l2": "regression",
 }
-MORE = 1.5  # trees than the search found best: it had fewer rows, and averaged seeds bear more
+MORE = 1.5  # times the trees of early stopping, which had fewer rows and averaged no seeds
 
 
 class Settings(ModelSettings):
@@ -46,7 +45,7 @@ class Settings(ModelSettings):
     n_models: int = Field(4, ge=1, description="seeds to average")
 
 
-def suggest(trial: "optuna.Trial") -> dict[str, Any]:
+def suggest(trial: Trial) -> dict[str, Any]:
     return {
         "num_leaves": trial.suggest_int("num_leaves", 4, 64, log=True),
         "min_child_samples": trial.suggest_int("min_child_samples", 3, 60, log=True),
@@ -102,9 +101,9 @@ class Boosting:
         asked = self._objective()
         trees = asked.get("num_class", 1)
         objective = OBJECTIVES[asked["objective"]].format(trees)
-        shape = Shape(objective, trees, len(self.problem.columns))
+        ensemble = Ensemble(objective, trees, len(self.problem.columns))
         texts = [text for text, _ in zip(state["boosters"], self._numbers(), strict=True)]
-        self.boosters = [native().Booster(model_str=checked(text, shape)) for text in texts]
+        self.boosters = [native().Booster(model_str=checked(text, ensemble)) for text in texts]
         return self
 
     def _numbers(self) -> range:

@@ -3,18 +3,15 @@
 Brings the simplest baseline and costs milliseconds.
 """
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field
 
 from pipeline.from_scratch.estimator import check_state_array
 from pipeline.from_scratch.linear_regression import LinearRegression
-from pipeline.models import FromScratch, ModelProblem, State
+from pipeline.models import FromScratch, ModelProblem, State, Trial
 from pipeline.settings import ModelSettings
-
-if TYPE_CHECKING:
-    import optuna
 
 VIEW = "dense"
 
@@ -23,7 +20,7 @@ class Settings(ModelSettings):
     l2: float = Field(0.01, ge=0, description="ridge penalty")
 
 
-def suggest(trial: "optuna.Trial") -> dict[str, Any]:
+def suggest(trial: Trial) -> dict[str, Any]:
     return {"l2": trial.suggest_float("l2", 1e-5, 1.0, log=True)}
 
 

@@ -3,17 +3,14 @@
 Brings calibrated probabilities and costs milliseconds. Classes only.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field
 
 from pipeline.errors import SettingsError
 from pipeline.from_scratch.logistic_regression import LogisticRegression
-from pipeline.models import FromScratch, ModelProblem
+from pipeline.models import FromScratch, ModelProblem, Trial
 from pipeline.settings import ModelSettings
-
-if TYPE_CHECKING:
-    import optuna
 
 VIEW = "dense"
 
@@ -24,11 +21,11 @@ class Settings(ModelSettings):
         0.0,
         ge=0,
         lt=1,
-        description="if above 0, in l2's place: share of the L1 penalty that leaves no weight",
+        description="above 0 it replaces l2: a share of the L1 penalty that makes all weights 0",
     )
 
 
-def suggest(trial: "optuna.Trial") -> dict[str, Any]:
+def suggest(trial: Trial) -> dict[str, Any]:
     return {"l2": trial.suggest_float("l2", 1e-5, 1.0, log=True)}
 
 

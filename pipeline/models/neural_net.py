@@ -5,7 +5,7 @@ regularisation that decides: a sparse first layer, dropout, decoupled weight dec
 benchmarks/README.md says what each piece brings.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -15,11 +15,8 @@ from pipeline.from_scratch.neural_network import (
     NeuralNetworkClassifier,
     NeuralNetworkRegressor,
 )
-from pipeline.models import FromScratch, ModelProblem, parameters
+from pipeline.models import FromScratch, ModelProblem, Trial, parameters
 from pipeline.settings import ModelSettings
-
-if TYPE_CHECKING:
-    import optuna
 
 VIEW = "dense"
 ROWS = 3000  # what the penalties are meant for
@@ -55,7 +52,7 @@ class Settings(ModelSettings):
     frequency_std: float = Field(0.1, gt=0, description="of its frequencies, for plr and pbld")
 
 
-def suggest(trial: "optuna.Trial") -> dict[str, Any]:
+def suggest(trial: Trial) -> dict[str, Any]:
     return {
         "lr": trial.suggest_float("lr", 1e-3, 2e-2, log=True),
         "epochs": trial.suggest_int("epochs", 10, 80, log=True),

@@ -24,7 +24,7 @@ class Alarm:
     withdraws: str = ""
 
 
-def quoted(name: str) -> str:
+def quoted_label(name: str) -> str:
     """A column inside a sentence."""
     return f"'{figures.label(name, 40)}'"
 

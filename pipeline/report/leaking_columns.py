@@ -12,7 +12,7 @@ from pipeline.exploration.strength import FoldedTarget, most_related, prediction
 from pipeline.figures import label
 from pipeline.page import number, percent
 from pipeline.problem import Feature, Kind
-from pipeline.report.alarm import NAMED, Alarm, quoted, score
+from pipeline.report.alarm import NAMED, Alarm, quoted_label, score
 from pipeline.report.evidence import BLEND, Evidence
 from pipeline.wording import count, some
 
@@ -58,7 +58,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
         texts = [_describe(each, blend, evidence, target) for each in leaks]
         yield _column_alarm(names, texts, evidence)
     parts = [
-        f"{quoted(each.name)} {part}"
+        f"{quoted_label(each.name)} {part}"
         for each in features
         if each.name not in names and (part := one_class_part(train[each.name], each.kind, target))
     ]
@@ -114,7 +114,7 @@ def _column_alarm(names: set[str], texts: Sequence[str], evidence: Evidence) -> 
 def _by_drift(names: set[str], evidence: Evidence) -> str:
     """A promise is withdrawn where a column that predicts nearly all differs in test."""
     changed = [
-        quoted(drift.column)
+        quoted_label(drift.column)
         for drift in evidence.explore.findings.drifts
         if drift.column in names and drift.verdict == "drift"
     ]
@@ -129,7 +129,7 @@ def _describe(one: Candidate, blend: float, evidence: Evidence, target: FoldedTa
     A note where it is not the value that predicts, but whether there is one; no score of a value,
     for which the bins are too coarse.
     """
-    text = f"{quoted(one.feature.name)} {percent(one.skill / max(blend, one.skill), 0)}"
+    text = f"{quoted_label(one.feature.name)} {percent(one.skill / max(blend, one.skill), 0)}"
     missing = evidence.load.train[one.feature.name].isna().to_numpy().astype(np.int64)
     if missing.any() and skill(missing, target) >= NEARLY_ALL * one.skill:
         text += " (by being missing or not)"

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.exploration.strength import FoldedTarget, skill
 from pipeline.figures import label
-from pipeline.report.alarm import NAMED, Alarm, quoted
+from pipeline.report.alarm import NAMED, Alarm, quoted_label
 from pipeline.report.evidence import Evidence
 from pipeline.wording import some
 
@@ -31,7 +31,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     names = find_origins(load.train, load.test, evidence.problem.target, target)
     if not names or group in names:
         return
-    name, others = names[0], [quoted(each) for each in names[1:]]
+    name, others = names[0], [quoted_label(each) for each in names[1:]]
     also = f" (the same holds for {some(others, NAMED)})" if others else ""
     yield Alarm(
         "origin",
@@ -41,7 +41,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
         "customers or days that they have seen; of those in test they have seen none.",
         f"Keep such rows together: [split] group = {json.dumps(name, ensure_ascii=False)} in the "
         "competition's TOML. Then run again; that score can be trusted.",
-        f"rows of one {quoted(name)} are in several folds, and test has others",
+        f"rows of one {quoted_label(name)} are in several folds, and test has others",
     )
 
 

@@ -7,10 +7,8 @@ import numpy as np
 
 from pipeline import cut_short
 from pipeline.blending import (
-    Blend,
     Blended,
     Contest,
-    Expected,
     Fitter,
     OutOfFold,
     stacker_coefficients,
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 METHODS = ("equal", "greedy", "stack")
 MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
 MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
-NAMED = "[blend] method in the competition's TOML names the method."
+NAMED = "The method is the one that [blend] method in the competition's TOML names."
 RULE = (
     "The simplest method is kept (the best few models equally, then greedy selection, then the "
     "stacker), unless a later one is better in {decisive} by more than two standard errors of the "
@@ -63,20 +61,23 @@ def blend(
     candidates = cross_fitted(fitter, methods, known)
     method, contests = choose(metric, known.y, candidates)
     fitted = fitter.fit((method,), known)[method]
-    unseen = nested(fitter, methods, known)
+    oof = np.full((len(load.y), outputs), np.nan)
+    oof[split.validated] = unseen = nested(fitter, methods, known)
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
+    by_fold = {name: each.test_by_fold for name, each in members.items()}
+    gain = averaging(metric, fitted, by_fold, (known.y, unseen))
     blended = Blended(
         blend=fitted,
         method=method,
         metric=metric.name,
-        oof=at_rows(split.validated, unseen, len(load.y)),
+        oof=oof,
         test=test,
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
         contests=contests,
         rule=rule(settings.method, metric, len(members), outputs),
-        expected=_expected(metric, fitted, members, (known.y, unseen)),
+        expected=expectation(metric, known.y, unseen, gain),
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
     )
     _report(blended, metric, progress)
@@ -96,16 +97,9 @@ def at_least_two(folds: np.ndarray) -> np.ndarray:
     return numbers if numbers.any() else np.arange(len(numbers)) % 2
 
 
-def at_rows(rows: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """Values (n, k) at these rows of (count, k), NaN at the others."""
-    spread = np.full((count, values.shape[1]), np.nan)
-    spread[rows] = values
-    return spread
-
-
 def methods_tried(method: str, models: int, outputs: int) -> tuple[str, ...]:
-    """The one asked for; `auto`: all but a stacker of so many coefficients that it takes minutes,
-    again and again, to learn what the rows cannot teach it."""
+    """The one asked for; `auto`: all, but no stacker of more coefficients than MOST_COEFFICIENTS,
+    which takes minutes a fit and has too few rows to learn them from."""
     if method != "auto":
         return (method,)
     fits = stacker_coefficients(models, outputs) <= MOST_COEFFICIENTS
@@ -116,7 +110,7 @@ def rule(method: str, metric: Metric, models: int, outputs: int) -> str:
     """How the method is chosen, in words."""
     if method != "auto":
         return NAMED
-    text = RULE.format(decisive=decisive(metric).in_sentence, metric=metric.in_sentence)
+    text = RULE.format(decisive=metric.decisive.in_sentence, metric=metric.in_sentence)
     if "stack" in methods_tried(method, models, outputs):
         return text
     coefficients = stacker_coefficients(models, outputs)
@@ -164,7 +158,7 @@ def choose(
     metric: Metric, y: np.ndarray, candidates: Mapping[str, np.ndarray]
 ) -> tuple[str, tuple[Contest, ...]]:
     """The method that RULE keeps, and how each contest with the one kept before it went."""
-    by = decisive(metric)
+    by = metric.decisive
     kept, *others = candidates
     contests = []
     for method in others:
@@ -176,23 +170,6 @@ def choose(
         contests.append(Contest(method, kept, gain, pair.standard_error, wins))
         kept = method if wins else kept
     return kept, tuple(contests)
-
-
-def decisive(metric: Metric) -> Metric:
-    """What contests are decided by: with weights of classes they are no probabilities any more,
-    and log loss means nothing."""
-    return metric if metric.counts_classes else metric.smooth
-
-
-def _expected(
-    metric: Metric,
-    fitted: Blend,
-    members: Mapping[str, Trained],
-    known: tuple[np.ndarray, np.ndarray],
-) -> Expected:
-    """The score to expect, from the target and the nested out-of-fold blend that are known."""
-    by_fold = {name: each.test_by_fold for name, each in members.items()}
-    return expectation(metric, *known, averaging(metric, fitted, by_fold, known))
 
 
 def _report(blended: Blended, metric: Metric, progress: Progress) -> None:

@@ -73,7 +73,7 @@ def check_columns(encoder: EncoderSettings, features: Sequence[Feature]) -> None
 
 
 def _describe(encoder: EncoderSettings, tables: Tables, load: Loaded, progress: Progress) -> None:
-    """What becomes of the columns, by an encoder that is fitted on all rows and not kept."""
+    """Report the widths of both views, by an encoder that is fitted on all rows and discarded."""
     seen = [feature for feature in tables.features if encoder.sees(feature.name)]
     classes = load.problem.outputs if load.problem.classes else None
     fitted = FoldEncoder(encoder, seen, classes)

@@ -18,10 +18,7 @@ from pipeline.exploration import (
     ratings,
     target,
 )
-from pipeline.exploration.adversarial import Adversarial
-from pipeline.exploration.association import Association
 from pipeline.exploration.binning import as_numbers
-from pipeline.exploration.drift import ColumnDrift
 from pipeline.exploration.duplicates import find_duplicates
 from pipeline.exploration.findings import Explored, Findings, Rows
 from pipeline.exploration.strength import most_related
@@ -30,7 +27,7 @@ from pipeline.figures import Draft, Plot
 from pipeline.models.lightgbm import native
 from pipeline.parallel import Map, workers
 from pipeline.problem import Feature, Loaded
-from pipeline.progress import Progress, Task
+from pipeline.progress import Progress, Steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +90,7 @@ def draw_rows(rows: int, most: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def look(
-    settings: "ExploreStage", load: Loaded, sample: Sample, parallel_map: Map[Any, Any], task: Task
+    settings: "ExploreStage", load: Loaded, sample: Sample, parallel_map: Map[Any, Any], task: Steps
 ) -> Findings:
     """Counts are of all rows; tests and figures are of the rows drawn."""
     problem, features, y = load.problem, sample.features, sample.target.y
@@ -103,6 +100,8 @@ def look(
     strongest = [kinds[each.column] for each in related if each.varies]
     rng = np.random.default_rng([settings.seed, 3])
     code = _shown_class(related, y) if classes else None
+    # none where there are no rows to predict
+    drifts = drift.column_drifts(sample.train, sample.test, features) if len(sample.test) else []
     return Findings(
         rows=Rows(len(load.train), len(load.test)),
         drawn=Rows(len(sample.train), len(sample.test)),
@@ -112,7 +111,7 @@ def look(
         pairs=tuple(pairs.find_pairs(sample.train, y, strongest, classes, rng)),
         ratings=ratings.find_ratings(sample.train, y, features, code, settings.ratings),
         correlations=correlations.correlations(sample.train, features, sample.target),
-        drifts=_drifts(sample),
+        drifts=tuple(drifts),
         adversarial=_adversarial(settings, sample, parallel_map, task),
         duplicates=find_duplicates(
             load.train, load.test, np.asarray(load.y), problem.features, is_regression=not classes
@@ -120,21 +119,14 @@ def look(
     )
 
 
-def _drifts(sample: Sample) -> tuple[ColumnDrift, ...]:
-    """None where there are no rows to predict."""
-    if not len(sample.test):
-        return ()
-    return tuple(drift.column_drifts(sample.train, sample.test, sample.features))
-
-
-def _shown_class(related: Sequence[Association], y: np.ndarray) -> int:
+def _shown_class(related: Sequence[association.Association], y: np.ndarray) -> int:
     """The class that the ratings show: the one that the strongest column shows."""
     return related[0].shown_class if related else int(np.bincount(y).argmax())
 
 
 def _adversarial(
-    settings: "ExploreStage", sample: Sample, parallel_map: Map[Any, Any], task: Task
-) -> Adversarial | None:
+    settings: "ExploreStage", sample: Sample, parallel_map: Map[Any, Any], task: Steps
+) -> adversarial.Adversarial | None:
     """On at most `max_rows` rows of both together, in the proportion that they have."""
     total = len(sample.train) + len(sample.test)
     matrix = adversarial.joint_matrix(sample.train, sample.test, sample.features)
@@ -160,7 +152,7 @@ def draw(
     about: Target,
     sample: Sample,
     parallel_map: Map[Any, Any],
-    task: Task,
+    task: Steps,
     *,
     simulated: bool,
 ) -> dict[str, Plot]:

@@ -34,8 +34,8 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     DataError or SettingsError for what cannot be learnt from.
     """
     simulated = settings.simulator is not None and _is_bare(raw, settings)
-    origin = _simulated(settings) if simulated else _organisers(settings, raw)
-    progress.say(_origin_message(raw, origin.files, settings.simulator if simulated else None))
+    origin = (_simulated if simulated else _organisers)(settings, raw)
+    progress.say(origin.message)
     roles = schema.find_roles(origin.tables, settings)
     form, form_note = schema.find_form(origin.tables, roles)
     tables, target_notes = _known(origin.tables, roles)
@@ -70,10 +70,11 @@ def _sides(tables: RawTables) -> "Iterator[tuple[str, pd.DataFrame]]":
 
 @dataclass(frozen=True)
 class _Origin:
-    """The tables, the files that they come from by role, and a note on each choice."""
+    """The tables, the files that they come from by role, a message on both, notes on choices."""
 
     tables: RawTables
     files: Mapping[str, File]
+    message: str
     notes: Sequence[str] = ()
 
 
@@ -96,10 +97,11 @@ def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
         for role, source in chosen.sources.items()
     }
     tables, notes = labels.tables_of(read, settings)
-    return _Origin(tables, files, [*chosen.notes, *notes])
+    message = f"from {raw}: {', '.join(file.name for file in files.values())}"
+    return _Origin(tables, files, message, [*chosen.notes, *notes])
 
 
-def _simulated(settings: "LoadStage") -> _Origin:
+def _simulated(settings: "LoadStage", raw: Path) -> _Origin:
     simulator = settings.simulator
     name = f"pipeline.competitions.{simulator}"
     if importlib.util.find_spec(name) is None:
@@ -114,7 +116,12 @@ def _simulated(settings: "LoadStage") -> _Origin:
         role: File(f"{role} of {simulator}, seed {settings.seed}", _content_hash(frame), len(frame))
         for role, frame in frames.items()
     }
-    return _Origin(RawTables.of(frames), files)
+    sizes = " + ".join(f"{files[role].rows:,}" for role in SIDES)
+    message = (
+        f"no files in {raw}: taking the SIMULATED data of {simulator} ({sizes} rows). "
+        "Put the organiser's files there to use them instead."
+    )
+    return _Origin(RawTables.of(frames), files, message)
 
 
 def _content_hash(frame: "pd.DataFrame") -> str:
@@ -123,16 +130,6 @@ def _content_hash(frame: "pd.DataFrame") -> str:
 
     rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
     return hashlib.sha256(rows.tobytes()).hexdigest()
-
-
-def _origin_message(raw: Path, files: Mapping[str, File], simulator: str | None) -> str:
-    if simulator is None:
-        return f"from {raw}: {', '.join(file.name for file in files.values())}"
-    sizes = " + ".join(f"{files[role].rows:,}" for role in SIDES)
-    return (
-        f"no files in {raw}: taking the SIMULATED data of {simulator} ({sizes} rows). "
-        "Put the organiser's files there to use them instead."
-    )
 
 
 # -- what they hold --------------------------------------------------------------------------------

@@ -12,8 +12,6 @@ from pipeline.progress import Progress
 from pipeline.wording import count, shortened
 
 if TYPE_CHECKING:
-    from sklearn.model_selection import BaseCrossValidator
-
     from pipeline.config import Split
 
 MOST_NAMED = 2  # classes
@@ -22,13 +20,13 @@ SCHEMES = {"stratified": "stratified", "group": "grouped", "plain": "plain"}
 
 def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     """Folds of every repeat. Rows keep their place: only the folds' numbers are drawn."""
-    task, y = load.problem.task, load.y
-    scheme = choose_scheme(settings, task)
+    y, scheme = load.y, choose_scheme(settings, load.problem.task)
     groups = group_numbers(settings, load) if scheme == "group" else None
     check_size(settings, y, groups)
     folds: list[Fold] = []
     for repeat in range(settings.repeats):
-        numbers = assign_folds(settings, scheme, task, repeat, y, groups)
+        (seed,) = np.random.SeedSequence([settings.seed, repeat]).generate_state(1).tolist()
+        numbers = assign_folds(settings, scheme, y, groups, seed)
         refuse_empty_folds(settings, repeat, numbers)
         folds += folds_of(repeat, numbers)
     times = f", {settings.repeats} times" if settings.repeats > 1 else ""
@@ -104,18 +102,24 @@ def check_size(settings: "Split", y: np.ndarray, groups: np.ndarray | None) -> N
 
 
 def assign_folds(
-    settings: "Split",
-    scheme: str,
-    task: Task,
-    repeat: int,
-    y: np.ndarray,
-    groups: np.ndarray | None,
+    settings: "Split", scheme: str, y: np.ndarray, groups: np.ndarray | None, seed: int
 ) -> np.ndarray:
-    """Each row's fold, (n,); every class over as many folds as it has rows, at most all."""
-    has_large_class = task != "regression" and np.bincount(y).max() >= settings.folds
+    """Each row's fold, (n,); every class over as many folds as it has rows, at most all.
+
+    Groups are dealt so that folds have their shares of the classes, where scikit-learn can: where
+    one class has as many rows as there are folds.
+    """
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+    is_classes = np.issubdtype(y.dtype, np.integer)
+    has_large_class = is_classes and np.bincount(y).max() >= settings.folds
     if scheme == "stratified" and not has_large_class:
-        return round_robin(y, settings.folds, _seed(settings, repeat))
-    splitter = make_splitter(settings, scheme, repeat, by_class=has_large_class)
+        return round_robin(y, settings.folds, seed)
+    if scheme == "group":
+        kind = StratifiedGroupKFold if has_large_class else GroupKFold
+    else:
+        kind = StratifiedKFold if scheme == "stratified" else KFold
+    splitter = kind(settings.folds, shuffle=True, random_state=seed)
     numbers = np.full(len(y), -1)
     with warnings.catch_warnings():
         # that a class has fewer rows than there are folds: see `missing_classes`
@@ -160,24 +164,3 @@ def missing_classes(problem: Problem, y: np.ndarray, folds: list[Fold]) -> list[
             counted = count(int(rows[code]), "row")
             notes.append(f"class '{problem.classes[code]}' ({counted}) from {fold.name}'s")
     return notes
-
-
-def make_splitter(
-    settings: "Split", scheme: str, repeat: int, *, by_class: bool
-) -> "BaseCrossValidator":
-    """scikit-learn's splitter for one repeat; repeats differ by their seed alone.
-
-    With `by_class` groups are dealt so that folds have their shares of the classes: scikit-learn
-    does that where one class has as many rows as there are folds.
-    """
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
-
-    if scheme == "group":
-        kind = StratifiedGroupKFold if by_class else GroupKFold
-    else:
-        kind = StratifiedKFold if scheme == "stratified" else KFold
-    return kind(settings.folds, shuffle=True, random_state=_seed(settings, repeat))
-
-
-def _seed(settings: "Split", repeat: int) -> int:
-    return int(np.random.SeedSequence([settings.seed, repeat]).generate_state(1)[0])

@@ -51,16 +51,18 @@ def train(
     Without a single one the member is left out. `fits` reads what `encode` gives.
     """
     budget, metric = budget or Allowance(), get_metric(settings.metric, load.problem.task)
-    training = Training(fits, tune.member, split, found_seconds(fits, tune, split, budget))
-    expected = training.expected_seconds(len(load.test), budget)
+    fitting = CrossFitting(fits, tune.member, split, found_seconds(fits, tune, split, budget))
+    expected = fitting.expected_seconds(len(load.test), budget)
     begins = budget.affords(expected)
-    repeats = training.run(budget, progress) if begins else []
+    repeats = fitting.run(budget, progress) if begins else []
     reason = "" if begins else budget.too_long("one repeat", expected)
     decision = budget.settle(len(repeats), split.repeats, "repeat", reason)
     if decision.done > len(repeats):  # another run was first to decide
-        repeats = training.run(budget, progress)
+        repeats = fitting.run(budget, progress)
     trained = gather(load, split, tune, metric, repeats[: decision.done])
-    report(trained, decision, metric, load.y, split.validated, progress)
+    rows = split.validated
+    score = metric.score(load.y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
+    report(trained, decision, f"{metric.label} {score:.4f}", progress)
     return trained
 
 
@@ -76,7 +78,7 @@ def found_seconds(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> d
 
 
 @dataclass(frozen=True)
-class Training:
+class CrossFitting:
     """A member, the folds to fit it on, and seconds by fold of what is there already."""
 
     fits: Fits
@@ -141,7 +143,7 @@ def gather(
         oof=oof,
         test=np.mean([fit.test for _, fit in fitted], axis=0) if fitted else np.full(shape, np.nan),
         test_by_fold=np.stack(by_fold) if fitted else np.empty((0, *shape)),
-        fits=tuple(fold_score(fold, fit, load.y, metric) for fold, fit in fitted),
+        fits=tuple(scored(fold, fit, load.y, metric) for fold, fit in fitted),
         asked=split.repeats,
         fit_seconds=sum(fit.fit_seconds for _, fit in fitted),
         predict_seconds=sum(fit.predict_seconds for _, fit in fitted),
@@ -150,27 +152,18 @@ def gather(
     )
 
 
-def fold_score(fold: Fold, fit: FoldFit, y: np.ndarray, metric: Metric) -> FoldScore:
+def scored(fold: Fold, fit: FoldFit, y: np.ndarray, metric: Metric) -> FoldScore:
     """The score on the fold's validation rows; ROC AUC has none where a class is absent."""
     score = metric.score(y[fold.valid], fit.valid)
     return FoldScore(fold.repeat, fold.number, score if np.isfinite(score) else None, fit.key)
 
 
-def report(
-    trained: Trained,
-    decision: Decision,
-    metric: Metric,
-    y: np.ndarray,
-    rows: np.ndarray,
-    progress: Progress,
-) -> None:
+def report(trained: Trained, decision: Decision, score: str, progress: Progress) -> None:
     """One line: the score of the predictions averaged over repeats, and what was cut short."""
     for fit in trained.fits:
         progress.detail(f"repeat {fit.repeat}, fold {fit.fold}: {fit.score}")
     if not decision.done:
         progress.say(f"left out: {decision.reason}")
         return
-    score = metric.score(y[rows], trained.mean_oof[rows])
     cut = f", {decision.done} of {decision.asked} repeats: {decision.reason}"
-    text = f"{metric.label} {score:.4f}, {len(trained.fits)} fits"
-    progress.say(text + cut if decision.is_cut else text)
+    progress.say(f"{score}, {len(trained.fits)} fits{cut if decision.is_cut else ''}")

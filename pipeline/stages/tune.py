@@ -99,7 +99,7 @@ class Search:
             self.forget_losers(study, study.finished)
         asked = self.settings.trials
         expected = 0.0 if study.finished else self.expected_seconds(budget)
-        # the first trial is the TOML's settings: without a second it shows nothing
+        # the first trial has the TOML's settings: only a second one can find better ones
         begins = budget.affords(min(2, asked) * expected)
         done = self.make_trials(study, budget, progress) if begins else 0
         reason = "" if begins else budget.too_long("one trial", expected)

@@ -16,13 +16,15 @@ from pipeline.settings import Encode
 from pipeline.workspace import COMPETITIONS
 
 
-def encoded(frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The dense view of these rows, and its columns' names."""
+def encoded(frame: pd.DataFrame) -> tuple[np.ndarray, ModelProblem]:
+    """The dense view of these rows, and what a model has to know of it."""
     is_number = pd.api.types.is_numeric_dtype
     features = [Feature(n, "number" if is_number(frame[n]) else "category") for n in frame]
     encoder, table = FoldEncoder(Encode(rare=1), features, 2), code_table(frame, features)
     y, rng = np.arange(len(frame)) % 2, np.random.default_rng(0)
-    return encoder.fit_transform(table, y, rng, "dense"), encoder.names("dense")
+    X = encoder.fit_transform(table, y, rng, "dense")
+    names, parts = encoder.names("dense"), encoder.parts("dense")
+    return X, ModelProblem("binary", 2, "log_loss", names, parts=parts)
 
 
 @pytest.fixture
@@ -42,17 +44,17 @@ def frame() -> pd.DataFrame:
 
 def test_a_step_has_exactly_the_columns_that_the_raw_column_was_encoded_to(frame) -> None:
     """Encoded alone, a column has the same names."""
-    _, names = encoded(frame)
+    _, problem = encoded(frame)
     sequence = ["Class", "Seat comfort", "Seat", "Age", "Seat=left", "Class of the seat"]
-    found = [[names[place] for place in step] for step in steps(sequence, names)]
-    assert found == [list(encoded(frame[[name]])[1]) for name in sequence]
+    found = [[problem.columns[place] for place in step] for step in steps(sequence, problem)]
+    assert found == [list(encoded(frame[[name]])[1].columns) for name in sequence]
 
 
 def test_left_out_the_steps_are_the_columns_with_levels_in_their_order(frame) -> None:
-    _, names = encoded(frame)
+    _, problem = encoded(frame)
     levelled = ["Seat", "Seat comfort", "Class", "Class of the seat", "Seat=left"]
-    assert steps([], names) == steps(levelled, names)
-    assert steps([], ["Age", "Height"]) is None
+    assert steps([], problem) == steps(levelled, problem)
+    assert steps([], encoded(frame[["Age"]])[1]) is None
 
 
 @pytest.mark.parametrize(
@@ -60,8 +62,7 @@ def test_left_out_the_steps_are_the_columns_with_levels_in_their_order(frame) ->
 )
 def test_a_name_that_is_not_there_is_refused_with_those_that_are(frame, name) -> None:
     frame = frame.drop(columns="Seat=left")
-    _, names = encoded(frame)
-    problem = ModelProblem("binary", 2, "log_loss", names)
+    _, problem = encoded(frame)
     allowed = "'Seat', 'Age', 'Seat comfort', 'Class', 'Class of the seat'. Correct"
     with pytest.raises(SettingsError, match=rf"\[models.rnn\] sequence: .*'{name}'.*{allowed}"):
         build(Settings(sequence=("Seat", name)), problem)
@@ -86,8 +87,7 @@ def test_what_is_read_in_sequence_and_what_is_read_at_once_are_both_learned_from
     rng = np.random.default_rng(1)
     rows = frame.loc[rng.integers(40, size=800)].reset_index(drop=True)
     y = ((rows["Seat"] > 2) ^ (rows["Class of the seat"] == "aisle")).to_numpy().astype(int)
-    X, names = encoded(rows)
-    problem = ModelProblem("binary", 2, "log_loss", names)
+    X, problem = encoded(rows)
     settings = {"sequence": ("Seat", "Seat comfort"), "n_networks": 1, "epochs": 10}
     model = models.build_bare("rnn", settings, problem).fit(X[:600], y[:600])
     assert (model.predict(X[600:]).argmax(axis=1) == y[600:]).mean() > 0.98

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from pipeline.blending import Blend, Blended, Expected
+from pipeline.blending import Blended, Expected, FittedBlend
 from pipeline.cut_short import CutShort
 from pipeline.folds import Folds, folds_of
 from pipeline.member import Member
@@ -97,7 +97,7 @@ def blended(oof: np.ndarray, y: np.ndarray, metric: str, names: tuple[str, ...])
     weights = np.full(len(names), 1 / max(1, len(names)))
     score = estimate(METRICS[metric], y, oof)
     return Blended(
-        Blend(names, weights),
+        FittedBlend(names, weights),
         "equal",
         metric,
         oof,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.blending import Blend, Blended, Expected
+from pipeline.blending import Blended, Expected, FittedBlend
 from pipeline.cut_short import CutShort
 from pipeline.errors import DataError
 from pipeline.ledger import Entry
@@ -18,7 +18,7 @@ from pipeline.submission import Submitted
 from tests.test_submission import BINARY, TWO, competition
 
 BLENDED = Blended(
-    blend=Blend(("linear",), np.ones(1)),
+    blend=FittedBlend(("linear",), np.ones(1)),
     method="greedy",
     metric="accuracy",
     oof=np.empty((0, 2)),

@@ -230,7 +230,7 @@ def test_of_two_runs_side_by_side_the_second_follows_the_first(tmp_path, decided
     """The other run decides while this one is at work, for fewer repeats or for more."""
     clock, split = Clock(), folds(repeats=3)
     budget = bounded(tmp_path, 3.4 if decided == 2 else 6.5, clock)
-    fit_repeats = stage.Training.run
+    fit_repeats = stage.CrossFitting.run
 
     def slow(*arguments):
         repeats = fit_repeats(*arguments)
@@ -239,7 +239,7 @@ def test_of_two_runs_side_by_side_the_second_follows_the_first(tmp_path, decided
         )
         return repeats
 
-    monkeypatch.setattr(stage.Training, "run", slow)
+    monkeypatch.setattr(stage.CrossFitting, "run", slow)
     ticking = Ticking(clock, 1.0)
     trained = run(fits_in(tmp_path / "s"), split=split, budget=budget, progress=ticking)
     assert trained.repeats == decided
