@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exploration.binning import as_numbers
-from pipeline.exploration.drift import level_codes
+from pipeline.exploration.bins import as_numbers
+from pipeline.exploration.column_drift import level_codes
 from pipeline.exploration.significance import SIGNIFICANT
 from pipeline.figures import Draft, Plot
 from pipeline.models.lightgbm import native

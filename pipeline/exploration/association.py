@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exploration.binning import MISSING, Bins, cut
+from pipeline.exploration.bins import MISSING, Bins, cut
 from pipeline.exploration.significance import SIGNIFICANT, holm
 from pipeline.exploration.strength import contingency, strength
 from pipeline.exploration.target import HISTOGRAM_BINS, Target, histogram_edges

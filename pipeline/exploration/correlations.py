@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exploration.binning import as_numbers
+from pipeline.exploration.bins import as_numbers
 from pipeline.exploration.target import Target
 from pipeline.figures import Draft, Plot, labels
 from pipeline.page import signed

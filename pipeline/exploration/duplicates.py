@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import page
-from pipeline.exploration.binning import as_numbers
+from pipeline.exploration.bins import as_numbers
 from pipeline.page import percent
 from pipeline.problem import Feature, Kind
 from pipeline.wording import count

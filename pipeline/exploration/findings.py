@@ -6,8 +6,8 @@ from typing import Any
 
 from pipeline.exploration.adversarial import Adversarial
 from pipeline.exploration.association import Association
+from pipeline.exploration.column_drift import ColumnDrift
 from pipeline.exploration.correlations import Correlations
-from pipeline.exploration.drift import ColumnDrift
 from pipeline.exploration.duplicates import Duplicates
 from pipeline.exploration.pairs import Pair
 from pipeline.exploration.profile import Profile

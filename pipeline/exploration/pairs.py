@@ -22,7 +22,7 @@ import numpy as np
 
 from pipeline import figures, page
 from pipeline.exploration.additive import information, predict_out_of_fold, sums_of_two
-from pipeline.exploration.binning import MISSING, Bins, cut
+from pipeline.exploration.bins import MISSING, Bins, cut
 from pipeline.exploration.significance import SIGNIFICANT, holm
 from pipeline.exploration.target import Target
 from pipeline.figures import Draft, Plot, label, labels

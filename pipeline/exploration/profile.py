@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exploration.binning import as_numbers
+from pipeline.exploration.bins import as_numbers
 from pipeline.figures import Draft, Plot, label
 from pipeline.page import percent
 from pipeline.problem import Feature, Kind

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline import figures, page
 from pipeline.errors import SettingsError
-from pipeline.exploration.binning import as_numbers
+from pipeline.exploration.bins import as_numbers
 from pipeline.exploration.target import Target
 from pipeline.figures import Draft, Plot, label, labels
 from pipeline.page import number, percent

@@ -10,9 +10,9 @@ import numpy as np
 from pipeline.exploration import (
     adversarial,
     association,
+    column_drift,
     correlations,
-    drift,
-    overview,
+    findings_page,
     pairs,
     profile,
     ratings,
@@ -20,8 +20,8 @@ from pipeline.exploration import (
 )
 from pipeline.exploration.adversarial import Adversarial
 from pipeline.exploration.association import Association
-from pipeline.exploration.binning import as_numbers
-from pipeline.exploration.drift import ColumnDrift
+from pipeline.exploration.bins import as_numbers
+from pipeline.exploration.column_drift import ColumnDrift
 from pipeline.exploration.duplicates import find_duplicates
 from pipeline.exploration.findings import Explored, Findings, Rows
 from pipeline.exploration.strength import most_related
@@ -62,11 +62,11 @@ def explore(settings: "ExploreStage", load: Loaded, progress: Progress) -> Explo
     with workers() as parallel_map, progress.task("exploring", steps) as task:
         findings = look(settings, load, sample, parallel_map, task)
         plots = draw(findings, about, sample, parallel_map, task, simulated=load.simulated)
-    progress.say(overview.headline(findings, about, simulated=load.simulated))
+    progress.say(findings_page.headline(findings, about, simulated=load.simulated))
     return Explored(
         findings,
-        overview.to_json(findings, about, load),
-        overview.document(settings.name, findings, about, load, plots),
+        findings_page.to_json(findings, about, load),
+        findings_page.document(settings.name, findings, about, load, plots),
         {name: plot.png for name, plot in plots.items()},
     )
 
@@ -124,7 +124,7 @@ def _drifts(sample: Sample) -> tuple[ColumnDrift, ...]:
     """None where there are no rows to predict."""
     if not len(sample.test):
         return ()
-    return tuple(drift.column_drifts(sample.train, sample.test, sample.features))
+    return tuple(column_drift.column_drifts(sample.train, sample.test, sample.features))
 
 
 def _shown_class(related: Sequence[Association], y: np.ndarray) -> int:
@@ -183,7 +183,7 @@ def _drawings(findings: Findings, about: Target, sample: Sample) -> Iterator[Dra
     yield partial(target.plot, about)
     yield partial(profile.missing_plot, findings.profiles, *rows)
     if findings.drifts:
-        yield partial(drift.plot, findings.drifts)
+        yield partial(column_drift.plot, findings.drifts)
     varying = [each for each in findings.associations if each.varies]
     for place, each in enumerate(varying[:COLUMNS_DRAWN]):
         values = np.empty(0)

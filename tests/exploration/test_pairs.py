@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 
 from pipeline.exploration.additive import predict_out_of_fold, sums_of_two
-from pipeline.exploration.binning import cut
+from pipeline.exploration.bins import cut
 from pipeline.exploration.pairs import find_pairs
 from pipeline.problem import Feature
 

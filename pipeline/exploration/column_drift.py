@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exploration.binning import as_numbers
+from pipeline.exploration.bins import as_numbers
 from pipeline.exploration.significance import SIGNIFICANT, chi_square, holm
 from pipeline.figures import Draft, Plot, labels
 from pipeline.page import p_value, percent

@@ -1,17 +1,16 @@
 """The findings in short: a line for the terminal, the top of the page, and plain JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Any
 
-import numpy as np
-
 from pipeline import page
+from pipeline.codec import plain
 from pipeline.exploration import (
     adversarial,
     association,
+    column_drift,
     correlations,
-    drift,
     duplicates,
     pairs,
     profile,
@@ -42,12 +41,12 @@ def headline(findings: Findings, about: Target, *, simulated: bool) -> str:
 def conclusions(findings: Findings) -> list[str]:
     """What follows from the findings, a sentence or two each."""
     texts = (
-        drift.caption(findings.drifts) if findings.drifts else "",
+        column_drift.caption(findings.drifts) if findings.drifts else "",
         adversarial.caption(findings.adversarial) if findings.adversarial else "",
         association.summary(findings.associations),
         pairs.summary(findings.pairs),
         profile.constant_summary(findings.profiles),
-        drift.unseen_summary(findings.drifts),
+        column_drift.unseen_summary(findings.drifts),
         duplicates.summary(findings.duplicates),
         _drawn_summary(findings),
         _columns_summary(findings),
@@ -111,7 +110,7 @@ def sections(
         pairs.section(found.pairs, about, varying, pair_plots) if found.pairs else None,
         ratings.section(found.ratings, plots) if found.ratings else None,
         correlations.section(found.correlations, plots) if found.correlations else None,
-        drift.section(found.drifts, plots) if found.drifts else None,
+        column_drift.section(found.drifts, plots) if found.drifts else None,
         adversarial.section(plots) if found.rows.test else None,
         duplicates.section(found.duplicates),
         page.Section("files", "Files", [_files_table(load), page.Bullets(load.notes)]),
@@ -170,16 +169,3 @@ def to_json(findings: Findings, about: Target, load: Loaded) -> dict[str, Any]:
         "drifts": [plain(each) | {"verdict": each.verdict} for each in findings.drifts],
         "duplicates": duplicates.to_json(findings.duplicates),
     }
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses as objects, arrays as lists; JSON knows no NaN: null stands for it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
