@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exploration.bins import MISSING, Bins, cut
+from pipeline.exploration.bins import MISSING, Bins, as_numbers, cut
+from pipeline.exploration.part import Drawing, Part
+from pipeline.exploration.profile import missing_and_zeros
 from pipeline.exploration.significance import SIGNIFICANT, holm
 from pipeline.exploration.strength import contingency, strength
 from pipeline.exploration.target import HISTOGRAM_BINS, Target, histogram_edges
-from pipeline.figures import Draft, Plot, label, labels
+from pipeline.figures import Draft, label, labels
 from pipeline.page import number, p_value, percent
 from pipeline.problem import Feature, Kind
 from pipeline.wording import count
@@ -20,8 +23,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from pipeline.exploration.findings import Exploration, Findings
+
 FEWEST_SHARE, FEWEST_ROWS = 0.01, 20  # of a bin that is compared with others
 NORMAL_95 = 1.96
+COLUMNS_DRAWN = 60
 CARD, TALLEST = (3.6, 2.6), 4.4  # inches: a figure of the gallery
 
 
@@ -166,6 +172,9 @@ def _adverb(value: float) -> str:
     return "Very weakly"
 
 
+# -- table -----------------------------------------------------------------------------------------
+
+
 def summary(found: Sequence[Association]) -> str:
     """How many columns are related to the target; empty where none is."""
     related = [each for each in found if not each.is_noise]
@@ -178,29 +187,27 @@ def summary(found: Sequence[Association]) -> str:
     )
 
 
-# -- table -----------------------------------------------------------------------------------------
-
-
-def section(
-    found: Sequence[Association], target: Target, gallery: Sequence[Plot], has_pairs: bool
-) -> page.Section:
-    """`gallery`: the figures that were drawn of the columns."""
+def part(exploration: "Exploration") -> Part:
     from markupsafe import Markup
 
-    others = Markup('<a href="#pairs">another</a>') if has_pairs else "others"
-    undrawn = sum(each.varies for each in found) - len(gallery)
-    blocks: list[page.Block] = [
-        Markup(
-            "Each column alone, the strongest first. A column that is not related to the target "
-            "when taken alone may still matter together with {}."
-        ).format(others),
-        _table(found, target),
-        page.Gallery(gallery),
-        page.Soft(f"{undrawn:,} more columns, the least related ones, are in the table only.")
-        if undrawn
-        else None,
-    ]
-    return page.Section("relations", "Columns by target", blocks)
+    findings = exploration.findings
+    varying = [each for each in findings.associations if each.varies]
+    undrawn = len(varying) - COLUMNS_DRAWN
+    others = Markup('<a href="#pairs">another</a>') if findings.pairs else "others"
+    text = Markup(
+        "Each column alone, the strongest first. A column that is not related to the target "
+        "when taken alone may still matter together with {}."
+    ).format(others)
+    more = page.Soft(f"{undrawn:,} more columns, the least related ones, are in the table only.")
+    return Part(
+        "relations",
+        "Columns by target",
+        [text, _table(findings.associations, exploration.target)],
+        [_drawing(exploration, each, at) for at, each in enumerate(varying[:COLUMNS_DRAWN])],
+        [more] if undrawn > 0 else [],
+        gallery=True,
+        conclusion=summary(findings.associations),
+    )
 
 
 def _table(found: Sequence[Association], target: Target) -> page.SortableTable:
@@ -224,6 +231,24 @@ def _table(found: Sequence[Association], target: Target) -> page.SortableTable:
 
 
 # -- figures ---------------------------------------------------------------------------------------
+
+
+def _drawing(exploration: "Exploration", found: Association, place: int) -> Drawing:
+    sample = exploration.sample
+    values = np.empty(0)
+    if found.kind != "category":
+        values = as_numbers(sample.train[found.column], found.kind)
+    about = _beside(exploration.findings, found.column)
+    return partial(plot, found, values, sample.target, place, about)
+
+
+def _beside(findings: "Findings", column: str) -> str:
+    """What a column's figure does not show: missing values, zeros and drift."""
+    (own,) = [item for item in findings.profiles if item.column == column]
+    found = [item.summary for item in findings.drifts if item.column == column]
+    rows = findings.rows
+    text = "; ".join([*missing_and_zeros(own, rows.train, rows.test), *found])
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def plot(

@@ -1,7 +1,6 @@
-"""The findings in short: a line for the terminal, the top of the page, and plain JSON."""
+"""The findings in short: a line for the terminal, the page, and plain JSON."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline import page
@@ -17,18 +16,37 @@ from pipeline.exploration import (
     ratings,
     target,
 )
-from pipeline.exploration.findings import Findings
-from pipeline.exploration.target import Target
+from pipeline.exploration.findings import Exploration
+from pipeline.exploration.part import Part
 from pipeline.figures import Plot
 from pipeline.page import p_value
 from pipeline.problem import File, Loaded
 from pipeline.wording import count, some
 
+SECTIONS = (
+    target,
+    profile,
+    association,
+    pairs,
+    ratings,
+    correlations,
+    column_drift,
+    adversarial,
+    duplicates,
+)  # as they stand on the page
 
-def headline(findings: Findings, about: Target, *, simulated: bool) -> str:
+
+def parts(exploration: Exploration) -> list[Part]:
+    """Those for which there is anything to show, the top of the page first."""
+    found = [part for each in SECTIONS if (part := each.part(exploration))]
+    return [_top(exploration, found), *found, _files(exploration.load)]
+
+
+def headline(exploration: Exploration) -> str:
     """The findings in one line."""
+    findings, load = exploration.findings, exploration.load
     rows = count(findings.rows.train + findings.rows.test, "row")
-    parts = [*(["SIMULATED"] * simulated), rows, target.balance(about)]
+    parts = [*(["SIMULATED"] * load.simulated), rows, target.balance(exploration.target)]
     parts.append(profile.missing_summary(findings.profiles))
     real = [found.column for found in findings.drifts if not found.is_noise]
     parts.append(f"drift: {some(real, 3) or 'none'}" if findings.rows.test else "no test rows")
@@ -38,134 +56,85 @@ def headline(findings: Findings, about: Target, *, simulated: bool) -> str:
     return ", ".join(parts)
 
 
-def conclusions(findings: Findings) -> list[str]:
-    """What follows from the findings, a sentence or two each."""
-    texts = (
-        column_drift.caption(findings.drifts) if findings.drifts else "",
-        adversarial.caption(findings.adversarial) if findings.adversarial else "",
-        association.summary(findings.associations),
-        pairs.summary(findings.pairs),
-        profile.constant_summary(findings.profiles),
-        column_drift.unseen_summary(findings.drifts),
-        duplicates.summary(findings.duplicates),
-        _drawn_summary(findings),
-        _columns_summary(findings),
-    )
-    return [text for text in texts if text]
-
-
-def _drawn_summary(findings: Findings) -> str:
-    if findings.drawn == findings.rows:
-        return ""
-    return (
-        f"Tests and figures are of {count(findings.drawn.train, 'row')} of train and "
-        f"{count(findings.drawn.test, 'row')} of test, drawn at random; counts are of all rows."
-    )
-
-
-def _columns_summary(findings: Findings) -> str:
-    shown = len(findings.profiles)
-    if shown >= findings.features:
-        return ""
-    return (
-        f"This page shows the {shown:,} of {findings.features:,} columns that are most related to "
-        "the target; duplicate rows are equal in all columns."
-    )
-
-
 # -- the page --------------------------------------------------------------------------------------
 
 
 def document(
-    name: str, findings: Findings, about: Target, load: Loaded, plots: Mapping[str, Plot]
+    name: str, exploration: Exploration, parts: Sequence[Part], plots: Sequence[Sequence[Plot]]
 ) -> str:
-    """The page; `name` is the competition's, or empty."""
+    """The page; `name` is the competition's, or empty, and `plots` are those of each part."""
     from markupsafe import Markup
 
-    files = ", ".join(file.name for _, file in _files(load))
+    load, problem = exploration.load, exploration.load.problem
+    files = ", ".join(file.name for _, file in _by_role(load))
     subtitle = Markup("{}: predicting <strong>{}</strong> ({}).")
     return page.document(
-        f"{name or about.name}: exploration",
-        subtitle.format(files, about.name, load.problem.task),
-        sections(findings, about, load, plots),
+        f"{name or problem.target}: exploration",
+        subtitle.format(files, problem.target, problem.task),
+        [part.section(own) for part, own in zip(parts, plots, strict=True)],
         footer="Every number on this page is in explore.json beside it; its figures are in "
         "figures/ as PNG.",
         simulated=load.simulated,
     )
 
 
-def sections(
-    findings: Findings, about: Target, load: Loaded, plots: Mapping[str, Plot]
-) -> list[page.Section]:
-    """Those for which there is anything to show, in their order."""
-    rows, found = (findings.rows.train, findings.rows.test), findings
-    columns = [plot for name, plot in plots.items() if name.startswith("column-")]
-    pair_plots = [plot for name, plot in plots.items() if name.startswith("pair-")]
-    varying = sum(each.varies for each in found.associations)
-    made = [
-        _section(findings, about, load),
-        target.section(about, plots),
-        profile.section(found.profiles, rows, plots),
-        association.section(found.associations, about, columns, has_pairs=bool(found.pairs)),
-        pairs.section(found.pairs, about, varying, pair_plots) if found.pairs else None,
-        ratings.section(found.ratings, plots) if found.ratings else None,
-        correlations.section(found.correlations, plots) if found.correlations else None,
-        column_drift.section(found.drifts, plots) if found.drifts else None,
-        adversarial.section(plots) if found.rows.test else None,
-        duplicates.section(found.duplicates),
-        page.Section("files", "Files", [_files_table(load), page.Bullets(load.notes)]),
-    ]
-    return [section for section in made if section is not None]
-
-
-def _section(findings: Findings, about: Target, load: Loaded) -> page.Section:
-    """The top of the page."""
-    train, test = findings.rows.train, findings.rows.test
-    real, columns = sum(not found.is_noise for found in findings.drifts), len(findings.drifts)
-    cells = sum(item.missing_train + item.missing_test for item in findings.profiles)
+def _top(exploration: Exploration, parts: Sequence[Part]) -> Part:
+    """The boxes, and what was found."""
+    rows, features = exploration.findings.rows, exploration.load.problem.features
+    kinds, plural = [feature.kind for feature in features], {"category": "categories"}
+    different = [count(kinds.count(k), k, plural.get(k, "")) for k in dict.fromkeys(kinds)]
     facts = [
-        ("Rows", count(train + test), f"{train:,} train, {test:,} test"),
-        ("Columns", count(findings.features), _kinds(load)),
-        target.fact(about),
-        ("Missing values", count(cells), profile.missing_summary(findings.profiles)),
-        *([("Drift", count(real), f"of {count(columns, 'column')}")] if columns else []),
-        *([adversarial.fact(findings.adversarial)] if findings.adversarial else []),
-        duplicates.fact(findings.duplicates),
+        ("Rows", count(rows.train + rows.test), f"{rows.train:,} train, {rows.test:,} test"),
+        ("Columns", count(len(features)), ", ".join(different)),
+        *(fact for part in parts for fact in part.facts),
     ]
-    found = page.Bullets(conclusions(findings))
-    return page.Section("overview", "", [page.Facts(facts), page.Heading("What was found"), found])
+    found = page.Bullets(conclusions(exploration, parts))
+    return Part("overview", "", [page.Facts(facts), page.Heading("What was found"), found])
 
 
-def _kinds(load: Loaded) -> str:
-    kinds = [feature.kind for feature in load.problem.features]
-    plural = {"category": "categories"}
-    return ", ".join(
-        count(kinds.count(kind), kind, plural.get(kind, "")) for kind in dict.fromkeys(kinds)
-    )
+def conclusions(exploration: Exploration, parts: Sequence[Part]) -> list[str]:
+    """What follows from the findings, a sentence or two a part."""
+    return [*(part.conclusion for part in parts if part.conclusion), *_bounds(exploration)]
 
 
-def _files_table(load: Loaded) -> page.SortableTable:
-    rows = [[role, file.name, file.rows, file.sha256] for role, file in _files(load)]
+def _bounds(exploration: Exploration) -> Iterator[str]:
+    """Which rows and columns of a large table are looked at."""
+    findings = exploration.findings
+    if findings.drawn != findings.rows:
+        yield (
+            f"Tests and figures are of {count(findings.drawn.train, 'row')} of train and "
+            f"{count(findings.drawn.test, 'row')} of test, drawn at random; counts are of all rows."
+        )
+    if len(findings.profiles) < findings.features:
+        yield (
+            f"This page shows the {len(findings.profiles):,} of {findings.features:,} columns that "
+            "are most related to the target; duplicate rows are equal in all columns."
+        )
+
+
+def _files(load: Loaded) -> Part:
+    rows = [[role, file.name, file.rows, file.sha256] for role, file in _by_role(load)]
     heads = ("Table", "File", "Rows", "SHA-256")
-    return page.SortableTable("The files that were read.", heads, rows)
+    table = page.SortableTable("The files that were read.", heads, rows)
+    return Part("files", "Files", [table, page.Bullets(load.notes)])
 
 
-def _files(load: Loaded) -> Sequence[tuple[str, File]]:
-    """Each table's role and file, in the usual order."""
+def _by_role(load: Loaded) -> list[tuple[str, File]]:
     return [(role, load.files[role]) for role in ("train", "test", "sample") if role in load.files]
 
 
 # -- JSON ------------------------------------------------------------------------------------------
 
 
-def to_json(findings: Findings, about: Target, load: Loaded) -> dict[str, Any]:
+def to_json(exploration: Exploration, parts: Sequence[Part]) -> dict[str, Any]:
     """All the numbers, plain."""
-    return {
-        **{field.name: plain(getattr(findings, field.name)) for field in fields(findings)},
+    findings, load = exploration.findings, exploration.load
+    about = {"task": load.problem.task, **target.to_json(exploration.target)}
+    return plain(findings) | {
         "simulated": load.simulated,
-        "headline": headline(findings, about, simulated=load.simulated),
-        "conclusions": conclusions(findings),
-        "target": {"task": load.problem.task, **target.to_json(about)},
+        "headline": headline(exploration),
+        "conclusions": conclusions(exploration, parts),
+        "target": about,
         "drifts": [plain(each) | {"verdict": each.verdict} for each in findings.drifts],
         "duplicates": duplicates.to_json(findings.duplicates),
     }

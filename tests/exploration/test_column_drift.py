@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
 from scipy import stats
 
 from pipeline.exploration import column_drift
@@ -27,21 +26,16 @@ def test_kolmogorov_smirnov_matches_scipy_on_continuous_data(rng):
         assert p == pytest.approx(oracle.pvalue, abs=0.02)
 
 
-@pytest.mark.parametrize("reach", [0.3, 0.8, 1.3])
-@pytest.mark.parametrize("time", [0.1, 0.5, 0.8])
-def test_a_bridge_at_one_time_is_a_normal_variable(reach, time):
-    """B(t) has variance t (1 - t)."""
-    expected = 2 * stats.norm.sf(reach / np.sqrt(time * (1 - time)))
+@pytest.mark.parametrize("distance", [0.05, 0.1])
+def test_the_p_value_of_two_values_is_that_of_the_hypergeometric_law(distance):
+    """Of 300 rows with one value, how many of 500 are among the 200 drawn."""
+    ones = np.arange(201)
+    apart = np.abs(ones / 200 - (300 - ones) / 300)
+    exact = stats.hypergeom(500, 300, 200).pmf(ones)[apart >= distance - 1e-9].sum()
 
-    assert_allclose(column_drift.bridge_p(reach, np.array([time])), expected, rtol=2e-3)
+    found = column_drift.shuffled_p(distance, np.array([300, 200]), 200)
 
-
-def test_a_bridge_at_many_times_is_kolmogorov_s_with_siegmund_s_correction():
-    """Watched m times only, the barrier acts as if 0.5826 / √m further out (Siegmund 1985)."""
-    times = np.arange(1, 200) / 200
-
-    expected = stats.kstwobign.sf(1.2 + 0.5826 / np.sqrt(200))
-    assert column_drift.bridge_p(1.2, times) == pytest.approx(expected, abs=0.001)
+    assert found == pytest.approx(exact, abs=3 * np.sqrt(exact / column_drift.SHUFFLES))
 
 
 def test_ties_do_not_make_the_p_value_too_great(rng):
