@@ -5,7 +5,7 @@ differ so much.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -84,29 +84,25 @@ def column_drifts(
     if not len(test):
         return []
     found = [_test(train[each.name], test[each.name], each) for each in features]
-    corrected = holm(np.array([p for _, _, p, _ in found]))
-    return [
-        ColumnDrift(each.name, statistic, value, p, float(adjusted), unseen)
-        for each, (statistic, value, p, unseen), adjusted in zip(
-            features, found, corrected, strict=True
-        )
-    ]
+    corrected = holm(np.array([each.p for each in found]))
+    return [replace(each, p_corrected=float(p)) for each, p in zip(found, corrected, strict=True)]
 
 
-def _test(
-    train: "pd.Series", test: "pd.Series", feature: Feature
-) -> tuple[Statistic, float, float, float | None]:
-    if feature.kind == "category":
-        counts = level_counts(train, test)
-        unseen = float(counts[1, 1:][counts[0, 1:] == 0].sum() / len(test))
-        pooled = pool_rare(counts)
-        if (counts.sum(axis=0) > 0).sum() > 1 and (pooled.sum(axis=0) > 0).sum() == 1:
-            return "none, all levels are rare", 0.0, 1.0, unseen
-        return "total variation", *total_variation(*pooled), unseen
-    one, other = (as_numbers(values, feature.kind) for values in (train, test))
-    is_text = feature.kind == "text"
-    name: Statistic = "Kolmogorov-Smirnov, length" if is_text else "Kolmogorov-Smirnov"
-    return name, *kolmogorov_smirnov(one, other), None
+def _test(train: "pd.Series", test: "pd.Series", feature: Feature) -> ColumnDrift:
+    """Its p-value is not corrected yet."""
+    if feature.kind != "category":
+        one, other = (as_numbers(values, feature.kind) for values in (train, test))
+        distance, p = kolmogorov_smirnov(one, other)
+        is_text = feature.kind == "text"
+        name: Statistic = "Kolmogorov-Smirnov, length" if is_text else "Kolmogorov-Smirnov"
+        return ColumnDrift(feature.name, name, distance, p, p, None)
+    counts = level_counts(train, test)
+    unseen = float(counts[1, 1:][counts[0, 1:] == 0].sum() / len(test))
+    pooled = pool_rare(counts)
+    if (counts.sum(axis=0) > 0).sum() > 1 and (pooled.sum(axis=0) > 0).sum() == 1:
+        return ColumnDrift(feature.name, "none, all levels are rare", 0.0, 1.0, 1.0, unseen)
+    distance, p = total_variation(*pooled)
+    return ColumnDrift(feature.name, "total variation", distance, p, p, unseen)
 
 
 def kolmogorov_smirnov(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
@@ -176,7 +172,7 @@ def total_variation(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     return float(np.abs(p - q).sum() / 2), chi_square(np.array([one, other]))[1]
 
 
-# -- in words --------------------------------------------------------------------------------------
+# -- on the page -----------------------------------------------------------------------------------
 
 
 def caption(drifts: Sequence[ColumnDrift]) -> str:
@@ -198,9 +194,6 @@ def caption(drifts: Sequence[ColumnDrift]) -> str:
         f"{tested}: {count(len(real), 'column')} {'differs' if len(real) == 1 else 'differ'} "
         f"between train and test beyond chance: {named}. The rest is noise."
     )
-
-
-# -- figure and table ------------------------------------------------------------------------------
 
 
 def part(exploration: "Exploration") -> Part | None:

@@ -166,7 +166,8 @@ def residuals(
         mean = predict_out_of_fold(columns, standard, fold, 0)[:, 0]
         # the loss is r² / 2: √2 makes the gain a share of the variance
         r, w = np.sqrt(2) * (standard - mean), np.ones(len(y))
-        return [Residuals(None, ranks / len(y), (middle + spread * mean) / len(y), r, w)]
+        expected = np.clip((middle + spread * mean) / len(y), 0.0, 1.0)
+        return [Residuals(None, ranks / len(y), expected, r, w)]
     shares = predict_out_of_fold(columns, y, fold, classes)
     counts = np.bincount(y, minlength=classes)
     codes = [1] if classes == 2 else np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist()
@@ -227,7 +228,7 @@ def _cells(
     return Cells(*about, rows, truth / known, expected / known)
 
 
-# -- in words --------------------------------------------------------------------------------------
+# -- on the page -----------------------------------------------------------------------------------
 
 
 def summary(pairs: Sequence[Pair]) -> str:
@@ -264,7 +265,7 @@ def caption(pair: Pair, what: str) -> str:
     rows = count(int(cells.rows[row, column]), "row")
     if cells.code is None:
         text = f"{what} lies on average at percentile {shown[0].strip('%')} ({rows})"
-        gain = f"{percent(pair.gain)} ± {percent(pair.error)} of the ranks' variance"
+        gain = f"{percent(pair.gain, 2)} ± {percent(pair.error, 2)} of the ranks' variance"
     else:
         text = f"{what} is {shown[0]} of {rows}"
         gain = f"{pair.gain:.4f} ± {pair.error:.4f} of log loss"
@@ -280,9 +281,6 @@ def _bin(text: str, kind: Kind) -> str:
     if text == MISSING:
         return "is missing"
     return f"is '{label(text, 30)}'" if kind == "category" else f"is {label(text, 30)}"
-
-
-# -- figure and table ------------------------------------------------------------------------------
 
 
 def part(exploration: "Exploration") -> Part | None:

@@ -92,7 +92,7 @@ def _range(values: "pd.Series", kind: Kind) -> tuple[float | str | None, ...]:
     return tuple(str(np.datetime64(int(np.floor(value)), "D")) for value in three)
 
 
-# -- in words --------------------------------------------------------------------------------------
+# -- on the page -----------------------------------------------------------------------------------
 
 
 def missing_summary(profiles: Sequence[Profile]) -> str:
@@ -125,9 +125,6 @@ def missing_caption(shares: Mapping[str, tuple[float, float]], columns: int) -> 
     )
     more = len(shares) > COLUMNS_SHOWN
     return text + f" The {COLUMNS_SHOWN} columns with most are shown." * more
-
-
-# -- figure and table ------------------------------------------------------------------------------
 
 
 def part(exploration: "Exploration") -> Part:

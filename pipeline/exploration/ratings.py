@@ -75,11 +75,11 @@ def find_ratings(
     The columns that `ordered` names, or else all that hold ratings; None where there are none, or
     too few rows.
     """
+    import pandas as pd
+
     names = in_order(ordered, frame, features) if ordered else rating_columns(frame, features)
     if not names:
         return None
-    import pandas as pd
-
     truth = np.asarray(y if code is None else y == code, dtype=float)
     parts = [
         pd.DataFrame({"column": place, "value": as_numbers(frame[name], "number"), "target": truth})

@@ -102,7 +102,7 @@ def to_json(target: Target) -> dict[str, Any]:
     }
 
 
-# -- in words --------------------------------------------------------------------------------------
+# -- on the page -----------------------------------------------------------------------------------
 
 
 def caption(target: Target) -> str:
@@ -146,9 +146,6 @@ def _value_spread(target: Target) -> str:
             "dominate squared errors."
         )
     return text
-
-
-# -- figure ----------------------------------------------------------------------------------------
 
 
 def plot(target: Target) -> Draft:
