@@ -1,26 +1,28 @@
 """Adversarial validation: can a model that sees all columns separate test rows from train rows?"""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import figures, page
-from pipeline.exploration.binning import as_numbers
-from pipeline.exploration.drift import level_codes
+from pipeline import figures
+from pipeline.exploration.bins import as_numbers
+from pipeline.exploration.column_drift import level_codes
+from pipeline.exploration.part import Part
 from pipeline.exploration.significance import SIGNIFICANT
-from pipeline.figures import Draft, Plot
+from pipeline.figures import Draft
 from pipeline.models.lightgbm import native
 from pipeline.page import p_value, percent
 from pipeline.parallel import Map
 from pipeline.problem import Feature
-from pipeline.progress import Steps
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.exploration.findings import Exploration
 
 # two repeats and few rounds: more than half of the AUC's noise comes from the draw of the folds
 FOLDS, REPEATS, ROUNDS = 4, 2, 10
@@ -64,16 +66,16 @@ def joint_matrix(
     train: "pd.DataFrame", test: "pd.DataFrame", features: Sequence[Feature]
 ) -> np.ndarray:
     """Train above test as float64 (n, d): a category is its rank by frequency in both together."""
-    matrix = np.empty((len(train) + len(test), len(features)))
-    for position, each in enumerate(features):
-        if each.kind != "category":
+    matrix = np.full((len(train) + len(test), len(features)), np.nan)
+    for column, each in zip(matrix.T, features, strict=True):
+        if each.kind == "category":
+            codes = level_codes(train[each.name], test[each.name])
+            known = codes >= 0
+            order = np.argsort(-np.bincount(codes[known]), kind="stable")
+            column[known] = np.argsort(order)[codes[known]]
+        else:
             parts = [as_numbers(frame[each.name], each.kind) for frame in (train, test)]
-            matrix[:, position] = np.concatenate(parts)
-            continue
-        codes = level_codes(train[each.name], test[each.name])
-        order = np.argsort(-np.bincount(codes[codes >= 0]), kind="stable")
-        matrix[:, position] = np.nan
-        matrix[codes >= 0, position] = np.argsort(order)[codes[codes >= 0]]
+            column[:] = np.concatenate(parts)
     return matrix
 
 
@@ -85,7 +87,6 @@ def adversarial_validation(
     permutations: int,
     seed: int,
     parallel_map: Map[Any, Any],
-    task: Steps | None = None,
 ) -> Adversarial | None:
     """Cross-validated AUC of separating test (1) from train (0), and its permutation p-value.
 
@@ -99,27 +100,22 @@ def adversarial_validation(
     numbers = range(permutations + 1)
     jobs = [numbers[start : start + BATCH] for start in numbers[::BATCH]]
     run = partial(run_shuffles, matrix, is_test, folds, seed)
-    results: list[tuple[float, np.ndarray]] = []
-    for batch in parallel_map(run, jobs):
-        results += batch
-        if task is not None:
-            task.advance()
-    aucs = [auc for auc, _ in results]
-    as_good = sum(auc >= aucs[0] for auc in aucs[1:])
-    gain = results[0][1] / max(results[0][1].sum(), np.finfo(float).tiny)
-    order = np.argsort(-gain, kind="stable")[:3]
+    (auc, gain), *others = itertools.chain.from_iterable(parallel_map(run, jobs))
+    shuffled = tuple(each for each, _ in others)
+    shares = gain / max(gain.sum(), np.finfo(float).tiny)
+    leading = [column for column in np.argsort(-shares, kind="stable")[:3] if shares[column] > 0]
     return Adversarial(
-        auc=aucs[0],
-        p=(1 + as_good) / (1 + permutations),
-        shuffled=tuple(aucs[1:]),
+        auc=auc,
+        p=(1 + sum(each >= auc for each in shuffled)) / (1 + permutations),
+        shuffled=shuffled,
         rows=len(is_test),
-        leading=tuple((names[column], float(gain[column])) for column in order if gain[column] > 0),
+        leading=tuple((names[column], float(shares[column])) for column in leading),
     )
 
 
 def batches(permutations: int) -> int:
-    """How many steps `adversarial_validation` reports."""
-    return -(-(permutations + 1) // BATCH)
+    """How many results of the map `adversarial_validation` takes."""
+    return len(range(0, permutations + 1, BATCH))
 
 
 def stratified(is_test: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -136,54 +132,34 @@ def run_shuffles(
 ) -> list[tuple[float, np.ndarray]]:
     """For each shuffle of is_test (n,) and folds (repeats, n): mean AUC, and gain by column (d,).
 
-    Number 0 is the true labels.
+    Number 0 is the true labels. Binning is the slow part of a small fit, and the same for all.
     """
-    fit = _fitter(matrix)
+    binned = native().Dataset(matrix, params=dict(BOOSTING), free_raw_data=False).construct()
     results = []
     for number in numbers:
         order = np.arange(len(is_test))
         if number:
             order = np.random.default_rng([seed, number]).permutation(len(order))
-        results.append(_cross_validate(fit, is_test[order], folds[:, order]))
+        results.append(_cross_validate(binned, matrix, is_test[order], folds[:, order]))
     return results
 
 
-Fit = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+def _cross_validate(
+    binned: Any, matrix: np.ndarray, is_test: np.ndarray, folds: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """`binned` is the matrix as a lightgbm.Dataset."""
+    from sklearn.metrics import roc_auc_score
 
-
-def _cross_validate(fit: Fit, is_test: np.ndarray, folds: np.ndarray) -> tuple[float, np.ndarray]:
-    scores, gains = [], []
+    aucs, gain = [], np.zeros(matrix.shape[1])
     for repeat, fold in itertools.product(folds, range(FOLDS)):
-        rows, held_out = np.flatnonzero(repeat != fold), np.flatnonzero(repeat == fold)
-        score, gain = fit(rows, is_test[rows], held_out)
-        scores.append(_auc(score[is_test[held_out]], score[~is_test[held_out]]))
-        gains.append(gain)
-    return float(np.mean(scores)), np.sum(gains, axis=0)
-
-
-def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
-    """Mann-Whitney U over the number of pairs."""
-    from scipy.stats import mannwhitneyu
-
-    u = mannwhitneyu(positive, negative, method="asymptotic").statistic
-    return float(u / (len(positive) * len(negative)))
-
-
-def _fitter(matrix: np.ndarray) -> Fit:
-    """Binning is the slow part of a small fit, and the same for all: it is done once."""
-    lightgbm = native()
-    binned = lightgbm.Dataset(matrix, params=dict(BOOSTING), free_raw_data=False).construct()
-
-    def fit(
-        rows: np.ndarray, labels: np.ndarray, held_out: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        part = binned.subset(rows.tolist()).construct()
-        part.set_label(labels.astype(float))
-        booster = lightgbm.train(dict(BOOSTING), part, num_boost_round=ROUNDS)
-        probability = np.asarray(booster.predict(matrix[held_out], num_threads=1))
-        return probability, booster.feature_importance("gain")
-
-    return fit
+        train, valid = np.flatnonzero(repeat != fold), np.flatnonzero(repeat == fold)
+        part = binned.subset(train.tolist()).construct()
+        part.set_label(is_test[train].astype(float))
+        booster = native().train(dict(BOOSTING), part, num_boost_round=ROUNDS)
+        probability = booster.predict(matrix[valid], num_threads=1)
+        aucs.append(roc_auc_score(is_test[valid], probability))
+        gain += booster.feature_importance("gain")
+    return float(np.mean(aucs)), gain
 
 
 # -- on the page -----------------------------------------------------------------------------------
@@ -192,45 +168,46 @@ def _fitter(matrix: np.ndarray) -> Fit:
 def caption(found: Adversarial) -> str:
     """Can test be separated from train, and by what?"""
     measured = f"AUC {found.auc:.3f}, p = {p_value(found.p)} from {len(found.shuffled)} shuffles"
-    if found.is_noise and found.auc < min(found.shuffled):
-        return (
-            f"A model separates test rows from train rows worse than chance ({measured}): look for "
-            "near duplicates of the same rows in both."
-        )
     if found.is_noise:
+        if found.auc < min(found.shuffled):
+            return (
+                f"A model separates test rows from train rows worse than chance ({measured}): look "
+                "for near duplicates of the same rows in both."
+            )
         return (
             f"A model cannot separate test rows from train rows ({measured}): cross-validation on "
             "train should hold for test."
         )
     leading = ", ".join(f"'{column}' ({percent(share, 0)})" for column, share in found.leading)
-    can = "can barely" if found.auc < BARELY else "can"
-    advice = (
-        "The difference is too small to matter much"
-        if found.auc < BARELY
-        else "Scores on train may not hold for test; look at these columns"
-    )
+    can, advice = "can", "Scores on train may not hold for test; look at these columns"
+    if found.auc < BARELY:
+        can, advice = "can barely", "The difference is too small to matter much"
     return (
         f"A model {can} separate test rows from train rows ({measured}); most of its gain comes "
         f"from {leading}. {advice}."
     )
 
 
-def fact(found: Adversarial) -> tuple[str, str, str]:
-    """The box at the top of the page."""
-    verdict = "train and test look alike" if found.is_noise else "train and test differ"
-    return "Adversarial AUC", f"{found.auc:.3f}", f"p = {p_value(found.p)}: {verdict}"
-
-
-def section(plots: Mapping[str, Plot]) -> page.Section:
-    title = "Adversarial validation"
-    if "adversarial" not in plots:
-        text = "There are too few rows to test whether a model can separate test from train."
-        return page.Section("adversarial", title, [text])
+def part(exploration: "Exploration") -> Part | None:
+    found, title = exploration.findings.adversarial, "Adversarial validation"
+    if not exploration.findings.rows.test:
+        return None
+    if found is None:
+        few = "There are too few rows to test whether a model can separate test from train."
+        return Part("adversarial", title, [few])
     text = (
         "A small LightGBM learns to separate test rows from train rows, cross-validated. The same "
         "with shuffled labels, many times, shows what chance achieves. An AUC of 0.5 is guessing."
     )
-    return page.Section("adversarial", title, [text, plots["adversarial"]])
+    verdict = "train and test look alike" if found.is_noise else "train and test differ"
+    return Part(
+        "adversarial",
+        title,
+        [text],
+        [partial(plot, found)],
+        conclusion=caption(found),
+        facts=[("Adversarial AUC", f"{found.auc:.3f}", f"p = {p_value(found.p)}: {verdict}")],
+    )
 
 
 def plot(found: Adversarial) -> Draft:

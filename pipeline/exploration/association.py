@@ -1,17 +1,20 @@
 """Each column against the target: how strong the relation is, and in which bins it shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exploration.binning import MISSING, Bins, cut
+from pipeline.exploration.bins import MISSING, Bins, as_numbers, cut
+from pipeline.exploration.part import Drawing, Part
+from pipeline.exploration.profile import missing_and_zeros
 from pipeline.exploration.significance import SIGNIFICANT, holm
 from pipeline.exploration.strength import contingency, strength
 from pipeline.exploration.target import HISTOGRAM_BINS, Target, histogram_edges
-from pipeline.figures import Draft, Plot, label, labels
+from pipeline.figures import Draft, label, labels
 from pipeline.page import number, p_value, percent
 from pipeline.problem import Feature, Kind
 from pipeline.wording import count
@@ -20,8 +23,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from pipeline.exploration.findings import Exploration, Findings
+
 FEWEST_SHARE, FEWEST_ROWS = 0.01, 20  # of a bin that is compared with others
 NORMAL_95 = 1.96
+COLUMNS_DRAWN = 60
 CARD, TALLEST = (3.6, 2.6), 4.4  # inches: a figure of the gallery
 
 
@@ -91,34 +97,29 @@ def associations(
 
     among: of how many columns these were picked for their relation to y: all were tested.
     """
-    cuts = [cut(frame[each.name], each.kind) for each in features]
-    found = [strength(bins.codes, y, classes) for bins in cuts]
-    corrected = holm(np.array([p for _, p in found]), among)
-    made = [
-        _association(feature, bins, y, classes, (value, p, float(adjusted)))
-        for feature, bins, (value, p), adjusted in zip(
-            features, cuts, found, corrected, strict=True
-        )
-    ]
+    made = [_association(each, cut(frame[each.name], each.kind), y, classes) for each in features]
+    corrected = holm(np.array([each.p for each in made]), among)
+    made = [replace(each, p_corrected=float(p)) for each, p in zip(made, corrected, strict=True)]
     return sorted(made, key=lambda each: (-each.strength, each.p))
 
 
-def _association(
-    feature: Feature, bins: Bins, y: np.ndarray, classes: int, found: tuple[float, float, float]
-) -> Association:
+def _association(feature: Feature, bins: Bins, y: np.ndarray, classes: int) -> Association:
+    """Its p-value is not corrected yet."""
+    import pandas as pd
+
+    value, p = strength(bins.codes, y, classes)
     rows = np.bincount(bins.codes)  # no bin is empty
     shares, means, errors = None, None, None
     if classes:
         shares = contingency(bins.codes, y, len(rows), classes) / rows[:, None]
     else:
-        means = np.bincount(bins.codes, weights=y) / rows
-        squares = np.bincount(bins.codes, weights=(y - means[bins.codes]) ** 2)
-        errors = np.sqrt(squares / np.maximum(rows - 1, 1) / rows)  # 0 of a single row
-    about = feature.name, feature.kind, *found, bins.labels, bins.levels
+        groups = pd.Series(y).groupby(bins.codes)
+        means, errors = groups.mean().to_numpy(), groups.sem().fillna(0.0).to_numpy()
+    about = feature.name, feature.kind, value, p, p, bins.labels, bins.levels
     return Association(*about, rows, shares, means, errors)
 
 
-# -- in words --------------------------------------------------------------------------------------
+# -- on the page -----------------------------------------------------------------------------------
 
 
 def measure(target: Target) -> str:
@@ -178,29 +179,27 @@ def summary(found: Sequence[Association]) -> str:
     )
 
 
-# -- table -----------------------------------------------------------------------------------------
-
-
-def section(
-    found: Sequence[Association], target: Target, gallery: Sequence[Plot], has_pairs: bool
-) -> page.Section:
-    """`gallery`: the figures that were drawn of the columns."""
+def part(exploration: "Exploration") -> Part:
     from markupsafe import Markup
 
-    others = Markup('<a href="#pairs">another</a>') if has_pairs else "others"
-    undrawn = sum(each.varies for each in found) - len(gallery)
-    blocks: list[page.Block] = [
-        Markup(
-            "Each column alone, the strongest first. A column that is not related to the target "
-            "when taken alone may still matter together with {}."
-        ).format(others),
-        _table(found, target),
-        page.Gallery(gallery),
-        page.Soft(f"{undrawn:,} more columns, the least related ones, are in the table only.")
-        if undrawn
-        else None,
-    ]
-    return page.Section("relations", "Columns by target", blocks)
+    findings = exploration.findings
+    varying = [each for each in findings.associations if each.varies]
+    undrawn = len(varying) - COLUMNS_DRAWN
+    others = Markup('<a href="#pairs">another</a>') if findings.pairs else "others"
+    text = Markup(
+        "Each column alone, the strongest first. A column that is not related to the target "
+        "when taken alone may still matter together with {}."
+    ).format(others)
+    more = page.Soft(f"{undrawn:,} more columns, the least related ones, are in the table only.")
+    return Part(
+        "relations",
+        "Columns by target",
+        [text, _table(findings.associations, exploration.target)],
+        [_drawing(exploration, each, at) for at, each in enumerate(varying[:COLUMNS_DRAWN])],
+        [more] if undrawn > 0 else [],
+        gallery=True,
+        conclusion=summary(findings.associations),
+    )
 
 
 def _table(found: Sequence[Association], target: Target) -> page.SortableTable:
@@ -223,7 +222,22 @@ def _table(found: Sequence[Association], target: Target) -> page.SortableTable:
     )
 
 
-# -- figures ---------------------------------------------------------------------------------------
+def _drawing(exploration: "Exploration", found: Association, place: int) -> Drawing:
+    sample = exploration.sample
+    values = np.empty(0)
+    if found.kind != "category":
+        values = as_numbers(sample.train[found.column], found.kind)
+    about = _beside(exploration.findings, found.column)
+    return partial(plot, found, values, sample.target, place, about)
+
+
+def _beside(findings: "Findings", column: str) -> str:
+    """What a column's figure does not show: missing values, zeros and drift."""
+    (own,) = [item for item in findings.profiles if item.column == column]
+    found = [item.summary for item in findings.drifts if item.column == column]
+    rows = findings.rows
+    text = "; ".join([*missing_and_zeros(own, rows.train, rows.test), *found])
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def plot(
@@ -233,13 +247,14 @@ def plot(
 
     `about` ends the caption: what else there is to know of the column.
     """
-    listed = _is_listed(found, target)
+    # bins below each other, each with its label
+    listed = found.kind == "category" or target.classes is None
     series = len(target.series()[0]) if target.classes else 1
     with figures.style():
         height = 0.9 + len(found.labels) * (0.16 + 0.07 * series) if listed else 0.0
         figure, axes = figures.new(CARD[0], min(max(CARD[1], height), TALLEST))
         if target.classes is None:
-            _draw_means(axes, found, listed)
+            _draw_means(axes, found)
         elif listed or found.levels:
             _draw_shares(axes, found, target, listed)
         else:
@@ -251,11 +266,6 @@ def plot(
         text = f"{caption(found, target)} {about}".strip()
         alt = f"Distribution of {found.column} by {target.name}. {text}"
         return Draft(figure, f"column-{place:02d}", label(found.column, 60), text, alt)
-
-
-def _is_listed(found: Association, target: Target) -> bool:
-    """Bins below each other, each with its label: categories, and the bins of a mean."""
-    return found.kind == "category" or (target.classes is None and not found.levels)
 
 
 def _axis_name(found: Association) -> str:
@@ -295,20 +305,13 @@ def _draw_histograms(
         axes.tick_params(axis="x", rotation=30)
 
 
-def _draw_means(axes: "Axes", found: Association, listed: bool) -> None:
+def _draw_means(axes: "Axes", found: Association) -> None:
     """Mean of the target in each bin with its 95% interval."""
     assert found.means is not None and found.errors is not None
-    positions = np.arange(len(found.labels))
-    means, half = found.means, NORMAL_95 * found.errors
-    style: dict[str, Any] = {"fmt": "o", "color": figures.BLUE, "markersize": 4}
-    if listed:
-        axes.errorbar(means, positions, xerr=half, **style)
-        axes.set_yticks(positions, labels(found.labels, 26))
-        axes.set_ylabel(label(_axis_name(found), 30) if found.kind != "category" else "")
-        axes.invert_yaxis()
-        axes.set_xlabel("mean of the target")
-        axes.locator_params(axis="x", nbins=3)
-        return
-    axes.errorbar(positions, means, yerr=half, **style)
-    axes.set_xticks(positions, labels(found.labels, 10))
-    axes.set_ylabel("mean of the target")
+    places, half = np.arange(len(found.labels)), NORMAL_95 * found.errors
+    axes.errorbar(found.means, places, xerr=half, fmt="o", color=figures.BLUE, markersize=4)
+    axes.set_yticks(places, labels(found.labels, 26))
+    axes.set_ylabel(label(_axis_name(found), 30) if found.kind != "category" else "")
+    axes.invert_yaxis()
+    axes.set_xlabel("mean of the target")
+    axes.locator_params(axis="x", nbins=3)

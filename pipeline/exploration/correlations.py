@@ -1,25 +1,29 @@
 """How numbers and dates move together: Spearman's rank correlation of each pair of columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exploration.binning import as_numbers
+from pipeline.exploration import heat_map
+from pipeline.exploration.bins import as_numbers
+from pipeline.exploration.part import Part
 from pipeline.exploration.target import Target
-from pipeline.figures import Draft, Plot, labels
+from pipeline.figures import Draft, labels
 from pipeline.page import signed
 from pipeline.problem import Feature
 from pipeline.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
+
+    from pipeline.exploration.findings import Exploration
 
 MOST_COLUMNS = 100
-LARGEST = 25  # columns of the figure
+LARGEST, MOST_WRITTEN = 25, 16  # columns of the figure, and of one with numbers in it
 LISTED = 15
 FEWEST_ROWS = 10  # that two columns both know
 REDUNDANT, WEAK = 0.95, 0.5
@@ -118,19 +122,21 @@ def caption(found: Correlations) -> str:
     return text
 
 
-def section(found: Correlations, plots: Mapping[str, Plot]) -> page.Section:
+def part(exploration: "Exploration") -> Part | None:
+    found = exploration.findings.correlations
+    if found is None:
+        return None
     pairs = found.strongest[:LISTED]
-    text = (
-        "Spearman's rank correlation of the columns that hold numbers or dates, over the rows "
-        "where both are known."
-    )
     table = page.SortableTable(
         f"The {len(pairs)} strongest rank correlations.",
         ("Column", "And", "Spearman"),
         [[one, other, page.decimal_cell(value, 3)] for one, other, value in pairs],
     )
-    figure = page.Wide(plots["correlations"])
-    return page.Section("correlations", "Correlations", [text, figure, table])
+    text = (
+        "Spearman's rank correlation of the columns that hold numbers or dates, over the rows "
+        "where both are known."
+    )
+    return Part("correlations", "Correlations", [text], [partial(plot, found)], [table])
 
 
 def plot(found: Correlations) -> Draft:
@@ -139,18 +145,13 @@ def plot(found: Correlations) -> Draft:
     with figures.style():
         side = 2.2 + 0.28 * size
         figure, axes = figures.new(side + 0.9, side)
-        axes.grid(visible=False)
         matrix = np.where(np.eye(size, dtype=bool), np.nan, shown.matrix)
-        mesh = axes.pcolormesh(matrix, cmap=figures.DIVERGING, vmin=-1, vmax=1)
-        if size <= 16:
-            _write_correlations(axes, matrix)
-        texts = labels(shown.names, 24)
-        axes.set_xticks(np.arange(size) + 0.5, texts, rotation=90)
-        axes.set_yticks(np.arange(size) + 0.5, texts)
-        axes.tick_params(length=0)
-        axes.invert_yaxis()
+        sides = (labels(shown.names, 24),) * 2
+        mesh = heat_map.draw(axes, matrix, sides, "rank correlation", largest=1.0)
+        if size <= MOST_WRITTEN:
+            heat_map.write(axes, mesh, matrix, _short)
+        axes.tick_params(axis="x", rotation=90)
         axes.set_aspect("equal")
-        figures.colour_bar(axes, mesh, "rank correlation", shrink=0.7)
         text = caption(shown)
         if len(found.names) > size:
             text += (
@@ -161,10 +162,6 @@ def plot(found: Correlations) -> Draft:
         return Draft(figure, "correlations", "Correlations", text, alt)
 
 
-def _write_correlations(axes: "Axes", matrix: np.ndarray) -> None:
-    for (row, column), value in np.ndenumerate(matrix):
-        if not np.isnan(value):
-            ink = "white" if abs(value) > 0.6 else figures.INK
-            text = signed(value).replace("0.", ".").replace("−.00", ".00")
-            where: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7}
-            axes.text(column + 0.5, row + 0.5, text, color=ink, **where)
+def _short(value: float) -> str:
+    """'.91', '−.30'."""
+    return signed(value).replace("0.", ".").replace("−.00", ".00")

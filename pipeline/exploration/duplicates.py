@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import page
-from pipeline.exploration.binning import as_numbers
+from pipeline.exploration.bins import as_numbers
+from pipeline.exploration.part import Part
 from pipeline.page import percent
-from pipeline.problem import Feature, Kind
+from pipeline.problem import Feature
 from pipeline.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.exploration.findings import Exploration
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,11 @@ class Duplicates:
 
     def differs(self, values: np.ndarray) -> np.ndarray:
         """Whether the rows of a group have several of these values (n,), by group number."""
-        codes = np.unique(values, return_inverse=True)[1]
-        groups = 1 + int(max(self.train.max(), self.test.max(initial=0)))
-        lowest = np.full(groups, np.iinfo(np.int64).max)
-        highest = np.full(len(lowest), -1)
-        np.minimum.at(lowest, self.train, codes)
-        np.maximum.at(highest, self.train, codes)
-        return lowest < highest
+        import pandas as pd
+
+        different = pd.Series(values).groupby(self.train).nunique()
+        groups = 1 + max(self.train.max(), self.test.max(initial=0))
+        return different.reindex(range(groups), fill_value=0).to_numpy() > 1
 
 
 def find_duplicates(
@@ -69,40 +69,33 @@ def find_duplicates(
     is_regression: bool,
 ) -> Duplicates:
     """train (n rows), test (m rows), y (n,) class codes or values."""
+    import pandas as pd
+
     prints = np.concatenate([fingerprints(train, features), fingerprints(test, features)])
     groups = np.unique(prints, return_inverse=True)[1]
     own, other = np.split(groups, [len(train)])
-    conflicting, agreeing = _conflicts(own, np.asarray(y))
-    return Duplicates(own, other, conflicting, None if is_regression else agreeing / len(own))
-
-
-def _conflicts(group: np.ndarray, y: np.ndarray) -> tuple[int, int]:
-    """Rows in groups with several targets; rows that have the commonest target of their group."""
-    values, target = np.unique(y, return_inverse=True)
-    pairs, counts = np.unique(group * len(values) + target, return_counts=True)
-    of = pairs // len(values)
-    size, targets = np.bincount(group), np.bincount(of)
-    commonest = np.zeros(len(size), dtype=np.int64)
-    np.maximum.at(commonest, of, counts)
-    return int(size[targets > 1].sum()), int(commonest.sum())
+    targets = pd.DataFrame({"group": own, "y": y}).value_counts().groupby("group")
+    found = targets.agg(["size", "sum", "max"])  # of each group: targets, rows, rows of one target
+    conflicting = int(found.loc[found["size"] > 1, "sum"].sum())
+    ceiling = None if is_regression else float(found["max"].sum() / len(own))
+    return Duplicates(own, other, conflicting, ceiling)
 
 
 def fingerprints(frame: "pd.DataFrame", features: Sequence[Feature]) -> np.ndarray:
-    """A 64-bit hash a row, (n,): equal features have equal hashes, however they are stored."""
+    """A 64-bit hash a row, (n,): equal features have equal hashes, however they are stored.
+
+    1 and 1.0 are equal, and so are all forms of a missing value.
+    """
     import pandas as pd
 
-    plain = {place: _plain(frame[each.name], each.kind) for place, each in enumerate(features)}
-    table = pd.DataFrame(plain, index=frame.index)
+    columns = [
+        as_numbers(frame[each.name], each.kind)
+        if each.kind in ("number", "date")
+        else frame[each.name].astype("str").array
+        for each in features
+    ]
+    table = pd.DataFrame(dict(enumerate(columns)), index=frame.index)
     return pd.util.hash_pandas_object(table, index=False).to_numpy()
-
-
-def _plain(values: "pd.Series", kind: Kind) -> "pd.Series":
-    """1 and 1.0 are equal, and so are all forms of a missing value."""
-    import pandas as pd
-
-    if kind in ("number", "date"):
-        return pd.Series(as_numbers(values, kind), index=values.index)
-    return values.astype("str")
 
 
 def to_json(found: Duplicates) -> dict[str, Any]:
@@ -142,11 +135,9 @@ def summary(found: Duplicates) -> str:
     )
 
 
-def fact(found: Duplicates) -> tuple[str, str, str]:
-    """The box at the top of the page."""
+def part(exploration: "Exploration") -> Part:
+    found = exploration.findings.duplicates
     repeated = count(found.repeated_train + found.repeated_test)
-    return "Duplicate rows", repeated, f"{count(int(found.shared.sum()))} shared by train and test"
-
-
-def section(found: Duplicates) -> page.Section:
-    return page.Section("duplicates", "Duplicates", [summary(found)])
+    shared = f"{count(int(found.shared.sum()))} shared by train and test"
+    text, facts = summary(found), [("Duplicate rows", repeated, shared)]
+    return Part("duplicates", "Duplicates", [text], conclusion=text, facts=facts)

@@ -1,18 +1,23 @@
-"""What the explore stage gives: everything that was found, and the page that shows it."""
+"""What the explore stage finds, what it finds that from, and what it gives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.exploration.adversarial import Adversarial
 from pipeline.exploration.association import Association
+from pipeline.exploration.column_drift import ColumnDrift
 from pipeline.exploration.correlations import Correlations
-from pipeline.exploration.drift import ColumnDrift
 from pipeline.exploration.duplicates import Duplicates
 from pipeline.exploration.pairs import Pair
 from pipeline.exploration.profile import Profile
 from pipeline.exploration.ratings import Ratings
+from pipeline.exploration.target import Target
+from pipeline.problem import Feature, Loaded
 from pipeline.store import MEASURED
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,26 @@ class Findings:
     drifts: tuple[ColumnDrift, ...]
     adversarial: Adversarial | None
     duplicates: Duplicates
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What tests and figures look at: some features, and rows drawn of train and test, y (n,)."""
+
+    features: list[Feature]
+    train: "pd.DataFrame"
+    test: "pd.DataFrame"
+    target: Target
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """All that a section of the page may show; `target` is that of all rows."""
+
+    load: Loaded
+    target: Target
+    sample: Sample
+    findings: Findings
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
-"""Which pairs of columns tell more about the target than any sum of columns can.
+"""Which pairs of columns interact: say more about the target than any sum of columns can.
 
 An additive model of all columns predicts every row from the other folds' rows. What it leaves over
 is gathered in the cells of a pair, both columns cut into a few bins, and a pair matters if two
 things hold. It is more than chance: a score test of the cells against the sum of two effects, whose
-null is that no cell stands out. It is of use: a step for every cell, learnt on four fifths of the
-rows and shrunk, saves so much loss on the fifth; noise saves nothing.
+null is that no cell stands out. It is of use: a step for every cell saves so much loss on other
+rows, by Akaike's criterion; noise saves nothing.
 
 A row's loss under a step d of its cell is taken to second order, loss - d r + d² w / 2: for a class
 on the logit scale with r = y - p and w = p (1 - p), for values exactly with r = y - mean and w = 1.
-So the cells' sums of a few moments are all that is needed, and many pairs are tested at once
+So the cells' sums of r and w are all that is needed, and many pairs are tested at once
 (compare the FAST statistic of Lou et al. 2013, Accurate intelligible models with pairwise
 interactions).
 """
@@ -16,16 +16,19 @@ interactions).
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import figures, page
+from pipeline.exploration import heat_map
 from pipeline.exploration.additive import information, predict_out_of_fold, sums_of_two
-from pipeline.exploration.binning import MISSING, Bins, cut
+from pipeline.exploration.bins import MISSING, Bins, cut
+from pipeline.exploration.part import Part
 from pipeline.exploration.significance import SIGNIFICANT, holm
 from pipeline.exploration.target import Target
-from pipeline.figures import Draft, Plot, label, labels
+from pipeline.figures import Draft, label, labels
 from pipeline.page import percent
 from pipeline.problem import Feature, Kind
 from pipeline.wording import count
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from pipeline.exploration.findings import Exploration
+
 MOST_COLUMNS = 24  # of the strongest ones: 276 pairs
 MOST_CLASSES = 5
 FEWEST_ROWS = 100
@@ -41,10 +46,8 @@ FEWEST_IN_CELL = 5  # rows, and one of information: fewer would make the test to
 FOLDS = 5
 MOST_LEVELS = 7
 FIFTHS = np.arange(1, 5) / 5
-SHRINKAGE = 10.0  # rows of no effect that are added to a cell
 LEAST_GAIN = 1e-3  # nats a row, or share of the variance: less is real but hardly matters
-BATCH = 48  # pairs at once: their tables fit into the cache
-PAIRS_LISTED, NOISE_LISTED = 15, 3
+PAIRS_DRAWN, PAIRS_LISTED, NOISE_LISTED = 6, 15, 3
 
 Names = tuple[str, str]
 
@@ -97,14 +100,14 @@ class Pair:
 class Residuals:
     """What the sum of all columns leaves over of one class (`code`), or of the values (None).
 
-    truth and expected (n,): 0 or 1 and its share, or percentiles; moments (n, 5): w, r, r²,
-    r w, w².
+    truth and expected (n,): 0 or 1 and its share, or percentiles; r and w (n,).
     """
 
     code: int | None
     truth: np.ndarray
     expected: np.ndarray
-    moments: np.ndarray
+    r: np.ndarray
+    w: np.ndarray
 
 
 def find_pairs(
@@ -117,7 +120,7 @@ def find_pairs(
     """Every pair of the first features, the largest gain first; none where rows are too few.
 
     y (n,) class codes or, if `classes` is 0, values. Of several classes a pair shows the one
-    about which it tells most.
+    about which it says most.
     """
     if len(frame) < FEWEST_ROWS:
         return []
@@ -129,7 +132,7 @@ def find_pairs(
     fold = rng.permutation(len(frame)) % FOLDS
     fine = [cut(frame[each.name], each.kind) for each in used]
     left = residuals(fine, y, fold, classes)
-    found = np.stack([_tests(names, cuts, part.moments, fold) for part in left])
+    found = np.stack([_tests(names, cuts, part) for part in left])
     best = found[:, 0].argmax(axis=0)
     gain, error, _ = np.take_along_axis(found, best[None, None], axis=0)[0]
     p = np.minimum(1.0, len(left) * found[:, 2].min(axis=0))  # the likeliest class, Bonferroni
@@ -162,89 +165,52 @@ def residuals(
         standard = (ranks - middle) / spread  # no outlier decides alone
         mean = predict_out_of_fold(columns, standard, fold, 0)[:, 0]
         # the loss is r² / 2: √2 makes the gain a share of the variance
-        moments = _moments(np.sqrt(2) * (standard - mean), np.ones(len(y)))
-        return [Residuals(None, ranks / len(y), (middle + spread * mean) / len(y), moments)]
+        r, w = np.sqrt(2) * (standard - mean), np.ones(len(y))
+        expected = np.clip((middle + spread * mean) / len(y), 0.0, 1.0)
+        return [Residuals(None, ranks / len(y), expected, r, w)]
     shares = predict_out_of_fold(columns, y, fold, classes)
     counts = np.bincount(y, minlength=classes)
     codes = [1] if classes == 2 else np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist()
-    return [
-        Residuals(
-            code,
-            (y == code).astype(float),
-            shares[:, code],
-            _moments((y == code) - shares[:, code], information(shares[:, code])),
-        )
-        for code in codes
-    ]
+    parts = [(code, (y == code).astype(float), shares[:, code]) for code in codes]
+    return [Residuals(*part, part[1] - part[2], information(part[2])) for part in parts]
 
 
-def _moments(left: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """What a row adds to its cell, (n, 5): w, r, r², r w, w²."""
-    return np.column_stack([weights, left, left**2, left * weights, weights**2])
-
-
-def _tests(
-    pairs: Sequence[Names], cuts: Mapping[str, Bins], moments: np.ndarray, fold: np.ndarray
-) -> np.ndarray:
+def _tests(pairs: Sequence[Names], cuts: Mapping[str, Bins], left: Residuals) -> np.ndarray:
     """Gain, its standard error and the p-value of every pair, (3, pairs)."""
     size = max(len(bins.labels) for bins in cuts.values())
-    counted = np.column_stack([np.ones(len(moments)), moments])
-    parts = []
-    for start in range(0, len(pairs), BATCH):
-        batch = pairs[start : start + BATCH]
-        cells = [cuts[one].codes * size + cuts[other].codes for one, other in batch]
-        tables = np.stack([_sums(cell, counted, fold, size) for cell in cells])
-        parts.append(np.stack([*gains(tables), score_test(tables.sum(axis=1))]))
-    return np.concatenate(parts, axis=1)
+    tables = np.empty((3, len(pairs), size**2))
+    for place, (one, other) in enumerate(pairs):
+        cell = cuts[one].codes * size + cuts[other].codes
+        for table, part in zip(tables, (None, left.w, left.r), strict=True):
+            table[place] = np.bincount(cell, part, size**2)
+    rows, weights, sums = tables.reshape(3, len(pairs), size, size)
+    dispersion = float((left.r**2).sum() / left.w.sum())
+    return interactions(rows, weights, sums, dispersion or 1.0)
 
 
-def _sums(cell: np.ndarray, values: np.ndarray, fold: np.ndarray, size: int) -> np.ndarray:
-    """Sums of values (n, k) by fold and cell, (folds, size, size, k)."""
-    folds = int(fold.max()) + 1
-    place, places = fold * size**2 + cell, folds * size**2
-    sums = [np.bincount(place, weights=column, minlength=places) for column in values.T]
-    return np.stack(sums, axis=-1).reshape(folds, size, size, -1)
+def interactions(
+    rows: np.ndarray, weights: np.ndarray, sums: np.ndarray, dispersion: float
+) -> np.ndarray:
+    """Gain a row, its standard error, and the p-value of a sum of two effects, (3, pairs).
 
-
-def gains(tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the cells' steps save a row on the fold held out, and its standard error, (pairs,) each.
-
-    tables (pairs, folds, bins, bins, 6) of rows and moments. The steps that a sum of two effects
-    could make are taken first: what is saved by these does not count.
-    """
-    train = tables.sum(axis=1, keepdims=True) - tables
-    weights, left = train[..., 1], train[..., 2]
-    sums = sums_of_two(weights, left)
-    row = tables[..., 1].sum(axis=(1, 2, 3)) / tables[..., 0].sum(axis=(1, 2, 3))
-    step = (left - weights * sums) / (weights + SHRINKAGE * row[:, None, None, None])
-    curvature = (sums + step) ** 2 - sums**2
-    rows, w, r, rr, rw, ww = np.moveaxis(tables, -1, 0)
-    saved = (step * r - curvature * w / 2).sum(axis=(1, 2, 3))
-    squared = step**2 * rr - step * curvature * rw + curvature**2 * ww / 4
-    n = rows.sum(axis=(1, 2, 3))
-    gain = saved / n
-    variance = squared.sum(axis=(1, 2, 3)) / n - gain**2
-    return gain, np.sqrt(np.maximum(variance, 0.0) / n)
-
-
-def score_test(table: np.ndarray) -> np.ndarray:
-    """p of what the cells hold beyond a sum of two effects, (pairs,); table (pairs, bins, bins, 6).
-
-    Σ (R - W m)² / (σ² W) over the cells, W and R their sums of w and r and m the sum that fits
-    best, is χ² distributed where no cell stands out. σ² = Σ r² / Σ w is 1 for classes if the shares
-    are right, else the test is that much stricter. Cells that hold too little are left out.
+    rows, and sums W of w and R of r, (pairs, bins, bins). With m the sum that fits best, χ² =
+    Σ (R - W m)² / (σ² W) over the cells is χ² distributed where no cell stands out. The dispersion
+    σ² = Σ r² / Σ w is 1 for classes if the shares are right, else the test is that much stricter.
+    The cells' steps save σ² χ² / 2 on these rows and, with f degrees of freedom, f σ² less on as
+    many others (Akaike 1974). Cells that hold too little are left out.
     """
     from scipy.special import chdtrc
 
-    held = (table[..., 0] >= FEWEST_IN_CELL) & (table[..., 1] >= 1)
-    weights, left = (np.where(held, table[..., part], 0.0) for part in (1, 2))
-    total, squares = table[..., 1].sum(axis=(1, 2)), table[..., 3].sum(axis=(1, 2))
-    beyond = (left - weights * sums_of_two(weights, left)) ** 2 / np.where(held, weights, 1.0)
-    statistic = beyond.sum(axis=(1, 2)) * total / np.where(squares > 0, squares, 1.0)
+    held = (rows >= FEWEST_IN_CELL) & (weights >= 1)
+    w, r = np.where(held, weights, 0.0), np.where(held, sums, 0.0)
+    beyond = (r - w * sums_of_two(w, r)) ** 2 / np.where(held, w, 1.0)
     bins = held.any(axis=1).sum(axis=-1) + held.any(axis=2).sum(axis=-1)
-    degrees = held.sum(axis=(1, 2)) - bins + 1
-    tested = (degrees > 0) & (squares > 0)
-    return np.where(tested, chdtrc(np.maximum(degrees, 1), statistic), 1.0)
+    freedom = np.maximum(held.sum(axis=(1, 2)) - bins + 1, 0)
+    statistic = np.where(freedom, beyond.sum(axis=(1, 2)) / dispersion, 0.0)
+    unit = dispersion / 2 / rows.sum(axis=(1, 2))
+    error = np.sqrt(2 * freedom + 4 * np.maximum(statistic - freedom, 0.0))
+    p = np.where(freedom, chdtrc(np.maximum(freedom, 1), statistic), 1.0)
+    return np.stack([unit * (statistic - 2 * freedom), unit * error, p])
 
 
 def _cells(
@@ -262,25 +228,24 @@ def _cells(
     return Cells(*about, rows, truth / known, expected / known)
 
 
-# -- in words --------------------------------------------------------------------------------------
+# -- on the page -----------------------------------------------------------------------------------
 
 
 def summary(pairs: Sequence[Pair]) -> str:
-    """How many pairs matter; empty where none was tested."""
-    if not pairs:
-        return ""
+    """How many pairs matter."""
     real = [pair for pair in pairs if pair.matters]
     tested = f"Of {count(len(pairs), 'pair')} of columns"
     if not real:
         return (
-            f"{tested} none tells more about the target than the sum of all columns does, beyond "
+            f"{tested} none says more about the target than the sum of all columns does, beyond "
             "noise: nothing here speaks against models that add up columns."
         )
     best = ", ".join(f"'{one}' with '{other}'" for one, other in (p.columns for p in real[:2]))
-    verb = "tells" if len(real) == 1 else "tell"
+    verb = "interacts" if len(real) == 1 else "interact"
     return (
-        f"{tested} {len(real)} {verb} more about the target than any sum of columns can, first of "
-        f"all {best}. A linear model misses that, unless a feature combines the two columns."
+        f"{tested} {len(real)} {verb}: together they say more about the target than any sum of "
+        f"columns can, most of all {best}. A linear model misses that, unless a feature combines "
+        "the two columns."
     )
 
 
@@ -300,14 +265,14 @@ def caption(pair: Pair, what: str) -> str:
     rows = count(int(cells.rows[row, column]), "row")
     if cells.code is None:
         text = f"{what} lies on average at percentile {shown[0].strip('%')} ({rows})"
-        gain = f"{percent(pair.gain)} ± {percent(pair.error)} of the ranks' variance"
+        gain = f"{percent(pair.gain, 2)} ± {percent(pair.error, 2)} of the ranks' variance"
     else:
         text = f"{what} is {shown[0]} of {rows}"
         gain = f"{pair.gain:.4f} ± {pair.error:.4f} of log loss"
     predicted = shown[1] if cells.code is not None else shown[1].strip("%")
     return (
         f"Where {where}, {text}; the sum of all columns predicts {predicted}. On other rows the "
-        f"cells save {gain}."
+        f"cells save about {gain}."
     )
 
 
@@ -318,23 +283,30 @@ def _bin(text: str, kind: Kind) -> str:
     return f"is '{label(text, 30)}'" if kind == "category" else f"is {label(text, 30)}"
 
 
-# -- figure and table ------------------------------------------------------------------------------
-
-
-def section(
-    pairs: Sequence[Pair], target: Target, varying: int, gallery: Sequence[Plot]
-) -> page.Section:
-    """`varying`: how many columns could have been paired."""
+def part(exploration: "Exploration") -> Part | None:
+    found, target = exploration.findings.pairs, exploration.target
+    if not found:
+        return None
+    varying = sum(each.varies for each in exploration.findings.associations)
     bound = f" (the {MOST_COLUMNS} strongest)" if varying > MOST_COLUMNS else ""
     method = (
         f"An additive model of all columns{bound} predicts rows that it was not fitted on. What it "
         "leaves over is gathered in the cells of each pair: the numbers in a figure are what the "
-        "rows show, the colours how far that is from the sum. What the cells save is measured on "
-        "rows that their steps were not learnt from."
+        "rows show, the colours how far that is from the sum. What the cells save on other rows is "
+        "estimated by Akaike's criterion."
     )
-    shown = page.Gallery(gallery) if gallery else None
-    blocks: list[page.Block] = [summary(pairs), page.Soft(method), shown, _table(pairs, target)]
-    return page.Section("pairs", "Pairs of columns", blocks)
+    shown = [pair for pair in found if pair.matters][:PAIRS_DRAWN]
+    drawings = [partial(plot, pair, target, place) for place, pair in enumerate(shown)]
+    text = summary(found)
+    return Part(
+        "pairs",
+        "Pairs of columns",
+        [text, page.Soft(method)],
+        drawings,
+        [_table(found, target)],
+        gallery=True,
+        conclusion=text,
+    )
 
 
 def _table(pairs: Sequence[Pair], target: Target) -> page.SortableTable:
@@ -365,7 +337,6 @@ def plot(pair: Pair, target: Target, place: int) -> Draft:
     height, width = cells.rows.shape
     with figures.style():
         figure, axes = figures.new(max(3.6, 1.8 + 0.36 * width), max(2.4, 1.2 + 0.26 * height))
-        axes.grid(visible=False)
         _draw_cells(axes, cells)
         axes.set_ylabel(label(pair.columns[0], 24))
         axes.set_xlabel(label(pair.columns[1], 34))
@@ -381,21 +352,15 @@ def _draw_cells(axes: "Axes", cells: Cells) -> None:
     full = cells.rows >= FEWEST_IN_CELL
     down, across = np.flatnonzero(full.any(axis=1)), np.flatnonzero(full.any(axis=0))
     kept = np.ix_(down, across)
-    apart = np.where(full, cells.observed - cells.expected, np.nan)[kept]
-    largest = np.nanmax(np.abs(apart), initial=1e-12)
-    style: dict[str, Any] = {"cmap": figures.DIVERGING, "edgecolor": "white", "lw": 0.5}
-    mesh = axes.pcolormesh(apart, vmin=-largest, vmax=largest, **style)
-    for (row, column), value in np.ndenumerate(cells.observed[kept]):
-        if not np.isnan(apart[row, column]):
-            ink = "white" if abs(apart[row, column]) > 0.6 * largest else figures.INK
-            text = percent(value, 0).strip("<> ")
-            where: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7}
-            axes.text(column + 0.5, row + 0.5, text, color=ink, **where)
-    texts = labels([cells.labels[1][place] for place in across], 16)
-    is_narrow = max(map(len, texts)) * len(texts) > 32
-    axes.set_xticks(np.arange(len(across)) + 0.5, texts, rotation=90 if is_narrow else 0)
+    observed, expected = (
+        np.where(full, values, np.nan)[kept] for values in (cells.observed, cells.expected)
+    )
     rows = labels([cells.labels[0][place] for place in down], 16)
-    axes.set_yticks(np.arange(len(down)) + 0.5, rows)
-    axes.tick_params(length=0, labelsize=8)
-    axes.invert_yaxis()
-    figures.colour_bar(axes, mesh, "difference to the sum")
+    columns = labels([cells.labels[1][place] for place in across], 16)
+    largest = np.nanmax(np.abs(observed - expected), initial=1e-12)
+    names, legend = (rows, columns), "difference to the sum"
+    mesh = heat_map.draw(axes, observed - expected, names, legend, largest=largest)
+    heat_map.write(axes, mesh, observed, lambda share: percent(share, 0).strip("<> "))
+    if max(map(len, columns)) * len(columns) > 32:
+        axes.tick_params(axis="x", rotation=90)
+    axes.tick_params(labelsize=8)

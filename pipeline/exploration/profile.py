@@ -2,19 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exploration.binning import as_numbers
-from pipeline.figures import Draft, Plot, label
+from pipeline.exploration.bins import as_numbers
+from pipeline.exploration.part import Part
+from pipeline.figures import Draft, label
 from pipeline.page import percent
 from pipeline.problem import Feature, Kind
 from pipeline.wording import count, some
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.exploration.findings import Exploration
 
 COLUMNS_SHOWN = 30
 FEWEST_ZEROS = 0.001  # share that a caption mentions
@@ -51,8 +55,8 @@ class Profile:
     commonest_share: float | None
 
     @property
-    def has_missing(self) -> bool:
-        return bool(self.missing_train or self.missing_test)
+    def missing(self) -> int:
+        return self.missing_train + self.missing_test
 
 
 def profile(train: "pd.DataFrame", test: "pd.DataFrame", feature: Feature) -> Profile:
@@ -88,29 +92,13 @@ def _range(values: "pd.Series", kind: Kind) -> tuple[float | str | None, ...]:
     return tuple(str(np.datetime64(int(np.floor(value)), "D")) for value in three)
 
 
-# -- in words --------------------------------------------------------------------------------------
+# -- on the page -----------------------------------------------------------------------------------
 
 
 def missing_summary(profiles: Sequence[Profile]) -> str:
     """'no missing values', 'missing values in 3 columns'."""
-    found = sum(item.has_missing for item in profiles)
+    found = sum(item.missing > 0 for item in profiles)
     return f"missing values in {count(found, 'column')}" if found else "no missing values"
-
-
-def zeros_summary(profiles: Sequence[Profile], rows: int) -> str:
-    """Columns that are zero in most of train's `rows`; empty where none is."""
-    mostly = [item for item in profiles if item.distinct > 2 and (item.zeros_train or 0) > rows / 2]
-    if not mostly:
-        return ""
-    shares = [percent((item.zeros_train or 0) / rows, 0) for item in mostly]
-    named = [f"'{item.column}' ({share})" for item, share in zip(mostly, shares, strict=True)]
-    return f"Zero in more than half of the rows: {some(named, 5)}."
-
-
-def constant_summary(profiles: Sequence[Profile]) -> str:
-    """Columns without information; empty where there are none."""
-    constant = [f"'{item.column}'" for item in profiles if item.distinct <= 1]
-    return f"Constant in train, and so of no use: {some(constant, 5)}." if constant else ""
 
 
 def missing_and_zeros(profile: Profile, rows_train: int, rows_test: int) -> Iterator[str]:
@@ -120,7 +108,7 @@ def missing_and_zeros(profile: Profile, rows_train: int, rows_test: int) -> Iter
         found = f"{percent(train / rows_train)} of train"
         return f"{found} and {percent(test / rows_test)} of test" if rows_test else found
 
-    if profile.has_missing:
+    if profile.missing:
         yield f"missing in {both(profile.missing_train, profile.missing_test)}"
     zeros = profile.zeros_train or 0, profile.zeros_test or 0
     if max(zeros[0] / rows_train, zeros[1] / max(1, rows_test)) >= FEWEST_ZEROS:
@@ -139,18 +127,35 @@ def missing_caption(shares: Mapping[str, tuple[float, float]], columns: int) -> 
     return text + f" The {COLUMNS_SHOWN} columns with most are shown." * more
 
 
-# -- figure and table ------------------------------------------------------------------------------
+def part(exploration: "Exploration") -> Part:
+    rows, profiles = exploration.findings.rows, exploration.findings.profiles
+    cells, missing = sum(each.missing for each in profiles), missing_summary(profiles)
+    text = f"{missing[0].upper()}{missing[1:]}."
+    zeros = {
+        each.column: (each.zeros_train or 0) / rows.train for each in profiles if each.distinct > 2
+    }
+    mostly = [f"'{name}' ({percent(share, 0)})" for name, share in zeros.items() if share > 0.5]
+    if mostly:
+        text += f" Zero in more than half of the rows: {some(mostly, 5)}."
+    constant = [f"'{each.column}'" for each in profiles if each.distinct <= 1]
+    return Part(
+        "columns",
+        "Columns",
+        [text],
+        [partial(missing_plot, profiles, rows.train, rows.test)] if cells else [],
+        [_table(profiles, rows.train, rows.test)],
+        conclusion=f"Constant in train, and so of no use: {some(constant, 5)}." * bool(constant),
+        facts=[("Missing values", count(cells), missing)],
+    )
 
 
-def missing_plot(profiles: Sequence[Profile], rows_train: int, rows_test: int) -> Draft | None:
+def missing_plot(profiles: Sequence[Profile], rows_train: int, rows_test: int) -> Draft:
     """Share of missing values in train and test, of the columns that have any."""
     shares = {
         item.column: (item.missing_train / rows_train, item.missing_test / max(1, rows_test))
         for item in profiles
-        if item.has_missing
+        if item.missing
     }
-    if not shares:
-        return None
     shares = {name: shares[name] for name in sorted(shares, key=lambda name: -max(shares[name]))}
     shown = list(shares)[:COLUMNS_SHOWN]
     with figures.style():
@@ -162,16 +167,6 @@ def missing_plot(profiles: Sequence[Profile], rows_train: int, rows_test: int) -
         text = missing_caption(shares, len(profiles))
         alt = f"Bars: share of missing values by column. {text}"
         return Draft(figure, "missing", "Missing values", text, alt)
-
-
-def section(
-    profiles: Sequence[Profile], rows: tuple[int, int], plots: Mapping[str, Plot]
-) -> page.Section:
-    """`rows` of train and of test."""
-    missing = missing_summary(profiles)
-    text = f"{missing[0].upper()}{missing[1:]}. {zeros_summary(profiles, rows[0])}"
-    figure = page.Wide(plots["missing"]) if "missing" in plots else None
-    return page.Section("columns", "Columns", [text, figure, _table(profiles, *rows)])
 
 
 def _table(profiles: Sequence[Profile], train: int, test: int) -> page.SortableTable:

@@ -1,23 +1,27 @@
 """The target at each value of each rating column: whole numbers with few values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import figures, page
+from pipeline import figures
 from pipeline.errors import SettingsError
-from pipeline.exploration.binning import as_numbers
+from pipeline.exploration import heat_map
+from pipeline.exploration.bins import as_numbers
+from pipeline.exploration.part import Part
 from pipeline.exploration.target import Target
-from pipeline.figures import Draft, Plot, label, labels
+from pipeline.figures import Draft, label, labels
 from pipeline.page import number, percent
 from pipeline.problem import Feature
 from pipeline.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
+
+    from pipeline.exploration.findings import Exploration
 
 MOST_LEVELS = 12
 GREATEST_RATING = 20
@@ -71,27 +75,33 @@ def find_ratings(
     The columns that `ordered` names, or else all that hold ratings; None where there are none, or
     too few rows.
     """
+    import pandas as pd
+
     names = in_order(ordered, frame, features) if ordered else rating_columns(frame, features)
     if not names:
         return None
     truth = np.asarray(y if code is None else y == code, dtype=float)
-    columns = [as_numbers(frame[name], "number") for name in names]
-    values = np.unique(np.concatenate(columns))
-    values = values[~np.isnan(values)]
-    rows = np.zeros((len(names), len(values)), dtype=int)
-    means, errors = np.full(rows.shape, np.nan), np.full(rows.shape, np.nan)
-    for cell in np.ndindex(rows.shape):
-        own = truth[columns[cell[0]] == values[cell[1]]]
-        rows[cell] = len(own)
-        if len(own) >= FEWEST_ROWS:
-            means[cell], errors[cell] = own.mean(), own.std(ddof=1) / np.sqrt(len(own))
-    kept = (~np.isnan(means)).sum(axis=1) > 1
+    parts = [
+        pd.DataFrame({"column": place, "value": as_numbers(frame[name], "number"), "target": truth})
+        for place, name in enumerate(names)
+    ]
+    cells = pd.concat(parts).groupby(["column", "value"])["target"].agg(["size", "mean", "sem"])
+    cells.loc[cells["size"] < FEWEST_ROWS, ["mean", "sem"]] = np.nan
+    rows, means, errors = (cells[name].unstack() for name in ("size", "mean", "sem"))
+    kept = means.notna().sum(axis=1) > 1
     if not kept.any():
         return None
-    seen = ~np.isnan(means[kept]).all(axis=0)
-    rows, means, errors = (part[kept][:, seen] for part in (rows, means, errors))
-    columns_kept = tuple(name for name, full in zip(names, kept, strict=True) if full)
-    return Ratings(columns_kept, values[seen], rows, means, errors, code, bool(ordered))
+    seen = means[kept].notna().any()
+    rows, means, errors = (part.loc[kept, seen] for part in (rows, means, errors))
+    return Ratings(
+        columns=tuple(names[place] for place in means.index),
+        values=means.columns.to_numpy(),
+        rows=rows.fillna(0).to_numpy(dtype=int),
+        means=means.to_numpy(),
+        errors=errors.to_numpy(),
+        code=code,
+        ordered=bool(ordered),
+    )
 
 
 def rating_columns(frame: "pd.DataFrame", features: Sequence[Feature]) -> list[str]:
@@ -152,12 +162,15 @@ def caption(ratings: Ratings, target: Target) -> str:
     return f"{text} Cells of fewer than {FEWEST_ROWS} rows show the number of rows only."
 
 
-def section(ratings: Ratings, plots: Mapping[str, Plot]) -> page.Section:
+def part(exploration: "Exploration") -> Part | None:
+    ratings = exploration.findings.ratings
+    if ratings is None:
+        return None
+    text = "Columns of whole numbers with few values, and the target at each value."
     if ratings.ordered:
         text = "The columns in the order given in [explore] ratings; the target at each value."
-    else:
-        text = "Columns of whole numbers with few values, and the target at each value."
-    return page.Section("ratings", ratings.heading, [text, page.Wide(plots["ratings"])])
+    drawing = partial(plot, ratings, exploration.sample.target)
+    return Part("ratings", ratings.heading, [text], [drawing])
 
 
 def plot(ratings: Ratings, target: Target) -> Draft:
@@ -166,36 +179,19 @@ def plot(ratings: Ratings, target: Target) -> Draft:
     names = list(ratings.columns)
     if ratings.ordered:
         names = [f"{place}. {name}" for place, name in enumerate(names, 1)]
+    what, measure = target.of(ratings.code)
     with figures.style():
         figure, axes = figures.new(max(5.2, 2.9 + 0.55 * values), 1.4 + 0.4 * rows)
-        axes.grid(visible=False)
-        mesh = axes.pcolormesh(ratings.means, cmap=figures.SEQUENTIAL, edgecolor="white", lw=0.5)
-        _write_means(axes, ratings)
-        axes.set_xticks(np.arange(values) + 0.5, [number(value) for value in ratings.values])
-        axes.set_yticks(np.arange(rows) + 0.5, labels(names, 36))
-        axes.tick_params(length=0)
-        axes.invert_yaxis()
+        sides = labels(names, 36), [number(value) for value in ratings.values]
+        mesh = heat_map.draw(axes, ratings.means, sides, f"{measure} {label(what, 18)}")
+        show = _short if ratings.code is None else partial(percent, decimals=0)
+        heat_map.write(axes, mesh, ratings.means, show, y=0.36, size=9)
+        rows_there = np.where(ratings.rows > 0, ratings.rows, np.nan)
+        heat_map.write(axes, mesh, rows_there, _short, y=0.74, size=6.5)
         axes.set_xlabel("rating" if ratings.ordered else "value")
-        what, measure = target.of(ratings.code)
-        figures.colour_bar(axes, mesh, f"{measure} {label(what, 18)}")
         text = caption(ratings, target)
         alt = f"Heat map of {what} by column and value. {text}"
         return Draft(figure, "ratings", f"{ratings.heading} and the target", text, alt)
-
-
-def _write_means(axes: "Axes", ratings: Ratings) -> None:
-    """The mean in large and the rows in small type; of few rows the number alone."""
-    middle = (np.nanmin(ratings.means) + np.nanmax(ratings.means)) / 2
-    for (row, column), mean in np.ndenumerate(ratings.means):
-        held = int(ratings.rows[row, column])
-        where: dict[str, Any] = {"x": column + 0.5, "ha": "center", "va": "center"}
-        if held >= FEWEST_ROWS:
-            ink = "white" if mean < middle else "black"
-            text = _short(mean) if ratings.code is None else percent(mean, 0)
-            axes.text(y=row + 0.36, s=text, color=ink, **where)
-            axes.text(y=row + 0.74, s=_short(held), color=ink, fontsize=6.5, **where)
-        elif held:
-            axes.text(y=row + 0.74, s=_short(held), color=figures.SOFT, fontsize=6.5, **where)
 
 
 def _short(value: float) -> str:

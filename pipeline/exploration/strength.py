@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.exploration.binning import cut
+from pipeline.exploration.bins import cut
 from pipeline.exploration.significance import chi_square, without_empty
 from pipeline.problem import Feature
 

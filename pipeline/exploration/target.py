@@ -1,14 +1,18 @@
 """What is predicted: how it is spread, and the scores that need no features."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import figures, page
-from pipeline.figures import Draft, Plot, label, labels
+from pipeline import figures
+from pipeline.exploration.part import Part
+from pipeline.figures import Draft, label, labels
 from pipeline.page import alike, number, percent
+
+if TYPE_CHECKING:
+    from pipeline.exploration.findings import Exploration
 
 UNBALANCED = 3.0
 SKEWED = 2.0
@@ -58,17 +62,14 @@ class Target:
         return f"'{self.classes[code]}'", "share of"
 
 
-def section(target: Target, plots: Mapping[str, Plot]) -> page.Section:
-    return page.Section("target", "Target", [plots["target"]])
-
-
-def fact(target: Target) -> tuple[str, str, str]:
-    """The box at the top of the page."""
-    if target.classes is None:
-        return "Target", number(float(np.median(target.y))), "median"
-    commonest = int(target.counts.argmax())
-    share = target.counts[commonest] / target.counts.sum()
-    return "Target", percent(share), f"of rows are '{target.classes[commonest]}'"
+def part(exploration: "Exploration") -> Part:
+    target = exploration.target
+    fact = "Target", number(float(np.median(target.y))), "median"
+    if target.classes is not None:
+        commonest = int(target.counts.argmax())
+        share = target.counts[commonest] / target.counts.sum()
+        fact = "Target", percent(share), f"of rows are '{target.classes[commonest]}'"
+    return Part("target", "Target", drawings=[partial(plot, target)], facts=[fact])
 
 
 def balance(target: Target) -> str:
@@ -101,7 +102,7 @@ def to_json(target: Target) -> dict[str, Any]:
     }
 
 
-# -- in words --------------------------------------------------------------------------------------
+# -- on the page -----------------------------------------------------------------------------------
 
 
 def caption(target: Target) -> str:
@@ -145,9 +146,6 @@ def _value_spread(target: Target) -> str:
             "dominate squared errors."
         )
     return text
-
-
-# -- figure ----------------------------------------------------------------------------------------
 
 
 def plot(target: Target) -> Draft:

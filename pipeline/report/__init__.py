@@ -68,7 +68,7 @@ def render(name: str, evidence: "Evidence", plots: "Mapping[str, Plot]") -> "Sec
 
 def to_json(name: str, evidence: "Evidence") -> Any:
     """A section's result as plain JSON."""
-    from pipeline.exploration.overview import plain
+    from pipeline.codec import plain
 
     found, result = module(name), evidence.results[name]
     return plain(found.to_json(result) if hasattr(found, "to_json") and result else result)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline import figures, page
-from pipeline.exploration import adversarial, drift
+from pipeline.exploration import adversarial, column_drift
 from pipeline.exploration.adversarial import Adversarial
-from pipeline.exploration.drift import ColumnDrift
+from pipeline.exploration.column_drift import ColumnDrift
 from pipeline.report.evidence import Evidence
 
 TITLE = "Drift"
@@ -33,7 +33,7 @@ def compute(evidence: Evidence) -> Drift | None:
 def plots(found: Drift, evidence: Evidence) -> list[figures.Draft]:
     return [
         *([adversarial.plot(found.adversarial)] if found.adversarial else []),
-        *([drift.plot(found.columns)] if found.columns else []),
+        *([column_drift.plot(found.columns)] if found.columns else []),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.exploration.binning import fine_codes
+from pipeline.exploration.bins import fine_codes
 from pipeline.exploration.strength import FoldedTarget, most_related, predictions, skill
 from pipeline.figures import label
 from pipeline.page import number, percent

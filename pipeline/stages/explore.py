@@ -1,7 +1,6 @@
 """Look before modelling: the target, every column, drift between train and test, duplicates."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,62 +9,60 @@ import numpy as np
 from pipeline.exploration import (
     adversarial,
     association,
+    column_drift,
     correlations,
-    drift,
-    overview,
+    findings_page,
     pairs,
     profile,
     ratings,
-    target,
 )
-from pipeline.exploration.binning import as_numbers
+from pipeline.exploration.adversarial import Adversarial
+from pipeline.exploration.association import Association
 from pipeline.exploration.duplicates import find_duplicates
-from pipeline.exploration.findings import Explored, Findings, Rows
+from pipeline.exploration.findings import Exploration, Explored, Findings, Rows, Sample
+from pipeline.exploration.part import Drawing, Part
 from pipeline.exploration.strength import most_related
 from pipeline.exploration.target import Target
-from pipeline.figures import Draft, Plot
+from pipeline.figures import Plot
 from pipeline.models.lightgbm import native
 from pipeline.parallel import Map, workers
-from pipeline.problem import Feature, Loaded
+from pipeline.problem import Loaded
 from pipeline.progress import Progress, Steps
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pipeline.stage_settings import ExploreStage
 
-COLUMNS_DRAWN = 60
-PAIRS_DRAWN = 6
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What tests and figures look at: some features, and rows drawn of train and test, y (n,)."""
-
-    features: list[Feature]
-    train: "pd.DataFrame"
-    test: "pd.DataFrame"
-    target: Target
+OTHER_FIGURES = 12  # besides one a column; for the progress bar
 
 
 def explore(settings: "ExploreStage", load: Loaded, progress: Progress) -> Explored:
     """The findings, and the page with its figures."""
     native()  # imported here, so that the workers need not import it each
-    problem = load.problem
-    about = Target(problem.target, np.asarray(load.y), problem.classes)
     sample = draw_sample(settings, load)
-    drawings = min(len(sample.features), COLUMNS_DRAWN) + PAIRS_DRAWN + 6
-    steps = adversarial.batches(settings.permutations) + drawings
-    with workers() as parallel_map, progress.task("exploring", steps) as task:
-        findings = look(settings, load, sample, parallel_map, task)
-        plots = draw(findings, about, sample, parallel_map, task, simulated=load.simulated)
-    progress.say(overview.headline(findings, about, simulated=load.simulated))
+    target = Target(load.problem.target, np.asarray(load.y), load.problem.classes)
+    total = adversarial.batches(settings.permutations) + len(sample.features) + OTHER_FIGURES
+    with workers() as parallel_map, progress.task("exploring", total) as steps:
+        counting_map = partial(_counted, parallel_map, steps)
+        found = look(settings, load, sample, counting_map)
+        exploration = Exploration(load, target, sample, found)
+        parts = findings_page.parts(exploration)
+        plots = draw(parts, counting_map, simulated=load.simulated)
+    progress.say(findings_page.headline(exploration))
     return Explored(
-        findings,
-        overview.to_json(findings, about, load),
-        overview.document(settings.name, findings, about, load, plots),
-        {name: plot.png for name, plot in plots.items()},
+        found,
+        findings_page.to_json(exploration, parts),
+        findings_page.document(settings.name, exploration, parts, plots),
+        {plot.name: plot.png for own in plots for plot in own},
     )
+
+
+def _counted(
+    parallel_map: Map[Any, Any], steps: Steps, function: Callable[[Any], Any], jobs: Iterable[Any]
+) -> Generator[Any, None, None]:
+    """The same map; each result is a step of the progress."""
+    for result in parallel_map(function, jobs):
+        steps.advance()
+        yield result
 
 
 def draw_sample(settings: "ExploreStage", load: Loaded) -> Sample:
@@ -86,22 +83,17 @@ def draw_rows(rows: int, most: int, rng: np.random.Generator) -> np.ndarray:
     return np.sort(rng.choice(rows, size=most, replace=False))
 
 
-# -- looking ---------------------------------------------------------------------------------------
-
-
 def look(
-    settings: "ExploreStage", load: Loaded, sample: Sample, parallel_map: Map[Any, Any], task: Steps
+    settings: "ExploreStage", load: Loaded, sample: Sample, parallel_map: Map[Any, Any]
 ) -> Findings:
     """Counts are of all rows; tests and figures are of the rows drawn."""
     problem, features, y = load.problem, sample.features, sample.target.y
     classes = len(problem.classes or ())
     related = association.associations(sample.train, y, features, classes, len(problem.features))
-    kinds = {feature.name: feature for feature in features}
-    strongest = [kinds[each.column] for each in related if each.varies]
+    by_name = {feature.name: feature for feature in features}
+    strongest = [by_name[each.column] for each in related if each.varies]
     rng = np.random.default_rng([settings.seed, 3])
     code = _shown_class(related, y) if classes else None
-    # none where there are no rows to predict
-    drifts = drift.column_drifts(sample.train, sample.test, features) if len(sample.test) else []
     return Findings(
         rows=Rows(len(load.train), len(load.test)),
         drawn=Rows(len(sample.train), len(sample.test)),
@@ -111,22 +103,22 @@ def look(
         pairs=tuple(pairs.find_pairs(sample.train, y, strongest, classes, rng)),
         ratings=ratings.find_ratings(sample.train, y, features, code, settings.ratings),
         correlations=correlations.correlations(sample.train, features, sample.target),
-        drifts=tuple(drifts),
-        adversarial=_adversarial(settings, sample, parallel_map, task),
+        drifts=tuple(column_drift.column_drifts(sample.train, sample.test, features)),
+        adversarial=_adversarial(settings, sample, parallel_map),
         duplicates=find_duplicates(
             load.train, load.test, np.asarray(load.y), problem.features, is_regression=not classes
         ),
     )
 
 
-def _shown_class(related: Sequence[association.Association], y: np.ndarray) -> int:
+def _shown_class(related: Sequence[Association], y: np.ndarray) -> int:
     """The class that the ratings show: the one that the strongest column shows."""
     return related[0].shown_class if related else int(np.bincount(y).argmax())
 
 
 def _adversarial(
-    settings: "ExploreStage", sample: Sample, parallel_map: Map[Any, Any], task: Steps
-) -> adversarial.Adversarial | None:
+    settings: "ExploreStage", sample: Sample, parallel_map: Map[Any, Any]
+) -> Adversarial | None:
     """On at most `max_rows` rows of both together, in the proportion that they have."""
     total = len(sample.train) + len(sample.test)
     matrix = adversarial.joint_matrix(sample.train, sample.test, sample.features)
@@ -138,65 +130,17 @@ def _adversarial(
         permutations=settings.permutations,
         seed=settings.seed,
         parallel_map=parallel_map,
-        task=task,
     )
 
 
-# -- drawing ---------------------------------------------------------------------------------------
-
-Drawing = Callable[[], Draft | None]
-
-
 def draw(
-    findings: Findings,
-    about: Target,
-    sample: Sample,
-    parallel_map: Map[Any, Any],
-    task: Steps,
-    *,
-    simulated: bool,
-) -> dict[str, Plot]:
-    """Every figure by its name."""
-    plots = {}
-    for plot in parallel_map(partial(_finish, simulated), [*_drawings(findings, about, sample)]):
-        task.advance()
-        if plot is not None:
-            plots[plot.name] = plot
-    return plots
+    parts: Sequence[Part], parallel_map: Map[Any, Any], *, simulated: bool
+) -> list[list[Plot]]:
+    """The figures of each part."""
+    drawings = [drawing for part in parts for drawing in part.drawings]
+    plots = parallel_map(partial(_finish, simulated=simulated), drawings)
+    return [[next(plots) for _ in part.drawings] for part in parts]
 
 
-def _finish(simulated: bool, drawing: Drawing) -> Plot | None:
-    draft = drawing()
-    return None if draft is None else draft.finish(simulated=simulated)
-
-
-def _drawings(findings: Findings, about: Target, sample: Sample) -> Iterator[Drawing]:
-    rows = findings.rows.train, findings.rows.test
-    yield partial(target.plot, about)
-    yield partial(profile.missing_plot, findings.profiles, *rows)
-    if findings.drifts:
-        yield partial(drift.plot, findings.drifts)
-    varying = [each for each in findings.associations if each.varies]
-    for place, each in enumerate(varying[:COLUMNS_DRAWN]):
-        values = np.empty(0)
-        if each.kind != "category":
-            values = as_numbers(sample.train[each.column], each.kind)
-        text = _column_summary(findings, each.column)
-        yield partial(association.plot, each, values, sample.target, place, text)
-    for place, pair in enumerate([p for p in findings.pairs if p.matters][:PAIRS_DRAWN]):
-        yield partial(pairs.plot, pair, sample.target, place)
-    if findings.ratings is not None:
-        yield partial(ratings.plot, findings.ratings, sample.target)
-    if findings.correlations is not None:
-        yield partial(correlations.plot, findings.correlations)
-    if findings.adversarial is not None:
-        yield partial(adversarial.plot, findings.adversarial)
-
-
-def _column_summary(findings: Findings, column: str) -> str:
-    """What a column's figure does not show: missing values, zeros and drift."""
-    (own,) = [item for item in findings.profiles if item.column == column]
-    found = [item.summary for item in findings.drifts if item.column == column]
-    rows = findings.rows
-    text = "; ".join([*profile.missing_and_zeros(own, rows.train, rows.test), *found])
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+def _finish(drawing: Drawing, *, simulated: bool) -> Plot:
+    return drawing().finish(simulated=simulated)

@@ -13,7 +13,7 @@ from pipeline.exploration.adversarial import (
 )
 from pipeline.parallel import workers
 from pipeline.problem import Feature
-from tests.exploration.test_drift import COLUMNS, table
+from tests.exploration.test_column_drift import COLUMNS, table
 
 
 @pytest.fixture

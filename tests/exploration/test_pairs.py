@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 
 from pipeline.exploration.additive import predict_out_of_fold, sums_of_two
-from pipeline.exploration.binning import cut
-from pipeline.exploration.pairs import find_pairs
+from pipeline.exploration.bins import cut
+from pipeline.exploration.pairs import find_pairs, interactions
 from pipeline.problem import Feature
 
 NAMES = ("a", "b", "c", "d", "word", "pixel")
@@ -113,6 +113,24 @@ def test_sums_of_two_are_those_of_weighted_least_squares(rng):
         mean = total / np.where(weight > 0, weight, 1.0)
         line = LinearRegression().fit(one_hot, mean.ravel(), weight.ravel())
         assert_allclose(sums.ravel(), line.predict(one_hot), atol=1e-4)
+
+
+def test_the_gain_is_what_the_cells_save_on_other_rows(rng):
+    """Over many pairs of samples; the steps of one sample are tried on the other."""
+    effects = 0.2 * np.outer([1, -1, 1, -1], [1, -1, -1, 1]).ravel()
+    promised, saved = [], []
+    for _ in range(400):
+        (one, other), noise = rng.integers(16, size=(2, 800)), rng.normal(size=(2, 800))
+        r = effects[one] + noise[0]
+        rows, sums = (np.bincount(one, part, 16).reshape(1, 4, 4) for part in (None, r))
+        promised.append(interactions(rows, rows, sums, (r**2).mean())[0, 0])
+        steps, additive = (each.ravel()[other] for each in (sums / rows, sums_of_two(rows, sums)))
+        left = effects[other] + noise[1]
+        saved.append(np.mean((left - additive) ** 2 - (left - steps) ** 2) / 2)
+
+    error = np.hypot(np.std(promised), np.std(saved)) / 20
+    assert np.mean(promised) == pytest.approx(np.mean(saved), abs=3 * error)
+    assert np.mean(promised) > 5 * error
 
 
 def test_a_row_is_predicted_by_other_folds_alone(rng):

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from pipeline.exploration.binning import fine_codes
+from pipeline.exploration.bins import fine_codes
 from pipeline.exploration.strength import (
     SMOOTHING,
     FoldedTarget,

@@ -13,7 +13,7 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.exploration.drift import column_drifts
+from pipeline.exploration.column_drift import column_drifts
 from pipeline.exploration.duplicates import find_duplicates
 from pipeline.folds import Folds, folds_of
 from pipeline.metrics import METRICS, Estimate

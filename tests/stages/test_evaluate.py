@@ -13,7 +13,7 @@ from pipeline import codec, report
 from pipeline.estimates import decimals
 from pipeline.evaluated import Evaluated
 from pipeline.exploration.adversarial import Adversarial
-from pipeline.exploration.drift import column_drifts
+from pipeline.exploration.column_drift import column_drifts
 from pipeline.exploration.duplicates import find_duplicates
 from pipeline.ledger import Entry
 from pipeline.progress import Progress

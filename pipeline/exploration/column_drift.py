@@ -4,16 +4,18 @@ A column's statistic is how far apart the two are; its p-value is how often chan
 differ so much.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exploration.binning import as_numbers
+from pipeline.exploration.bins import as_numbers
+from pipeline.exploration.part import Part
 from pipeline.exploration.significance import SIGNIFICANT, chi_square, holm
-from pipeline.figures import Draft, Plot, labels
+from pipeline.figures import Draft, labels
 from pipeline.page import p_value, percent
 from pipeline.problem import Feature
 from pipeline.wording import count, some
@@ -21,10 +23,12 @@ from pipeline.wording import count, some
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.exploration.findings import Exploration
+
 SMALL = 0.1  # of either statistic: less is real but hardly matters to a model
 FEWEST_EXPECTED = 5.0
 MOST_TIED = 50  # values: of more, ties hardly change the p-value
-GRID, SHORTEST_STEP = 400, 1e-3
+SHUFFLES = 9_999
 COLUMNS_SHOWN = 30
 
 Statistic = Literal[
@@ -76,35 +80,33 @@ class ColumnDrift:
 def column_drifts(
     train: "pd.DataFrame", test: "pd.DataFrame", features: Sequence[Feature]
 ) -> list[ColumnDrift]:
-    """One test a column, p-values corrected together."""
+    """One test a column, p-values corrected together; none without rows to predict."""
+    if not len(test):
+        return []
     found = [_test(train[each.name], test[each.name], each) for each in features]
-    corrected = holm(np.array([p for _, _, p, _ in found]))
-    return [
-        ColumnDrift(each.name, statistic, value, p, float(adjusted), unseen)
-        for each, (statistic, value, p, unseen), adjusted in zip(
-            features, found, corrected, strict=True
-        )
-    ]
+    corrected = holm(np.array([each.p for each in found]))
+    return [replace(each, p_corrected=float(p)) for each, p in zip(found, corrected, strict=True)]
 
 
-def _test(
-    train: "pd.Series", test: "pd.Series", feature: Feature
-) -> tuple[Statistic, float, float, float | None]:
-    if feature.kind == "category":
-        counts = level_counts(train, test)
-        unseen = float(counts[1, 1:][counts[0, 1:] == 0].sum() / len(test))
-        pooled = pool_rare(counts)
-        if (counts.sum(axis=0) > 0).sum() > 1 and (pooled.sum(axis=0) > 0).sum() == 1:
-            return "none, all levels are rare", 0.0, 1.0, unseen
-        return "total variation", *total_variation(*pooled), unseen
-    one, other = (as_numbers(values, feature.kind) for values in (train, test))
-    is_text = feature.kind == "text"
-    name: Statistic = "Kolmogorov-Smirnov, length" if is_text else "Kolmogorov-Smirnov"
-    return name, *kolmogorov_smirnov(one, other), None
+def _test(train: "pd.Series", test: "pd.Series", feature: Feature) -> ColumnDrift:
+    """Its p-value is not corrected yet."""
+    if feature.kind != "category":
+        one, other = (as_numbers(values, feature.kind) for values in (train, test))
+        distance, p = kolmogorov_smirnov(one, other)
+        is_text = feature.kind == "text"
+        name: Statistic = "Kolmogorov-Smirnov, length" if is_text else "Kolmogorov-Smirnov"
+        return ColumnDrift(feature.name, name, distance, p, p, None)
+    counts = level_counts(train, test)
+    unseen = float(counts[1, 1:][counts[0, 1:] == 0].sum() / len(test))
+    pooled = pool_rare(counts)
+    if (counts.sum(axis=0) > 0).sum() > 1 and (pooled.sum(axis=0) > 0).sum() == 1:
+        return ColumnDrift(feature.name, "none, all levels are rare", 0.0, 1.0, 1.0, unseen)
+    distance, p = total_variation(*pooled)
+    return ColumnDrift(feature.name, "total variation", distance, p, p, unseen)
 
 
 def kolmogorov_smirnov(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """D = max |F(x) - G(x)| and its asymptotic p-value, which for few values allows for ties.
+    """D = max |F(x) - G(x)| and its p-value: asymptotic, or by shuffling where values are few.
 
     A missing value counts as the smallest value, so that missing more often is drift too.
     """
@@ -112,35 +114,21 @@ def kolmogorov_smirnov(one: np.ndarray, other: np.ndarray) -> tuple[float, float
 
     one, other = (np.where(np.isnan(values), -np.inf, values) for values in (one, other))
     found = ks_2samp(one, other, method="asymp")
-    both = np.sort(np.concatenate([one, other]))
-    points = np.unique(both)
-    if len(points) > MOST_TIED:
+    values, rows = np.unique(np.concatenate([one, other]), return_counts=True)
+    if len(values) > MOST_TIED:
         return float(found.statistic), float(found.pvalue)
-    times = np.searchsorted(both, points[:-1], "right") / len(both)
-    root = np.sqrt(len(one) * len(other) / len(both))
-    return float(found.statistic), bridge_p(root * float(found.statistic), times)
+    return float(found.statistic), shuffled_p(found.statistic, rows, len(one))
 
 
-def bridge_p(distance: float, times: np.ndarray) -> float:
-    """P(max |B(t)| >= distance) over some times (k,) in (0, 1) of a Brownian bridge B.
+def shuffled_p(distance: float, rows: np.ndarray, size: int) -> float:
+    """How often D is so large if `size` of all rows are drawn at random; rows (values,).
 
-    Where few values differ, the two distribution functions can part at these times alone, and the
-    usual p-value, over all times, is too great. The density of a Brownian motion that has stayed
-    inside is carried from time to time on a grid, and closed at B(1) = 0.
+    Where values are few, the usual p-value, which is that of values without ties, is too great.
     """
-    times = times[np.diff(times, prepend=0.0) > SHORTEST_STEP]
-    if not len(times) or distance <= 0:
-        return 1.0
-    grid = distance * ((np.arange(GRID) + 0.5) / GRID * 2 - 1)
-    inside = _normal_density(grid, times[0])
-    for step in np.diff(times):
-        inside = _normal_density(grid[:, None] - grid, step) @ inside * (2 * distance / GRID)
-    closed = (inside * _normal_density(grid, 1 - times[-1])).sum() * (2 * distance / GRID)
-    return float(np.clip(1 - closed / _normal_density(np.zeros(1), 1.0)[0], 0.0, 1.0))
-
-
-def _normal_density(x: np.ndarray, variance: float) -> np.ndarray:
-    return np.asarray(np.exp(-(x**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance))
+    rng, ends = np.random.default_rng(0), np.cumsum(rows)
+    drawn = rng.multivariate_hypergeometric(rows, size, SHUFFLES, method="marginals").cumsum(axis=1)
+    distances = np.abs(drawn / size - (ends - drawn) / (ends[-1] - size)).max(axis=1)
+    return float((1 + (distances >= distance - 1e-9).sum()) / (1 + SHUFFLES))
 
 
 def level_codes(train: "pd.Series", test: "pd.Series") -> np.ndarray:
@@ -184,7 +172,7 @@ def total_variation(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     return float(np.abs(p - q).sum() / 2), chi_square(np.array([one, other]))[1]
 
 
-# -- in words --------------------------------------------------------------------------------------
+# -- on the page -----------------------------------------------------------------------------------
 
 
 def caption(drifts: Sequence[ColumnDrift]) -> str:
@@ -208,27 +196,31 @@ def caption(drifts: Sequence[ColumnDrift]) -> str:
     )
 
 
-def unseen_summary(drifts: Sequence[ColumnDrift]) -> str:
-    """The column with most levels that train never shows; empty where there is none."""
-    worst = max(drifts, key=lambda drift: drift.unseen or 0.0, default=None)
-    if worst is None or not worst.unseen:
-        return ""
-    return (
-        f"{percent(worst.unseen)} of the test rows have a level of '{worst.column}' that does not "
-        "occur in train."
-    )
-
-
-# -- figure and table ------------------------------------------------------------------------------
-
-
-def section(drifts: Sequence[ColumnDrift], plots: Mapping[str, Plot]) -> page.Section:
+def part(exploration: "Exploration") -> Part | None:
+    drifts = exploration.findings.drifts
+    if not drifts:
+        return None
+    conclusion, worst = caption(drifts), max(drifts, key=lambda drift: drift.unseen or 0.0)
+    if worst.unseen:
+        conclusion += (
+            f" {percent(worst.unseen)} of the test rows have a level of '{worst.column}' that does "
+            "not occur in train."
+        )
     text = (
         "Is each column distributed alike in train and test? Numbers, dates and lengths of texts "
         "are compared by the Kolmogorov-Smirnov distance (missing values count as the smallest), "
         "categories by total variation with a chi-square p-value (rare levels together)."
     )
-    return page.Section("drift", "Drift", [text, page.Wide(plots["drift"]), _table(drifts)])
+    real, columns = sum(not drift.is_noise for drift in drifts), count(len(drifts), "column")
+    return Part(
+        "drift",
+        "Drift",
+        [text],
+        [partial(plot, drifts)],
+        [_table(drifts)],
+        conclusion=conclusion,
+        facts=[("Drift", count(real), f"of {columns}")],
+    )
 
 
 def _table(drifts: Sequence[ColumnDrift]) -> page.SortableTable:

@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
 from scipy import stats
 
-from pipeline.exploration import drift
-from pipeline.exploration.drift import ColumnDrift, caption
+from pipeline.exploration import column_drift
+from pipeline.exploration.column_drift import ColumnDrift, caption
 from pipeline.problem import Feature
 
 
@@ -20,35 +19,30 @@ def test_kolmogorov_smirnov_matches_scipy_on_continuous_data(rng):
     for shift in (0.0, 0.05, 0.1):
         one, other = rng.normal(size=2000), rng.normal(shift, size=1500)
 
-        distance, p = drift.kolmogorov_smirnov(one, other)
+        distance, p = column_drift.kolmogorov_smirnov(one, other)
         oracle = stats.ks_2samp(one, other, method="asymp")
 
         assert distance == pytest.approx(oracle.statistic, abs=1e-12)
         assert p == pytest.approx(oracle.pvalue, abs=0.02)
 
 
-@pytest.mark.parametrize("reach", [0.3, 0.8, 1.3])
-@pytest.mark.parametrize("time", [0.1, 0.5, 0.8])
-def test_a_bridge_at_one_time_is_a_normal_variable(reach, time):
-    """B(t) has variance t (1 - t)."""
-    expected = 2 * stats.norm.sf(reach / np.sqrt(time * (1 - time)))
+@pytest.mark.parametrize("distance", [0.05, 0.1])
+def test_the_p_value_of_two_values_is_that_of_the_hypergeometric_law(distance):
+    """Of 300 rows with one value, how many of 500 are among the 200 drawn."""
+    ones = np.arange(201)
+    apart = np.abs(ones / 200 - (300 - ones) / 300)
+    exact = stats.hypergeom(500, 300, 200).pmf(ones)[apart >= distance - 1e-9].sum()
 
-    assert_allclose(drift.bridge_p(reach, np.array([time])), expected, rtol=2e-3)
+    found = column_drift.shuffled_p(distance, np.array([300, 200]), 200)
 
-
-def test_a_bridge_at_many_times_is_kolmogorov_s_with_siegmund_s_correction():
-    """Watched m times only, the barrier acts as if 0.5826 / √m further out (Siegmund 1985)."""
-    times = np.arange(1, 200) / 200
-
-    expected = stats.kstwobign.sf(1.2 + 0.5826 / np.sqrt(200))
-    assert drift.bridge_p(1.2, times) == pytest.approx(expected, abs=0.001)
+    assert found == pytest.approx(exact, abs=3 * np.sqrt(exact / column_drift.SHUFFLES))
 
 
 def test_ties_do_not_make_the_p_value_too_great(rng):
     """Against shuffling the two samples, which is right whatever the ties."""
     one, other = rng.integers(1, 6, 400).astype(float), rng.integers(1, 6, 250).astype(float)
     other[rng.random(250) < 0.2] = 5
-    distance, p = drift.kolmogorov_smirnov(one, other)
+    distance, p = column_drift.kolmogorov_smirnov(one, other)
 
     both, as_far = np.concatenate([one, other]), 0
     for _ in range(2000):
@@ -64,7 +58,7 @@ def test_values_that_go_missing_are_drift(rng):
     values = rng.normal(size=500)
     holes = np.where(rng.random(500) < 0.3, np.nan, rng.normal(size=500))
 
-    distance, p = drift.kolmogorov_smirnov(values, holes)
+    distance, p = column_drift.kolmogorov_smirnov(values, holes)
 
     assert distance == pytest.approx(np.isnan(holes).mean(), abs=0.06)
     assert p < 1e-6
@@ -73,7 +67,7 @@ def test_values_that_go_missing_are_drift(rng):
 def test_total_variation_and_chi_square_match_scipy():
     one, other = np.array([50, 30, 20]), np.array([30, 40, 30])
 
-    distance, p = drift.total_variation(one, other)
+    distance, p = column_drift.total_variation(one, other)
 
     assert distance == pytest.approx(0.2)  # by hand: half of 0.2 + 0.1 + 0.1
     assert p == pytest.approx(stats.chi2_contingency([one, other], correction=False).pvalue)
@@ -81,9 +75,9 @@ def test_total_variation_and_chi_square_match_scipy():
 
 def test_rare_levels_are_counted_together_and_no_row_is_lost(rng):
     values = pd.Series([f"level {i}" for i in rng.zipf(1.6, 900)])
-    counts = drift.level_counts(values[:600], values[600:].mask(rng.random(300) < 0.1))
+    counts = column_drift.level_counts(values[:600], values[600:].mask(rng.random(300) < 0.1))
 
-    pooled = drift.pool_rare(counts)
+    pooled = column_drift.pool_rare(counts)
 
     assert pooled.sum(axis=1).tolist() == [600, 300]
     assert (pooled.sum(axis=0) / 3 >= 5).all()  # test has a third of the rows
@@ -113,7 +107,7 @@ def test_false_alarms_are_as_rare_as_the_level_says(rng):
     alarms = sum(
         any(
             not found.is_noise
-            for found in drift.column_drifts(table(rng, 300), table(rng, 200), COLUMNS)
+            for found in column_drift.column_drifts(table(rng, 300), table(rng, 200), COLUMNS)
         )
         for _ in range(100)
     )
@@ -125,11 +119,13 @@ def test_the_order_of_rows_does_not_matter(rng):
     train, test = table(rng, 300), table(rng, 200)
     shuffled = train.sample(frac=1, random_state=1), test.sample(frac=1, random_state=2)
 
-    assert drift.column_drifts(*shuffled, COLUMNS) == drift.column_drifts(train, test, COLUMNS)
+    assert column_drift.column_drifts(*shuffled, COLUMNS) == column_drift.column_drifts(
+        train, test, COLUMNS
+    )
 
 
 def test_a_moved_column_is_found_and_the_others_are_noise(rng):
-    found = drift.column_drifts(table(rng, 600), table(rng, 400, shift=0.5), COLUMNS)
+    found = column_drift.column_drifts(table(rng, 600), table(rng, 400, shift=0.5), COLUMNS)
 
     assert [one.column for one in found if not one.is_noise] == ["number"]
     assert found[0].verdict == "drift"
@@ -139,7 +135,7 @@ def test_levels_that_train_never_showed_are_counted():
     train = pd.DataFrame({"word": pd.Series(["a"] * 50 + ["b"] * 50, dtype="str")})
     test = pd.DataFrame({"word": pd.Series(["a"] * 30 + ["z"] * 10, dtype="str")})
 
-    (found,) = drift.column_drifts(train, test, [Feature("word", "category")])
+    (found,) = column_drift.column_drifts(train, test, [Feature("word", "category")])
 
     assert found.unseen == 0.25
     assert not found.is_noise
@@ -149,7 +145,7 @@ def test_levels_that_are_all_rare_are_not_called_noise():
     train = pd.DataFrame({"word": pd.Series([f"t{i}" for i in range(60)], dtype="str")})
     test = pd.DataFrame({"word": pd.Series([f"u{i}" for i in range(60)], dtype="str")})
 
-    (found,) = drift.column_drifts(train, test, [Feature("word", "category")])
+    (found,) = column_drift.column_drifts(train, test, [Feature("word", "category")])
 
     assert (found.verdict, found.unseen) == ("not tested", 1.0)
 

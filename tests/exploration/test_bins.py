@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from pipeline.exploration.binning import as_numbers, cut, fine_codes
+from pipeline.exploration.bins import as_numbers, cut, fine_codes
 
 
 @pytest.fixture
