@@ -179,6 +179,11 @@ def cell(value: Any) -> Cell:
     return Cell(str(value), str(value))
 
 
+def toned(text: str, tone: Tone) -> Cell:
+    """A cell of a coloured word."""
+    return Cell(text, text, tone)
+
+
 def decimals(value: float, digits: int) -> Cell:
     """A cell of a number with so many decimals."""
     return Cell(signed(value, digits), value)

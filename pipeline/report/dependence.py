@@ -20,7 +20,7 @@ from pipeline.folds import Fold
 from pipeline.predictor import Predictor
 from pipeline.problem import Kind
 from pipeline.report.evidence import Evidence
-from pipeline.report.importance import Importances, affordable
+from pipeline.report.importance import Importances
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def compute(evidence: Evidence) -> Dependences | None:
     grids = [grid for grid in (grid_of(train[name], kinds[name]) for name in names) if grid]
     if not grids:
         return None
-    folds = affordable(evidence.split.repeat(0), len(grids), len(kinds))
+    folds = evidence.affordable(len(grids))
     share = math.ceil(settings.dependence_rows / len(folds))
     tasks = [_sample(evidence, fold, share, grids) for fold in folds]
     work = functools.partial(_curves, evidence.predictor, grids)
@@ -121,8 +121,7 @@ class _Sample:
 
 
 def _sample(evidence: Evidence, fold: Fold, rows: int, grids: Sequence[Grid]) -> _Sample:
-    rng = np.random.default_rng([evidence.settings.seed, 1, fold.number])
-    drawn = np.sort(rng.permutation(fold.valid)[:rows])
+    drawn = evidence.sample(fold, rows, stream=[1])  # others than those of the importances
     shown = np.concatenate([drawn, *(grid.rows for grid in grids)])
     return _Sample(fold, evidence.load.train[evidence.problem.names].iloc[shown], len(drawn))
 
@@ -217,22 +216,21 @@ def plot(
     name: str,
 ) -> figures.Draft:
     """`classes` are labels as they are shown, none for regression."""
-    with figures.style():
-        figure, axes = figures.new(3.7, 2.9)
-        drawn = outputs_drawn(item)
-        for order, output in enumerate(drawn):
-            _draw(axes, item, output, order, classes[output] if classes else "")
-        _label_axes(axes, item, classes, target)
-        axes.set_ylim(*limits)
-        if len(drawn) > 1:
-            axes.legend(title="class", ncols=len(drawn), loc="lower left", bbox_to_anchor=(0, 1))
-        return figures.Draft(
-            figure,
-            name=name,
-            title=f"Partial dependence on {item.grid.column}",
-            caption=caption(item, classes, target),
-            alt=_alt(item, classes, target),
-        )
+    figure, axes = figures.new(3.7, 2.9)
+    drawn = outputs_drawn(item)
+    for order, output in enumerate(drawn):
+        _draw(axes, item, output, order, classes[output] if classes else "")
+    _label_axes(axes, item, classes, target)
+    axes.set_ylim(*limits)
+    if len(drawn) > 1:
+        figures.legend_above(axes, "class")
+    return figures.Draft(
+        figure,
+        name=name,
+        title=f"Partial dependence on {item.grid.column}",
+        caption=caption(item, classes, target),
+        alt=_alt(item, classes, target),
+    )
 
 
 def _draw(axes: "Axes", item: Dependence, output: int, order: int, label: str) -> None:
@@ -270,12 +268,11 @@ def _label_axes(axes: "Axes", item: Dependence, classes: Sequence[str], target: 
 
     grid, x = item.grid, _axis(item.grid)
     if grid.places is not None:
-        kept = labelled_places(x, max(map(len, grid.labels)))
+        kept = figures.uncrowded(x, grid.labels)
         axes.set_xticks(x[kept], [grid.labels[place] for place in kept])
     else:
-        slanted = max(map(len, grid.labels)) * len(grid.labels) > 36
         axes.set_xticks(x, [figures.label(text, 16) for text in grid.labels])
-        axes.tick_params(axis="x", rotation=35 if slanted else 0)
+        figures.slant_if_crowded(axes, grid.labels)
         axes.set_xlim(-0.6, len(x) - 0.4)
     axes.set_xlabel(figures.label(grid.column, 40))
     if not classes:
@@ -284,17 +281,6 @@ def _label_axes(axes: "Axes", item: Dependence, classes: Sequence[str], target: 
     one = f"class {figures.label(classes[1], 12)}" if len(classes) == 2 else "the class"
     axes.set_ylabel(f"mean probability of {one}")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-
-
-def labelled_places(x: np.ndarray, letters: int) -> list[int]:
-    """Points (points,) of which labels of so many letters do not overlap: the ends, the middle, and
-    what else has room between them."""
-    gap = (0.02 + 0.027 * letters) * np.ptp(x)
-    kept: list[int] = []
-    for place in (0, len(x) - 1, len(x) // 2, *range(len(x))):
-        if all(abs(x[place] - x[other]) > gap for other in kept):
-            kept.append(place)
-    return sorted(kept)
 
 
 # -- words -----------------------------------------------------------------------------------------

@@ -341,24 +341,23 @@ def _seconds(evidence: Evidence, name: str) -> page.Cell:
 def fold_plot(board: Leaderboard, colours: Mapping[str, str]) -> figures.Draft:
     """Scores of every fold as dots in the entry's colour, and that of all rows as a diamond with
     its 95% interval."""
-    with figures.style():
-        entries = board.entries[:SHOWN]
-        figure, axes = figures.new(5.2, 0.9 + 0.32 * len(entries))
-        for place, entry in enumerate(entries):
-            dots = [place] * len(entry.scores)
-            axes.plot(entry.scores, dots, "o", color=colours[entry.name], alpha=0.75)
-            half = NORMAL_95 * entry.estimate.standard_error
-            axes.errorbar(entry.estimate.score, place, xerr=half, fmt="D", color=figures.INK, ms=5)
-        axes.set_yticks(range(len(entries)), figures.labels([entry.name for entry in entries]))
-        axes.set_ylim(len(entries) - 0.4, -0.6)
-        axes.set_xlabel(board.metric.label)
-        return figures.Draft(
-            figure,
-            name="folds",
-            title="Scores by fold",
-            caption=_folds_caption(board),
-            alt="Dots: the score of each model on each fold; diamonds: on all rows.",
-        )
+    entries = board.entries[:SHOWN]
+    figure, axes = figures.new(5.2, 0.9 + 0.32 * len(entries))
+    for place, entry in enumerate(entries):
+        dots = [place] * len(entry.scores)
+        axes.plot(entry.scores, dots, "o", color=colours[entry.name], alpha=0.75)
+        half = NORMAL_95 * entry.estimate.standard_error
+        axes.errorbar(entry.estimate.score, place, xerr=half, fmt="D", color=figures.INK, ms=5)
+    axes.set_yticks(range(len(entries)), figures.labels([entry.name for entry in entries]))
+    axes.set_ylim(len(entries) - 0.4, -0.6)
+    axes.set_xlabel(board.metric.label)
+    return figures.Draft(
+        figure,
+        name="folds",
+        title="Scores by fold",
+        caption=_folds_caption(board),
+        alt="Dots: the score of each model on each fold; diamonds: on all rows.",
+    )
 
 
 def _folds_caption(board: Leaderboard) -> str:

@@ -176,30 +176,29 @@ def plots(curves: LearningCurves, evidence: Evidence) -> list[figures.Draft]:
 
 def curve_plot(curves: LearningCurves, metric: Metric, colours: Mapping[str, str]) -> figures.Draft:
     """Score against training rows, a line a model in its colour, with 95% intervals."""
-    with figures.style():
-        figure, axes = figures.new(5.2, 3.6)
-        for place, curve in enumerate(curves.curves):
-            # side by side, so that no interval hides another
-            rows = np.array(curve.rows) * (1 + 0.02 * (place - (len(curves.curves) - 1) / 2))
-            scores = [point.score for point in curve.points]
-            halves = [NORMAL_95 * point.standard_error for point in curve.points]
-            style: dict[str, Any] = {"color": colours[curve.model], "label": curve.model}
-            axes.errorbar(rows, scores, yerr=halves, fmt="o-", ms=4, elinewidth=0.8, **style)
-        axes.set_xscale("log")
-        sizes = curves.curves[0].rows
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.set_xticks([], minor=True)
-        axes.set_xlabel("training rows")
-        axes.set_ylabel(metric.label)
-        axes.legend()
-        return figures.Draft(
-            figure,
-            name="learning-curves",
-            title="Learning curves",
-            caption=f"{conclusion(curves, metric)} Bars are 95% intervals of single scores; "
-            "the conclusion compares the predictions row by row, which has less noise.",
-            alt=f"{metric.label} of each model by number of training rows.",
-        )
+    figure, axes = figures.new(5.2, 3.6)
+    for place, curve in enumerate(curves.curves):
+        # side by side, so that no interval hides another
+        rows = np.array(curve.rows) * (1 + 0.02 * (place - (len(curves.curves) - 1) / 2))
+        scores = [point.score for point in curve.points]
+        halves = [NORMAL_95 * point.standard_error for point in curve.points]
+        style: dict[str, Any] = {"color": colours[curve.model], "label": curve.model}
+        axes.errorbar(rows, scores, yerr=halves, fmt="o-", ms=4, elinewidth=0.8, **style)
+    axes.set_xscale("log")
+    sizes = curves.curves[0].rows
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("training rows")
+    axes.set_ylabel(metric.label)
+    axes.legend()
+    return figures.Draft(
+        figure,
+        name="learning-curves",
+        title="Learning curves",
+        caption=f"{conclusion(curves, metric)} Bars are 95% intervals of single scores; "
+        "the conclusion compares the predictions row by row, which has less noise.",
+        alt=f"{metric.label} of each model by number of training rows.",
+    )
 
 
 def render(

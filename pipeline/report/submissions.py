@@ -74,20 +74,19 @@ def plot(submissions: Submissions, metric: Metric) -> figures.Draft:
     found = submissions.found
     x, y = [each.score for each in found], [each.leaderboard for each in found]
     halves = [NORMAL_95 * each.standard_error for each in found]
-    with figures.style():
-        figure, axes = figures.new(4.6, 4.0)
-        axes.axline((x[0], x[0]), slope=1, color=figures.GREY, linestyle="--", linewidth=1)
-        axes.errorbar(x, y, xerr=halves, fmt="o", color=figures.BLUE, elinewidth=1)
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.set_xlabel(f"expected {metric.label} (95% interval)")
-        axes.set_ylabel(f"leaderboard {metric.label}")
-        return figures.Draft(
-            figure,
-            name="submissions",
-            title="Cross-validation against leaderboard",
-            caption=submissions.conclusion(),
-            alt="One dot a submission; on the dashed line the two scores are equal.",
-        )
+    figure, axes = figures.new(4.6, 4.0)
+    axes.axline((x[0], x[0]), slope=1, color=figures.GREY, linestyle="--", linewidth=1)
+    axes.errorbar(x, y, xerr=halves, fmt="o", color=figures.BLUE, elinewidth=1)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_xlabel(f"expected {metric.label} (95% interval)")
+    axes.set_ylabel(f"leaderboard {metric.label}")
+    return figures.Draft(
+        figure,
+        name="submissions",
+        title="Cross-validation against leaderboard",
+        caption=submissions.conclusion(),
+        alt="One dot a submission; on the dashed line the two scores are equal.",
+    )
 
 
 def render(

@@ -156,30 +156,29 @@ def history_plot(search: Search, error: float | None) -> figures.Draft:
     from matplotlib.ticker import MaxNLocator
 
     values, numbers = search.values, np.arange(len(search.trials))
-    with figures.style():
-        figure, axes = figures.new(4.6, 3.0)
-        axes.plot(numbers, so_far(search), drawstyle="steps-post", color=figures.INK, linewidth=1)
-        axes.axhline(values[0], color=figures.GREY, linestyle="--", linewidth=1)
-        for part, marker, colour, text in (
-            (search.complete, "o", figures.BLUE, "complete"),
-            (~search.complete, "x", figures.VERMILION, "pruned"),
-        ):
-            if part.any():
-                style: dict[str, Any] = {"marker": marker, "color": colour, "linestyle": "none"}
-                axes.plot(numbers[part], values[part], label=text, ms=5, **style)
-        axes.plot([0], values[:1], "D", color=figures.INK, ms=6, label="the TOML's settings")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("trial")
-        axes.set_ylabel(f"{search.metric.label}, mean of folds")
-        axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), columnspacing=1)
-        caption = history_caption(search, error)
-        return figures.Draft(
-            figure,
-            name=f"tuning-{_file_name(search.model)}",
-            title=f"Tuning of {search.model}",
-            caption=caption,
-            alt=f"Scores of {count(len(values), 'trial')} in order. {caption}",
-        )
+    figure, axes = figures.new(4.6, 3.0)
+    axes.plot(numbers, so_far(search), drawstyle="steps-post", color=figures.INK, linewidth=1)
+    axes.axhline(values[0], color=figures.GREY, linestyle="--", linewidth=1)
+    for part, marker, colour, text in (
+        (search.complete, "o", figures.BLUE, "complete"),
+        (~search.complete, "x", figures.VERMILION, "pruned"),
+    ):
+        if part.any():
+            style: dict[str, Any] = {"marker": marker, "color": colour, "linestyle": "none"}
+            axes.plot(numbers[part], values[part], label=text, ms=5, **style)
+    axes.plot([0], values[:1], "D", color=figures.INK, ms=6, label="the TOML's settings")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("trial")
+    axes.set_ylabel(f"{search.metric.label}, mean of folds")
+    axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), columnspacing=1)
+    caption = history_caption(search, error)
+    return figures.Draft(
+        figure,
+        name=f"tuning-{_file_name(search.model)}",
+        title=f"Tuning of {search.model}",
+        caption=caption,
+        alt=f"Scores of {count(len(values), 'trial')} in order. {caption}",
+    )
 
 
 def so_far(search: Search) -> np.ndarray:
@@ -218,30 +217,29 @@ def history_caption(search: Search, error: float | None) -> str:
 def influence_plot(search: Search) -> figures.Draft:
     """Bars with 95% intervals, the strongest setting on top."""
     shown = search.influences[:SHOWN]
-    with figures.style():
-        figure, axes = figures.new(4.6, 1.1 + 0.28 * len(shown))
-        values = [item.correlation for item in shown]
-        bounds = np.array([[item.low, item.high] for item in shown])
-        axes.barh(
-            range(len(shown)),
-            values,
-            xerr=np.abs(bounds.T - values),
-            color=[figures.BLUE if item.is_clear else figures.GREY for item in shown],
-            error_kw={"elinewidth": 1, "ecolor": figures.INK},
-        )
-        axes.axvline(0, color=figures.INK, linewidth=0.8)
-        axes.set_yticks(range(len(shown)), figures.labels([item.name for item in shown], 24))
-        axes.set_ylim(len(shown) - 0.4, -0.6)
-        axes.set_xlim(-1.05, 1.05)
-        axes.set_xlabel("rank correlation with the score\n(right: more is better, left: less is)")
-        caption = influence_caption(search.influences, len(search.trials))
-        return figures.Draft(
-            figure,
-            name=f"parameters-{_file_name(search.model)}",
-            title=f"Which settings of {search.model} mattered",
-            caption=caption,
-            alt=f"Rank correlations of {len(shown)} settings with 95% intervals. {caption}",
-        )
+    figure, axes = figures.new(4.6, 1.1 + 0.28 * len(shown))
+    values = [item.correlation for item in shown]
+    bounds = np.array([[item.low, item.high] for item in shown])
+    axes.barh(
+        range(len(shown)),
+        values,
+        xerr=np.abs(bounds.T - values),
+        color=[figures.BLUE if item.is_clear else figures.GREY for item in shown],
+        error_kw={"elinewidth": 1, "ecolor": figures.INK},
+    )
+    axes.axvline(0, color=figures.INK, linewidth=0.8)
+    axes.set_yticks(range(len(shown)), figures.labels([item.name for item in shown], 24))
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(-1.05, 1.05)
+    axes.set_xlabel("rank correlation with the score\n(right: more is better, left: less is)")
+    caption = influence_caption(search.influences, len(search.trials))
+    return figures.Draft(
+        figure,
+        name=f"parameters-{_file_name(search.model)}",
+        title=f"Which settings of {search.model} mattered",
+        caption=caption,
+        alt=f"Rank correlations of {len(shown)} settings with 95% intervals. {caption}",
+    )
 
 
 def influence_caption(found: Sequence[Influence], trials: int) -> str:

@@ -18,7 +18,6 @@ from pipeline.report.dependence import (
     Grid,
     caption,
     grid_of,
-    labelled_places,
     level,
     outputs_drawn,
 )
@@ -162,9 +161,3 @@ def test_of_many_classes_those_that_change_most_are_drawn():
     draft = dependence.plot(item, (0.0, 1.0), list("vwxyz"), "target", "dependence-1")
     _, labels = draft.figure.axes[0].get_legend_handles_labels()
     assert labels == ["w", "z", "y"]
-
-
-def test_labels_of_points_that_are_close_are_left_out():
-    assert labelled_places(np.arange(6.0), 1) == [0, 1, 2, 3, 4, 5]
-    assert labelled_places(np.arange(6.0), 10) == [0, 3, 5]
-    assert labelled_places(np.array([0.0, 1.0, 1.1, 1.2, 10.0]), 3) == [0, 2, 4]
