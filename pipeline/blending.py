@@ -67,7 +67,8 @@ class Blend:
 class Contest:
     """How a method did against the one kept before it, by out-of-fold predictions.
 
-    `gain` is the difference of their scores, above 0 where `method` is better.
+    `gain` is the difference of their scores by the `decisive` metric, above 0 where `method` is
+    better.
     """
 
     method: str
@@ -75,6 +76,12 @@ class Contest:
     gain: float
     standard_error: float
     is_kept: bool
+
+
+def decisive(metric: Metric) -> Metric:
+    """What contests are decided by: with weights of classes they are no probabilities any more,
+    and log loss means nothing."""
+    return metric if metric.counts_classes else metric.smooth
 
 
 @dataclass(frozen=True)

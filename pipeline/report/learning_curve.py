@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import figures, page
+from pipeline import figures
 from pipeline.estimates import NORMAL_95, interval, with_interval
 from pipeline.fits import Fits
 from pipeline.folds import Fold
@@ -18,7 +18,7 @@ from pipeline.member import Member
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.report.evidence import Evidence
 
-TITLE = "More rows?"
+TITLE = "Learning curves"
 FOLDS = 2  # of the first repeat: the curve's shape shows, at 40% of the cost of five
 MOST_ROWS = 20_000  # larger shares are left out; the full size needs no fit
 MOST_CELLS = 5_000_000  # rows times columns of the matrix; larger shares are left out as well
@@ -54,7 +54,10 @@ def compute(evidence: Evidence) -> LearningCurves:
     """Over the first folds of the first repeat."""
     settings, folds = evidence.settings, evidence.split.repeat(0)[:FOLDS]
     full = min(len(fold.train) for fold in folds)
-    width = max(_width(evidence.fits, of.member, folds[0]) for of in evidence.trained.values())
+    members = [trained.member for trained in evidence.trained.values()]
+    width = max(
+        len(evidence.fits.fitted(member, folds[0]).encoder.names(member.view)) for member in members
+    )
     smaller = smaller_sizes(full, settings.learning_curve)
     sizes = tuple(size for size in smaller if size * width <= MOST_CELLS)
     found = _predictions(evidence, folds, sizes)
@@ -89,11 +92,6 @@ def smaller_sizes(full: int, shares: Sequence[float]) -> tuple[int, ...]:
     """Numbers of training rows to fit on, ascending, below the full size."""
     sizes = {max(SMALLEST, min(MOST_ROWS, round(share * full))) for share in shares if share < 1}
     return tuple(sorted(size for size in sizes if size < full))
-
-
-def _width(fits: Fits, member: Member, fold: Fold) -> int:
-    """Columns of the matrix that the member's model reads."""
-    return len(fits.fitted(member, fold).encoder.names(member.view))
 
 
 def _order(evidence: Evidence, fold: Fold) -> np.ndarray:
@@ -186,22 +184,18 @@ def curve_plot(curves: LearningCurves, metric: Metric, colours: Mapping[str, str
         axes.errorbar(rows, scores, yerr=halves, fmt="o-", ms=4, elinewidth=0.8, **style)
     axes.set_xscale("log")
     sizes = curves.curves[0].rows
-    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    texts = [f"{size:,}" for size in sizes]
+    shown = figures.uncrowded(np.log(sizes), texts)
+    axes.set_xticks([sizes[i] for i in shown], [texts[i] for i in shown])
     axes.set_xticks([], minor=True)
     axes.set_xlabel("training rows")
     axes.set_ylabel(metric.label)
-    axes.legend()
+    figures.legend_above(axes)
     return figures.Draft(
         figure,
         name="learning-curves",
         title="Learning curves",
-        caption=f"{conclusion(curves, metric)} Bars are 95% intervals of single scores; "
+        caption=f"{conclusion(curves, metric)} Vertical lines are 95% intervals of single scores; "
         "the conclusion compares the predictions row by row, which has less noise.",
         alt=f"{metric.label} of each model by number of training rows.",
     )
-
-
-def render(
-    curves: LearningCurves, evidence: Evidence, plots: Mapping[str, figures.Plot]
-) -> list[page.Block]:
-    return [plots["learning-curves"]]

@@ -19,7 +19,7 @@ from pipeline.encoding.views import FoldEncoder
 from pipeline.report.evidence import Evidence
 from pipeline.wording import count
 
-TITLE = "Odds by value"
+TITLE = "Odds ratios"
 KIND = "logistic"
 SINGLE_VALUES = 12  # a column of numbers with more is compared between its quartiles
 FEWEST_ROWS = 20  # that hold a value, for it to be compared

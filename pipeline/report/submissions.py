@@ -12,7 +12,7 @@ from pipeline.metrics import Metric
 from pipeline.report.evidence import Evidence
 from pipeline.wording import count
 
-TITLE = "Leaderboard scores"
+TITLE = "Submissions"
 
 
 @dataclass(frozen=True)

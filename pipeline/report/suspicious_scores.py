@@ -30,7 +30,7 @@ def perfect_alarm(y: np.ndarray, blend: np.ndarray) -> Iterator[Alarm]:
             "near perfect",
             f"The blend is nearly perfect: {score}",
             "Hardly any target that is worth a competition can be predicted without error.",
-            "Look first at the column that the blend depends on most (Important columns), and ask "
+            "Look first at the column that the blend depends on most (Feature importance), and ask "
             "whether it is known before the outcome is. Drop what is not: [load] drop.",
         )
 

@@ -13,6 +13,7 @@ from pipeline.blending import (
     Expected,
     Fitter,
     OutOfFold,
+    decisive,
     stacker_coefficients,
 )
 from pipeline.expectation import averaging, expectation
@@ -176,12 +177,6 @@ def choose(
         contests.append(Contest(method, kept, gain, pair.standard_error, wins))
         kept = method if wins else kept
     return kept, tuple(contests)
-
-
-def decisive(metric: Metric) -> Metric:
-    """What contests are decided by: with weights of classes they are no probabilities any more,
-    and log loss means nothing."""
-    return metric if metric.counts_classes else metric.smooth
 
 
 def _expected(
