@@ -59,7 +59,6 @@ def summary(tmp_path, monkeypatch):
 def evaluated(models, alarms, reason):
     """A leaderboard of so many models, each worse than the one before it; the blend is the last."""
     names = [*(f"model_{number}" for number in range(models)), "blend"]
-    differences = [Estimate(-0.01 * place, 0.001) if place else None for place in range(len(names))]
     entries = tuple(
         LeaderboardEntry(
             name, SCORE, SCORE, (0.94,), Estimate(-0.01 * place, 0.001) if place else None
