@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.alarms import Alarm
+from pipeline.report.alarm import Alarm
 from pipeline.report.leaderboard import Leaderboard
 from pipeline.store import MEASURED
 
