@@ -65,10 +65,14 @@ class Dependence:
         return np.asarray(self.curves.mean(axis=0))
 
     @property
-    def output(self) -> int:
-        """The output that changes most; of two classes the second."""
-        outputs = self.curves.shape[2]
-        return 1 if outputs == 2 else int(np.ptp(self.mean, axis=0).argmax())
+    def outputs(self) -> list[int]:
+        """Those that are drawn, the one that changes most first: the second of two classes, the
+        value, or the classes that change most."""
+        number = self.curves.shape[2]
+        if number <= 2:
+            return [number - 1]
+        change = np.ptp(self.mean, axis=0)
+        return np.argsort(-change, kind="stable")[:DRAWN_CLASSES].tolist()
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,7 @@ def _numbers(values: "pd.Series", kind: Kind) -> Values:
 def plots(dependences: Dependences, evidence: Evidence) -> list[figures.Draft]:
     """A figure a column, all on one scale."""
     found, target = dependences.found, evidence.problem.target
-    shown = [item.curves[:, :, outputs_drawn(item)] for item in found]
+    shown = [item.curves[:, :, item.outputs] for item in found]
     low, high = min(part.min() for part in shown), max(part.max() for part in shown)
     margin = 0.06 * (high - low) or 1.0
     limits = (low - margin, high + margin)
@@ -198,14 +202,6 @@ def plots(dependences: Dependences, evidence: Evidence) -> list[figures.Draft]:
         plot(item, limits, evidence.classes, target, f"dependence-{number}")
         for number, item in enumerate(found, 1)
     ]
-
-
-def outputs_drawn(item: Dependence) -> list[int]:
-    """The second of two classes, the value, or the classes that change most."""
-    outputs = item.curves.shape[2]
-    if outputs <= 2:
-        return [outputs - 1]
-    return np.argsort(-np.ptp(item.mean, axis=0), kind="stable")[:DRAWN_CLASSES].tolist()
 
 
 def plot(
@@ -217,12 +213,11 @@ def plot(
 ) -> figures.Draft:
     """`classes` are labels as they are shown, none for regression."""
     figure, axes = figures.new(3.7, 2.9)
-    drawn = outputs_drawn(item)
-    for order, output in enumerate(drawn):
+    for order, output in enumerate(item.outputs):
         _draw(axes, item, output, order, classes[output] if classes else "")
     _label_axes(axes, item, classes, target)
     axes.set_ylim(*limits)
-    if len(drawn) > 1:
+    if len(item.outputs) > 1:
         figures.legend_above(axes, "class")
     return figures.Draft(
         figure,
@@ -288,7 +283,7 @@ def _label_axes(axes: "Axes", item: Dependence, classes: Sequence[str], target: 
 
 def caption(item: Dependence, classes: Sequence[str], target: str) -> str:
     """Between what values the prediction changes, and whether all folds agree."""
-    output, labels = item.output, item.grid.labels
+    output, labels = item.outputs[0], item.grid.labels
     mean = item.mean[:, output]
     low, high = int(mean.argmin()), int(mean.argmax())
     steps = item.curves[:, high, output] - item.curves[:, low, output]
@@ -322,7 +317,7 @@ def _shape(item: Dependence, mean: np.ndarray) -> str:
     if item.grid.places is None or len(item.grid.places) < 3:
         return ""
     known = len(item.grid.places)
-    steps = np.diff(item.curves[:, :known, item.output], axis=1)
+    steps = np.diff(item.curves[:, :known, item.outputs[0]], axis=1)
     # a step counts where all folds agree on it, and where it can be seen
     large = np.abs(steps.mean(axis=0)) >= 0.05 * np.ptp(mean)
     rises = bool((large & (steps > 0).all(axis=0)).any())
@@ -334,7 +329,7 @@ def _shape(item: Dependence, mean: np.ndarray) -> str:
 
 def _alt(item: Dependence, classes: Sequence[str], target: str) -> str:
     """The curve's points in words, for those who do not see it."""
-    output = item.output
+    output = item.outputs[0]
     values = item.mean[:, output]
     shown = [page.percent(value, 0) for value in values] if classes else page.alike(values.tolist())
     points = ", ".join(f"{a}: {b}" for a, b in zip(item.grid.labels, shown, strict=True))
@@ -348,7 +343,7 @@ def render(
     return [
         "The blend's mean prediction when one column is set to the same value in every row of a "
         "sample and all others stay as they are. The band reaches from the lowest to the highest "
-        "fold; each fold's models predict rows that they never saw. All figures have one scale. "
+        "fold; each fold's models predict rows that they never saw. All figures share one scale. "
         "Where two columns depend on each other, some of these rows could not exist.",
         page.Gallery(list(plots.values())),
     ]

@@ -258,7 +258,7 @@ def how_to_read(board: Leaderboard, target: str) -> str:
     better = "higher" if board.metric.greater_is_better else "lower"
     return (
         f"{board.metric.label_with_unit(target)}: {better} is better, ± one standard error over "
-        f"rows; {board.second.label_with_unit(target)} is shown beside it. Difference to the best: "
+        f"rows. {board.second.label_with_unit(target)} is shown beside it. Difference to the best: "
         "the 95% interval of the paired difference, row by row. Where it includes zero, two "
         "entries are not distinguishable: on other rows of the same kind their order may well "
         "change. Folds: a dot for each fold, below the dots the score on all rows with its 95% "
@@ -302,22 +302,16 @@ def _score_cells(entry: LeaderboardEntry, board: Leaderboard) -> list[page.Cell]
 def _folds_cell(entry: LeaderboardEntry, board: Leaderboard) -> page.Cell:
     """Spread over the folds, and every fold as a dot on the scale of the whole board."""
     digits, scores = board.digits, entry.scores
-    least, greatest = _scale(board)
-    span = greatest - least or 1.0
+    shown = [s for each in board.entries for s in (*interval(each.estimate), *each.scores)]
+    least, span = min(shown), max(shown) - min(shown) or 1.0
     ends = (entry.estimate.score, *interval(entry.estimate))
-    middle, low, high = ((score - least) / span for score in ends)
     words = f"{entry.name}: {count(len(scores), 'fold')}"
     if scores:
         words += f" from {min(scores):,.{digits}f} to {max(scores):,.{digits}f}"
     dots = tuple((score - least) / span for score in scores)
-    text = f"± {entry.fold_spread:,.{digits}f}"
-    return page.Cell(text, entry.fold_spread, strip=page.Strip(dots, middle, low, high, words))
-
-
-def _scale(board: Leaderboard) -> tuple[float, float]:
-    """The least and the greatest score that the strips of the board show."""
-    shown = [s for entry in board.entries for s in (*interval(entry.estimate), *entry.scores)]
-    return min(shown), max(shown)
+    middle, low, high = ((score - least) / span for score in ends)
+    strip = page.Strip(dots, middle, low, high, words)
+    return page.Cell(f"± {entry.fold_spread:,.{digits}f}", entry.fold_spread, strip=strip)
 
 
 def _seconds(evidence: Evidence, name: str) -> page.Cell:

@@ -6,7 +6,6 @@ The full size costs nothing: it is the out-of-fold prediction that training left
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -47,7 +46,7 @@ class LearningCurves:
 
     def best(self, metric: Metric) -> Curve:
         """That of the member with the best score at the full size."""
-        return min(self.curves, key=lambda curve: -_sign(metric) * curve.points[-1].score)
+        return max(self.curves, key=lambda curve: _sign(metric) * curve.points[-1].score)
 
 
 def compute(evidence: Evidence) -> LearningCurves:
@@ -131,12 +130,11 @@ def _curve(
     sizes: tuple[int, ...],
     named: tuple[str, list[np.ndarray]],
 ) -> Curve:
-    name, predictions = named
-    metric = METRICS[metric_name]
+    (name, predictions), metric = named, METRICS[metric_name]
     points = tuple(estimate(metric, y, prediction, seed) for prediction in predictions)
-    if len(predictions) < 2:
-        return Curve(name, sizes, points, None)
-    step = paired_difference(metric, y, predictions[-1], predictions[-2], seed)
+    step = None
+    if len(predictions) > 1:
+        step = paired_difference(metric, y, predictions[-1], predictions[-2], seed)
     return Curve(name, sizes, points, step)
 
 
@@ -178,10 +176,16 @@ def curve_plot(curves: LearningCurves, metric: Metric, colours: Mapping[str, str
     for place, curve in enumerate(curves.curves):
         # side by side, so that no interval hides another
         rows = np.array(curve.rows) * (1 + 0.02 * (place - (len(curves.curves) - 1) / 2))
-        scores = [point.score for point in curve.points]
-        halves = [NORMAL_95 * point.standard_error for point in curve.points]
-        style: dict[str, Any] = {"color": colours[curve.model], "label": curve.model}
-        axes.errorbar(rows, scores, yerr=halves, fmt="o-", ms=4, elinewidth=0.8, **style)
+        axes.errorbar(
+            rows,
+            [point.score for point in curve.points],
+            yerr=[NORMAL_95 * point.standard_error for point in curve.points],
+            fmt="o-",
+            ms=4,
+            elinewidth=0.8,
+            color=colours[curve.model],
+            label=curve.model,
+        )
     axes.set_xscale("log")
     sizes = curves.curves[0].rows
     texts = [f"{size:,}" for size in sizes]

@@ -70,12 +70,12 @@ def describe_submission(expected: Expected, evidence: Evidence, withdrawn: str) 
 def describe_scores(expected: Expected, board: Leaderboard) -> str:
     """What the three kinds of scores on the page are."""
     return (
-        "Three scores are shown: a model's is out-of-fold (each row predicted by fits that never "
-        "saw it); the blend's is nested (its method and weights, too, were chosen without the "
-        "row's fold); and the submission's is the blend's, "
-        f"{expected.averaging:+,.{board.digits}f} because the submission averages the models of "
-        "all folds. The submission's standard error is larger than the blend's, because it allows "
-        "for other training rows as well, which would have given other models."
+        "Three kinds of score are shown: a model's is out-of-fold (each row is predicted by fits "
+        "that never saw it); the blend's is nested (its method and weights, too, were chosen "
+        "without the row's fold); and the submission's is the blend's, shifted by "
+        f"{expected.averaging:+,.{board.digits}f} because it averages the models of all folds. The "
+        "submission's standard error is the larger one: it allows for other training "
+        "rows as well, which would have given other models."
     )
 
 

@@ -16,7 +16,7 @@ TITLE = "Submissions"
 
 
 @dataclass(frozen=True)
-class Submission:
+class ScoredSubmission:
     """Its score in cross-validation, with the standard error, and on the leaderboard."""
 
     file: str
@@ -34,7 +34,7 @@ class Submission:
 class Submissions:
     """Those with both scores, by the metric of this run."""
 
-    found: tuple[Submission, ...]
+    found: tuple[ScoredSubmission, ...]
 
     def conclusion(self) -> str:
         gap = np.mean([each.leaderboard - each.score for each in self.found])
@@ -56,7 +56,9 @@ class Submissions:
 def compute(evidence: Evidence) -> Submissions:
     return Submissions(
         tuple(
-            Submission(entry.file, entry.score, entry.standard_error or 0.0, entry.leaderboard)
+            ScoredSubmission(
+                entry.file, entry.score, entry.standard_error or 0.0, entry.leaderboard
+            )
             for entry in evidence.scores
             if entry.score is not None
             and entry.leaderboard is not None
