@@ -12,7 +12,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +55,7 @@ class Plot:
 
     @property
     def uri(self) -> str:
-        return data_uri(self.svg, "image/svg+xml")
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg).decode('ascii')}"
 
 
 @contextlib.contextmanager
@@ -260,10 +260,6 @@ def colour_bar(axes: "Axes", mesh: "QuadMesh", text: str, shrink: float = 1.0) -
 def colours(names: Iterable[str]) -> dict[str, str]:
     """A colour a name, so that a model looks the same in every figure of a page."""
     return dict(zip(names, itertools.cycle(PALETTE), strict=False))
-
-
-def data_uri(content: bytes, kind: Literal["image/svg+xml", "image/png"]) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def label(value: object, length: int = 28) -> str:

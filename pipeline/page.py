@@ -123,13 +123,6 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Preformatted:
-    """Text with its own line ends."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Details:
     """Blocks that a click on the summary shows."""
 
@@ -149,7 +142,6 @@ Block: TypeAlias = (
     | Notice
     | Wide
     | Gallery
-    | Preformatted
     | Details
     | None
 )

@@ -98,7 +98,11 @@ def compute(evidence: Evidence) -> Dependences | None:
         return None
     folds = evidence.affordable(len(grids))
     share = math.ceil(settings.dependence_rows / len(folds))
-    tasks = [_sample(evidence, fold, share, grids) for fold in folds]
+    tasks = []
+    for fold in folds:
+        drawn = evidence.sample(fold, share, stream=[1])  # others than those of the importances
+        shown = np.concatenate([drawn, *(grid.rows for grid in grids)])
+        tasks.append((fold, train[evidence.problem.names].iloc[shown], len(drawn)))
     work = functools.partial(_curves, evidence.predictor, grids)
     by_fold = list(evidence.map(work, tasks))
     return Dependences(
@@ -115,31 +119,20 @@ def level(curves: np.ndarray) -> np.ndarray:
     return np.asarray(curves - own + own.mean(axis=0, keepdims=True))
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """`rows` rows that a fold validates, and below them the rows of the grids in turn."""
-
-    fold: Fold
-    frame: "pd.DataFrame"
-    rows: int
-
-
-def _sample(evidence: Evidence, fold: Fold, rows: int, grids: Sequence[Grid]) -> _Sample:
-    drawn = evidence.sample(fold, rows, stream=[1])  # others than those of the importances
-    shown = np.concatenate([drawn, *(grid.rows for grid in grids)])
-    return _Sample(fold, evidence.load.train[evidence.problem.names].iloc[shown], len(drawn))
-
-
-def _curves(predictor: Predictor, grids: Sequence[Grid], sample: _Sample) -> list[np.ndarray]:
-    """Curves (points, outputs) of one fold's blend."""
-    exchange = predictor.exchanging(sample.frame, sample.fold)
-    curves, first = [], sample.rows
+def _curves(
+    predictor: Predictor, grids: Sequence[Grid], task: "tuple[Fold, pd.DataFrame, int]"
+) -> list[np.ndarray]:
+    """Curves (points, outputs) of one fold's blend: of its first `rows` rows; below these stand the
+    rows of the grids in turn."""
+    fold, frame, rows = task
+    exchange = predictor.exchanging(frame, fold)
+    curves, first = [], rows
     for grid in grids:
         points = len(grid.rows)
-        copies = np.tile(np.arange(sample.rows), points)
-        donors = np.repeat(np.arange(first, first + points), sample.rows)
+        copies = np.tile(np.arange(rows), points)
+        donors = np.repeat(np.arange(first, first + points), rows)
         predictions = exchange.predict(copies, grid.column, donors)
-        curves.append(predictions.reshape(points, sample.rows, -1).mean(axis=1))
+        curves.append(predictions.reshape(points, rows, -1).mean(axis=1))
         first += points
     return curves
 

@@ -18,6 +18,7 @@ from pipeline.folds import Fold
 from pipeline.metrics import METRICS, Estimate
 from pipeline.predictor import Predictor
 from pipeline.report.evidence import MOST_READ, Evidence
+from pipeline.stage_settings import EvaluateStage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,15 +55,10 @@ def compute(evidence: Evidence) -> Importances | None:
         return None
     folds, train = evidence.affordable(len(names)), evidence.load.train[evidence.problem.names]
     share = math.ceil(settings.importance_rows / len(folds))
-    drawn = [evidence.sample(fold, share) for fold in folds]
-    samples = [
-        _Sample(fold, train.iloc[rows], evidence.y[rows], settings.seed)
-        for fold, rows in zip(folds, drawn, strict=True)
-    ]
-    work = functools.partial(
-        _losses, evidence.predictor, evidence.metric.name, names, settings.importance_repeats
-    )
-    draws = np.concatenate(list(evidence.map(work, samples)), axis=1)
+    drawn = [(fold, evidence.sample(fold, share)) for fold in folds]
+    tasks = [(fold, train.iloc[rows], evidence.y[rows]) for fold, rows in drawn]
+    work = functools.partial(_losses, evidence.predictor, evidence.metric.name, names, settings)
+    draws = np.concatenate(list(evidence.map(work, tasks)), axis=1)
     draws = draws[:, ~np.isnan(draws).any(axis=0)]
     if draws.shape[1] == 0:
         return None
@@ -90,24 +86,20 @@ def shuffled_columns(evidence: Evidence) -> list[str]:
     return [feature.name for feature in chosen]
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """Rows that a fold validates, and their targets."""
-
-    fold: Fold
-    frame: "pd.DataFrame"
-    y: np.ndarray
-    seed: int
-
-
 def _losses(
-    predictor: Predictor, metric_name: str, names: Sequence[str], repeats: int, sample: _Sample
+    predictor: Predictor,
+    metric_name: str,
+    names: Sequence[str],
+    settings: EvaluateStage,
+    task: "tuple[Fold, pd.DataFrame, np.ndarray]",
 ) -> np.ndarray:
-    """Rise of the loss in one fold, (columns, repeats); NaN where the metric has no value."""
-    metric, fold, y = METRICS[metric_name], sample.fold, sample.y
-    rng = np.random.default_rng([sample.seed, fold.number, 1])
-    base = metric.loss(y, predictor.predict_fold(sample.frame, fold))
-    exchange = predictor.exchanging(sample.frame, fold)
+    """Rise of the loss on rows of one fold and their targets, (columns, repeats); NaN where the
+    metric has no value."""
+    (fold, frame, y), metric = task, METRICS[metric_name]
+    repeats = settings.importance_repeats
+    rng = np.random.default_rng([settings.seed, fold.number, 1])
+    base = metric.loss(y, predictor.predict_fold(frame, fold))
+    exchange = predictor.exchanging(frame, fold)
     copies = np.tile(np.arange(len(y)), repeats)
     rise = np.empty((len(names), repeats))
     for place, name in enumerate(names):
