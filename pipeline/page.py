@@ -61,7 +61,7 @@ class SortableTable:
 
     caption: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
+    rows: Sequence[Sequence[object]]
 
     @property
     def numeric(self) -> list[bool]:
@@ -160,7 +160,7 @@ class Section:
     blocks: Sequence[Block]
 
 
-def cell(value: Any) -> Cell:
+def cell(value: object) -> Cell:
     """Any value as a cell of a table."""
     if isinstance(value, Cell):
         return value

@@ -71,7 +71,7 @@ def table(blend: Composition, metric: Metric, digits: int) -> page.SortableTable
     )
 
 
-def _contest_cells(contest: Contest | None) -> list[page.Cell | str | None]:
+def _contest_cells(contest: Contest | None) -> list[object]:
     """How much better than the simpler method that was kept before, and what follows."""
     if contest is None:
         return [None, None]

@@ -8,7 +8,6 @@ with the column's mean over the training rows; of a column of many numbers, quar
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -237,7 +236,7 @@ def table(
     )
 
 
-def _row(odds: Odds, of: str | None) -> list[Any]:
+def _row(odds: Odds, of: str | None) -> list[object]:
     mean, low, high = odds.ratios
     span = page.Cell(f"{low} to {high}", odds.lowest)
     direction = "more likely" if odds.mean > 0 else "less likely"

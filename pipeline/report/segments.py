@@ -151,7 +151,7 @@ def table(segments: Segments, target: str) -> page.SortableTable:
     )
 
 
-def _row(segment: Segment, is_share: bool) -> list[Any]:
+def _row(segment: Segment, is_share: bool) -> list[object]:
     values = (segment.error, segment.low, segment.high, segment.rest)
     shown = [page.percent(value) for value in values] if is_share else page.alike(values)
     error, low, high, rest = shown
