@@ -67,7 +67,8 @@ class FittedBlend:
 class Contest:
     """How a method did against the one kept before it, by out-of-fold predictions.
 
-    `gain` is the difference of their scores, above 0 where `method` is better.
+    `gain` is the difference of their scores by the `decisive` metric, above 0 where `method` is
+    better.
     """
 
     method: str

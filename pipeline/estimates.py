@@ -46,6 +46,13 @@ def with_error(value: Estimate, digits: int | None = None) -> str:
     return f"{value.score:,.{digits}f} ± {value.standard_error:,.{digits}f}"
 
 
+def ends(value: Estimate, digits: int | None = None) -> str:
+    """`0.9259 to 0.9435`: the 95% interval of a score."""
+    digits = decimals(value.standard_error) if digits is None else digits
+    low, high = interval(value)
+    return f"{low:,.{digits}f} to {high:,.{digits}f}"
+
+
 def with_interval(value: Estimate, digits: int | None = None) -> str:
     """`-0.0051 to +0.0025`: the 95% interval of a difference.
 

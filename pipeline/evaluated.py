@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.report.alarms import Alarm
+from pipeline.report.alarm import Alarm
 from pipeline.report.leaderboard import Leaderboard
 from pipeline.store import MEASURED
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,3 @@ class Evaluated:
     summary: Mapping[str, Any]
     html: str = field(metadata=MEASURED)
     figures: Mapping[str, bytes] = field(metadata=MEASURED)
-
-    def leaderboard_frame(self) -> "pd.DataFrame":
-        """Every entry, best first, as a table."""
-        return self.leaderboard.frame()

@@ -12,7 +12,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,7 @@ PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, GREY)
 INK, SOFT, LINE = "#1b1f24", "#59636e", "#d5dae1"
 SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
 DPI, PIXELS_PER_INCH, NOTEBOOK_DPI = 120, 96, 90
+LETTERS_PER_INCH, LEGEND_HANDLE = 14, 8  # in a legend: of its text, and beside it
 # for names that the first font has no letters for; only those that are installed are used
 FALLBACK_FONTS = (
     "Noto Sans CJK KR",
@@ -54,7 +55,7 @@ class Plot:
 
     @property
     def uri(self) -> str:
-        return data_uri(self.svg, "image/svg+xml")
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg).decode('ascii')}"
 
 
 @contextlib.contextmanager
@@ -183,17 +184,43 @@ class Draft:
 
 
 def legend_above(axes: "Axes", title: str = "") -> None:
-    """Outside the axes, where it hides nothing."""
+    """Outside the axes, where it hides nothing, in as many columns as fit."""
     handles, texts = axes.get_legend_handles_labels()
-    axes.figure.legend(
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    letters = int(figure.get_figwidth() * LETTERS_PER_INCH)
+    figure.legend(
         handles,
         texts,
         title=label(title, 30) or None,
         loc="outside upper center",
-        ncols=2 if max(map(len, texts)) > 8 else len(texts),
+        ncols=min(len(texts), max(1, letters // (max(map(len, texts)) + LEGEND_HANDLE))),
         fontsize=8,
         title_fontsize=8,
     )
+
+
+def name_rows(axes: "Axes", names: Sequence[object], length: int = 28) -> None:
+    """A name a row, the first on top: what is drawn for the i-th stands at y = i."""
+    axes.set_yticks(range(len(names)), labels(names, length))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+
+
+def uncrowded(places: "np.ndarray", texts: Sequence[str]) -> list[int]:
+    """Which of these places (n,) on an x axis have room for their text: the ends, the middle, and
+    what else does not overlap them."""
+    gap = (0.02 + 0.027 * max(map(len, texts))) * (max(places) - min(places))
+    kept: list[int] = []
+    for i in (0, len(places) - 1, len(places) // 2, *range(len(places))):
+        if all(abs(places[i] - places[other]) > gap for other in kept):
+            kept.append(i)
+    return sorted(kept)
+
+
+def slant_if_crowded(axes: "Axes", texts: Sequence[str], letters: int = 36) -> None:
+    """Slant the labels of the x axis where they would overlap: it has room for so many letters."""
+    if max(map(len, texts)) * len(texts) > letters:
+        axes.tick_params(axis="x", rotation=35)
 
 
 def grouped_bars(
@@ -233,10 +260,6 @@ def colour_bar(axes: "Axes", mesh: "QuadMesh", text: str, shrink: float = 1.0) -
 def colours(names: Iterable[str]) -> dict[str, str]:
     """A colour a name, so that a model looks the same in every figure of a page."""
     return dict(zip(names, itertools.cycle(PALETTE), strict=False))
-
-
-def data_uri(content: bytes, kind: Literal["image/svg+xml", "image/png"]) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def label(value: object, length: int = 28) -> str:

@@ -50,7 +50,7 @@ class Run:
     def leaderboard(self) -> "pd.DataFrame":
         """Every model and the blend, best first: score, standard error, the paired difference to
         the best with its 95% interval, and a verdict."""
-        return self.flow.value("evaluate").leaderboard_frame()
+        return self.flow.value("evaluate").leaderboard.frame()
 
     @property
     def expected(self) -> Estimate:

@@ -61,7 +61,7 @@ class SortableTable:
 
     caption: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
+    rows: Sequence[Sequence[object]]
 
     @property
     def numeric(self) -> list[bool]:
@@ -123,13 +123,6 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Preformatted:
-    """Text with its own line ends."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Details:
     """Blocks that a click on the summary shows."""
 
@@ -149,7 +142,6 @@ Block: TypeAlias = (
     | Notice
     | Wide
     | Gallery
-    | Preformatted
     | Details
     | None
 )
@@ -168,7 +160,7 @@ class Section:
     blocks: Sequence[Block]
 
 
-def cell(value: Any) -> Cell:
+def cell(value: object) -> Cell:
     """Any value as a cell of a table."""
     if isinstance(value, Cell):
         return value
@@ -177,6 +169,11 @@ def cell(value: Any) -> Cell:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Cell(number(value), value)
     return Cell(str(value), str(value))
+
+
+def toned(text: str, tone: Tone) -> Cell:
+    """A cell of a coloured word."""
+    return Cell(text, text, tone)
 
 
 def decimal_cell(value: float, digits: int) -> Cell:

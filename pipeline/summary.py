@@ -18,7 +18,7 @@ from pipeline.flow import Flow
 from pipeline.metrics import METRICS, Estimate, Metric
 from pipeline.problem import Loaded
 from pipeline.report.evidence import BLEND
-from pipeline.report.leaderboard import Entry
+from pipeline.report.leaderboard import LeaderboardEntry
 from pipeline.wording import count, from_here, make_command
 from pipeline.workspace import Workspace
 
@@ -132,7 +132,7 @@ def _leaders(found: Summary) -> Iterator[str]:
         yield f"  and {len(entries) - len(shown)} more in the report"
 
 
-def _verdict(entry: Entry, found: Summary) -> str:
+def _verdict(entry: LeaderboardEntry, found: Summary) -> str:
     """Against the best; the blend is what was submitted, if there were rows to predict."""
     verdict = "worse than the best" if entry.verdict == "worse" else entry.verdict
     if entry.name != BLEND:

@@ -158,3 +158,23 @@ def test_a_notebook_draws_in_the_same_colours_and_small():
 
     assert tuple(colours) == figures.PALETTE
     assert dpi < figures.DPI
+
+
+def test_labels_of_points_that_are_close_are_left_out():
+    assert figures.uncrowded(np.arange(6.0), ["1"] * 6) == [0, 1, 2, 3, 4, 5]
+    assert figures.uncrowded(np.arange(6.0), ["a" * 10] * 6) == [0, 3, 5]
+    assert figures.uncrowded(np.array([0.0, 1.0, 1.1, 1.2, 10.0]), ["abc"] * 5) == [0, 2, 4]
+
+
+@pytest.mark.parametrize(("names", "columns"), [("ab", 2), (["a" * 30] * 3, 1)])
+def test_a_legend_has_as_many_columns_as_fit(names, columns):
+    with figures.style():
+        figure, axes = figures.new(3.7, 2)
+        for name in names:
+            axes.plot([0, 1], label=name)
+        figures.legend_above(axes)
+        figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert (box.x0 >= 0) and (box.x1 <= figure.bbox.x1)
+    assert legend._ncols == columns

@@ -110,7 +110,6 @@ def test_a_hostile_text_stays_text_in_every_block(attack):
             page.Bullets([text]),
             page.Facts([(text, text, text)]),
             page.Notice(text, id=text),
-            page.Preformatted(text),
             plot,
             page.Wide(plot),
             page.Gallery([plot]),

@@ -12,7 +12,7 @@ from pipeline.expectation import WIDER
 from pipeline.experiments import Difference, Experiment
 from pipeline.metrics import Estimate
 from pipeline.report.alarm import Alarm
-from pipeline.report.leaderboard import Entry, Leaderboard
+from pipeline.report.leaderboard import Leaderboard, LeaderboardEntry
 from pipeline.summary import prediction_interval, summarise
 from pipeline.workspace import Workspace
 
@@ -60,7 +60,9 @@ def evaluated(models, alarms, reason):
     """A leaderboard of so many models, each worse than the one before it; the blend is the last."""
     names = [*(f"model_{number}" for number in range(models)), "blend"]
     entries = tuple(
-        Entry(name, SCORE, SCORE, (0.94,), Estimate(-0.01 * place, 0.001) if place else None)
+        LeaderboardEntry(
+            name, SCORE, SCORE, (0.94,), Estimate(-0.01 * place, 0.001) if place else None
+        )
         for place, name in enumerate(names)
     )
     board = Leaderboard("accuracy", "log_loss", entries, 3000)

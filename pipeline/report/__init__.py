@@ -4,7 +4,8 @@ A section's module has a `TITLE` and these functions:
 
     compute(evidence) -> a frozen dataclass, or None where there is nothing to report
     plots(result, evidence) -> its figures, as drafts; left out where there are none
-    render(result, evidence, plots) -> the blocks of its part of the page
+    render(result, evidence, plots) -> the blocks of its part of the page; left out where these are
+        its figures alone
     to_json(result) -> the same for programs; left out where that is the result's fields
 
 `compute` depends on the evidence and on the results of the sections before it alone; the other
@@ -47,28 +48,34 @@ def module(name: str) -> ModuleType:
 
 
 def plots(name: str, evidence: "Evidence") -> "Sequence[Draft]":
-    """The figures of a section, by its result."""
-    found, result = module(name), evidence.results[name]
-    if result is None or not hasattr(found, "plots"):
+    """The figures of a section, in the style of the page."""
+    from pipeline.figures import style
+
+    section, result = module(name), evidence.results[name]
+    if result is None or not hasattr(section, "plots"):
         return []
-    drafts: Sequence[Draft] = found.plots(result, evidence)
+    with style():
+        drafts: Sequence[Draft] = section.plots(result, evidence)
     return drafts
 
 
 def render(name: str, evidence: "Evidence", plots: "Mapping[str, Plot]") -> "Section | None":
     """A section's part of the page, with its figures by name; None where it has no result."""
-    from pipeline.page import Section
+    from pipeline.page import Gallery, Section
 
-    found, result = module(name), evidence.results[name]
+    section, result = module(name), evidence.results[name]
     if result is None:
         return None
-    blocks = found.render(result, evidence, plots)
-    return Section(name.replace("_", "-"), found.TITLE, blocks)
+    if hasattr(section, "render"):
+        blocks = section.render(result, evidence, plots)
+    else:
+        blocks = list(plots.values()) if len(plots) == 1 else [Gallery(list(plots.values()))]
+    return Section(name.replace("_", "-"), section.TITLE, blocks)
 
 
 def to_json(name: str, evidence: "Evidence") -> Any:
     """A section's result as plain JSON."""
     from pipeline.codec import plain
 
-    found, result = module(name), evidence.results[name]
-    return plain(found.to_json(result) if hasattr(found, "to_json") and result else result)
+    section, result = module(name), evidence.results[name]
+    return plain(section.to_json(result) if hasattr(section, "to_json") and result else result)

@@ -31,8 +31,6 @@ from pipeline.report.alarm import NAMED, Alarm
 from pipeline.report.evidence import Evidence
 from pipeline.wording import count, some, spelled_alike
 
-__all__ = ["Alarm", "Alarms", "withdrawn"]
-
 TITLE = "Alarms"
 CHECKED = (
     "a column that alone predicts the target, rows that train and test share, duplicate rows in "
@@ -50,12 +48,8 @@ class Alarms:
 
     @property
     def withdrawn(self) -> str:
-        return withdrawn(self.found)
-
-
-def withdrawn(alarms: Sequence[Alarm]) -> str:
-    """Why no score can be promised; empty where one can."""
-    return "; ".join(alarm.withdraws for alarm in alarms if alarm.withdraws)
+        """Why no score can be promised; empty where one can."""
+        return "; ".join(alarm.withdraws for alarm in self.found if alarm.withdraws)
 
 
 def compute(evidence: Evidence) -> Alarms:

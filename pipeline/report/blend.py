@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from pipeline import figures, page
 from pipeline.blending import Contest
 from pipeline.estimates import with_error
-from pipeline.metrics import Estimate
+from pipeline.metrics import Estimate, Metric
 from pipeline.report.evidence import Evidence
 
 TITLE = "Blend"
@@ -46,32 +45,33 @@ def render(
 ) -> list[page.Block]:
     return [
         Markup("<strong>{}</strong>").format(blend.conclusion()),
-        f"{evidence.blend.rule} The score is estimated on folds that the weights were not fitted "
-        "on.",
-        table(blend, evidence.metric.label, evidence.results["leaderboard"].digits),
+        evidence.blend.rule,
+        table(blend, evidence.metric, evidence.results["leaderboard"].digits),
     ]
 
 
-def table(blend: Composition, label: str, digits: int) -> page.SortableTable:
+def table(blend: Composition, metric: Metric, digits: int) -> page.SortableTable:
     """The methods that were tried."""
     contests = {contest.method: contest for contest in blend.contests}
-    heads = ("Gain ± standard error", "Comparison") if contests else ()
+    improvement = f"{metric.decisive.label} improvement ± standard error"
+    heads = (improvement, "Comparison") if contests else ()
     return page.SortableTable(
-        "Methods of blending, each scored on rows that its weights were not fitted on.",
-        ("Method", f"{label} ± standard error", *heads, "Verdict"),
+        "Methods of blending, each scored on folds that its weights were not fitted on. In the "
+        "blend's own score the method, too, was chosen without each fold.",
+        ("Method", f"{metric.label} ± standard error", *heads, "Verdict"),
         [
             [
                 method,
                 page.Cell(with_error(score, digits), score.score),
                 *(_contest_cells(contests.get(method)) if contests else ()),
-                page.Cell("chosen", "chosen", "good") if method == blend.method else None,
+                page.toned("chosen", "good") if method == blend.method else None,
             ]
             for method, score in blend.candidates.items()
         ],
     )
 
 
-def _contest_cells(contest: Contest | None) -> list[Any]:
+def _contest_cells(contest: Contest | None) -> list[object]:
     """How much better than the simpler method that was kept before, and what follows."""
     if contest is None:
         return [None, None]

@@ -3,7 +3,6 @@
 Of all rows that are validated: y (n,) are class codes, predictions (n, k) out-of-fold.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,15 +18,16 @@ from pipeline.report.value_errors import tenths
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TITLE = "Where it errs"
+TITLE = "Errors"
 DRAWN = 8  # curves in one figure
 POINTS = 200  # of a ROC curve
 COUNTED_CLASSES, WRITTEN_CLASSES = 3, 12  # in cells of the confusion matrix: rows, shares
 LARGEST_MATRIX, LABELLED_CLASSES = 14.0, 100  # inches; of more classes only some are labelled
+LETTERS = 28  # on the x axis of a small matrix; more are turned
 
 
 @dataclass(frozen=True)
-class Bin:
+class CalibrationBin:
     """Rows that were predicted alike: their mean prediction, and the share of positives among them
     with its 95% interval."""
 
@@ -55,7 +55,7 @@ class ClassErrors:
     area: Estimate
     curves: Mapping[str, np.ndarray]
     lines: int
-    calibration: Mapping[str, tuple[Bin, ...]]
+    calibration: Mapping[str, tuple[CalibrationBin, ...]]
 
 
 def compute(evidence: Evidence) -> ClassErrors | None:
@@ -87,12 +87,6 @@ def plots(errors: ClassErrors, evidence: Evidence) -> list[figures.Draft]:
     ]
 
 
-def render(
-    errors: ClassErrors, evidence: Evidence, plots: Mapping[str, figures.Plot]
-) -> list[page.Block]:
-    return [page.Gallery(list(plots.values()))]
-
-
 # -- confusion matrix ------------------------------------------------------------------------------
 
 
@@ -106,26 +100,25 @@ def confusion_plot(counts: np.ndarray, classes: Sequence[str]) -> figures.Draft:
     """True against predicted classes: shares of each true class, and rows."""
     k = len(classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    with figures.style():
-        side = min(0.45 * k, LARGEST_MATRIX)
-        figure, axes = figures.new(max(3.5, side + 1.6), max(3.2, side + 1.3))
-        axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-        axes.grid(False)
-        _label_classes(axes, classes)
-        axes.set_xlabel("predicted")
-        axes.set_ylabel("true")
-        for true, column in np.ndindex(k, k) if k <= WRITTEN_CLASSES else ():
-            share, rows = shares[true, column], f"{counts[true, column]:,}"
-            text = f"{rows}\n{share:.1%}" if k <= COUNTED_CLASSES else f"{share:.0%}"
-            color = "white" if share > 0.5 else figures.INK
-            axes.text(column, true, text, ha="center", va="center", color=color)
-        return figures.Draft(
-            figure,
-            name="confusion",
-            title="Confusion matrix of the blend",
-            caption=_confusion_caption(counts, classes),
-            alt="Rows: true classes; columns: predicted classes; each cell a count and a share.",
-        )
+    side = min(0.45 * k, LARGEST_MATRIX)
+    figure, axes = figures.new(max(3.5, side + 1.6), max(3.2, side + 1.3))
+    axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+    axes.grid(False)
+    _label_classes(axes, classes)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    for true, column in np.ndindex(k, k) if k <= WRITTEN_CLASSES else ():
+        share, rows = shares[true, column], f"{counts[true, column]:,}"
+        text = f"{rows}\n{share:.1%}" if k <= COUNTED_CLASSES else f"{share:.0%}"
+        color = "white" if share > 0.5 else figures.INK
+        axes.text(column, true, text, ha="center", va="center", color=color)
+    return figures.Draft(
+        figure,
+        name="confusion",
+        title="Confusion matrix of the blend",
+        caption=_confusion_caption(counts, classes),
+        alt="Rows: true classes; columns: predicted classes; each cell a count and a share.",
+    )
 
 
 def _label_classes(axes: "Axes", classes: Sequence[str]) -> None:
@@ -133,7 +126,7 @@ def _label_classes(axes: "Axes", classes: Sequence[str]) -> None:
     k = len(classes)
     shown = range(0, k, -(-k // LABELLED_CLASSES))
     labels = [classes[place] for place in shown]
-    axes.set_xticks(shown, labels, rotation=90 if k > 4 else 0)
+    axes.set_xticks(shown, labels, rotation=90 if k * max(map(len, labels)) > LETTERS else 0)
     axes.set_yticks(shown, labels)
     points = 72 * LARGEST_MATRIX / len(shown)  # from one label to the next
     if 0.45 * k > LARGEST_MATRIX:
@@ -148,11 +141,11 @@ def _confusion_caption(counts: np.ndarray, classes: Sequence[str]) -> str:
     true, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
     low, high = share_interval(total, rows)
     return (
-        f"{total:,} of {rows:,} rows are wrong: {page.percent(total / rows)} "
-        f"(95% interval {page.percent(low)} to {page.percent(high)}). The most frequent mistake is "
-        f"class {classes[true]} taken for class {classes[predicted]}: "
-        f"{wrong.max():,} rows, {page.percent(wrong.max() / counts[true].sum())} of class "
-        f"{classes[true]}. Percentages are shares of each true class."
+        f"{total:,} of {rows:,} rows are misclassified: {page.percent(total / rows)} "
+        f"(95% interval {page.percent(low)} to {page.percent(high)}). The most frequent error is "
+        f"class {classes[true]} predicted as class {classes[predicted]}: {wrong.max():,} rows, "
+        f"{page.percent(wrong.max() / counts[true].sum())} of class {classes[true]}. Percentages "
+        "are shares of each true class."
     )
 
 
@@ -179,21 +172,20 @@ def roc_plot(
     errors: ClassErrors, classes: Sequence[str], colours: Mapping[str, str]
 ) -> figures.Draft:
     """True against false positives: of all models for two classes, of the blend's classes else."""
-    with figures.style():
-        figure, axes = figures.new(3.7, 3.5)
-        for name, curve in errors.curves.items():
-            axes.plot(*curve, color=colours[name], linewidth=1.3, label=name)
-        axes.plot([0, 1], [0, 1], color=figures.GREY, linestyle="--", linewidth=1)
-        axes.set_xlabel("false positive rate")
-        axes.set_ylabel("true positive rate")
-        axes.legend(loc="lower right")
-        return figures.Draft(
-            figure,
-            name="roc",
-            title="ROC curves",
-            caption=_roc_caption(errors, classes),
-            alt="True positive rate against false positive rate.",
-        )
+    figure, axes = figures.new(3.7, 3.5)
+    for name, curve in errors.curves.items():
+        axes.plot(*curve, color=colours[name], linewidth=1.3, label=name)
+    axes.plot([0, 1], [0, 1], color=figures.GREY, linestyle="--", linewidth=1)
+    axes.set_xlabel("false positive rate")
+    axes.set_ylabel("true positive rate")
+    axes.legend(loc="lower right")
+    return figures.Draft(
+        figure,
+        name="roc",
+        title="ROC curves",
+        caption=_roc_caption(errors, classes),
+        alt="True positive rate against false positive rate.",
+    )
 
 
 def _roc_caption(errors: ClassErrors, classes: Sequence[str]) -> str:
@@ -215,56 +207,52 @@ def _roc_caption(errors: ClassErrors, classes: Sequence[str]) -> str:
 # -- calibration -----------------------------------------------------------------------------------
 
 
-def calibration_bins(positive: np.ndarray, probability: np.ndarray) -> tuple[Bin, ...]:
+def calibration_bins(positive: np.ndarray, probability: np.ndarray) -> tuple[CalibrationBin, ...]:
     """Predicted probability against the share of positives, in bins of equal numbers of rows."""
     bins = []
     for rows in tenths(probability):
         low, high = share_interval(positive[rows].sum(), len(rows))
         predicted, observed = float(probability[rows].mean()), float(positive[rows].mean())
-        bins.append(Bin(predicted, observed, low, high, len(rows)))
+        bins.append(CalibrationBin(predicted, observed, low, high, len(rows)))
     return tuple(bins)
 
 
-def calibration_plot(calibration: Mapping[str, Sequence[Bin]]) -> figures.Draft:
+def calibration_plot(calibration: Mapping[str, Sequence[CalibrationBin]]) -> figures.Draft:
     """Do the probabilities hold? One curve, or one a class."""
-    with figures.style():
-        figure, axes = figures.new(3.7, 3.5)
-        axes.plot([0, 1], [0, 1], color=figures.GREY, linestyle="--", linewidth=1)
-        for label, bins in list(calibration.items())[:DRAWN]:
-            _draw_bins(axes, bins, label)
-        axes.set_xlabel("predicted probability")
-        axes.set_ylabel("share of rows that are of the class")
-        axes.legend(title="class", loc="upper left")
-        return figures.Draft(
-            figure,
-            name="calibration",
-            title="Calibration of the blend",
-            caption=_calibration_caption([part for bins in calibration.values() for part in bins]),
-            alt="Predicted probability against the observed share, with 95% intervals.",
-        )
-
-
-def _draw_bins(axes: "Axes", bins: Sequence[Bin], label: str) -> None:
-    predicted, observed = [part.predicted for part in bins], [part.observed for part in bins]
-    # rounding may put an end of the interval past the share itself
-    below = [max(part.observed - part.low, 0) for part in bins]
-    above = [max(part.high - part.observed, 0) for part in bins]
-    axes.errorbar(
-        predicted, observed, yerr=[below, above], fmt="o-", ms=4, elinewidth=1, label=label
+    figure, axes = figures.new(3.7, 3.5)
+    axes.plot([0, 1], [0, 1], color=figures.GREY, linestyle="--", linewidth=1)
+    for label, bins in list(calibration.items())[:DRAWN]:
+        observed = np.array([part.observed for part in bins])
+        ends = np.array([[part.low, part.high] for part in bins]).T
+        # rounding may put an end of the interval past the share itself
+        reach = np.maximum([observed - ends[0], ends[1] - observed], 0)
+        x = [part.predicted for part in bins]
+        axes.errorbar(x, observed, yerr=reach, fmt="o-", ms=4, elinewidth=1, label=label)
+    one = next(iter(calibration)) if len(calibration) == 1 else ""
+    axes.set_xlabel(f"predicted probability of class {one}" if one else "predicted probability")
+    axes.set_ylabel(f"observed share of class {one}" if one else "observed share of the class")
+    if not one:
+        figures.legend_above(axes, "class")
+    return figures.Draft(
+        figure,
+        name="calibration",
+        title="Calibration of the blend",
+        caption=_calibration_caption([part for bins in calibration.values() for part in bins]),
+        alt="Predicted probability against the observed share, with 95% intervals.",
     )
 
 
-def _calibration_caption(bins: Sequence[Bin]) -> str:
-    off = sum(part.is_off for part in bins)
+def _calibration_caption(bins: Sequence[CalibrationBin]) -> str:
+    from scipy.stats import binom
+
+    off, expected = sum(part.is_off for part in bins), 0.05 * len(bins)
     gap = sum(part.rows * abs(part.observed - part.predicted) for part in bins)
     gap /= sum(part.rows for part in bins)
-    expected = 0.05 * len(bins)
     text = (
         "Predicted probabilities and observed shares differ by "
         f"{100 * gap:.1f} percentage points on average; {off} of {len(bins)} groups of rows lie "
         f"outside their 95% interval, where chance alone would put about {expected:.1f} of them."
     )
-    # 95% point of a binomial count, roughly
-    if off <= expected + 2 * math.sqrt(expected):
+    if off <= binom.ppf(0.95, len(bins), 0.05):
         return f"{text} The probabilities are calibrated, as far as these rows show."
-    return f"{text} The probabilities are not calibrated: do not read them as such."
+    return f"{text} The probabilities are not calibrated: do not take them at face value."

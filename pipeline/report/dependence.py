@@ -20,7 +20,7 @@ from pipeline.folds import Fold
 from pipeline.predictor import Predictor
 from pipeline.problem import Kind
 from pipeline.report.evidence import Evidence
-from pipeline.report.importance import Importances, affordable
+from pipeline.report.importance import Importances
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -65,10 +65,14 @@ class Dependence:
         return np.asarray(self.curves.mean(axis=0))
 
     @property
-    def output(self) -> int:
-        """The output that changes most; of two classes the second."""
-        outputs = self.curves.shape[2]
-        return 1 if outputs == 2 else int(np.ptp(self.mean, axis=0).argmax())
+    def outputs(self) -> list[int]:
+        """Those that are drawn, the one that changes most first: the second of two classes, the
+        value, or the classes that change most."""
+        number = self.curves.shape[2]
+        if number <= 2:
+            return [number - 1]
+        change = np.ptp(self.mean, axis=0)
+        return np.argsort(-change, kind="stable")[:DRAWN_CLASSES].tolist()
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,13 @@ def compute(evidence: Evidence) -> Dependences | None:
     grids = [grid for grid in (grid_of(train[name], kinds[name]) for name in names) if grid]
     if not grids:
         return None
-    folds = affordable(evidence.split.repeat(0), len(grids), len(kinds))
+    folds = evidence.affordable(len(grids))
     share = math.ceil(settings.dependence_rows / len(folds))
-    tasks = [_sample(evidence, fold, share, grids) for fold in folds]
+    tasks = []
+    for fold in folds:
+        drawn = evidence.sample(fold, share, stream=[1])  # others than those of the importances
+        shown = np.concatenate([drawn, *(grid.rows for grid in grids)])
+        tasks.append((fold, train[evidence.problem.names].iloc[shown], len(drawn)))
     work = functools.partial(_curves, evidence.predictor, grids)
     by_fold = list(evidence.map(work, tasks))
     return Dependences(
@@ -111,32 +119,20 @@ def level(curves: np.ndarray) -> np.ndarray:
     return np.asarray(curves - own + own.mean(axis=0, keepdims=True))
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """`rows` rows that a fold validates, and below them the rows of the grids in turn."""
-
-    fold: Fold
-    frame: "pd.DataFrame"
-    rows: int
-
-
-def _sample(evidence: Evidence, fold: Fold, rows: int, grids: Sequence[Grid]) -> _Sample:
-    rng = np.random.default_rng([evidence.settings.seed, 1, fold.number])
-    drawn = np.sort(rng.permutation(fold.valid)[:rows])
-    shown = np.concatenate([drawn, *(grid.rows for grid in grids)])
-    return _Sample(fold, evidence.load.train[evidence.problem.names].iloc[shown], len(drawn))
-
-
-def _curves(predictor: Predictor, grids: Sequence[Grid], sample: _Sample) -> list[np.ndarray]:
-    """Curves (points, outputs) of one fold's blend."""
-    exchange = predictor.exchanging(sample.frame, sample.fold)
-    curves, first = [], sample.rows
+def _curves(
+    predictor: Predictor, grids: Sequence[Grid], task: "tuple[Fold, pd.DataFrame, int]"
+) -> list[np.ndarray]:
+    """Curves (points, outputs) of one fold's blend: of its first `rows` rows; below these stand the
+    rows of the grids in turn."""
+    fold, frame, rows = task
+    exchange = predictor.exchanging(frame, fold)
+    curves, first = [], rows
     for grid in grids:
         points = len(grid.rows)
-        copies = np.tile(np.arange(sample.rows), points)
-        donors = np.repeat(np.arange(first, first + points), sample.rows)
+        copies = np.tile(np.arange(rows), points)
+        donors = np.repeat(np.arange(first, first + points), rows)
         predictions = exchange.predict(copies, grid.column, donors)
-        curves.append(predictions.reshape(points, sample.rows, -1).mean(axis=1))
+        curves.append(predictions.reshape(points, rows, -1).mean(axis=1))
         first += points
     return curves
 
@@ -191,7 +187,7 @@ def _numbers(values: "pd.Series", kind: Kind) -> Values:
 def plots(dependences: Dependences, evidence: Evidence) -> list[figures.Draft]:
     """A figure a column, all on one scale."""
     found, target = dependences.found, evidence.problem.target
-    shown = [item.curves[:, :, outputs_drawn(item)] for item in found]
+    shown = [item.curves[:, :, item.outputs] for item in found]
     low, high = min(part.min() for part in shown), max(part.max() for part in shown)
     margin = 0.06 * (high - low) or 1.0
     limits = (low - margin, high + margin)
@@ -199,14 +195,6 @@ def plots(dependences: Dependences, evidence: Evidence) -> list[figures.Draft]:
         plot(item, limits, evidence.classes, target, f"dependence-{number}")
         for number, item in enumerate(found, 1)
     ]
-
-
-def outputs_drawn(item: Dependence) -> list[int]:
-    """The second of two classes, the value, or the classes that change most."""
-    outputs = item.curves.shape[2]
-    if outputs <= 2:
-        return [outputs - 1]
-    return np.argsort(-np.ptp(item.mean, axis=0), kind="stable")[:DRAWN_CLASSES].tolist()
 
 
 def plot(
@@ -217,22 +205,20 @@ def plot(
     name: str,
 ) -> figures.Draft:
     """`classes` are labels as they are shown, none for regression."""
-    with figures.style():
-        figure, axes = figures.new(3.7, 2.9)
-        drawn = outputs_drawn(item)
-        for order, output in enumerate(drawn):
-            _draw(axes, item, output, order, classes[output] if classes else "")
-        _label_axes(axes, item, classes, target)
-        axes.set_ylim(*limits)
-        if len(drawn) > 1:
-            axes.legend(title="class", ncols=len(drawn), loc="lower left", bbox_to_anchor=(0, 1))
-        return figures.Draft(
-            figure,
-            name=name,
-            title=f"Partial dependence on {item.grid.column}",
-            caption=caption(item, classes, target),
-            alt=_alt(item, classes, target),
-        )
+    figure, axes = figures.new(3.7, 2.9)
+    for order, output in enumerate(item.outputs):
+        _draw(axes, item, output, order, classes[output] if classes else "")
+    _label_axes(axes, item, classes, target)
+    axes.set_ylim(*limits)
+    if len(item.outputs) > 1:
+        figures.legend_above(axes, "class")
+    return figures.Draft(
+        figure,
+        name=name,
+        title=f"Partial dependence on {item.grid.column}",
+        caption=caption(item, classes, target),
+        alt=_alt(item, classes, target),
+    )
 
 
 def _draw(axes: "Axes", item: Dependence, output: int, order: int, label: str) -> None:
@@ -270,12 +256,11 @@ def _label_axes(axes: "Axes", item: Dependence, classes: Sequence[str], target: 
 
     grid, x = item.grid, _axis(item.grid)
     if grid.places is not None:
-        kept = labelled_places(x, max(map(len, grid.labels)))
+        kept = figures.uncrowded(x, grid.labels)
         axes.set_xticks(x[kept], [grid.labels[place] for place in kept])
     else:
-        slanted = max(map(len, grid.labels)) * len(grid.labels) > 36
         axes.set_xticks(x, [figures.label(text, 16) for text in grid.labels])
-        axes.tick_params(axis="x", rotation=35 if slanted else 0)
+        figures.slant_if_crowded(axes, grid.labels)
         axes.set_xlim(-0.6, len(x) - 0.4)
     axes.set_xlabel(figures.label(grid.column, 40))
     if not classes:
@@ -286,23 +271,12 @@ def _label_axes(axes: "Axes", item: Dependence, classes: Sequence[str], target: 
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
 
 
-def labelled_places(x: np.ndarray, letters: int) -> list[int]:
-    """Points (points,) of which labels of so many letters do not overlap: the ends, the middle, and
-    what else has room between them."""
-    gap = (0.02 + 0.027 * letters) * np.ptp(x)
-    kept: list[int] = []
-    for place in (0, len(x) - 1, len(x) // 2, *range(len(x))):
-        if all(abs(x[place] - x[other]) > gap for other in kept):
-            kept.append(place)
-    return sorted(kept)
-
-
 # -- words -----------------------------------------------------------------------------------------
 
 
 def caption(item: Dependence, classes: Sequence[str], target: str) -> str:
     """Between what values the prediction changes, and whether all folds agree."""
-    output, labels = item.output, item.grid.labels
+    output, labels = item.outputs[0], item.grid.labels
     mean = item.mean[:, output]
     low, high = int(mean.argmin()), int(mean.argmax())
     steps = item.curves[:, high, output] - item.curves[:, low, output]
@@ -336,7 +310,7 @@ def _shape(item: Dependence, mean: np.ndarray) -> str:
     if item.grid.places is None or len(item.grid.places) < 3:
         return ""
     known = len(item.grid.places)
-    steps = np.diff(item.curves[:, :known, item.output], axis=1)
+    steps = np.diff(item.curves[:, :known, item.outputs[0]], axis=1)
     # a step counts where all folds agree on it, and where it can be seen
     large = np.abs(steps.mean(axis=0)) >= 0.05 * np.ptp(mean)
     rises = bool((large & (steps > 0).all(axis=0)).any())
@@ -348,7 +322,7 @@ def _shape(item: Dependence, mean: np.ndarray) -> str:
 
 def _alt(item: Dependence, classes: Sequence[str], target: str) -> str:
     """The curve's points in words, for those who do not see it."""
-    output = item.output
+    output = item.outputs[0]
     values = item.mean[:, output]
     shown = [page.percent(value, 0) for value in values] if classes else page.alike(values.tolist())
     points = ", ".join(f"{a}: {b}" for a, b in zip(item.grid.labels, shown, strict=True))
@@ -362,7 +336,7 @@ def render(
     return [
         "The blend's mean prediction when one column is set to the same value in every row of a "
         "sample and all others stay as they are. The band reaches from the lowest to the highest "
-        "fold; each fold's models predict rows that they never saw. All figures have one scale. "
+        "fold; each fold's models predict rows that they never saw. All figures share one scale. "
         "Where two columns depend on each other, some of these rows could not exist.",
         page.Gallery(list(plots.values())),
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +21,8 @@ from pipeline.stage_settings import EvaluateStage
 from pipeline.training import Trained
 from pipeline.tuning import Tuned
 
-if TYPE_CHECKING:
-    from pipeline.stage_settings import EvaluateStage
-
 BLEND = "blend"  # the name of the prediction that is no member's
+MOST_READ = 50_000  # columns times predictions
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Evidence:
     processes.
     """
 
-    settings: "EvaluateStage"
+    settings: EvaluateStage
     load: Loaded
     explore: Explored
     split: Folds
@@ -110,6 +108,19 @@ class Evidence:
             np.searchsorted(self.rows, np.intersect1d(fold.valid, self.rows))
             for fold in self.split.folds
         ]
+
+    def affordable(self, predictions: int) -> list[Fold]:
+        """The folds of the first repeat, or fewer where so many predictions in each take long.
+
+        The bound is a number of columns read in all, so that it is the same on every machine.
+        """
+        width = len(self.problem.features)
+        return list(self.split.repeat(0)[: max(1, MOST_READ // max(1, predictions * width))])
+
+    def sample(self, fold: Fold, rows: int, stream: Sequence[int] = ()) -> np.ndarray:
+        """So many of the rows that a fold validates, drawn by the seed, ascending."""
+        rng = np.random.default_rng([self.settings.seed, *stream, fold.number])
+        return np.sort(rng.permutation(fold.valid)[:rows])
 
     def described(self, name: str) -> str:
         """A member's name, with its kind where that is another one: 'small (lightgbm)'."""

@@ -4,6 +4,7 @@ All predictions are out-of-fold. Two entries differ only where the 95% interval 
 difference (on the same rows, so that what is hard for both cancels) excludes zero.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from pipeline.estimates import NORMAL_95, decimals, interval, with_error, with_i
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.parallel import Map
 from pipeline.report.evidence import BLEND, Evidence
-from pipeline.wording import count, make_command
+from pipeline.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,11 +26,10 @@ if TYPE_CHECKING:
 
 TITLE = "Leaderboard"
 SHOWN = 12  # entries on the terminal and in the figure; the page's table has them all
-Verdict = Literal["best", "the same", "not distinguishable", "worse"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class LeaderboardEntry:
     """One member, or the blend.
 
     `folds` are the scores on the rows of each fold of each repeat (None where a fold has no score);
@@ -64,7 +64,7 @@ class Entry:
         return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else 0.0
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Literal["best", "the same", "not distinguishable", "worse"]:
         if self.to_best is None:
             return "best"
         if self.same_as is not None:
@@ -84,7 +84,7 @@ class Leaderboard:
 
     metric_name: str
     second_name: str
-    entries: tuple[Entry, ...]
+    entries: tuple[LeaderboardEntry, ...]
     rows: int
 
     @property
@@ -97,7 +97,7 @@ class Leaderboard:
         return METRICS[self.second_name]
 
     @property
-    def best(self) -> Entry:
+    def best(self) -> LeaderboardEntry:
         return self.entries[0]
 
     @property
@@ -109,7 +109,7 @@ class Leaderboard:
     def second_digits(self) -> int:
         return decimals(self.best.second.standard_error)
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> LeaderboardEntry:
         return next(entry for entry in self.entries if entry.name == name)
 
     def conclusion(self) -> str:
@@ -133,15 +133,17 @@ class Leaderboard:
         """A row an entry: scores, the paired difference to the best with its interval, verdict."""
         import pandas as pd
 
+        zero = Estimate(0.0, 0.0)
         rows = []
         for entry in self.entries:
-            low, high = interval(entry.to_best) if entry.to_best else (0.0, 0.0)
+            difference = entry.to_best or zero
+            low, high = interval(difference)
             rows.append(
                 {
                     "model": entry.name,
                     self.metric_name: entry.estimate.score,
                     "standard_error": entry.estimate.standard_error,
-                    "to_best": entry.to_best.score if entry.to_best else 0.0,
+                    "to_best": difference.score,
                     "low": low,
                     "high": high,
                     "verdict": entry.comparison,
@@ -150,7 +152,7 @@ class Leaderboard:
             )
         return pd.DataFrame(rows)
 
-    def _called(self, verdict: Verdict) -> list[str]:
+    def _called(self, verdict: str) -> list[str]:
         return [entry.called for entry in self.entries if entry.verdict == verdict]
 
 
@@ -166,17 +168,6 @@ def compute(evidence: Evidence) -> Leaderboard:
         seed=evidence.settings.seed,
         parallel_map=evidence.map,
     )
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """One entry's work for one process; the metric goes by name, because lambdas do not travel."""
-
-    metric: str
-    y: np.ndarray
-    prediction: np.ndarray
-    best: np.ndarray | None
-    seed: int
 
 
 def rank(
@@ -195,12 +186,10 @@ def rank(
     """
     names = sorted(predictions, key=lambda name: metric.loss(y, predictions[name]))
     best = predictions[names[0]]
-    comparisons = [
-        _Comparison(metric.name, y, predictions[name], best if name != names[0] else None, seed)
-        for name in names
-    ]
+    tasks = [(predictions[name], best if name != names[0] else None) for name in names]
+    work = functools.partial(_scores, metric.name, y, seed)  # by name: lambdas do not travel
     entries = [
-        Entry(
+        LeaderboardEntry(
             name,
             first,
             second,
@@ -208,19 +197,20 @@ def rank(
             to_best,
             names[0] if to_best and _are_same(predictions[name], best) else None,
         )
-        for name, (first, second, to_best) in zip(
-            names, parallel_map(_compare, comparisons), strict=True
-        )
+        for name, (first, second, to_best) in zip(names, parallel_map(work, tasks), strict=True)
     ]
     return Leaderboard(metric.name, metric.second.name, tuple(entries), len(y))
 
 
-def _compare(task: _Comparison) -> tuple[Estimate, Estimate, Estimate | None]:
-    metric, y, best = METRICS[task.metric], task.y, task.best
+def _scores(
+    metric_name: str, y: np.ndarray, seed: int, task: tuple[np.ndarray, np.ndarray | None]
+) -> tuple[Estimate, Estimate, Estimate | None]:
+    """Of a prediction: both scores, and the difference to the best prediction, if it is another."""
+    metric, (prediction, best) = METRICS[metric_name], task
     return (
-        estimate(metric, y, task.prediction, task.seed),
-        estimate(metric.second, y, task.prediction, task.seed),
-        None if best is None else paired_difference(metric, y, task.prediction, best, task.seed),
+        estimate(metric, y, prediction, seed),
+        estimate(metric.second, y, prediction, seed),
+        None if best is None else paired_difference(metric, y, prediction, best, seed),
     )
 
 
@@ -246,9 +236,6 @@ def render(
 ) -> list[page.Block]:
     return [
         how_to_read(board, evidence.problem.target),
-        "Two entries are called not distinguishable where the 95% interval of their paired "
-        "difference includes zero: on other rows of the same kind, their order may well be "
-        "another.",
         _cut_short(evidence),
         table(board, evidence),
         plots["folds"],
@@ -259,22 +246,24 @@ def _cut_short(evidence: Evidence) -> str:
     """What there was no time for; empty where there was."""
     undone = cut_short.describe(evidence.blend.cut_short)
     text = Markup(
-        "[budget] minutes did not allow all of the work. Cut short: {}. More minutes in the TOML "
-        "allow more of it; if the machine was busy, <code>{} all NEW_PLAN=1</code> divides the "
-        "same minutes again."
+        "<code>[budget] minutes</code> were too few for all of the work. Cut short: {}. More "
+        "minutes in the TOML allow more of it; if the machine was busy, run the same command with "
+        "<code>NEW_PLAN=1</code> to divide the same minutes again."
     )
-    return undone and text.format(undone, make_command(evidence.settings.name))
+    return undone and text.format(undone)
 
 
 def how_to_read(board: Leaderboard, target: str) -> str:
     """What the columns of the table are."""
     better = "higher" if board.metric.greater_is_better else "lower"
     return (
-        f"{board.metric.label_with_unit(target)}: {better} is better; ± is the standard error over "
+        f"{board.metric.label_with_unit(target)}: {better} is better, ± one standard error over "
         f"rows. {board.second.label_with_unit(target)} is shown beside it. Difference to the best: "
-        "its 95% interval, from the differences of single rows. Folds: a dot for each fold, below "
-        "them the score on all rows with its 95% interval, on the same scale in every row of the "
-        "table; then the standard deviation over folds. Fit: seconds for all folds on one core."
+        "the 95% interval of the paired difference, row by row. Where it includes zero, two "
+        "entries are not distinguishable: on other rows of the same kind their order may well "
+        "change. Folds: a dot for each fold, below the dots the score on all rows with its 95% "
+        "interval, on one scale for the whole table; ± is the standard deviation over folds. Fit: "
+        "seconds for all folds on one core."
     )
 
 
@@ -296,7 +285,7 @@ def table(board: Leaderboard, evidence: Evidence) -> page.SortableTable:
     )
 
 
-def _score_cells(entry: Entry, board: Leaderboard) -> list[page.Cell]:
+def _score_cells(entry: LeaderboardEntry, board: Leaderboard) -> list[page.Cell]:
     digits = board.digits
     tones: dict[str, page.Tone] = {"best": "good", "worse": ""}
     against = page.Cell("–", 0.0)
@@ -305,30 +294,24 @@ def _score_cells(entry: Entry, board: Leaderboard) -> list[page.Cell]:
     return [
         page.Cell(with_error(entry.estimate, digits), entry.estimate.score),
         against,
-        page.Cell(entry.comparison, entry.comparison, tones.get(entry.verdict, "warn")),
+        page.toned(entry.comparison, tones.get(entry.verdict, "warn")),
         page.Cell(with_error(entry.second, board.second_digits), entry.second.score),
     ]
 
 
-def _folds_cell(entry: Entry, board: Leaderboard) -> page.Cell:
+def _folds_cell(entry: LeaderboardEntry, board: Leaderboard) -> page.Cell:
     """Spread over the folds, and every fold as a dot on the scale of the whole board."""
     digits, scores = board.digits, entry.scores
-    least, greatest = _scale(board)
-    span = greatest - least or 1.0
+    shown = [s for each in board.entries for s in (*interval(each.estimate), *each.scores)]
+    least, span = min(shown), max(shown) - min(shown) or 1.0
     ends = (entry.estimate.score, *interval(entry.estimate))
-    middle, low, high = ((score - least) / span for score in ends)
     words = f"{entry.name}: {count(len(scores), 'fold')}"
     if scores:
         words += f" from {min(scores):,.{digits}f} to {max(scores):,.{digits}f}"
     dots = tuple((score - least) / span for score in scores)
-    text = f"± {entry.fold_spread:,.{digits}f}"
-    return page.Cell(text, entry.fold_spread, strip=page.Strip(dots, middle, low, high, words))
-
-
-def _scale(board: Leaderboard) -> tuple[float, float]:
-    """The least and the greatest score that the strips of the board show."""
-    shown = [s for entry in board.entries for s in (*interval(entry.estimate), *entry.scores)]
-    return min(shown), max(shown)
+    middle, low, high = ((score - least) / span for score in ends)
+    strip = page.Strip(dots, middle, low, high, words)
+    return page.Cell(f"± {entry.fold_spread:,.{digits}f}", entry.fold_spread, strip=strip)
 
 
 def _seconds(evidence: Evidence, name: str) -> page.Cell:
@@ -341,24 +324,22 @@ def _seconds(evidence: Evidence, name: str) -> page.Cell:
 def fold_plot(board: Leaderboard, colours: Mapping[str, str]) -> figures.Draft:
     """Scores of every fold as dots in the entry's colour, and that of all rows as a diamond with
     its 95% interval."""
-    with figures.style():
-        entries = board.entries[:SHOWN]
-        figure, axes = figures.new(5.2, 0.9 + 0.32 * len(entries))
-        for place, entry in enumerate(entries):
-            dots = [place] * len(entry.scores)
-            axes.plot(entry.scores, dots, "o", color=colours[entry.name], alpha=0.75)
-            half = NORMAL_95 * entry.estimate.standard_error
-            axes.errorbar(entry.estimate.score, place, xerr=half, fmt="D", color=figures.INK, ms=5)
-        axes.set_yticks(range(len(entries)), figures.labels([entry.name for entry in entries]))
-        axes.set_ylim(len(entries) - 0.4, -0.6)
-        axes.set_xlabel(board.metric.label)
-        return figures.Draft(
-            figure,
-            name="folds",
-            title="Scores by fold",
-            caption=_folds_caption(board),
-            alt="Dots: the score of each model on each fold; diamonds: on all rows.",
-        )
+    entries = board.entries[:SHOWN]
+    figure, axes = figures.new(5.2, 0.9 + 0.32 * len(entries))
+    for place, entry in enumerate(entries):
+        dots = [place] * len(entry.scores)
+        axes.plot(entry.scores, dots, "o", color=colours[entry.name], alpha=0.75)
+        half = NORMAL_95 * entry.estimate.standard_error
+        axes.errorbar(entry.estimate.score, place, xerr=half, fmt="D", color=figures.INK, ms=5)
+    figures.name_rows(axes, [entry.name for entry in entries])
+    axes.set_xlabel(board.metric.label)
+    return figures.Draft(
+        figure,
+        name="folds",
+        title="Scores by fold",
+        caption=_folds_caption(board),
+        alt="Dots: the score of each model on each fold; diamonds: on all rows.",
+    )
 
 
 def _folds_caption(board: Leaderboard) -> str:
@@ -374,7 +355,7 @@ def _folds_caption(board: Leaderboard) -> str:
     return f"{text} {_capital(_fold_wins(board, best, board.entries[1]))}"
 
 
-def _fold_wins(board: Leaderboard, best: Entry, rival: Entry) -> str:
+def _fold_wins(board: Leaderboard, best: LeaderboardEntry, rival: LeaderboardEntry) -> str:
     """In how many folds the best entry beats the next one."""
     pairs = [
         (one, other)
@@ -425,7 +406,7 @@ def terminal_table(
     return rows
 
 
-def _score_texts(entry: Entry, board: Leaderboard) -> tuple[str, str, str, str]:
+def _score_texts(entry: LeaderboardEntry, board: Leaderboard) -> tuple[str, str, str, str]:
     """Name, score, difference to the best (in words where there is none) and second score."""
     against = entry.comparison
     if entry.to_best is not None and entry.verdict == "worse":

@@ -30,7 +30,7 @@ PURE_SHARE, PURE_EXPECTED = 0.15, 30.0  # of the rows; rows of another class, we
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ColumnSkill:
     """A column, its bins (n,), and how much of the target they predict."""
 
     feature: Feature
@@ -46,7 +46,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
         return
     bins = [fine_codes(train[each.name], each.kind) for each in features]
     found = [
-        Candidate(each, codes, skill(codes, target))
+        ColumnSkill(each, codes, skill(codes, target))
         for each, codes in zip(features, bins, strict=True)
     ]
     blend = max(skill(codes, target) for codes in blend_codes(evidence.predictions[BLEND]))
@@ -85,7 +85,7 @@ def blend_codes(prediction: np.ndarray) -> list[np.ndarray]:
     return [best, best * CONFIDENCES + sure]
 
 
-def _leaks(one: Candidate, found: Sequence[Candidate], blend: float) -> bool:
+def _leaks(one: ColumnSkill, found: Sequence[ColumnSkill], blend: float) -> bool:
     """Whether a column alone is nearly as good as the blend, or close to it and far ahead."""
     next_best = max(each.skill for each in found if each is not one)
     is_ahead = _odds(one.skill) >= AHEAD * _odds(next_best)
@@ -123,7 +123,7 @@ def _by_drift(names: set[str], evidence: Evidence) -> str:
     return f"the blend depends on {some(changed, NAMED)}, which differs between train and test"
 
 
-def _describe(one: Candidate, blend: float, evidence: Evidence, target: FoldedTarget) -> str:
+def _describe(one: ColumnSkill, blend: float, evidence: Evidence, target: FoldedTarget) -> str:
     """The column's share of the blend's skill, and its own score.
 
     A note where it is not the value that predicts, but whether there is one; no score of a value,

@@ -6,11 +6,10 @@ The full size costs nothing: it is the out-of-fold prediction that training left
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from pipeline import figures, page
+from pipeline import figures
 from pipeline.estimates import NORMAL_95, interval, with_interval
 from pipeline.fits import Fits
 from pipeline.folds import Fold
@@ -18,7 +17,7 @@ from pipeline.member import Member
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.report.evidence import Evidence
 
-TITLE = "More rows?"
+TITLE = "Learning curves"
 FOLDS = 2  # of the first repeat: the curve's shape shows, at 40% of the cost of five
 MOST_ROWS = 20_000  # larger shares are left out; the full size needs no fit
 MOST_CELLS = 5_000_000  # rows times columns of the matrix; larger shares are left out as well
@@ -47,14 +46,17 @@ class LearningCurves:
 
     def best(self, metric: Metric) -> Curve:
         """That of the member with the best score at the full size."""
-        return min(self.curves, key=lambda curve: -_sign(metric) * curve.points[-1].score)
+        return max(self.curves, key=lambda curve: _sign(metric) * curve.points[-1].score)
 
 
 def compute(evidence: Evidence) -> LearningCurves:
     """Over the first folds of the first repeat."""
     settings, folds = evidence.settings, evidence.split.repeat(0)[:FOLDS]
     full = min(len(fold.train) for fold in folds)
-    width = max(_width(evidence.fits, of.member, folds[0]) for of in evidence.trained.values())
+    members = [trained.member for trained in evidence.trained.values()]
+    width = max(
+        len(evidence.fits.fitted(member, folds[0]).encoder.names(member.view)) for member in members
+    )
     smaller = smaller_sizes(full, settings.learning_curve)
     sizes = tuple(size for size in smaller if size * width <= MOST_CELLS)
     found = _predictions(evidence, folds, sizes)
@@ -89,11 +91,6 @@ def smaller_sizes(full: int, shares: Sequence[float]) -> tuple[int, ...]:
     """Numbers of training rows to fit on, ascending, below the full size."""
     sizes = {max(SMALLEST, min(MOST_ROWS, round(share * full))) for share in shares if share < 1}
     return tuple(sorted(size for size in sizes if size < full))
-
-
-def _width(fits: Fits, member: Member, fold: Fold) -> int:
-    """Columns of the matrix that the member's model reads."""
-    return len(fits.fitted(member, fold).encoder.names(member.view))
 
 
 def _order(evidence: Evidence, fold: Fold) -> np.ndarray:
@@ -133,12 +130,11 @@ def _curve(
     sizes: tuple[int, ...],
     named: tuple[str, list[np.ndarray]],
 ) -> Curve:
-    name, predictions = named
-    metric = METRICS[metric_name]
+    (name, predictions), metric = named, METRICS[metric_name]
     points = tuple(estimate(metric, y, prediction, seed) for prediction in predictions)
-    if len(predictions) < 2:
-        return Curve(name, sizes, points, None)
-    step = paired_difference(metric, y, predictions[-1], predictions[-2], seed)
+    step = None
+    if len(predictions) > 1:
+        step = paired_difference(metric, y, predictions[-1], predictions[-2], seed)
     return Curve(name, sizes, points, step)
 
 
@@ -176,33 +172,34 @@ def plots(curves: LearningCurves, evidence: Evidence) -> list[figures.Draft]:
 
 def curve_plot(curves: LearningCurves, metric: Metric, colours: Mapping[str, str]) -> figures.Draft:
     """Score against training rows, a line a model in its colour, with 95% intervals."""
-    with figures.style():
-        figure, axes = figures.new(5.2, 3.6)
-        for place, curve in enumerate(curves.curves):
-            # side by side, so that no interval hides another
-            rows = np.array(curve.rows) * (1 + 0.02 * (place - (len(curves.curves) - 1) / 2))
-            scores = [point.score for point in curve.points]
-            halves = [NORMAL_95 * point.standard_error for point in curve.points]
-            style: dict[str, Any] = {"color": colours[curve.model], "label": curve.model}
-            axes.errorbar(rows, scores, yerr=halves, fmt="o-", ms=4, elinewidth=0.8, **style)
-        axes.set_xscale("log")
-        sizes = curves.curves[0].rows
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.set_xticks([], minor=True)
-        axes.set_xlabel("training rows")
-        axes.set_ylabel(metric.label)
-        axes.legend()
-        return figures.Draft(
-            figure,
-            name="learning-curves",
-            title="Learning curves",
-            caption=f"{conclusion(curves, metric)} Bars are 95% intervals of single scores; "
-            "the conclusion compares the predictions row by row, which has less noise.",
-            alt=f"{metric.label} of each model by number of training rows.",
+    figure, axes = figures.new(5.2, 3.6)
+    for place, curve in enumerate(curves.curves):
+        # side by side, so that no interval hides another
+        rows = np.array(curve.rows) * (1 + 0.02 * (place - (len(curves.curves) - 1) / 2))
+        axes.errorbar(
+            rows,
+            [point.score for point in curve.points],
+            yerr=[NORMAL_95 * point.standard_error for point in curve.points],
+            fmt="o-",
+            ms=4,
+            elinewidth=0.8,
+            color=colours[curve.model],
+            label=curve.model,
         )
-
-
-def render(
-    curves: LearningCurves, evidence: Evidence, plots: Mapping[str, figures.Plot]
-) -> list[page.Block]:
-    return [plots["learning-curves"]]
+    axes.set_xscale("log")
+    sizes = curves.curves[0].rows
+    texts = [f"{size:,}" for size in sizes]
+    shown = figures.uncrowded(np.log(sizes), texts)
+    axes.set_xticks([sizes[i] for i in shown], [texts[i] for i in shown])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("training rows")
+    axes.set_ylabel(metric.label)
+    figures.legend_above(axes)
+    return figures.Draft(
+        figure,
+        name="learning-curves",
+        title="Learning curves",
+        caption=f"{conclusion(curves, metric)} Vertical lines are 95% intervals of single scores; "
+        "the conclusion compares the predictions row by row, which has less noise.",
+        alt=f"{metric.label} of each model by number of training rows.",
+    )

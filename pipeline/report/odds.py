@@ -8,7 +8,6 @@ with the column's mean over the training rows; of a column of many numbers, quar
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -19,7 +18,7 @@ from pipeline.encoding.views import FoldEncoder
 from pipeline.report.evidence import Evidence
 from pipeline.wording import count
 
-TITLE = "Odds by value"
+TITLE = "Odds ratios"
 KIND = "logistic"
 SINGLE_VALUES = 12  # a column of numbers with more is compared between its quartiles
 FEWEST_ROWS = 20  # that hold a value, for it to be compared
@@ -140,11 +139,12 @@ def _contrasts(name: str, column: CodedColumn) -> Iterator[Contrast]:
     counts = column.counts()
     many = column.kind == "number" and len(column.values) > SINGLE_VALUES
     if many and counts[:-1].sum() >= FEWEST_ROWS:
-        low, high = _quartiles(counts[:-1])
+        places = np.arange(len(counts) - 1)
+        low, high = np.quantile(places, QUARTILES, weights=counts[:-1], method="inverted_cdf")
         if low < high:
             ends = page.alike([float(column.values[place]) for place in (low, high)])
             rows = int(counts[:-1].sum())
-            yield Contrast(name, f"from {ends[0]} to {ends[1]}", rows, high, low)
+            yield Contrast(name, f"from {ends[0]} to {ends[1]}", rows, int(high), int(low))
     values = [] if many else list(column.values)
     for place in np.flatnonzero(counts[: len(values)] >= FEWEST_ROWS):
         value = values[place]
@@ -154,23 +154,13 @@ def _contrasts(name: str, column: CodedColumn) -> Iterator[Contrast]:
         yield Contrast(name, "is missing", int(counts[-1]), len(counts) - 1, None)
 
 
-def _quartiles(counts: np.ndarray) -> tuple[int, int]:
-    """Places of the quartiles among ascending values, from the rows of each."""
-    shares = np.cumsum(counts) / counts.sum()
-    low, high = (int(np.searchsorted(shares, quartile)) for quartile in QUARTILES)
-    return low, high
-
-
 def _change(
     contrast: Contrast, logits: Mapping[str, np.ndarray], column: CodedColumn
 ) -> np.ndarray:
     """Change of the logits, (k,); of several classes against the mean class."""
     values = logits[contrast.column]
-    if contrast.low is None:
-        base = np.average(values, axis=0, weights=column.counts())
-    else:
-        base = values[contrast.low]
-    change = values[contrast.high] - base
+    mean = np.average(values, axis=0, weights=column.counts())
+    change = values[contrast.high] - (mean if contrast.low is None else values[contrast.low])
     return change if len(change) == 1 else change - change.mean()
 
 
@@ -192,9 +182,9 @@ def render(
 ) -> list[page.Block]:
     classes, target = evidence.classes, evidence.problem.target
     blocks: list[page.Block] = [
-        "What logistic regression has learned. It is a linear model: other models of the blend may "
-        "follow curves. Columns that are derived from others change together with them, so that "
-        "their factors multiply."
+        "What logistic regression has learned. It is a linear model; other models of the blend may "
+        "follow curves. A column that is derived from others changes together with them, and then "
+        "their odds ratios multiply."
     ]
     for name, found in odds.models.items():
         blocks += [
@@ -209,9 +199,9 @@ def conclusion(found: Sequence[Odds], classes: Sequence[str], target: str) -> st
     """What raises and what lowers the odds most."""
     clear = [odds for odds in found if odds.is_clear]
     if not clear:
-        return "There is no value of which all folds agree whether it raises or lowers the odds."
+        return "There is no value on whose effect, raising or lowering the odds, all folds agree."
     sentences = []
-    for rises, verb in ((True, "Raised most"), (False, "Lowered most")):
+    for rises, verb in ((True, "Largest increase"), (False, "Largest decrease")):
         side = [odds for odds in clear if (odds.mean > 0) == rises]
         if side:
             mean, low, high = side[0].ratios
@@ -234,11 +224,11 @@ def table(
     is_binary = len(classes) == 2
     of = f"of {target} = {classes[1]}" if is_binary else "of a class, against the mean class,"
     return page.SortableTable(
-        f"The factor by which the odds {of} change while all other columns stay the same. "
-        "'= value' is compared with the column's average over the training rows, 'from … to …' are "
-        f"its quartiles. Mean of {count(folds, 'fold')}, and the lowest and highest of them."
+        f"Odds ratio: the factor by which the odds {of} change while all other columns stay the "
+        "same. '= value' is compared with the column's average over the training rows, 'from … to "
+        f"…' are its quartiles. Mean of {count(folds, 'fold')}, and the lowest and highest of them."
         f"{hidden}",
-        ("Value", "Training rows", *([] if is_binary else ["Odds of"]), "Factor", "Folds", "So"),
+        ("Value", "Rows", *([] if is_binary else ["Class"]), "Odds ratio", "Folds", "Effect"),
         [
             _row(odds, None if is_binary else _class(odds, classes, target))
             for odds in found[:SHOWN]
@@ -246,7 +236,7 @@ def table(
     )
 
 
-def _row(odds: Odds, of: str | None) -> list[Any]:
+def _row(odds: Odds, of: str | None) -> list[object]:
     mean, low, high = odds.ratios
     span = page.Cell(f"{low} to {high}", odds.lowest)
     direction = "more likely" if odds.mean > 0 else "less likely"

@@ -7,15 +7,15 @@ from markupsafe import Markup
 
 from pipeline import figures, page
 from pipeline.blending import Expected
-from pipeline.estimates import decimals, interval, with_error
+from pipeline.estimates import decimals, ends
 from pipeline.metrics import Estimate
-from pipeline.report.alarms import Alarms
 from pipeline.report.evidence import BLEND, Evidence
 from pipeline.report.leaderboard import Leaderboard
 from pipeline.wording import count
 
-TITLE = "The run"
+TITLE = "Overview"
 PLURALS = {"category": "categories"}
+Fact = tuple[str, str, str]  # name, value, note
 
 
 def compute(evidence: Evidence) -> Expected:
@@ -27,13 +27,14 @@ def render(
     expected: Expected, evidence: Evidence, plots: Mapping[str, figures.Plot]
 ) -> list[page.Block]:
     board: Leaderboard = evidence.results["leaderboard"]
-    alarms: Alarms = evidence.results["alarms"]
+    alarms = evidence.results["alarms"]
     return [
         describe_data(evidence),
         Markup("<strong>{}</strong>").format(board.conclusion()),
         describe_submission(expected, evidence, alarms.withdrawn),
         _warning(len(alarms.found)) if alarms.found else None,
         page.Facts(list(facts(expected, evidence, board, alarms.withdrawn))),
+        describe_scores(expected, board),
     ]
 
 
@@ -54,17 +55,32 @@ def describe_data(evidence: Evidence) -> str:
 
 def describe_submission(expected: Expected, evidence: Evidence, withdrawn: str) -> str:
     """The score to expect; `withdrawn` is why none can be promised, empty where one can."""
-    digits = decimals(expected.standard_error)
-    low, high = interval(Estimate(expected.score, expected.standard_error))
+    estimate = _estimate(expected)
     score = (
         f"No score can be promised: {withdrawn}."
         if withdrawn
         else f"On new rows of this kind, expect {evidence.metric.in_sentence} "
-        f"{expected.score:,.{digits}f} (95% interval {low:,.{digits}f} to {high:,.{digits}f})."
+        f"{expected.score:,.{decimals(estimate.standard_error)}f} (95% interval {ends(estimate)})."
     )
     if evidence.load.simulated:
         return f"{score} The submission is for simulated rows: do not upload it."
     return score
+
+
+def describe_scores(expected: Expected, board: Leaderboard) -> str:
+    """What the three kinds of scores on the page are."""
+    return (
+        "Three kinds of score are shown: a model's is out-of-fold (each row is predicted by fits "
+        "that never saw it); the blend's is nested (its method and weights, too, were chosen "
+        "without the row's fold); and the submission's is the blend's, shifted by "
+        f"{expected.averaging:+,.{board.digits}f} because it averages the models of all folds. The "
+        "submission's standard error is the larger one: it allows for other training "
+        "rows as well, which would have given other models."
+    )
+
+
+def _estimate(expected: Expected) -> Estimate:
+    return Estimate(expected.score, expected.standard_error)
 
 
 def _warning(alarms: int) -> page.Notice:
@@ -77,50 +93,30 @@ def _warning(alarms: int) -> page.Notice:
 
 def facts(
     expected: Expected, evidence: Evidence, board: Leaderboard, withdrawn: str
-) -> Iterator[tuple[str, str, str]]:
-    """The numbers to read first: (name, value, note)."""
-    target, split = evidence.problem.target, evidence.split
-    blend = board.entry(BLEND)
-    yield _expected(expected, board, target, withdrawn)
-    yield _score(f"Blend, {board.metric.label_with_unit(target)}", blend.estimate, board.digits)
-    digits = decimals(blend.second.standard_error)
-    yield _score(f"Blend, {board.second.label_with_unit(target)}", blend.second, digits)
+) -> Iterator[Fact]:
+    """The numbers to read first."""
+    target, split, blend = evidence.problem.target, evidence.split, board.entry(BLEND)
+    name, second = (metric.label_with_unit(target) for metric in (board.metric, board.second))
+    if withdrawn:
+        yield f"Submission, {name}", "no promise", f"no score can be promised: {withdrawn}"
+    else:
+        yield _score(f"Submission, {name}", _estimate(expected), board.digits)
+    yield _score(f"Blend, {name}", blend.estimate, board.digits)
+    yield _score(f"Blend, {second}", blend.second, decimals(blend.second.standard_error))
     folds = count(len(split.repeat(0)), "fold")
     left_out = split.rows - board.rows
     yield (
         "Training rows",
         f"{split.rows:,}",
-        f"{folds}, {count(split.repeats, 'repeat')}; each row is scored by models that never saw it"
-        + f", but for {count(left_out)} that no fold validates" * bool(left_out),
+        f"{folds}, {count(split.repeats, 'repeat')}"
+        + f"; {count(left_out)} that no fold validates" * bool(left_out),
     )
     yield "Columns", f"{len(evidence.problem.features):,}", f"to predict {target}"
 
 
-def _expected(
-    expected: Expected, board: Leaderboard, target: str, withdrawn: str
-) -> tuple[str, str, str]:
-    """The number that matters most."""
-    name = f"Submission, {board.metric.label_with_unit(target)}"
-    if withdrawn:
-        return name, "no promise", f"no score can be promised: {withdrawn}"
-    digits = board.digits
-    low, high = interval(Estimate(expected.score, expected.standard_error))
+def _score(name: str, found: Estimate, digits: int) -> Fact:
     return (
         name,
-        f"{expected.score:,.{digits}f}",
-        f"± {expected.standard_error:,.{digits}f} standard error; 95% interval {low:,.{digits}f} "
-        f"to {high:,.{digits}f}. This is the score to expect on new rows: that of the blend in "
-        f"cross-validation, {expected.averaging:+,.{digits}f} for averaging the models of all "
-        "folds. The standard error allows for other training rows, too, which would have given "
-        "other models",
-    )
-
-
-def _score(name: str, found: Estimate, digits: int) -> tuple[str, str, str]:
-    score, error = with_error(found, digits).split(" ", 1)
-    low, high = interval(found)
-    return (
-        name,
-        score,
-        f"{error} standard error; 95% interval {low:,.{digits}f} to {high:,.{digits}f}",
+        f"{found.score:,.{digits}f}",
+        f"± {found.standard_error:,.{digits}f} standard error; 95% interval {ends(found, digits)}",
     )

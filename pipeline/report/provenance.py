@@ -8,11 +8,10 @@ from importlib.metadata import version
 from markupsafe import Markup
 
 from pipeline import code, figures, page
-from pipeline.processor import blas_kernels
 from pipeline.report.evidence import Evidence
 from pipeline.wording import make_command
 
-TITLE = "To repeat this run"
+TITLE = "Reproducing this run"
 PACKAGES = ("lightgbm", "matplotlib", "numpy", "optuna", "pandas", "scikit-learn")
 
 
@@ -35,29 +34,18 @@ def render(
     load = evidence.load
     make = make_command(evidence.settings.name)
     source = "simulated" if load.simulated else "real: they were read from the files below"
+    text = Markup(
+        "The data are {}. The same files, code, versions and settings give the same predictions to "
+        "the byte on processors with the same BLAS kernels, which the ledger of submissions names. "
+        "<code>{} experiments</code> lists the settings of every run."
+    )
+    files = [[role, each.name, each.rows, each.sha256] for role, each in sorted(load.files.items())]
+    versions = [*provenance.versions.items(), ("key of the code", provenance.code)]
     return [
-        f"The data are {source}. The same files, code, versions and settings give the same "
-        "predictions to the byte on processors with the same BLAS kernels.",
-        Markup("<code>{} experiments</code> lists the settings of every run.").format(make),
-        files_table(evidence),
-        page.Details("What was found in the files", [page.Bullets(load.notes)]),
-        versions_table(provenance),
+        text.format(source, make),
+        page.SortableTable(
+            "The files that were read.", ("Table", "File", "Rows", "SHA-256"), files
+        ),
+        page.Details("Notes on reading the files", [page.Bullets(load.notes)]),
+        page.SortableTable("Versions.", ("Library", "Version"), versions),
     ]
-
-
-def files_table(evidence: Evidence) -> page.SortableTable:
-    rows = [
-        [role, file.name, file.rows, page.Cell(file.sha256, file.sha256)]
-        for role, file in sorted(evidence.load.files.items())
-    ]
-    heads = ("Table", "File", "Rows", "SHA-256")
-    return page.SortableTable("The files that were read.", heads, rows)
-
-
-def versions_table(provenance: Provenance) -> page.SortableTable:
-    rows = [
-        *provenance.versions.items(),
-        ("BLAS kernels of this processor", blas_kernels()),
-        ("key of the code", provenance.code),
-    ]
-    return page.SortableTable("Versions.", ("Library", "Version"), rows)

@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.exploration.significance import holm
-from pipeline.exploration.strength import (
-    FoldedTarget,
-    rank_correlation_ratio,
-    skill,
-    strength,
-)
+from pipeline.exploration.strength import FoldedTarget, rank_correlation_ratio, skill, strength
 from pipeline.report.alarm import Alarm
 from pipeline.report.evidence import Evidence
 
@@ -42,14 +37,14 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     and have the same neighbours; and of a file that is sorted by the target no more is known.
     """
     ids, test_ids = _ids(evidence)
-    clues = find_clues(ids, target)
-    if not clues:
+    names = list(dict.fromkeys(order.name for order in find_orders(ids, target)))
+    if not names:
         return
-    names = list(dict.fromkeys(clue.name for clue in clues))
+    in_id_order = [] if ids is None else [target.y[np.argsort(natural_order(ids), kind="stable")]]
     holds = (
         evidence.split.group is not None
         or interleaved(ids, test_ids)
-        or any(is_sorted(order) for order in _orders(target.y, ids))
+        or any(is_sorted(y) for y in (target.y, *in_id_order))
     )
     yield Alarm(
         "id or order",
@@ -75,11 +70,10 @@ def _ids(evidence: Evidence) -> "tuple[pd.Series | None, pd.Series | None]":
 
 
 @dataclass(frozen=True)
-class Clue:
-    """A place or an id on which the target depends: its name, p-value and skill.
+class Order:
+    """A place or an id on which the target may depend: its name, p-value and skill.
 
-    `skill` is that of the bins on rows that they were not fitted on; of neighbours it is their
-    correlation.
+    `skill` is that of bins on rows that they were not fitted on; of neighbours their correlation.
     """
 
     name: str
@@ -87,23 +81,21 @@ class Clue:
     skill: float
     least: float = LEAST_SKILL
 
-    @property
-    def matters(self) -> bool:
-        return self.skill >= self.least
 
-
-def find_clues(ids: "pd.Series | None", target: FoldedTarget) -> list[Clue]:
-    """The clues beyond chance, the clearest first; `ids` are train's, None where it has none."""
+def find_orders(ids: "pd.Series | None", target: FoldedTarget) -> list[Order]:
+    """Those that the target depends on beyond chance, the clearest first; `ids` are train's."""
     common = _common(target)
-    clues = [*_ordered("the row's place in the file", np.arange(len(target.y)), target, common)]
-    clues.append(_neighbours(target))
+    orders = [*_ordered("the row's place in the file", np.arange(len(target.y)), target, common)]
+    orders.append(_neighbours(target))
     if ids is not None:
-        clues += _of_ids(ids, target, common)
-    corrected = holm(np.array([clue.p for clue in clues]))
+        orders += _of_ids(ids, target, common)
+    corrected = holm(np.array([order.p for order in orders]))
     found = [
-        clue for clue, p in zip(clues, corrected, strict=True) if p < SIGNIFICANT and clue.matters
+        order
+        for order, p in zip(orders, corrected, strict=True)
+        if p < SIGNIFICANT and order.skill >= order.least
     ]
-    return sorted(found, key=lambda clue: -clue.skill)
+    return sorted(found, key=lambda order: -order.skill)
 
 
 def _common(target: FoldedTarget) -> np.ndarray:
@@ -117,9 +109,14 @@ def _common(target: FoldedTarget) -> np.ndarray:
     return np.asarray(is_common[target.y] & (is_common.sum() > 1))
 
 
+def _rarest(y: np.ndarray) -> int:
+    """Rows of the rarest class of y (n,)."""
+    return int(np.unique(y, return_counts=True)[1].min())
+
+
 def _ordered(
     name: str, order: np.ndarray, target: FoldedTarget, common: np.ndarray
-) -> Iterator[Clue]:
+) -> Iterator[Order]:
     """From end to end, and by blocks of rows; order (n,) is any number.
 
     Nothing where no class is common enough.
@@ -130,19 +127,18 @@ def _ordered(
         return
     y, blocks = target.y[common], MOST_BLOCKS
     if target.classes:
-        counts = np.bincount(y)
-        blocks = int(min(blocks, counts[counts > 0].min() // EXPECTED))
+        blocks = int(min(blocks, _rarest(y) // EXPECTED))
     codes = ((rankdata(order) - 1) * blocks // len(order)).astype(np.int64)
     own_skill = skill(codes, target)
     if target.classes:
         trend = rank_correlation_ratio(y, order[common])[1]
     else:
         trend = float(spearmanr(order, y).pvalue) if np.ptp(order) and np.ptp(y) else 1.0
-    yield Clue(name, trend, own_skill)
-    yield Clue(name, strength(codes[common], y, target.classes)[1], own_skill)
+    yield Order(name, trend, own_skill)
+    yield Order(name, strength(codes[common], y, target.classes)[1], own_skill)
 
 
-def _neighbours(target: FoldedTarget) -> Clue:
+def _neighbours(target: FoldedTarget) -> Order:
     """Σ a_i · a_(i+1) over centred indicators (or ranks) a; normal if the order is by chance."""
     from scipy.stats import norm
 
@@ -154,10 +150,10 @@ def _neighbours(target: FoldedTarget) -> Clue:
     covariance = parts.T @ parts / len(parts)
     size, spread = float(np.trace(covariance)), float(np.sqrt((covariance**2).sum()))
     if spread == 0:
-        return Clue("the previous row", 1.0, 0.0, LEAST_CORRELATION)
+        return Order("the previous row", 1.0, 0.0, LEAST_CORRELATION)
     total = float((parts[1:] * parts[:-1]).sum())
     p = float(2 * norm.sf(max(total, 0.0) / spread / np.sqrt(len(parts))))
-    return Clue("the previous row", p, total / size / len(parts), LEAST_CORRELATION)
+    return Order("the previous row", p, total / size / len(parts), LEAST_CORRELATION)
 
 
 def interleaved(ids: "pd.Series | None", others: "pd.Series | None") -> bool:
@@ -165,71 +161,58 @@ def interleaved(ids: "pd.Series | None", others: "pd.Series | None") -> bool:
 
     n and m shuffled ids have 1 + 2nm / (n + m) runs on average (Wald and Wolfowitz 1940).
     """
+    import pandas as pd
+
     if ids is None or others is None or not len(ids) or not len(others):
         return False
-    words = np.concatenate([_words(ids), _words(others)])
-    side = np.arange(len(words)) < len(ids)
-    side = side[np.argsort(natural_order(words), kind="stable")]
-    runs = 1 + int((side[1:] != side[:-1]).sum())
-    return runs >= MIXED * (1 + 2 * len(ids) * len(others) / len(words))
-
-
-def _orders(y: np.ndarray, ids: "pd.Series | None") -> Iterator[np.ndarray]:
-    """The targets in the order of the file, and in that of the ids."""
-    yield y
-    if ids is not None:
-        yield y[np.argsort(natural_order(_words(ids)), kind="stable")]
+    order = np.argsort(natural_order(pd.concat([ids, others])), kind="stable")
+    runs = 1 + np.count_nonzero(np.diff(order < len(ids)))
+    return bool(runs >= MIXED * (1 + 2 * len(ids) * len(others) / len(order)))
 
 
 def is_sorted(y: np.ndarray) -> bool:
     """Whether targets (n,) lie class by class, or rise or fall all the way."""
     steps = np.diff(y)
-    blocks = int((steps != 0).sum()) + 1
+    blocks = np.count_nonzero(steps) + 1
     return blocks == len(np.unique(y)) or bool((steps >= 0).all() or (steps <= 0).all())
 
 
 # -- ids -------------------------------------------------------------------------------------------
 
 
-def _of_ids(ids: "pd.Series", target: FoldedTarget, common: np.ndarray) -> Iterator[Clue]:
+def _of_ids(ids: "pd.Series", target: FoldedTarget, common: np.ndarray) -> Iterator[Order]:
     """The id's order where it is not the file's, its last character, and the letters at its
     start."""
-    words = _words(ids)
-    order = natural_order(words)
+    order, words = natural_order(ids), _words(ids)
     steps = np.diff(order)
     if not ((steps >= 0).all() or (steps <= 0).all()):
         yield from _ordered("the id's order", order, target, common)
-    endings = _levels([word[-1:] for word in words])
-    yield _by_level("the id's last character", endings, target, common)
-    heads = _levels([re.match(r"\D*", word)[0] for word in words])  # type: ignore[index]
-    if 1 <= heads.max() < MOST_PREFIXES:
+    yield _by_level("the id's last character", words.str[-1:], target, common)
+    heads = words.str.extract(r"^(\D*)", expand=False)
+    if 2 <= heads.nunique() <= MOST_PREFIXES:
         yield _by_level("the letters at the start of the id", heads, target, common)
 
 
-def _words(ids: "pd.Series") -> np.ndarray:
-    return ids.astype("str").fillna("").to_numpy(dtype=object)
+def _words(ids: "pd.Series") -> "pd.Series":
+    return ids.astype("str").fillna("")
 
 
-def natural_order(words: np.ndarray) -> np.ndarray:
-    """Ranks (n,) of texts with numbers in them sorted as numbers: a2 before a10."""
-    parts = [re.split(r"(\d+)", word) for word in words]
+def natural_order(ids: "pd.Series") -> np.ndarray:
+    """Ranks (n,) of ids with numbers in them sorted as numbers: a2 before a10."""
+    parts = [re.split(r"(\d+)", word) for word in _words(ids)]
     keys = [tuple((int(p), "") if p.isdecimal() else (-1, p) for p in part) for part in parts]
     ranks = {key: rank for rank, key in enumerate(sorted(set(keys)))}
     return np.array([ranks[key] for key in keys], dtype=float)
 
 
-def _levels(words: list[str]) -> np.ndarray:
-    return np.unique(np.array(words, dtype=str), return_inverse=True)[1]
-
-
-def _by_level(name: str, codes: np.ndarray, target: FoldedTarget, common: np.ndarray) -> Clue:
+def _by_level(name: str, levels: "pd.Series", target: FoldedTarget, common: np.ndarray) -> Order:
     """By level, leaving out those that are too rare for chi-square to hold."""
-    own_skill, rarest = skill(codes, target), 1.0
+    codes = np.unique(levels.to_numpy(dtype=str), return_inverse=True)[1]
+    own_skill, share = skill(codes, target), 1.0
     if target.classes and common.any():
-        counts = np.bincount(target.y[common])
-        rarest = counts[counts > 0].min() / common.sum()
-    kept = common & (np.bincount(codes)[codes] * rarest >= EXPECTED)
+        share = _rarest(target.y[common]) / common.sum()
+    kept = common & (np.bincount(codes)[codes] * share >= EXPECTED)
     if not kept.any():
-        return Clue(name, 1.0, own_skill)
+        return Order(name, 1.0, own_skill)
     p = strength(codes[kept], target.y[kept], target.classes)[1]
-    return Clue(name, p, own_skill)
+    return Order(name, p, own_skill)

@@ -58,11 +58,10 @@ class Segments:
             f"{'was' if len(self.found) == 1 else 'were'} compared with all other rows"
         )
         if not clear:
-            return f"{looked}; none has a higher error, beyond what chance gives so many of them."
-        first = f"{clear[0].column} = {clear[0].value}"
+            return f"{looked}; none has a higher error by more than chance among so many."
         return (
-            f"{looked}; {len(clear)} stand{'s' * (len(clear) == 1)} out with a higher error, "
-            f"beyond what chance gives so many of them, first of all {first}."
+            f"{looked}; {len(clear)} stand{'s' * (len(clear) == 1)} out with a higher error, by "
+            f"more than chance among so many, above all {clear[0].column} = {clear[0].value}."
         )
 
 
@@ -85,10 +84,12 @@ def find_segments(
         for value, mask in _levels(frame[feature.name], feature.kind)
         if FEWEST_ROWS <= mask.sum() <= len(frame) - FEWEST_ROWS
     ]
-    found = [
-        _segment(name, value, errors[mask], errors[~mask], len(groups))
-        for name, value, mask in groups
-    ]
+    found = []
+    for name, value, mask in groups:
+        inside, outside = errors[mask], errors[~mask]
+        mean, rest = float(inside.mean()), float(outside.mean())
+        is_higher = mean > rest and _p_value(inside, outside) * len(groups) < 0.05
+        found.append(Segment(name, value, len(inside), mean, *_interval(inside), rest, is_higher))
     return tuple(sorted(found, key=lambda segment: -segment.error))
 
 
@@ -109,15 +110,6 @@ def _levels(values: "pd.Series", kind: str) -> list[tuple[str, np.ndarray]]:
 
 def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
-
-
-def _segment(
-    column: str, value: str, inside: np.ndarray, outside: np.ndarray, looked_at: int
-) -> Segment:
-    mean, rest = float(inside.mean()), float(outside.mean())
-    low, high = _interval(inside)
-    is_higher = mean > rest and _p_value(inside, outside) * looked_at < 0.05
-    return Segment(column, value, len(inside), mean, low, high, rest, is_higher)
 
 
 def _p_value(inside: np.ndarray, outside: np.ndarray) -> float:
@@ -159,7 +151,7 @@ def table(segments: Segments, target: str) -> page.SortableTable:
     )
 
 
-def _row(segment: Segment, is_share: bool) -> list[Any]:
+def _row(segment: Segment, is_share: bool) -> list[object]:
     values = (segment.error, segment.low, segment.high, segment.rest)
     shown = [page.percent(value) for value in values] if is_share else page.alike(values)
     error, low, high, rest = shown
@@ -169,5 +161,5 @@ def _row(segment: Segment, is_share: bool) -> list[Any]:
         page.Cell(error, segment.error),
         page.Cell(f"{low} to {high}", segment.low),
         page.Cell(rest, segment.rest),
-        page.Cell("stands out", "stands out", "warn") if segment.stands_out else "within noise",
+        page.toned("stands out", "warn") if segment.stands_out else "within noise",
     ]

@@ -12,11 +12,11 @@ from pipeline.metrics import Metric
 from pipeline.report.evidence import Evidence
 from pipeline.wording import count
 
-TITLE = "Leaderboard scores"
+TITLE = "Submissions"
 
 
 @dataclass(frozen=True)
-class Submission:
+class ScoredSubmission:
     """Its score in cross-validation, with the standard error, and on the leaderboard."""
 
     file: str
@@ -34,7 +34,7 @@ class Submission:
 class Submissions:
     """Those with both scores, by the metric of this run."""
 
-    found: tuple[Submission, ...]
+    found: tuple[ScoredSubmission, ...]
 
     def conclusion(self) -> str:
         gap = np.mean([each.leaderboard - each.score for each in self.found])
@@ -56,7 +56,9 @@ class Submissions:
 def compute(evidence: Evidence) -> Submissions:
     return Submissions(
         tuple(
-            Submission(entry.file, entry.score, entry.standard_error or 0.0, entry.leaderboard)
+            ScoredSubmission(
+                entry.file, entry.score, entry.standard_error or 0.0, entry.leaderboard
+            )
             for entry in evidence.scores
             if entry.score is not None
             and entry.leaderboard is not None
@@ -74,20 +76,19 @@ def plot(submissions: Submissions, metric: Metric) -> figures.Draft:
     found = submissions.found
     x, y = [each.score for each in found], [each.leaderboard for each in found]
     halves = [NORMAL_95 * each.standard_error for each in found]
-    with figures.style():
-        figure, axes = figures.new(4.6, 4.0)
-        axes.axline((x[0], x[0]), slope=1, color=figures.GREY, linestyle="--", linewidth=1)
-        axes.errorbar(x, y, xerr=halves, fmt="o", color=figures.BLUE, elinewidth=1)
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.set_xlabel(f"expected {metric.label} (95% interval)")
-        axes.set_ylabel(f"leaderboard {metric.label}")
-        return figures.Draft(
-            figure,
-            name="submissions",
-            title="Cross-validation against leaderboard",
-            caption=submissions.conclusion(),
-            alt="One dot a submission; on the dashed line the two scores are equal.",
-        )
+    figure, axes = figures.new(4.6, 4.0)
+    axes.axline((x[0], x[0]), slope=1, color=figures.GREY, linestyle="--", linewidth=1)
+    axes.errorbar(x, y, xerr=halves, fmt="o", color=figures.BLUE, elinewidth=1)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_xlabel(f"expected {metric.label} (95% interval)")
+    axes.set_ylabel(f"leaderboard {metric.label}")
+    return figures.Draft(
+        figure,
+        name="submissions",
+        title="Cross-validation against leaderboard",
+        caption=submissions.conclusion(),
+        alt="One dot a submission; on the dashed line the two scores are equal.",
+    )
 
 
 def render(

@@ -9,7 +9,7 @@ from pipeline.exploration.strength import FoldedTarget
 from pipeline.metrics import METRICS, Metric
 from pipeline.report.alarm import Alarm
 from pipeline.report.evidence import Evidence
-from pipeline.report.learning_curve import Curve
+from pipeline.report.learning_curve import Curve, LearningCurves
 from pipeline.wording import count
 
 JUMP = 5.0  # standard errors
@@ -30,7 +30,7 @@ def perfect_alarm(y: np.ndarray, blend: np.ndarray) -> Iterator[Alarm]:
             "near perfect",
             f"The blend is nearly perfect: {score}",
             "Hardly any target that is worth a competition can be predicted without error.",
-            "Look first at the column that the blend depends on most (Important columns), and ask "
+            "Look first at the column that the blend depends on most (Feature importance), and ask "
             "whether it is known before the outcome is. Drop what is not: [load] drop.",
         )
 
@@ -54,8 +54,7 @@ def curve_alarm(curves: Sequence[Curve], metric: Metric) -> Iterator[Alarm]:
     known = [curve for curve in curves if len(curve.rows) >= 3 and curve.last_step is not None]
     if not known:
         return
-    sign = 1 if metric.greater_is_better else -1
-    best = max(known, key=lambda curve: sign * curve.points[-1].score)
+    best, sign = LearningCurves(tuple(known)).best(metric), 1 if metric.greater_is_better else -1
     expected, error = _extrapolated(best, sign)
     excess = sign * best.points[-1].score - expected
     if not excess > JUMP * error > 0:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from pipeline import figures, page
 from pipeline.estimates import decimals
@@ -46,7 +47,7 @@ class Influence:
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchHistory:
     """The trials of one member that have a score, in order, and which settings mattered.
 
     Trial 0 is the TOML's settings. A pruned trial has the mean score of the folds it came to.
@@ -62,6 +63,11 @@ class Search:
         return METRICS[self.metric_name]
 
     @property
+    def sign(self) -> int:
+        """-1 where a smaller score is better."""
+        return 1 if self.metric.greater_is_better else -1
+
+    @property
     def values(self) -> np.ndarray:
         """Scores, (trials,)."""
         return np.array([trial.value for trial in self.trials], dtype=float)
@@ -72,31 +78,40 @@ class Search:
         return np.array([trial.state == "complete" for trial in self.trials], dtype=bool)
 
     @property
+    def goodness(self) -> np.ndarray:
+        """Scores of complete trials, greater is better; -inf for those that were pruned."""
+        return np.where(self.complete, self.sign * self.values, -np.inf)
+
+    @property
     def best(self) -> int:
         """Number of the best complete trial; of equal ones the first."""
-        up = self.metric.greater_is_better
-        values = np.where(self.complete, self.values, -np.inf if up else np.inf)
-        return int(values.argmax() if up else values.argmin())
+        return int(self.goodness.argmax())
+
+    @property
+    def best_so_far(self) -> np.ndarray:
+        """The best complete score up to each trial, (n,); NaN before the first."""
+        best = np.maximum.accumulate(self.goodness)
+        return np.where(np.isfinite(best), self.sign * best, np.nan)
 
 
 @dataclass(frozen=True)
-class Searches:
+class SearchHistories:
     """Those of the members that were tuned."""
 
-    found: tuple[Search, ...]
+    found: tuple[SearchHistory, ...]
 
 
-def compute(evidence: Evidence) -> Searches:
-    found = (search_of(name, evidence.tune[name]) for name in evidence.trained)
-    return Searches(tuple(search for search in found if search is not None))
+def compute(evidence: Evidence) -> SearchHistories:
+    found = (history_of(name, evidence.tune[name]) for name in evidence.trained)
+    return SearchHistories(tuple(each for each in found if each is not None))
 
 
-def search_of(name: str, tuned: Tuned) -> Search | None:
+def history_of(name: str, tuned: Tuned) -> SearchHistory | None:
     """None where no trial was completed."""
     known = tuple(trial for trial in tuned.trials if trial.value is not None)
     if not any(trial.state == "complete" for trial in known):
         return None
-    return Search(name, tuned.metric, known, influences(known, METRICS[tuned.metric]))
+    return SearchHistory(name, tuned.metric, known, influences(known, METRICS[tuned.metric]))
 
 
 # -- which settings mattered -----------------------------------------------------------------------
@@ -133,17 +148,17 @@ def influence(name: str, settings: Sequence[Any], goodness: np.ndarray) -> Influ
 # -- figures and their words -----------------------------------------------------------------------
 
 
-def plots(searches: Searches, evidence: Evidence) -> list[figures.Draft]:
+def plots(histories: SearchHistories, evidence: Evidence) -> list[figures.Draft]:
     """The trials of every tuned member and, if they are many, which settings mattered."""
     board: Leaderboard = evidence.results["leaderboard"]
     drafts = []
-    for search in searches.found:
-        entry = board.entry(search.model)
+    for history in histories.found:
+        entry = board.entry(history.model)
         known = {board.metric_name: entry.estimate, board.second_name: entry.second}
-        score = known.get(search.metric_name)
-        drafts.append(history_plot(search, score.standard_error if score else None))
-        if search.influences:
-            drafts.append(influence_plot(search))
+        score = known.get(history.metric_name)
+        drafts.append(history_plot(history, score.standard_error if score else None))
+        if history.influences:
+            drafts.append(influence_plot(history))
     return drafts
 
 
@@ -151,57 +166,46 @@ def _file_name(model: str) -> str:
     return model.replace("_", "-")
 
 
-def history_plot(search: Search, error: float | None) -> figures.Draft:
+def history_plot(history: SearchHistory, error: float | None) -> figures.Draft:
     """Every trial's score and the best so far; `error`: standard error of a score, if known."""
     from matplotlib.ticker import MaxNLocator
 
-    values, numbers = search.values, np.arange(len(search.trials))
-    with figures.style():
-        figure, axes = figures.new(4.6, 3.0)
-        axes.plot(numbers, so_far(search), drawstyle="steps-post", color=figures.INK, linewidth=1)
-        axes.axhline(values[0], color=figures.GREY, linestyle="--", linewidth=1)
-        for part, marker, colour, text in (
-            (search.complete, "o", figures.BLUE, "complete"),
-            (~search.complete, "x", figures.VERMILION, "pruned"),
-        ):
-            if part.any():
-                style: dict[str, Any] = {"marker": marker, "color": colour, "linestyle": "none"}
-                axes.plot(numbers[part], values[part], label=text, ms=5, **style)
-        axes.plot([0], values[:1], "D", color=figures.INK, ms=6, label="the TOML's settings")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("trial")
-        axes.set_ylabel(f"{search.metric.label}, mean of folds")
-        axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), columnspacing=1)
-        caption = history_caption(search, error)
-        return figures.Draft(
-            figure,
-            name=f"tuning-{_file_name(search.model)}",
-            title=f"Tuning of {search.model}",
-            caption=caption,
-            alt=f"Scores of {count(len(values), 'trial')} in order. {caption}",
-        )
+    values, numbers = history.values, np.arange(len(history.trials))
+    figure, axes = figures.new(4.6, 3.0)
+    axes.plot(numbers, history.best_so_far, drawstyle="steps-post", color=figures.INK, linewidth=1)
+    axes.axhline(values[0], color=figures.GREY, linestyle="--", linewidth=1)
+    for part, form, colour, text in (
+        (history.complete, "o", figures.BLUE, "complete"),
+        (~history.complete, "x", figures.VERMILION, "pruned"),
+    ):
+        if part.any():
+            axes.plot(numbers[part], values[part], form, color=colour, label=text, ms=5)
+    axes.plot([0], values[:1], "D", color=figures.INK, ms=6, label="the TOML's settings")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("trial")
+    axes.set_ylabel(f"{history.metric.label}, mean of folds")
+    figures.legend_above(axes)
+    caption = history_caption(history, error)
+    return figures.Draft(
+        figure,
+        name=f"tuning-{_file_name(history.model)}",
+        title=f"Tuning of {history.model}",
+        caption=caption,
+        alt=f"Scores of {count(len(values), 'trial')} in order. {caption}",
+    )
 
 
-def so_far(search: Search) -> np.ndarray:
-    """The best complete score up to each trial, (n,); NaN before the first."""
-    up = search.metric.greater_is_better
-    values = np.where(search.complete, search.values, -np.inf if up else np.inf)
-    best = (np.maximum if up else np.minimum).accumulate(values)
-    return np.where(np.isfinite(best), best, np.nan)
-
-
-def history_caption(search: Search, error: float | None) -> str:
+def history_caption(history: SearchHistory, error: float | None) -> str:
     """What the search found beyond the TOML's settings, and whether that is more than noise."""
-    values = search.values
-    best, first = values[search.best], values[0]
+    best, first = history.values[history.best], history.values[0]
     digits = 4 if error is None or not error > 0 else decimals(error) + 1
-    trials, pruned = count(len(values), "trial"), int((~search.complete).sum())
-    gain = (best - first) * (1 if search.metric.greater_is_better else -1)
+    trials, pruned = count(len(history.trials), "trial"), int((~history.complete).sum())
     text = f"{trials}, of which {pruned} {'was' if pruned == 1 else 'were'} pruned early. "
-    if search.best == 0:
+    if history.best == 0:
         return f"{text}None was better than the TOML's settings ({first:,.{digits}f})."
+    gain = history.sign * (best - first)
     text += (
-        f"Trial {search.best} is the best with {best:,.{digits}f}, {gain:,.{digits}f} better than "
+        f"Trial {history.best} is the best with {best:,.{digits}f}, {gain:,.{digits}f} better than "
         f"the TOML's settings with {first:,.{digits}f}."
     )
     if error is None:
@@ -215,33 +219,31 @@ def history_caption(search: Search, error: float | None) -> str:
     return f"{text} That is more than twice {noise}."
 
 
-def influence_plot(search: Search) -> figures.Draft:
+def influence_plot(history: SearchHistory) -> figures.Draft:
     """Bars with 95% intervals, the strongest setting on top."""
-    shown = search.influences[:SHOWN]
-    with figures.style():
-        figure, axes = figures.new(4.6, 1.1 + 0.28 * len(shown))
-        values = [item.correlation for item in shown]
-        bounds = np.array([[item.low, item.high] for item in shown])
-        axes.barh(
-            range(len(shown)),
-            values,
-            xerr=np.abs(bounds.T - values),
-            color=[figures.BLUE if item.is_clear else figures.GREY for item in shown],
-            error_kw={"elinewidth": 1, "ecolor": figures.INK},
-        )
-        axes.axvline(0, color=figures.INK, linewidth=0.8)
-        axes.set_yticks(range(len(shown)), figures.labels([item.name for item in shown], 24))
-        axes.set_ylim(len(shown) - 0.4, -0.6)
-        axes.set_xlim(-1.05, 1.05)
-        axes.set_xlabel("rank correlation with the score\n(right: more is better, left: less is)")
-        caption = influence_caption(search.influences, len(search.trials))
-        return figures.Draft(
-            figure,
-            name=f"parameters-{_file_name(search.model)}",
-            title=f"Which settings of {search.model} mattered",
-            caption=caption,
-            alt=f"Rank correlations of {len(shown)} settings with 95% intervals. {caption}",
-        )
+    shown = history.influences[:SHOWN]
+    values = np.array([item.correlation for item in shown])
+    bounds = np.array([[item.low, item.high] for item in shown])
+    figure, axes = figures.new(4.6, 1.1 + 0.28 * len(shown))
+    axes.barh(
+        range(len(shown)),
+        values,
+        xerr=np.abs(bounds.T - values),
+        color=[figures.BLUE if item.is_clear else figures.GREY for item in shown],
+        error_kw={"elinewidth": 1, "ecolor": figures.INK},
+    )
+    axes.axvline(0, color=figures.INK, linewidth=0.8)
+    figures.name_rows(axes, [item.name for item in shown], 24)
+    axes.set_xlim(-1.05, 1.05)
+    axes.set_xlabel("rank correlation with the score\n(right: more is better, left: less is)")
+    caption = influence_caption(history.influences, len(history.trials))
+    return figures.Draft(
+        figure,
+        name=f"parameters-{_file_name(history.model)}",
+        title=f"Which settings of {history.model} mattered",
+        caption=caption,
+        alt=f"Rank correlations of {len(shown)} settings with 95% intervals. {caption}",
+    )
 
 
 def influence_caption(found: Sequence[Influence], trials: int) -> str:
@@ -269,59 +271,50 @@ def influence_caption(found: Sequence[Influence], trials: int) -> str:
 
 
 def render(
-    searches: Searches, evidence: Evidence, plots: Mapping[str, figures.Plot]
+    histories: SearchHistories, evidence: Evidence, plots: Mapping[str, figures.Plot]
 ) -> list[page.Block]:
-    untuned = (
-        "No model was tuned: each has the settings of the TOML. `trials` above 0 in a model's "
-        "table starts a search."
+    untuned = Markup(
+        "No model was tuned: each has the settings of the TOML. <code>trials</code> above 0 in a "
+        "model's table starts a search."
     )
     pairs = [
-        [plots[name] for name in plots if name.endswith(f"-{_file_name(search.model)}")]
-        for search in searches.found
+        [plots[name] for name in plots if name.endswith(f"-{_file_name(history.model)}")]
+        for history in histories.found
     ]
     return [
-        None if searches.found else untuned,
+        None if histories.found else untuned,
         *(page.Gallery(pair, halves=True) for pair in pairs),
-        settings_table(searches, evidence),
+        settings_table(histories, evidence),
     ]
 
 
-def settings_table(searches: Searches, evidence: Evidence) -> page.SortableTable:
+def settings_table(histories: SearchHistories, evidence: Evidence) -> page.SortableTable:
     """The settings that every member was trained with, and where they come from."""
-    searched = {search.model: search for search in searches.found}
+    known = {history.model: history for history in histories.found}
     return page.SortableTable(
         "Settings of the models.",
         ("Model", "Found by", "Settings"),
         [
-            [
-                evidence.described(name),
-                found_by(evidence.tune[name], searched.get(name)),
-                settings_of(trained.member),
-            ]
+            [evidence.described(name), found_by(known.get(name)), settings_of(trained.member)]
             for name, trained in evidence.trained.items()
         ],
     )
 
 
-def found_by(tuned: Tuned, search: Search | None) -> str:
-    """Where a member's settings come from."""
-    if search is None:
+def found_by(history: SearchHistory | None) -> str:
+    """Where a member's settings come from; trial 0 is the TOML's own settings."""
+    if history is None:
         return "as in the TOML"
-    trials = count(len(tuned.trials), "trial")
-    # the first trial is the TOML's own settings
-    return f"as in the TOML: none of {trials} was better" if search.best == 0 else trials
+    trials = count(len(history.trials), "trial")
+    return f"as in the TOML: none of {trials} was better" if history.best == 0 else trials
 
 
 def settings_of(member: Member) -> str:
     """'l2 0.01, seed 0; drop Gate location'."""
-    model = ", ".join(f"{key} {_short(value)}" for key, value in sorted(member.settings.items()))
-    of_encoder = [
-        f"{key} {', '.join(names)}"
-        for key, names in (("columns", member.encoder.columns), ("drop", member.encoder.drop))
-        if names
-    ]
+    model = ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in sorted(member.settings.items())
+    )
+    names = {"columns": member.encoder.columns, "drop": member.encoder.drop}
+    of_encoder = [f"{key} {', '.join(found)}" for key, found in names.items() if found]
     return "; ".join([model, *of_encoder])
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

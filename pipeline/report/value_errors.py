@@ -1,7 +1,7 @@
 """Where the blend's predictions of a number are off: against the true values, and by size."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,13 @@ from pipeline.report.evidence import Evidence
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TITLE = "Where it errs"
+TITLE = "Errors"
 GROUPS, FEWEST_ROWS = 10, 30  # tenths of the rows; fewer where a group would be smaller
 POINTS = 2000  # more are drawn as a density
 
 
 @dataclass(frozen=True)
-class Group:
+class ResidualGroup:
     """Rows that were predicted alike: mean prediction, mean residual, half of its 95% interval."""
 
     predicted: float
@@ -39,7 +39,7 @@ class ValueErrors:
 
     r2: Estimate
     correlation: float
-    groups: tuple[Group, ...]
+    groups: tuple[ResidualGroup, ...]
 
 
 def compute(evidence: Evidence) -> ValueErrors | None:
@@ -58,10 +58,10 @@ def tenths(values: np.ndarray) -> list[np.ndarray]:
     return np.array_split(np.argsort(values, kind="stable"), count)
 
 
-def _group(predicted: np.ndarray, y: np.ndarray) -> Group:
+def _group(predicted: np.ndarray, y: np.ndarray) -> ResidualGroup:
     residual = y - predicted
     half = NORMAL_95 * residual.std(ddof=1) / math.sqrt(len(y))
-    return Group(float(predicted.mean()), float(residual.mean()), float(half))
+    return ResidualGroup(float(predicted.mean()), float(residual.mean()), float(half))
 
 
 def plots(errors: ValueErrors, evidence: Evidence) -> list[figures.Draft]:
@@ -73,12 +73,6 @@ def plots(errors: ValueErrors, evidence: Evidence) -> list[figures.Draft]:
     ]
 
 
-def render(
-    errors: ValueErrors, evidence: Evidence, plots: Mapping[str, figures.Plot]
-) -> list[page.Block]:
-    return [page.Gallery(list(plots.values()))]
-
-
 # -- figures ---------------------------------------------------------------------------------------
 
 
@@ -86,21 +80,20 @@ def truth_plot(
     errors: ValueErrors, y: np.ndarray, predicted: np.ndarray, target: str
 ) -> figures.Draft:
     """True against predicted values; `target` is the column's name."""
-    with figures.style():
-        figure, axes = figures.new(3.7, 3.5)
-        _cloud(axes, predicted, y)
-        axes.axline((predicted.mean(), predicted.mean()), slope=1, color=figures.INK, linewidth=1)
-        axes.set_xlabel(f"predicted {figures.label(target)}")
-        axes.set_ylabel(f"true {figures.label(target)}")
-        return figures.Draft(
-            figure,
-            name="truth",
-            title="Predicted and true values",
-            caption="On the line the prediction is right. The blend explains "
-            f"{page.percent(max(errors.r2.score, 0))} of the target's variance (R² "
-            f"{with_error(errors.r2)}); the correlation is {errors.correlation:.3f}.",
-            alt="True values against the blend's predictions, with the line of equality.",
-        )
+    figure, axes = figures.new(3.7, 3.5)
+    _cloud(axes, predicted, y)
+    axes.axline((predicted.mean(), predicted.mean()), slope=1, color=figures.INK, linewidth=1)
+    axes.set_xlabel(f"predicted {figures.label(target)}")
+    axes.set_ylabel(f"true {figures.label(target)}")
+    return figures.Draft(
+        figure,
+        name="truth",
+        title="Predicted and true values",
+        caption="On the line the prediction is right. The blend explains "
+        f"{page.percent(max(errors.r2.score, 0))} of the target's variance (R² "
+        f"{with_error(errors.r2)}); the correlation is {errors.correlation:.3f}.",
+        alt="True values against the blend's predictions, with the line of equality.",
+    )
 
 
 def residual_plot(
@@ -110,25 +103,24 @@ def residual_plot(
     places = [group.predicted for group in errors.groups]
     means = [group.residual for group in errors.groups]
     halves = [group.half for group in errors.groups]
-    with figures.style():
-        figure, axes = figures.new(3.7, 3.5)
-        _cloud(axes, predicted, y - predicted)
-        axes.axhline(0, color=figures.INK, linewidth=1)
-        line = axes.errorbar(places, means, yerr=halves, fmt="o-", color=figures.VERMILION, ms=4)
-        line.set_label("mean, 95% interval")
-        axes.set_xlabel(f"predicted {figures.label(target)}")
-        axes.set_ylabel("true - predicted")
-        axes.legend()
-        return figures.Draft(
-            figure,
-            name="residuals",
-            title="Residuals of the blend",
-            caption=_residual_caption(errors.groups),
-            alt="True minus predicted values against predictions, with means of ten groups.",
-        )
+    figure, axes = figures.new(3.7, 3.5)
+    _cloud(axes, predicted, y - predicted)
+    axes.axhline(0, color=figures.INK, linewidth=1)
+    line = axes.errorbar(places, means, yerr=halves, fmt="o-", color=figures.VERMILION, ms=4)
+    line.set_label("mean, 95% interval")
+    axes.set_xlabel(f"predicted {figures.label(target)}")
+    axes.set_ylabel("true - predicted")
+    figures.legend_above(axes)
+    return figures.Draft(
+        figure,
+        name="residuals",
+        title="Residuals of the blend",
+        caption=_residual_caption(errors.groups),
+        alt="True minus predicted values against predictions, with means of ten groups.",
+    )
 
 
-def _residual_caption(groups: Sequence[Group]) -> str:
+def _residual_caption(groups: Sequence[ResidualGroup]) -> str:
     off = [group for group in groups if group.is_off]
     number, verb = (len(off), "have") if len(off) > 1 else ("one" if off else "none", "has")
     text = (

@@ -19,6 +19,7 @@ from pipeline.folds import Folds, folds_of
 from pipeline.metrics import METRICS, Estimate
 from pipeline.problem import Feature, Form, Loaded, Problem
 from pipeline.report import alarms, leaderboard
+from pipeline.report.alarm import Alarm
 from pipeline.report.learning_curve import Curve
 from pipeline.report.row_order import interleaved
 from pipeline.report.suspicious_scores import curve_alarm, perfect_alarm
@@ -117,7 +118,7 @@ def honest(task: str, n: int = 1500, m: int = 600) -> Table:
     )
 
 
-def raised(table: Table) -> dict[str, alarms.Alarm]:
+def raised(table: Table) -> dict[str, Alarm]:
     return {alarm.kind: alarm for alarm in alarms.compute(table.evidence()).found}
 
 

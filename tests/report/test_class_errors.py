@@ -36,8 +36,8 @@ def test_the_most_frequent_mistake_is_named_the_right_way_round():
     called_no = np.arange(100) >= 90  # ten of the 40 that are yes
     prediction = np.eye(2)[np.where(called_no, 0, y)]
     caption = confusion(y, prediction, ["no", "yes"]).caption
-    assert caption.startswith("10 of 100 rows are wrong: 10.0%")
-    assert "class yes taken for class no: 10 rows, 25.0% of class yes" in caption
+    assert caption.startswith("10 of 100 rows are misclassified: 10.0%")
+    assert "class yes predicted as class no: 10 rows, 25.0% of class yes" in caption
 
 
 def test_no_mistake_at_all_is_suspicious():

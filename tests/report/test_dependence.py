@@ -18,9 +18,7 @@ from pipeline.report.dependence import (
     Grid,
     caption,
     grid_of,
-    labelled_places,
     level,
-    outputs_drawn,
 )
 from pipeline.report.importance import Importance, Importances
 from pipeline.stage_settings import EvaluateStage
@@ -158,13 +156,7 @@ def test_of_many_classes_those_that_change_most_are_drawn():
     curves = np.zeros((2, 3, 5))
     curves[:, 1] = [0.1, 0.5, 0.0, 0.3, 0.4]
     item = made(curves, None, ("a", "b", "c"))
-    assert outputs_drawn(item) == [1, 4, 3]
+    assert item.outputs == [1, 4, 3]
     draft = dependence.plot(item, (0.0, 1.0), list("vwxyz"), "target", "dependence-1")
     _, labels = draft.figure.axes[0].get_legend_handles_labels()
     assert labels == ["w", "z", "y"]
-
-
-def test_labels_of_points_that_are_close_are_left_out():
-    assert labelled_places(np.arange(6.0), 1) == [0, 1, 2, 3, 4, 5]
-    assert labelled_places(np.arange(6.0), 10) == [0, 3, 5]
-    assert labelled_places(np.array([0.0, 1.0, 1.1, 1.2, 10.0]), 3) == [0, 2, 4]

@@ -167,10 +167,12 @@ def test_odds_are_written_as_factors_with_their_range():
     assert ratios([20, 0, -20]) == ["> 1,000", "1", "< 0.001"]
     up, down = odds(1.0, 0.5, 1.5), odds(-2.0, -3.0, -1.0, value="= 1")
     words = conclusion([down, up], ["no", "yes"], "mood")
-    assert "Raised most: answer = 5 multiplies the odds of mood = yes by 2.7 (1.6 to 4.5" in words
-    assert "Lowered most: answer = 1" in words
+    assert (
+        "Largest increase: answer = 5 multiplies the odds of mood = yes by 2.7 (1.6 to 4.5" in words
+    )
+    assert "Largest decrease: answer = 1" in words
     unclear = conclusion([odds(0.1, -0.1, 0.3)], ["no", "yes"], "mood")
-    assert unclear.startswith("There is no value of which all folds agree")
+    assert unclear.startswith("There is no value on whose effect")
 
 
 def test_the_table_names_the_class_where_there_are_several():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.exploration.strength import FoldedTarget
-from pipeline.report.row_order import find_clues, natural_order
+from pipeline.report.row_order import find_orders, natural_order
 
 N = 1200
 
@@ -22,11 +22,11 @@ def test_chance_gives_no_clue(classes, rare):
         shares = np.array([1 - rare, *np.full(max(classes - 1, 1), rare / max(classes - 1, 1))])
         y = rng.choice(len(shares), N, p=shares) if classes else rng.standard_cauchy(N)
         ids = pd.Series([f"{rng.choice(['A', 'B', 'C'])}{k}" for k in rng.permutation(N)])
-        assert find_clues(ids, folded(y, classes)) == []
+        assert find_orders(ids, folded(y, classes)) == []
 
 
 def clues(ids: pd.Series | None, y: np.ndarray, classes: int = 2) -> set[str]:
-    return {clue.name for clue in find_clues(ids, folded(y, classes))}
+    return {clue.name for clue in find_orders(ids, folded(y, classes))}
 
 
 def test_what_was_planted_is_named():
@@ -51,7 +51,7 @@ def test_time_in_a_regression_is_found():
 
 
 def test_numbers_inside_ids_are_sorted_as_numbers():
-    words = np.array(["a10", "a2", "b1", "a2x", ""], dtype=object)
+    words = pd.Series(["a10", "a2", "b1", "a2x", ""])
     assert [words[k] for k in np.argsort(natural_order(words))] == ["", "a2", "a2x", "a10", "b1"]
 
 
@@ -59,4 +59,4 @@ def test_numbers_inside_ids_are_sorted_as_numbers():
 def test_where_no_two_classes_are_common_there_is_no_clue(counts):
     y = np.repeat(np.arange(len(counts)), counts)
     target = FoldedTarget(y, len(counts), np.arange(len(y)) % 2)
-    assert find_clues(pd.Series([f"a{i}" for i in range(len(y))]), target) == []
+    assert find_orders(pd.Series([f"a{i}" for i in range(len(y))]), target) == []

@@ -8,17 +8,16 @@ from pipeline.member import Member
 from pipeline.metrics import METRICS
 from pipeline.report.tuning import (
     Influence,
-    Search,
+    SearchHistory,
     found_by,
     history_caption,
+    history_of,
     history_plot,
     influence,
     influence_caption,
     influence_plot,
     influences,
-    search_of,
     settings_of,
-    so_far,
 )
 from pipeline.settings import EncoderSettings
 from pipeline.tuning import Tuned
@@ -27,7 +26,7 @@ from tests.report.values import trials
 
 def search(values, states=None, params=None, metric="log_loss"):
     made = trials(values, states, params)
-    return search_of("lightgbm", Tuned({}, metric, 0.5, made, len(made)))
+    return history_of("lightgbm", Tuned({}, metric, 0.5, made, len(made)))
 
 
 def test_the_best_is_the_best_complete_trial_whichever_way_the_metric_goes():
@@ -43,7 +42,7 @@ def test_without_a_complete_trial_there_is_no_search():
 
 
 def test_the_best_so_far_never_gets_worse_and_ignores_what_was_pruned():
-    found = so_far(search([3.0, 2.0, 1.0, 2.5], ["complete", "complete", "pruned", "complete"]))
+    found = search([3.0, 2.0, 1.0, 2.5], ["complete", "complete", "pruned", "complete"]).best_so_far
     np.testing.assert_array_equal(found, [3, 2, 2, 2])
 
 
@@ -102,7 +101,8 @@ def test_a_gain_within_noise_is_called_so():
 
 
 def test_the_figures_are_named_after_their_model():
-    found = Search("neural_net", "rmse", trials([1.0] * 9), (Influence("a", 0.5, 0.1, 0.9, True),))
+    influences = (Influence("a", 0.5, 0.1, 0.9, True),)
+    found = SearchHistory("neural_net", "rmse", trials([1.0] * 9), influences)
     assert history_plot(found, None).name == "tuning-neural-net"
     assert influence_plot(found).name == "parameters-neural-net"
 
@@ -119,7 +119,7 @@ def test_the_figures_are_named_after_their_model():
 def test_settings_that_no_trial_beat_are_the_tomls(values, states, words):
     made = trials(values, states)
     tuned = Tuned({}, "log_loss", None, made, len(made))
-    found = found_by(tuned, search_of("lightgbm", tuned))
+    found = found_by(history_of("lightgbm", tuned))
     assert found.endswith(words)
     assert ("TOML" in found) == ("none" in words or not values)
 

@@ -18,7 +18,8 @@ from pipeline.exploration.duplicates import find_duplicates
 from pipeline.ledger import Entry
 from pipeline.progress import Progress
 from pipeline.report import class_errors, leaderboard, learning_curve
-from pipeline.report.alarms import Alarm, Alarms
+from pipeline.report.alarm import Alarm
+from pipeline.report.alarms import Alarms
 from pipeline.report.learning_curve import Curve, LearningCurves
 from pipeline.stages import evaluate as stage
 from pipeline.store import Key, Store
