@@ -310,9 +310,10 @@ def _test_labels(candidates: Iterable[Candidate], found: Mapping[str, Source]) -
 def _absent(places: Sequence[Path], role: str, candidates: Sequence[Candidate]) -> DataError:
     where = ", ".join(map(str, places))
     found = f"; found:{_judged(candidates, every=True)}\n" if candidates else "; found no table. "
+    none = f' If there are no rows to predict: [load] test = "{NONE}".' if role == "test" else ""
     return DataError(
         f"{where}: no {role} table{found}{PUT_THERE}, or name the file in the competition's TOML: "
-        f"{_line(role)}."
+        f"{_line(role)}.{none}"
     )
 
 

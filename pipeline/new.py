@@ -71,12 +71,14 @@ class Caller:
     def named(self, table: str, key: str, value: str | None) -> str:
         """A line of the TOML as the caller would write it."""
         pattern = self.option if OPTIONS.get(key) == table else self.other
+        if value == f'"{finding.NONE}"':
+            pattern, value = self.other, finding.NONE
         value = value if value not in (None, '"..."') else key.upper()
         return pattern.format(table=table, key=key, value=value)
 
 
 COMMAND = Caller(
-    "There is no TOML yet: run the same command with",
+    "There is no TOML yet: run `.venv/bin/python -m pipeline new NAME --from FOLDER` with",
     "--metric",
     "--{key} {value}",
     "--set {table}.{key}={value}",
@@ -235,17 +237,18 @@ def look(
     names = dict.fromkeys([*tables.train.columns, *tables.test.columns])
     drop = tuple(dict.fromkeys([*settings.drop, *(name for name in names if name not in used)]))
     columns = {
-        name: _described(name, tables)
+        name: _described(name, tables, settings)
         for name in tables.train.columns
         if name not in {roles.target, roles.id, *drop}
     }
     return Findings(tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed)
 
 
-def _described(name: str, tables: RawTables) -> kinds.Described | DataError:
+def _described(name: str, tables: RawTables, settings: LoadStage) -> kinds.Described | DataError:
     """What a column holds, or why load will refuse it."""
+    rule = settings.columns.get(name)
     try:
-        return kinds.describe_column(name, tables.train[name], tables.test[name])
+        return kinds.describe_column(name, tables.train[name], tables.test[name], rule)
     except DataError as error:
         return error
 
@@ -329,9 +332,8 @@ def _messages(found: Findings, path: Path) -> Iterator[str]:
         names = [name for name in found.drop if name in columns]
         if names:
             yield f"left out, for {other} lacks them: {', '.join(map(new_toml.string, names))}"
-    declared = found.given.get("load", {}).get("columns", {})
-    for name, column in found.columns.items():
-        if isinstance(column, DataError) and name not in declared:
+    for column in found.columns.values():
+        if isinstance(column, DataError):
             yield f"load will refuse {column}"
     yield from schema.alike_messages(roles)
     if shape.many:
