@@ -10,7 +10,7 @@ of a whole number that counts from 1970 ("unix s", "unix ms", "unix us", "unix n
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -139,7 +139,7 @@ def stands_for_no_date(word: str) -> bool:
 # -- words -> instants -----------------------------------------------------------------------------
 
 
-def read(words: Sequence[str], format: str) -> Instants:
+def read(words: Collection[str], format: str) -> Instants:
     """Tidy words (n,) -> the instants of those that are written in this format."""
     if format in EPOCHS:
         return _since_1970(words, EPOCHS[format])
@@ -211,10 +211,12 @@ def _offset(zone: str) -> float:
     return (60.0 * int(digits[:2]) + int(digits[2:])) * (-1 if zone[0] == "-" else 1)
 
 
-def _since_1970(words: Sequence[str], unit: float) -> Instants:
+def _since_1970(words: Collection[str], unit: float) -> Instants:
     import pandas as pd
 
-    count = pd.to_numeric(pd.Series(words, dtype="str"), errors="coerce").to_numpy(dtype=float)
+    count = pd.to_numeric(pd.Series(list(words), dtype="str"), errors="coerce").to_numpy(
+        dtype=float
+    )
     count = np.round(count * unit)
     count = np.where(np.abs(count) < 2.0**57, count, np.nan)
     times = np.full(len(words), np.datetime64("NaT", "us"))
