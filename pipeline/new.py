@@ -17,6 +17,7 @@ from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric
 from pipeline.new_toml import Findings, Given
+from pipeline.notation import read_numbers
 from pipeline.schema import RawTables, Roles
 from pipeline.stage_settings import LoadStage
 from pipeline.typed_tables import raw_tables
@@ -302,7 +303,7 @@ def _held(column: "pd.Series") -> str:
     """What a column holds, in so far as it matters for a target."""
     known = column.dropna()
     values = sorted(known.unique().tolist())
-    found = kinds.read_numbers(known) if len(known) else None
+    found = read_numbers(known) if len(known) else None
     number = "number" if found is not None and not found.strays else "text"
     what = f"{len(values):,} different {number}s" if len(values) > 1 else f"one {number} only"
     shown = f", {some([repr(value) for value in values], 3)}" if values else ""

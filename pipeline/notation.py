@@ -7,9 +7,9 @@ read alike. A word that no number can be made of stays a word.
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -223,6 +223,44 @@ def _affixes(
     if behind and not behind <= money and "" in suffixes:
         return None
     return (*before, "")[0], (*behind, "")[0], False
+
+
+@dataclass(frozen=True)
+class NumbersInWords:
+    """How a column writes numbers: the notation, the words that mean missing, and the rows of each
+    word that is neither."""
+
+    notation: Notation = PLAIN_NOTATION
+    missing: tuple[str, ...] = ()
+    strays: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> NumbersInWords | None:
+    """How these words (n,), none missing, write numbers; None where they mostly do not.
+
+    missing: the words that mean so; left out, those that usually do among numbers.
+    """
+    named = words.isin(list(missing or ()))
+    given, words = words[named].unique().tolist(), words[~named]
+    plain = are_plain(words)
+    if len(words) and plain.all():
+        return NumbersInWords(PLAIN_NOTATION, tuple(given))
+    others = words[~plain].value_counts()
+    usual = [] if missing is not None else [word for word in others.index if means_missing(word)]
+    ignored, rest = [*given, *usual], others.drop(usual)
+    if not len(rest):
+        return NumbersInWords(PLAIN_NOTATION, tuple(ignored)) if plain.any() else None
+    levels = words[plain].unique().tolist()
+    notation = find_notation([*levels, *rest.index])
+    if notation is not None:
+        return NumbersInWords(notation, tuple(ignored))
+    numeric = [word for word in rest.index if looks_numeric(word)]
+    notation = find_notation([*levels, *numeric]) if numeric else None
+    strays = rest.drop(numeric) if notation is not None else rest
+    if int(strays.sum()) > (1 - NEARLY_ALL) * (len(words) - int(others[usual].sum())):
+        return None
+    counts = {str(word): int(rows) for word, rows in strays.items()}
+    return NumbersInWords(notation or PLAIN_NOTATION, tuple(ignored), counts)
 
 
 # -- missing ---------------------------------------------------------------------------------------

@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING, Any
 from pipeline.contract import WHOLE, check_ids, check_sample, check_target, comparable
 from pipeline.errors import DataError, SettingsError
 from pipeline.finding import NONE
-from pipeline.kinds import read_numbers
-from pipeline.notation import NULL_WORDS, find_notation, is_plain_number, numbers, value_of
+from pipeline.notation import (
+    NULL_WORDS,
+    find_notation,
+    is_plain_number,
+    numbers,
+    read_numbers,
+    value_of,
+)
 from pipeline.problem import Form, Task
 from pipeline.reading import TextTable, as_words
-from pipeline.wording import folded, quoted
+from pipeline.wording import alike, folded, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,8 +113,8 @@ def find_roles(tables: RawTables, settings: "LoadStage") -> Roles:
         return Roles(target, id, task, None, sample_id, notes, values)
     words = tables.train[target][values.notna()]
     classes, labels = classes_of(words, values.dropna())
-    alike = alike_labels(classes)
-    roles = Roles(target, id, task, classes, sample_id, notes, values, labels, alike=alike)
+    same = tuple(alike(classes))
+    roles = Roles(target, id, task, classes, sample_id, notes, values, labels, alike=same)
     return _with_positive(roles, words, asked_for, settings) if task == "binary" else roles
 
 
@@ -323,14 +329,6 @@ def classes_of(words: "pd.Series", values: "pd.Series") -> tuple[tuple[str, ...]
     spelled = rows.drop_duplicates("key").set_index("key")["word"]
     classes = sorted(spelled) if is_words else spelled.tolist()
     return tuple(classes), dict(zip(rows["word"], rows["key"].map(spelled), strict=True))
-
-
-def alike_labels(classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Groups of classes that differ in case or blanks alone."""
-    groups: dict[str, list[str]] = {}
-    for label in classes:
-        groups.setdefault(folded(label), []).append(label)
-    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
 def alike_messages(roles: Roles) -> Iterator[str]:
