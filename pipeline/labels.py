@@ -47,7 +47,9 @@ def read_files(sources: Mapping[str, Source], settings: "LoadStage") -> dict[str
     }
 
 
-def tables_of(read: Mapping[str, TextTable], settings: "LoadStage") -> tuple[RawTables, list[str]]:
+def joined_tables(
+    read: Mapping[str, TextTable], settings: "LoadStage"
+) -> tuple[RawTables, list[str]]:
     """Role -> table, with labels apart joined to train and the sample completed; notes on how.
 
     A train table that has the target which is asked for needs no other file. Columns of test whose

@@ -229,7 +229,7 @@ def look(
     settings = LoadStage(
         **given.get("load", {}), task=about.get("task"), positive=about.get("positive")
     )
-    tables, notes = labels.tables_of(labels.read_files(files.sources, settings), settings)
+    tables, notes = labels.joined_tables(labels.read_files(files.sources, settings), settings)
     roles, guessed = _roles(tables, settings, files.notes)
     form, _ = schema.find_form(tables, roles)
     if "metric" in about:

@@ -170,7 +170,8 @@ def _load(found: Findings) -> str:
 
 
 def _contract(found: Findings) -> str:
-    """What the columns hold in train and test, as a contract that these files keep."""
+    """What the columns hold in train and test, as a contract that these files keep: keys of [load],
+    so that each is valid by itself and a table [load.columns] may stand in their place."""
     declared = found.given.get("load", {}).get("columns", {})
     rules = {name: _rule(name, found) for name in found.columns if name not in declared}
     free = ", ".join(string(name) for name, rule in rules.items() if not rule)
@@ -180,9 +181,8 @@ def _contract(found: Findings) -> str:
             "refuses what breaks it. Widen the ranges to what may occur."
         ),
         *([_comment(f"Not in it, being dates or holding infinite numbers: {free}")] * bool(free)),
-        "[load.columns]",
-        *(pair(name, rule) for name, rule in declared.items()),
-        *(f"# {pair(name, rule)}" for name, rule in rules.items() if rule),
+        *(f"columns.{pair(name, rule)}" for name, rule in declared.items()),
+        *(f"# columns.{pair(name, rule)}" for name, rule in rules.items() if rule),
     )
 
 

@@ -58,7 +58,7 @@ def folded(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def alike(texts: Sequence[str]) -> list[tuple[str, ...]]:
+def alike_labels(texts: Sequence[str]) -> list[tuple[str, ...]]:
     """Groups of texts that differ only in case or blanks."""
     groups: dict[str, list[str]] = {}
     for text in texts:

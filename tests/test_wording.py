@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.wording import alike, count, duration, shortened, some
+from pipeline.wording import alike_labels, count, duration, shortened, some
 
 
 def test_counts_agree_with_their_noun():
@@ -45,5 +45,5 @@ def test_a_duration_is_given_in_one_unit(seconds, text):
 
 
 def test_labels_that_differ_only_in_case_or_blanks_are_grouped():
-    assert alike(["No", "Yes", "yes", "YES "]) == [("Yes", "yes", "YES ")]
-    assert alike(["No", "Yes", "no way"]) == []
+    assert alike_labels(["No", "Yes", "yes", "YES "]) == [("Yes", "yes", "YES ")]
+    assert alike_labels(["No", "Yes", "no way"]) == []

@@ -29,7 +29,7 @@ from pipeline.report import (
 )
 from pipeline.report.alarm import NAMED, Alarm
 from pipeline.report.evidence import Evidence
-from pipeline.wording import alike, count, some
+from pipeline.wording import alike_labels, count, some
 
 __all__ = ["Alarm", "Alarms", "withdrawn"]
 
@@ -70,7 +70,7 @@ def compute(evidence: Evidence) -> Alarms:
 
 def label_alarms(labels: Sequence[str]) -> Iterator[Alarm]:
     """Classes that differ only in case or blanks are most likely one."""
-    for group in alike(labels):
+    for group in alike_labels(labels):
         yield Alarm(
             "labels",
             f"The classes {some([repr(label) for label in group], NAMED)} differ only in case or "

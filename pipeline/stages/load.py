@@ -95,7 +95,7 @@ def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
         )
         for role, source in chosen.sources.items()
     }
-    tables, notes = labels.tables_of(read, settings)
+    tables, notes = labels.joined_tables(read, settings)
     return _Origin(tables, files, [*chosen.notes, *notes])
 
 
