@@ -9,13 +9,14 @@ of a whole number that counts from 1970 ("unix s", "unix ms", "unix us", "unix n
 """
 
 import re
-import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pipeline.notation import normal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,11 +127,6 @@ def _part(token: str, padded: bool) -> str:
     return CODES.get(token) or re.escape(token)
 
 
-def tidy(word: str) -> str:
-    """Without spaces around it, full-width digits made plain, Hangul composed."""
-    return (word if word.isascii() else unicodedata.normalize("NFKC", word)).strip()
-
-
 def stands_for_no_date(word: str) -> bool:
     """0000-00-00 and its like, which databases write for a date that is not known."""
     return ZERO.fullmatch(word) is not None
@@ -140,7 +136,7 @@ def stands_for_no_date(word: str) -> bool:
 
 
 def read(words: Collection[str], format: str) -> Instants:
-    """Tidy words (n,) -> the instants of those that are written in this format."""
+    """Tidied words (n,) -> the instants of those that are written in this format."""
     if format in EPOCHS:
         return _since_1970(words, EPOCHS[format])
     found = [pattern(format).fullmatch(word) for word in words]
@@ -214,13 +210,10 @@ def _offset(zone: str) -> float:
 def _since_1970(words: Collection[str], unit: float) -> Instants:
     import pandas as pd
 
-    count = pd.to_numeric(pd.Series(list(words), dtype="str"), errors="coerce").to_numpy(
-        dtype=float
-    )
-    count = np.round(count * unit)
-    count = np.where(np.abs(count) < 2.0**57, count, np.nan)
+    texts = pd.Series(list(words), dtype="str")
+    count = np.round(pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float) * unit)
+    known = np.abs(count) < 2.0**57
     times = np.full(len(words), np.datetime64("NaT", "us"))
-    known = np.isfinite(count)
     times[known] = count[known].astype(np.int64).astype("datetime64[us]")
     return Instants(times, np.full(len(words), np.nan))
 
@@ -239,7 +232,7 @@ def tidied(values: "pd.Series") -> "pd.Series":
         return words.reindex(values.index)
     words = values.astype("str")
     distinct = pd.Series(words.dropna().unique(), dtype="str")
-    changed = {word: tidy(word) for word in distinct if tidy(word) != word}
+    changed = {word: normal(word) for word in distinct if normal(word) != word}
     return words.replace(changed) if changed else words
 
 

@@ -79,13 +79,11 @@ def find_notation(words: Collection[str]) -> Notation | None:
 
     The words that mean missing are to be left out before.
     """
-    normal = [_normal(word) for word in words]
-    if not normal:
-        return None
-    if all(re.fullmatch(PLAIN, word) for word in normal):
-        return PLAIN_NOTATION
-    parts = [_parts(word) for word in normal]
-    if any(part is None for part in parts):
+    texts = [normal(word) for word in words]
+    if all(re.fullmatch(PLAIN, text) for text in texts):
+        return PLAIN_NOTATION if texts else None
+    parts = [part for text in texts if (part := _parts(text)) is not None]
+    if len(parts) < len(texts):
         return None
     prefixes, bodies, suffixes = ([*column] for column in zip(*parts, strict=True))
     decimals = any(not body.lstrip("-").isdigit() for body in bodies)
@@ -146,12 +144,12 @@ def _matched(words: "pd.Series") -> "tuple[pa.Array, pa.Array]":
 
 def value_of(word: str, notation: Notation = PLAIN_NOTATION) -> float:
     """The number that one word writes; NaN if it writes none."""
-    normal = _normal(word)
-    if re.fullmatch(PLAIN, normal) and notation.decimal == "." and not notation.thousands:
-        return float(normal)
-    part = _parts(normal)
+    text = normal(word)
+    part = _parts(text)
+    if re.fullmatch(PLAIN, text) and (part is None or not notation.separates):
+        return float(text)
     if part is None:
-        return float(normal) if re.fullmatch(PLAIN, normal) else np.nan
+        return np.nan
     _, body, suffix = part
     factor = MULTIPLES.get(suffix, np.nan) if notation.multiples and suffix else 1.0
     known = suffix in ("", notation.suffix) or notation.multiples
@@ -167,10 +165,10 @@ def is_plain_number(word: str) -> bool:
 
 def looks_numeric(word: str) -> bool:
     """A number with perhaps a sign, a currency or a unit around it."""
-    return _parts(_normal(word)) is not None
+    return _parts(normal(word)) is not None
 
 
-def _normal(word: str) -> str:
+def normal(word: str) -> str:
     """ASCII digits and signs, no blanks around: a Korean keyboard writes full-width forms."""
     if not word.isascii():
         word = unicodedata.normalize("NFKC", word.translate(SPACES)).translate(SPACES)
