@@ -131,22 +131,24 @@ def check(
     written: the values as the file has them, to be shown.
     """
     found = _violations(frame, rules)
-    total = sum(map(len, found.values()))
     absent = [name for name in rules if name not in frame]
     if not found and not absent:
         return
+    total, shown = sum(map(len, found.values())), frame if written is None else written
     lines = [f"column {name!r}: named by the contract, not in the table" for name in absent]
-    for name, row in _spread(found, MOST_LINES - min(len(lines), MOST_LINES)):
-        value = quoted_value((frame if written is None else written)[name].iloc[row])
-        lines.append(
-            f"column {name!r}, row {row + FIRST_ROW}: found {value}, allowed are {rules[name]}"
-        )
+    lines += [
+        f"column {name!r}, row {row + FIRST_ROW}: found {quoted_value(shown[name].iloc[row])}, "
+        f"allowed are {rules[name]}"
+        for name, row in _spread(found, max(0, MOST_LINES - len(absent)))
+    ]
     counts = [f"{count(total, 'value')} in {count(len(found), 'column')}"] if found else []
-    counts += [f"{count(len(absent), 'absent column')}"] if absent else []
+    counts += [count(len(absent), "absent column")] if absent else []
+    more = total + len(absent) - MOST_LINES
+    lines = lines[:MOST_LINES] + [f"... and {more} more"] * (more > 0)
     raise DataError(
-        f"{where}: {' and '.join(counts)} against the data contract ({ROWS_EXPLAINED})."
-        f"{_listed(lines, total + len(absent))}\n"
-        f"{remedy}."
+        f"{where}: {' and '.join(counts)} against the data contract ({ROWS_EXPLAINED}).\n  "
+        + "\n  ".join(lines)
+        + f"\n{remedy}."
     )
 
 
@@ -270,13 +272,10 @@ def _violations(frame: "pd.DataFrame", rules: Mapping[str, ColumnRule]) -> dict[
 
 def _spread(found: Mapping[str, np.ndarray], most: int) -> list[tuple[str, int]]:
     """The first few violations of every column rather than all of the first column's."""
-    ranked = [
-        (rank, place, name, int(row))
-        for place, (name, rows) in enumerate(found.items())
-        for rank, row in enumerate(rows[:most])
-    ]
-    chosen = sorted(sorted(ranked)[:most], key=lambda each: (each[1], each[3]))
-    return [(name, row) for _, _, name, row in chosen]
+    cells = [(name, int(row)) for name, rows in found.items() for row in rows[:most]]
+    rank = [place for rows in found.values() for place in range(len(rows[:most]))]
+    first = np.argsort(rank, kind="stable")[:most]
+    return [cells[place] for place in sorted(first)]
 
 
 def _numbers(values: "pd.Series") -> "pd.Series":
@@ -318,9 +317,3 @@ def _quoted_values(values: Iterable[Any], most: int = MOST_LINES) -> str:
 def _rows(positions: Iterable[int]) -> str:
     rows = [str(position + FIRST_ROW) for position in positions]
     return f"row{'s' if len(rows) > 1 else ''} {some(rows, MOST_NAMES)}"
-
-
-def _listed(lines: list[str], total: int) -> str:
-    """The lines, indented below the first one."""
-    shown = "".join(f"\n  {line}" for line in lines[:MOST_LINES])
-    return shown + (f"\n  ... and {total - MOST_LINES} more" if total > MOST_LINES else "")

@@ -88,26 +88,26 @@ def find_files(
     places = [places] if isinstance(places, Path) else list(places)
     files = _files(places)
     given = {role: name for role, name in (names or {}).items() if name}
-    absent = [role for role in ("test", "sample", "labels") if given.get(role) == NONE]
-    given = {role: name for role, name in given.items() if role not in absent}
-    if "test" in absent and "sample" not in given:
-        absent.append("sample")
-    found = {role: _named(places, role, name, files, anywhere) for role, name in given.items()}
-    taken = {*found.values()}
+    if given.get("test") == NONE:
+        given.setdefault("sample", NONE)
+    found = {
+        role: _named(places, role, name, files, anywhere)
+        for role, name in given.items()
+        if name != NONE or role == "train"
+    }
+    taken, notes = {*found.values()}, []
     free = [file for file in files if file.source not in taken]
-    notes = []
-    for role in (role for role in ROLES if role not in found and role not in absent):
+    for role in (role for role in ROLES if role not in given):
         if role == "labels" and "train" in given and not anywhere:
             continue
-        fitting = _fitting(free, role)
+        fitting, note = _fitting(free, role), ""
         if role == "labels":
             fitting, note = _labels(fitting, found["train"])
-            notes += [note] if note else []
         if fitting:
             found[role], note = _choice(fitting, role)
-            notes += [note] if note else []
         elif role in ("train", "test"):
             raise _absent(places, role, files)
+        notes += [note] if note else []
     return Files(found, (*notes, *_test_labels(free, found)))
 
 
