@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
 import tomllib
@@ -79,7 +80,7 @@ class Caller:
 
 
 COMMAND = Caller(
-    "There is no TOML yet: run `.venv/bin/python -m pipeline new NAME --from FOLDER` with",
+    "There is no TOML yet: run `.venv/bin/python -m pipeline new {command}` with",
     "--metric",
     "--{key} {value}",
     "--set {table}.{key}={value}",
@@ -116,7 +117,8 @@ def write_competition(
                 "file that the organiser's files were downloaded to."
             )
     named = {role: given.get("load", {}).get(role) for role in finding.ROLES}
-    with _options_named(caller):
+    command = " --from ".join([name, *(shlex.quote(str(place)) for place in places)])
+    with _options_named(replace(caller, again=caller.again.format(command=command))):
         files = finding.find_files(places, named, anywhere=True)
         copies = _copies(files.sources.values(), places, raw)
         findings = look(files, given, caller.metric)
