@@ -122,8 +122,7 @@ def text(name: str, found: Findings) -> str:
             table("encode", config.Encode),
             table("budget", config.Budget, minutes=sizing.minutes(shape)),
             table("tune", config.Tune),
-            *_left_out(shape),
-            _shared_keys(),
+            _model_notes(shape),
             *(_model(model, sizing.settings(shape, model)) for model in sizing.models(shape)),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
@@ -191,16 +190,11 @@ def _rule(name: str, found: Findings) -> dict[str, Any]:
     import pandas as pd
 
     column = found.columns[name]
-    if isinstance(column, DataError):
-        column = Described(Feature(name, "category"))
-    feature = column.feature
+    feature = Feature(name, "category") if isinstance(column, DataError) else column.feature
     if feature.formats:
         return {}
-    if column.plain:
-        values = pd.concat(column.plain.values(), ignore_index=True)
-    else:
-        words = pd.concat([found.tables.train[name], found.tables.test[name]], ignore_index=True)
-        values = kinds.conform_column(words, feature, name)
+    words = pd.concat([found.tables.train[name], found.tables.test[name]], ignore_index=True)
+    values = kinds.conform_column(words, feature, name)
     known = values.dropna()
     missing = {} if len(known) < len(values) else {"missing": False}
     if feature.kind == "number":
@@ -223,21 +217,15 @@ def _range(known: "pd.Series") -> dict[str, Any]:
     return {"kind": "number", "min": low, "max": high}
 
 
-def _left_out(shape: sizing.Shape) -> Iterator[str]:
-    """A comment on the models that are not listed because of the table's size."""
-    if names := sizing.left_out(shape):
-        yield _lines(
-            _comment(
-                f"{shape.rows:,} rows: lightgbm comes first. Not listed, because a repeat of each "
-                f"would take more than its part of the minutes: {', '.join(names)}"
-            )
-        )
-
-
-def _shared_keys() -> str:
-    """What every model's table may have, described once."""
-    fields = ModelSettings.model_fields.items()
+def _model_notes(shape: sizing.Shape) -> str:
+    """The models that are left out because of the table's size, and the keys that all may have."""
+    names, fields = sizing.left_out(shape), ModelSettings.model_fields.items()
+    left_out = (
+        f"{shape.rows:,} rows: lightgbm comes first. Not listed, because a repeat of each would "
+        f"take more than its part of the minutes: {', '.join(names)}"
+    )
     return _lines(
+        *([_comment(left_out), ""] if names else []),
         _comment("Every table [models.NAME] may have these keys, and its model's own:"),
         *(
             _comment(f"{key}: {field.description or 'of the random numbers'}")
