@@ -25,6 +25,11 @@ MONTHS = [
     *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
     *("october", "november", "december"),
 ]
+MONTH_NUMBERS = {
+    "sept": 9,
+    **{name: number for number, name in enumerate(MONTHS, 1)},
+    **{name[:3]: number for number, name in enumerate(MONTHS, 1)},
+}
 WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|[월화수목금토일](?:요일)?)"
 FIRST_OF_CENTURY = 69  # POSIX: 69 to 99 are of the twentieth century, 00 to 68 of this one
 DAY_OF_TIMES = np.datetime64("2000-01-01", "us")  # a time without a date is of this day
@@ -175,7 +180,8 @@ def _days(fields: dict[str, list[str]], n: int) -> tuple[np.ndarray, np.ndarray]
         year = short + np.where(short >= FIRST_OF_CENTURY, 1900, 2000)
     month, day = _numbers(fields.get("month"), n, 1), _numbers(fields.get("day"), n, 1)
     if "name" in fields:
-        month = np.array([_month(name) for name in fields["name"]], dtype=np.int64)
+        numbers = [MONTH_NUMBERS.get(name.lower(), 0) for name in fields["name"]]
+        month = np.array(numbers, dtype=np.int64)
     exists = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
     months = (12 * (year - 1970) + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
     days = months.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
@@ -186,14 +192,6 @@ def _numbers(digits: list[str] | None, n: int, otherwise: int) -> np.ndarray:
     if digits is None:
         return np.full(n, otherwise, dtype=np.int64)
     return np.array([int(number) if number else 0 for number in digits], dtype=np.int64)
-
-
-@cache
-def _month(name: str) -> int:
-    """mar, March or Sept -> its number; 0 for what only begins like a month."""
-    name = name.lower()
-    numbers = [number for number, month in enumerate(MONTHS, 1) if name in (month[:3], month)]
-    return 9 if name == "sept" else (numbers or [0])[0]
 
 
 @cache

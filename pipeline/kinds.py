@@ -224,12 +224,13 @@ def _refuse_mistakes(name: str, sides: Mapping[str, "pd.Series"], found: Numbers
     most = max(MOST_STRAY, STRAY_SHARE * rows)
     if rows < FEW_ROWS or stray > most or len(found.strays) > MOST_STRAY:
         return
-    side, row, word = _first_of(sides, found.strays)
+    side, row = _first_of(sides, found.strays)
+    word = sides[side].iloc[row]
     raise DataError(
-        f"{side}, row {row + FIRST_ROW}: column {name!r} holds {word!r}, where {rows - stray:,} "
-        f"other rows hold numbers. Correct the file, or declare its meaning in the TOML: "
-        f'[load.columns] "{name}" = {{ kind = "number", missing_words = ["{word}"] }} if the value '
-        f'is missing there, {{ kind = "category" }} if these are categories.'
+        f"{_cell(side, row, name, word)}, where {rows - stray:,} other rows hold numbers. Correct "
+        f'the file, or declare its meaning in the TOML: [load.columns] "{name}" = {{ kind = '
+        f'"number", missing_words = ["{word}"] }} if the value is missing there, {{ kind = '
+        '"category" } if these are categories.'
     )
 
 
@@ -244,22 +245,24 @@ def _refuse_mismatch(name: str, train: "pd.Series", test: "pd.Series") -> None:
     again = read_numbers(other)
     if again is None or again.strays:
         unreadable = [w for w in other.unique() if math.isnan(value_of(w, found.notation))]
-        side, row, word = _first_of({"test": test}, unreadable)
+        side, row = _first_of({"test": test}, unreadable)
         raise DataError(
-            f"{side}, row {row + FIRST_ROW}: column {name!r} holds {word!r}, train has numbers "
-            "there. Correct the files: a column must hold numbers in both, or words in both; or "
-            f'declare it in the TOML: [load.columns] "{name}" = {{ kind = "category" }}.'
+            f"{_cell(side, row, name, test.iloc[row])}, train has numbers there. Correct the "
+            "files: a column must hold numbers in both, or words in both; or declare it in the "
+            f'TOML: [load.columns] "{name}" = {{ kind = "category" }}.'
         )
 
 
-def _first_of(sides: Mapping[str, "pd.Series"], words: Iterable[str]) -> tuple[str, int, str]:
-    """The first row that holds one of the words: which table, which row, which word."""
-    wanted = list(words)
-    for side, values in sides.items():
-        places = values.isin(wanted).to_numpy().nonzero()[0]
-        if len(places):
-            return side, int(places[0]), str(values.iloc[places[0]])
-    raise AssertionError("the words come from these tables")
+def _first_of(sides: Mapping[str, "pd.Series"], words: Iterable[str]) -> tuple[str, int]:
+    """The table and the row that hold one of the words first; they come from these tables."""
+    found = {side: values.isin(list(words)).to_numpy() for side, values in sides.items()}
+    side = next(side for side, rows in found.items() if rows.any())
+    return side, int(found[side].argmax())
+
+
+def _cell(where: str, row: int, name: str, value: object) -> str:
+    """How the message on a value begins."""
+    return f"{where}, row {row + FIRST_ROW}: column {name!r} holds {value!r}"
 
 
 def _is_prose(values: "pd.Series") -> bool:
@@ -343,10 +346,8 @@ def conform_column(values: "pd.Series", feature: Feature, where: str) -> "pd.Ser
         allowed = f"{'date' if feature.kind == 'date' else 'time'}s written as {formats}"
     if lost.any():
         row = int(lost.to_numpy().argmax())
-        raise DataError(
-            f"{where}, row {row + FIRST_ROW}: column {str(values.name)!r} holds "
-            f"{values.iloc[row]!r}, allowed are {allowed}. Correct the file."
-        )
+        held = _cell(where, row, str(values.name), values.iloc[row])
+        raise DataError(f"{held}, allowed are {allowed}. Correct the file.")
     return typed
 
 
@@ -396,13 +397,8 @@ def notes(columns: Sequence[Described]) -> Iterator[str]:
 
 def unseen_values(train: "pd.DataFrame", rows: "pd.DataFrame") -> dict[str, list[str]]:
     """Column of words -> the values that train never had, missing ones left out."""
-    unseen = {}
-    for name in map(str, rows.columns):
-        values = rows[name].dropna()
-        new = values[~values.isin(train[name].unique())].unique().tolist()
-        if new:
-            unseen[name] = [str(value) for value in new]
-    return unseen
+    new = {name: words[~words.isin(train[name].unique())].dropna() for name, words in rows.items()}
+    return {str(name): words.unique().tolist() for name, words in new.items() if len(words)}
 
 
 def infinite_numbers(tables: Mapping[str, "pd.DataFrame"]) -> Iterator[str]:
