@@ -131,33 +131,33 @@ def check(
     written: the values as the file has them, to be shown.
     """
     found = _violations(frame, rules)
-    total = sum(map(len, found.values()))
     absent = [name for name in rules if name not in frame]
     if not found and not absent:
         return
+    total, shown = sum(map(len, found.values())), frame if written is None else written
     lines = [f"column {name!r}: named by the contract, not in the table" for name in absent]
-    for name, row in _spread(found, MOST_LINES - min(len(lines), MOST_LINES)):
-        value = quoted_value((frame if written is None else written)[name].iloc[row])
-        lines.append(
-            f"column {name!r}, row {row + FIRST_ROW}: found {value}, allowed are {rules[name]}"
-        )
+    lines += [
+        f"column {name!r}, row {row + FIRST_ROW}: found {quoted_value(shown[name].iloc[row])}, "
+        f"allowed are {rules[name]}"
+        for name, row in _spread(found, max(0, MOST_LINES - len(absent)))
+    ]
     counts = [f"{count(total, 'value')} in {count(len(found), 'column')}"] if found else []
-    counts += [f"{count(len(absent), 'absent column')}"] if absent else []
+    counts += [count(len(absent), "absent column")] if absent else []
+    more = total + len(absent) - MOST_LINES
+    lines = lines[:MOST_LINES] + [f"... and {more} more"] * (more > 0)
     raise DataError(
-        f"{where}: {' and '.join(counts)} against the data contract ({ROWS_EXPLAINED})."
-        f"{_listed(lines, total + len(absent))}\n"
-        f"{remedy}."
+        f"{where}: {' and '.join(counts)} against the data contract ({ROWS_EXPLAINED}).\n  "
+        + "\n  ".join(lines)
+        + f"\n{remedy}."
     )
 
 
 def compare(train: "pd.DataFrame", test: "pd.DataFrame", target: str, id: str | None) -> None:
     """Train and test have the same columns; the target need not be in test, nor the id in both."""
-    free = {target, id}
-    only_train = [name for name in train if name not in test and name not in free]
-    only_test = [name for name in test if name not in train and name not in free]
-    if only_train or only_test:
-        sides = (("train but not in test", only_train), ("test but not in train", only_test))
-        found = "; ".join(f"in {side}: {_quoted_values(names)}" for side, names in sides if names)
+    free = [target, id]
+    tables = {"train": train, "test": test}
+    names = {side: t.columns.difference(free, sort=False) for side, t in tables.items()}
+    if found := differences(names):
         raise DataError(
             f"train and test must have the same columns but for the target {target!r}; found "
             f"{found}. Correct the files, or name the columns in [load] drop of the TOML."
@@ -194,17 +194,23 @@ def check_sample(
     check_ids(sample, id, "sample")
     check_ids(test, id, "test")
     known, wanted = comparable(test[id], sample[id])
-    absent, extra = test[id][~known.isin(wanted)], sample[id][~wanted.isin(known)]
-    if len(absent) or len(extra):
-        sides = (("only in test", absent), ("only in the sample", extra))
-        found = "; ".join(
-            f"{len(ids)} {side}: {_quoted_values(ids.tolist())}" for side, ids in sides if len(ids)
-        )
+    if found := differences({"test": known, "the sample": wanted}):
         raise DataError(
             f"sample and test must have the same ids in column {id!r}; found {found}. Download "
             "both again from the same competition, correct [load] id in the TOML, or do without "
             'the sample: [load] sample = "none".'
         )
+
+
+def differences(sides: "Mapping[str, pd.Series | pd.Index]") -> str:
+    """1 only in test: '3'; 2 only in train: '5', '7'. Nothing where both sides have the same."""
+    (one, values), (other, others) = sides.items()
+    own = {one: values[~values.isin(others)], other: others[~others.isin(values)]}
+    return "; ".join(
+        f"{len(found):,} only in {side}: {_quoted_values(found)}"
+        for side, found in own.items()
+        if len(found)
+    )
 
 
 def comparable(one: "pd.Series", other: "pd.Series") -> "tuple[pd.Series, pd.Series]":
@@ -270,13 +276,10 @@ def _violations(frame: "pd.DataFrame", rules: Mapping[str, ColumnRule]) -> dict[
 
 def _spread(found: Mapping[str, np.ndarray], most: int) -> list[tuple[str, int]]:
     """The first few violations of every column rather than all of the first column's."""
-    ranked = [
-        (rank, place, name, int(row))
-        for place, (name, rows) in enumerate(found.items())
-        for rank, row in enumerate(rows[:most])
-    ]
-    chosen = sorted(sorted(ranked)[:most], key=lambda each: (each[1], each[3]))
-    return [(name, row) for _, _, name, row in chosen]
+    cells = [(name, int(row)) for name, rows in found.items() for row in rows[:most]]
+    rank = [place for rows in found.values() for place in range(len(rows[:most]))]
+    first = np.argsort(rank, kind="stable")[:most]
+    return [cells[place] for place in sorted(first)]
 
 
 def _numbers(values: "pd.Series") -> "pd.Series":
@@ -318,9 +321,3 @@ def _quoted_values(values: Iterable[Any], most: int = MOST_LINES) -> str:
 def _rows(positions: Iterable[int]) -> str:
     rows = [str(position + FIRST_ROW) for position in positions]
     return f"row{'s' if len(rows) > 1 else ''} {some(rows, MOST_NAMES)}"
-
-
-def _listed(lines: list[str], total: int) -> str:
-    """The lines, indented below the first one."""
-    shown = "".join(f"\n  {line}" for line in lines[:MOST_LINES])
-    return shown + (f"\n  ... and {total - MOST_LINES} more" if total > MOST_LINES else "")

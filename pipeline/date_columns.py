@@ -6,7 +6,7 @@ quantity would hardly look so: all of them are real dates from 1900 to 2100, and
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -135,7 +135,7 @@ def _is_clock(outline: str, clock: str) -> bool:
 
 @dataclass(frozen=True)
 class Dates:
-    """What a column means as dates.
+    """How a column's words are read as dates.
 
     `formats` are empty where it is none; `zone` is in minutes from UTC, None where no word has an
     offset; `stray` are words that are no dates; `notes` are messages for a person.
@@ -152,42 +152,24 @@ class Dates:
         return Feature(name, kind, formats=self.formats, zone=self.zone, missing=self.stray)
 
 
-@dataclass(frozen=True)
-class Distinct:
-    """The different words of a column (m,) and how many rows have each (m,)."""
-
-    words: tuple[str, ...]
-    rows: np.ndarray
-    places: list[int]
-
-    def take(self, places: list[int]) -> "Distinct":
-        """Those at these places of the column's own."""
-        words = tuple(self.words[place] for place in places)
-        return Distinct(words, self.rows[places], places)
-
-
 def find_dates(name: str, *tables: "pd.Series") -> Dates:
-    """The formats of a column, of whose values `tables` holds one series (n,) a table."""
-    words = [_is_words(values) for values in tables]
-    numbers = [
-        not is_words
-        for is_words, values in zip(words, tables, strict=True)
-        if not is_words or values.notna().any()
-    ]
-    if all(numbers) and not any(map(_holds_long_numbers, tables)):
+    """The formats of a column; `tables` holds its values (n,), all of them numbers or all words."""
+    import pandas as pd
+
+    are_numbers = all(pd.api.types.is_numeric_dtype(values) for values in tables)
+    if are_numbers and not any((values >= FIRST_IN_DIGITS).any() for values in tables):
         return Dates()
-    sample = _distinct([_some(values) for values in tables])
-    if not numbers or not _promising(name, sample, all(numbers)):
+    if not _promising(name, _rows([_some(values) for values in tables]), are_numbers):
         return Dates()
-    distinct = _distinct(tables)
-    if all(numbers) or all(word.isdecimal() for word in distinct.words):
-        return _of_numbers(name, distinct)
-    return _of_words(name, distinct)
+    rows = _rows(tables)
+    if are_numbers or all(word.isdecimal() for word in rows.index):
+        return _of_numbers(name, rows)
+    return _of_words(name, rows)
 
 
 def declared_dates(formats: Sequence[str], *tables: "pd.Series") -> Dates:
     """A column whose formats are given."""
-    return Dates(tuple(formats), _zone(_distinct(tables).words, formats))
+    return Dates(tuple(formats), _zone(_rows(tables).index, formats))
 
 
 def read_dates(values: "pd.Series", feature: Feature) -> "pd.Series":
@@ -202,21 +184,12 @@ def is_gap(values: "pd.Series", feature: Feature) -> "pd.Series":
     return words.isin([*gaps, *feature.missing])
 
 
-def _is_words(values: "pd.Series") -> bool:
-    return str(values.dtype) not in ("int64", "float64")
-
-
-def _holds_long_numbers(values: "pd.Series") -> bool:
-    """Whether a value is as great as the first date in digits; false for a column of nothing."""
-    return bool((values.to_numpy() >= FIRST_IN_DIGITS).any())
-
-
-def _distinct(tables: Sequence["pd.Series"]) -> Distinct:
+def _rows(tables: Sequence["pd.Series"]) -> "pd.Series":
+    """How many rows have each of the different words, by word (m,)."""
     import pandas as pd
 
     words = pd.concat([tidied(values.dropna()) for values in tables], ignore_index=True)
-    counts = words.value_counts(sort=False)
-    return Distinct(tuple(map(str, counts.index)), counts.to_numpy(), [*range(len(counts))])
+    return words.value_counts(sort=False)
 
 
 def _some(values: "pd.Series") -> "pd.Series":
@@ -225,18 +198,18 @@ def _some(values: "pd.Series") -> "pd.Series":
     return few if len(few) else values.dropna().head(LOOKED_AT)
 
 
-def _promising(name: str, sample: Distinct, numbers: bool) -> bool:
+def _promising(name: str, sample: "pd.Series", are_numbers: bool) -> bool:
     """Whether it is worth looking at all values: half of these words are of a known format, or all
     of these numbers."""
-    if numbers:
+    dates = [word for word in sample.index if not stands_for_no_date(word)]
+    if are_numbers:
         named = NAMED_LIKE_AN_INSTANT.fullmatch(name) is not None
-        return named or _whole_choice(_without_zeros(sample), beside=1) is not None
-    outlines = [_outline(word) for word in sample.words]
-    if len(set(outlines)) > MOST_SHAPES:
+        return named or _whole_choice(sample[dates], beside=1) is not None
+    outlines = {_outline(word) for word in sample.index}
+    if len(outlines) > MOST_SHAPES:
         return False
-    zeros = [stands_for_no_date(word) for word in sample.words]
-    known = [bool(formats_of(outline)) for outline in outlines]
-    return sum(known) >= MOSTLY * (len(zeros) - sum(zeros)) > 0
+    known = sum(bool(formats_of(_outline(word))) for word in sample.index)
+    return known >= MOSTLY * len(dates) > 0
 
 
 def _outline(word: str) -> str:
@@ -246,23 +219,32 @@ def _outline(word: str) -> str:
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _of_words(name: str, distinct: Distinct) -> Dates:
+@dataclass(frozen=True)
+class Choice:
+    """The format chosen for some words, the times that it reads in them, by word (NaT where it does
+    not fit), and another format that is as likely, if any."""
+
+    format: str
+    times: "pd.Series"
+    open: str | None = None
+
+
+def _of_words(name: str, rows: "pd.Series") -> Dates:
     """Each outline's format, the values of all words deciding between several."""
-    fitting = [choice for choice in _choose(_groups(distinct)) if not np.isnat(choice.times).all()]
-    chosen = _without_times_among_dates(fitting)
+    fitting = [choice for choice in _choose(rows) if choice.times.notna().any()]
+    chosen = [choice for choice in fitting if not is_time(choice.format)] or fitting
     formats = tuple(dict.fromkeys(choice.format for choice in chosen))
-    known = np.zeros(len(distinct.words), dtype=bool)
-    for choice in chosen:
-        known[choice.places] = ~np.isnat(choice.times)
-    zeros = np.array([stands_for_no_date(word) for word in distinct.words]) & ~known
-    rows, dated = int(distinct.rows[~zeros].sum()), int(distinct.rows[known].sum())
-    stray = [word for word, left in zip(distinct.words, ~known & ~zeros, strict=True) if left]
-    if not formats or dated < MOSTLY * rows or not _certain(name, chosen):
+    known = {word for choice in chosen for word in choice.times.dropna().index}
+    gaps = [word for word in rows.index if word not in known]
+    stray = [word for word in gaps if not stands_for_no_date(word)]
+    dated, others = int(rows[list(known)].sum()), int(rows[stray].sum())
+    if not formats or dated < MOSTLY * (dated + others) or not _certain(name, chosen):
         return Dates()
-    if not _may_be_gaps(stray, dated / rows) or len(formats) > MOST_FORMATS:
-        return Dates(notes=(_doubtful(name, formats, dated, rows, stray),))
-    notes = [*_gap_notes(name, distinct, known), *_order_notes(name, chosen, formats)]
-    return Dates(formats, _zone(distinct.words, formats), tuple(stray), tuple(notes))
+    share = dated / (dated + others)
+    if not _may_be_gaps(stray, share) or len(formats) > MOST_FORMATS:
+        return Dates(notes=(_doubtful(name, formats, share, stray),))
+    notes = [*_gap_notes(name, rows[gaps]), *_order_notes(name, chosen, formats)]
+    return Dates(formats, _zone(rows.index, formats), tuple(stray), tuple(notes))
 
 
 def _may_be_gaps(stray: Sequence[str], dated: float) -> bool:
@@ -272,48 +254,35 @@ def _may_be_gaps(stray: Sequence[str], dated: float) -> bool:
     return len(stray) <= 1 and not any(formats_of(_outline(word)) for word in stray)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The format chosen for the words at these places, their times, and one as likely, if any."""
-
-    format: str
-    places: list[int]
-    times: np.ndarray
-    example: str
-    open: str | None = None
-
-
-def _groups(distinct: Distinct) -> dict[tuple[str, ...], Distinct]:
-    """Candidate formats -> the words that may have them."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for place, word in enumerate(distinct.words):
+def _choose(rows: "pd.Series") -> list[Choice]:
+    """One format for the words of the same candidates: what fits most rows; where that is open, the
+    order of day, month and year that other words show."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for word in rows.index:
         candidates = formats_of(_outline(word))
         if candidates and not stands_for_no_date(word):
-            groups.setdefault(candidates, []).append(place)
-    return {candidates: distinct.take(places) for candidates, places in groups.items()}
-
-
-def _choose(groups: Mapping[tuple[str, ...], Distinct]) -> list[Choice]:
-    """One format a group: what fits most rows; where that is open, the order of another group."""
-    fitting = {candidates: _fitting(candidates, group) for candidates, group in groups.items()}
-    decided = {_order(next(iter(fits))) for fits in fitting.values() if len(fits) == 1}
+            groups.setdefault(candidates, []).append(word)
+    fitting = [_fitting(candidates, rows[words]) for candidates, words in groups.items()]
+    decided = {_order(next(iter(fits))) for fits in fitting if len(fits) == 1}
     chosen = []
-    for candidates, fits in fitting.items():
-        group = groups[candidates]
+    for fits in fitting:
         agreeing = {format: times for format, times in fits.items() if _order(format) in decided}
         format, other = _likeliest(agreeing or fits)
-        chosen.append(Choice(format, list(group.places), fits[format], group.words[0], other))
+        chosen.append(Choice(format, fits[format], other))
     return chosen
 
 
-def _fitting(candidates: Sequence[str], group: Distinct) -> dict[str, np.ndarray]:
-    """The formats that read most rows, with the times (m,) that they read; one of equal ones."""
-    times = {format: read(group.words, format).times for format in candidates}
-    rows = {format: int(group.rows[~np.isnat(found)].sum()) for format, found in times.items()}
-    best: dict[str, np.ndarray] = {}
+def _fitting(candidates: Sequence[str], rows: "pd.Series") -> dict[str, "pd.Series"]:
+    """The formats that read most rows, with the times that they read, by word; of formats that read
+    the same times the first."""
+    import pandas as pd
+
+    times = {f: pd.Series(read(rows.index, f).times, index=rows.index) for f in candidates}
+    fitted = {format: int(rows[found.notna()].sum()) for format, found in times.items()}
+    best: dict[str, pd.Series] = {}
     for format, found in times.items():
-        same = any(np.array_equal(found, other, equal_nan=True) for other in best.values())
-        if rows[format] == max(rows.values()) and not same:
+        same = any(found.equals(other) for other in best.values())
+        if fitted[format] == max(fitted.values()) and not same:
             best[format] = found
     return best
 
@@ -323,90 +292,61 @@ def _order(format: str) -> str:
     return "".join(re.findall("%([dmby])", format.replace("%Y", "%y")))
 
 
-def _likeliest(fits: Mapping[str, np.ndarray]) -> tuple[str, str | None]:
+def _likeliest(fits: Mapping[str, "pd.Series"]) -> tuple[str, str | None]:
     """The likeliest of the formats, and another one that the values leave as possible.
 
     Years are few and days many, which shows where the year is; what is always 1 is the day of the
     month. Otherwise the format that stands first, which is the usual one.
     """
-    days = {format: _days_of_month(times) for format, times in fits.items()}
+    days = {format: {*times.dropna().dt.day} for format, times in fits.items()}
     most = max(map(len, days.values()))
     left = [format for format in fits if CLEAR * len(days[format]) > most or "%Y" in format]
-    firsts = [format for format in left if days[format] == {1}]
-    firsts = [format for format in firsts if len(np.unique(fits[format])) >= FEWEST]
+    firsts = [f for f in left if days[f] == {1} and fits[f].nunique(dropna=False) >= FEWEST]
     format = (firsts or left)[0]
-    others = [other for other in left if other != format]
-    return format, others[0] if others else None
+    return format, next((other for other in left if other != format), None)
 
 
-def _days_of_month(times: np.ndarray) -> set[int]:
-    known = times[~np.isnat(times)]
-    return {*((known.astype("datetime64[D]") - known.astype("datetime64[M]")).astype(int) + 1)}
-
-
-def _without_times_among_dates(chosen: list[Choice]) -> list[Choice]:
-    dates = [choice for choice in chosen if not is_time(choice.format)]
-    return dates or chosen
-
-
-def _zone(words: Sequence[str], formats: Sequence[str]) -> float | None:
+def _zone(words: Collection[str], formats: Sequence[str]) -> float | None:
     """The one offset that the words have, in minutes; UTC for several; None where there is none."""
-    offsets: set[float] = set()
-    for format in formats:
-        if "%z" in format:
-            found = read(words, format).offsets
-            offsets |= {*found[~np.isnan(found)].tolist()}
+    found = [read(words, format).offsets for format in formats if "%z" in format]
+    offsets = {offset for each in found for offset in each[~np.isnan(each)].tolist()}
     return None if not offsets else offsets.pop() if len(offsets) == 1 else 0.0
 
 
 # -- whole numbers ---------------------------------------------------------------------------------
 
 
-def _of_numbers(name: str, distinct: Distinct) -> Dates:
+def _of_numbers(name: str, rows: "pd.Series") -> Dates:
     """YYYYMMDD and its like, or what counts from 1970 if the column is named like a time."""
-    kept = _without_zeros(distinct)
+    kept = rows[[not stands_for_no_date(word) for word in rows.index]]
     choice = _whole_choice(kept)
     if choice is not None and _certain(name, [choice]):
-        known = np.isin(np.arange(len(distinct.words)), choice.places)
-        dates = {distinct.words[place] for place in choice.places}
-        stray = tuple(word for word in kept.words if word not in dates)
-        notes = _gap_notes(name, distinct, known) if stray else ()
-        number = _number_note(name, choice.format, choice.example)
+        stray = tuple(kept.index.difference(choice.times.index, sort=False))
+        notes = _gap_notes(name, rows.drop(choice.times.index)) if stray else ()
+        number = _number_note(name, choice.format, choice.times.index[0])
         return Dates((choice.format,), stray=stray, notes=(*notes, number))
-    if NAMED_LIKE_AN_INSTANT.fullmatch(name):
+    if NAMED_LIKE_AN_INSTANT.fullmatch(name) and len(kept) >= FEWEST:
         for format in EPOCHS:
-            times = read(kept.words, format).times
-            if len(kept.words) >= FEWEST and _plausible(times, SINCE):
-                return Dates((format,), notes=(_number_note(name, format, kept.words[0]),))
+            if _within(read(kept.index, format).times, SINCE).all():
+                return Dates((format,), notes=(_number_note(name, format, kept.index[0]),))
     return Dates()
 
 
-def _without_zeros(distinct: Distinct) -> Distinct:
-    words = enumerate(distinct.words)
-    return distinct.take([place for place, word in words if not stands_for_no_date(word)])
-
-
-def _whole_choice(kept: Distinct, beside: int = FEWEST_BESIDE) -> Choice | None:
+def _whole_choice(rows: "pd.Series", beside: int = FEWEST_BESIDE) -> Choice | None:
     """The format in which all of these numbers are dates, but for one or two that stand for none.
 
     So many dates `beside` each of those, as -1 or 99999999, show that it is no quantity.
     """
-    if not kept.words:
-        return None
-    outlines = Counter(map(_outline, kept.words))
-    commonest = outlines.most_common(1)[0][0]
-    candidates = [format for format in WHOLE_FORMATS if pattern(format).fullmatch(commonest)]
+    outlines = Counter(map(_outline, rows.index)).most_common(1)
+    candidates = [f for f in WHOLE_FORMATS if outlines and pattern(f).fullmatch(outlines[0][0])]
     if not candidates:
         return None
-    format, times = next(iter(_fitting(candidates, kept).items()))
-    dated = ~np.isnat(times)
-    dated[dated] &= _within(times[dated], EARLIEST)
-    signs = int((~dated).sum())
-    if signs and (format in SIX_DIGITS or signs > MOST_SIGNS or dated.sum() < beside * signs):
+    format, times = next(iter(_fitting(candidates, rows).items()))
+    dated = times[_within(times.to_numpy(), EARLIEST)]
+    signs = len(rows) - len(dated)
+    if signs and (format in SIX_DIGITS or signs > MOST_SIGNS or len(dated) < beside * signs):
         return None
-    places = [place for place, date in zip(kept.places, dated, strict=True) if date]
-    words = [word for word, date in zip(kept.words, dated, strict=True) if date]
-    return Choice(format, places, times[dated], words[0]) if words else None
+    return Choice(format, dated) if len(dated) else None
 
 
 def _certain(name: str, chosen: Sequence[Choice]) -> bool:
@@ -419,19 +359,16 @@ def _certain(name: str, chosen: Sequence[Choice]) -> bool:
 
 
 def _borne_out(choice: Choice, named: bool) -> bool:
-    known = choice.times[~np.isnat(choice.times)]
+    known = choice.times.dropna().to_numpy()
     different = len(np.unique(known))
     if choice.format in WHOLE_FORMATS:
         fewest = FEWEST_MONTHS if choice.format in SIX_DIGITS else FEWEST
         # padded numbers that count, 000101, 000102, ..., stay in one month
         spread = "%y" not in choice.format or len(np.unique(known.astype("datetime64[M]"))) > 1
-        return (named or (different >= fewest and spread)) and _plausible(known, EARLIEST)
+        plausible = len(known) > 0 and bool(_within(known, EARLIEST).all())
+        return (named or (different >= fewest and spread)) and plausible
     by_chance = "%y" in choice.format and "%b" not in choice.format
     return named or not by_chance or different >= FEWEST
-
-
-def _plausible(times: np.ndarray, earliest: np.datetime64) -> bool:
-    return bool(len(times) and _within(times, earliest).all())
 
 
 def _within(times: np.ndarray, earliest: np.datetime64) -> np.ndarray:
@@ -450,26 +387,25 @@ def _declaration(name: str, formats: Sequence[str]) -> str:
     )
 
 
-def _gap_notes(name: str, distinct: Distinct, known: np.ndarray) -> Iterator[str]:
-    gaps = int(distinct.rows[~known].sum())
-    if gaps:
-        words = [word for word, date in zip(distinct.words, known, strict=True) if not date]
-        listed = shortened([repr(word[:LONGEST]) for word in words], MOST_SHOWN)
-        verb = "is" if gaps == 1 else "are"
-        yield f"column {name!r}: {count(gaps, 'value')} {verb} no date and missing ({listed})"
+def _gap_notes(name: str, gaps: "pd.Series") -> Iterator[str]:
+    """A note on the words that are no dates, with their rows by word."""
+    if len(gaps):
+        total = int(gaps.sum())
+        listed = _shown(gaps.index)
+        verb = "is" if total == 1 else "are"
+        yield f"column {name!r}: {count(total, 'value')} {verb} no date and missing ({listed})"
 
 
 def _order_notes(name: str, chosen: Sequence[Choice], formats: Sequence[str]) -> Iterator[str]:
     """Where 03/04 may be March or April, one note a column."""
-    for choice in chosen:
-        if choice.open is not None:
-            turned = [choice.open if format == choice.format else format for format in formats]
-            yield (
-                f"column {name!r}: {choice.example!r} is taken for {shape(choice.format)}, though "
-                f"no value rules out {shape(choice.open)}; if it is that: "
-                f"{_declaration(name, turned)}"
-            )
-            return
+    choice = next((choice for choice in chosen if choice.open is not None), None)
+    if choice is not None and choice.open is not None:
+        turned = [choice.open if format == choice.format else format for format in formats]
+        yield (
+            f"column {name!r}: {choice.times.index[0]!r} is taken for {shape(choice.format)}, "
+            f"though no value rules out {shape(choice.open)}; if it is that: "
+            f"{_declaration(name, turned)}"
+        )
 
 
 def _number_note(name: str, format: str, example: str) -> str:
@@ -479,20 +415,21 @@ def _number_note(name: str, format: str, example: str) -> str:
     )
 
 
-def _doubtful(
-    name: str, formats: Sequence[str], dated: int, rows: int, stray: Sequence[str]
-) -> str:
+def _doubtful(name: str, formats: Sequence[str], dated: float, stray: Sequence[str]) -> str:
     if len(formats) > MOST_FORMATS:
         return (
             f"column {name!r} is read as words, since its dates have {len(formats)} formats; to "
             "read them as dates, write them in one format in train and test"
         )
-    listed = shortened([repr(word[:LONGEST]) for word in stray], MOST_SHOWN)
     return (
-        f"column {name!r} is read as words, yet {dated / rows:.0%} of its values are dates "
-        f"({shape(formats[0])}), others are not ({listed}); to read them as dates, correct or "
-        "empty the others in train and test"
+        f"column {name!r} is read as words, yet {dated:.0%} of its values are dates "
+        f"({shape(formats[0])}), others are not ({_shown(stray)}); to read them as dates, correct "
+        "or empty the others in train and test"
     )
+
+
+def _shown(words: Iterable[str]) -> str:
+    return shortened([repr(word[:LONGEST]) for word in words], MOST_SHOWN)
 
 
 def describe_dates(features: Sequence[Feature]) -> Iterator[str]:

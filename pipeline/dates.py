@@ -9,13 +9,14 @@ of a whole number that counts from 1970 ("unix s", "unix ms", "unix us", "unix n
 """
 
 import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pipeline.notation import normal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,11 @@ MONTHS = [
     *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
     *("october", "november", "december"),
 ]
+MONTH_NUMBERS = {
+    "sept": 9,
+    **{name: number for number, name in enumerate(MONTHS, 1)},
+    **{name[:3]: number for number, name in enumerate(MONTHS, 1)},
+}
 WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|[월화수목금토일](?:요일)?)"
 FIRST_OF_CENTURY = 69  # POSIX: 69 to 99 are of the twentieth century, 00 to 68 of this one
 DAY_OF_TIMES = np.datetime64("2000-01-01", "us")  # a time without a date is of this day
@@ -126,11 +132,6 @@ def _part(token: str, padded: bool) -> str:
     return CODES.get(token) or re.escape(token)
 
 
-def tidy(word: str) -> str:
-    """Without spaces around it, full-width digits made plain, Hangul composed."""
-    return (word if word.isascii() else unicodedata.normalize("NFKC", word)).strip()
-
-
 def stands_for_no_date(word: str) -> bool:
     """0000-00-00 and its like, which databases write for a date that is not known."""
     return ZERO.fullmatch(word) is not None
@@ -139,8 +140,8 @@ def stands_for_no_date(word: str) -> bool:
 # -- words -> instants -----------------------------------------------------------------------------
 
 
-def read(words: Sequence[str], format: str) -> Instants:
-    """Tidy words (n,) -> the instants of those that are written in this format."""
+def read(words: Collection[str], format: str) -> Instants:
+    """Tidied words (n,) -> the instants of those that are written in this format."""
     if format in EPOCHS:
         return _since_1970(words, EPOCHS[format])
     found = [pattern(format).fullmatch(word) for word in words]
@@ -179,7 +180,8 @@ def _days(fields: dict[str, list[str]], n: int) -> tuple[np.ndarray, np.ndarray]
         year = short + np.where(short >= FIRST_OF_CENTURY, 1900, 2000)
     month, day = _numbers(fields.get("month"), n, 1), _numbers(fields.get("day"), n, 1)
     if "name" in fields:
-        month = np.array([_month(name) for name in fields["name"]], dtype=np.int64)
+        numbers = [MONTH_NUMBERS.get(name.lower(), 0) for name in fields["name"]]
+        month = np.array(numbers, dtype=np.int64)
     exists = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
     months = (12 * (year - 1970) + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
     days = months.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
@@ -193,14 +195,6 @@ def _numbers(digits: list[str] | None, n: int, otherwise: int) -> np.ndarray:
 
 
 @cache
-def _month(name: str) -> int:
-    """mar, March or Sept -> its number; 0 for what only begins like a month."""
-    name = name.lower()
-    numbers = [number for number, month in enumerate(MONTHS, 1) if name in (month[:3], month)]
-    return 9 if name == "sept" else (numbers or [0])[0]
-
-
-@cache
 def _offset(zone: str) -> float:
     """+09:00 -> 540 minutes."""
     if not zone:
@@ -211,14 +205,13 @@ def _offset(zone: str) -> float:
     return (60.0 * int(digits[:2]) + int(digits[2:])) * (-1 if zone[0] == "-" else 1)
 
 
-def _since_1970(words: Sequence[str], unit: float) -> Instants:
+def _since_1970(words: Collection[str], unit: float) -> Instants:
     import pandas as pd
 
-    count = pd.to_numeric(pd.Series(words, dtype="str"), errors="coerce").to_numpy(dtype=float)
-    count = np.round(count * unit)
-    count = np.where(np.abs(count) < 2.0**57, count, np.nan)
+    texts = pd.Series(list(words), dtype="str")
+    count = np.round(pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float) * unit)
+    known = np.abs(count) < 2.0**57
     times = np.full(len(words), np.datetime64("NaT", "us"))
-    known = np.isfinite(count)
     times[known] = count[known].astype(np.int64).astype("datetime64[us]")
     return Instants(times, np.full(len(words), np.nan))
 
@@ -237,7 +230,7 @@ def tidied(values: "pd.Series") -> "pd.Series":
         return words.reindex(values.index)
     words = values.astype("str")
     distinct = pd.Series(words.dropna().unique(), dtype="str")
-    changed = {word: tidy(word) for word in distinct if tidy(word) != word}
+    changed = {word: normal(word) for word in distinct if normal(word) != word}
     return words.replace(changed) if changed else words
 
 

@@ -48,16 +48,25 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A file, and what its name implies about its role.
+class TableFile:
+    """A file that may hold a table, and the role that its name implies.
 
     shown: its path as one would name it in the TOML; problem: why it cannot be read, "" if it can.
     """
 
     source: Source
     shown: str
-    judgement: FileRole
+    implied: FileRole
     problem: str = ""
+
+    @property
+    def fit(self) -> tuple[int, bool]:
+        """How well the name fits the role; the least is best."""
+        return self.implied.rank, is_text(self.source.name)
+
+    @property
+    def reason(self) -> str:
+        return self.problem or self.implied.why
 
     def __str__(self) -> str:
         return printable(self.shown)
@@ -77,28 +86,28 @@ def find_files(
     it), no sample, or no labels apart. Two files with the same bytes count as one.
     """
     places = [places] if isinstance(places, Path) else list(places)
-    candidates = _candidates(places)
+    files = _files(places)
     given = {role: name for role, name in (names or {}).items() if name}
-    absent = [role for role in ("test", "sample", "labels") if given.get(role) == NONE]
-    given = {role: name for role, name in given.items() if role not in absent}
-    if "test" in absent and "sample" not in given:
-        absent.append("sample")
-    found = {role: _named(places, role, name, candidates, anywhere) for role, name in given.items()}
-    taken = {*found.values()}
-    free = [candidate for candidate in candidates if candidate.source not in taken]
-    notes = []
-    for role in (role for role in ROLES if role not in found and role not in absent):
+    if given.get("test") == NONE:
+        given.setdefault("sample", NONE)
+    found = {
+        role: _named(places, role, name, files, anywhere)
+        for role, name in given.items()
+        if name != NONE or role == "train"
+    }
+    taken, notes = {*found.values()}, []
+    free = [file for file in files if file.source not in taken]
+    for role in (role for role in ROLES if role not in given):
         if role == "labels" and "train" in given and not anywhere:
             continue
-        fitting = _fitting(free, role)
+        fitting, note = _fitting(free, role), ""
         if role == "labels":
             fitting, note = _labels(fitting, found["train"])
-            notes += [note] if note else []
         if fitting:
             found[role], note = _choice(fitting, role)
-            notes += [note] if note else []
         elif role in ("train", "test"):
-            raise _absent(places, role, candidates)
+            raise _absent(places, role, files)
+        notes += [note] if note else []
     return Files(found, (*notes, *_test_labels(free, found)))
 
 
@@ -125,27 +134,26 @@ def sole_table(source: Source) -> Source:
 # -- what there is ---------------------------------------------------------------------------------
 
 
-def _candidates(places: Sequence[Path]) -> list[Candidate]:
+def _files(places: Sequence[Path]) -> list[TableFile]:
     """Every file in the places that may hold a table: plain ones first, then by depth and name."""
-    found = [candidate for place in places for candidate in _in_place(place)]
+    found = [file for place in places for file in _in_place(place)]
     return sorted(found, key=lambda c: (len(c.source.members), c.shown.count("/")))
 
 
-def _in_place(place: Path) -> Iterator[Candidate]:
+def _in_place(place: Path) -> Iterator[TableFile]:
     if not place.exists():
         raise DataError(f"{place}: no such folder or file. Make it. {PUT_THERE}.")
     base = place if place.is_dir() else place.parent
     for path in _paths(place) if place.is_dir() else [place]:
-        problem = _problem(path)
-        if not (is_table(path.name) or problem):
-            continue
         folder = "" if path.parent == base else path.parent.name
-        if problem or not is_table(path.name):
-            source = Source(path)
-            yield Candidate(source, _relative(source, base), classify(path.name, folder), problem)
-            continue
-        for source, judgement in _tables(Source(path), folder):
-            yield Candidate(source, _relative(source, base), judgement)
+        problem, found = _problem(path), []
+        if problem:
+            found = [(Source(path), classify(path.name, folder))]
+        elif is_table(path.name):
+            found = _tables(Source(path), folder)
+        for source, implied in found:
+            shown = "/".join((source.path.relative_to(base).as_posix(), *source.members))
+            yield TableFile(source, shown, implied, problem)
 
 
 def _paths(folder: Path) -> Iterator[Path]:
@@ -214,85 +222,75 @@ def _without_documents(tables: list[tuple[Source, FileRole]]) -> list[tuple[Sour
 # -- which of them ---------------------------------------------------------------------------------
 
 
-def _fitting(candidates: Sequence[Candidate], role: str) -> list[Candidate]:
+def _fitting(files: Sequence[TableFile], role: str) -> list[TableFile]:
     """Those with the role; where there are none, train_with_labels.csv may well be train."""
-    fitting = [c for c in candidates if c.judgement.role == role]
+    fitting = [c for c in files if c.implied.role == role]
     other = {"train": "labels", "test": "test labels"}.get(role)
     if fitting or other is None:
         return fitting
-    return [
-        c
-        for c in candidates
-        if c.judgement.role == other and {role, "with"} <= {*c.judgement.words}
-    ]
+    return [c for c in files if c.implied.role == other and {role, "with"} <= {*c.implied.words}]
 
 
-def _labels(fitting: list[Candidate], train: Source) -> tuple[list[Candidate], str]:
+def _labels(fitting: list[TableFile], train: Source) -> tuple[list[TableFile], str]:
     """The files that hold train's labels, and a note on those that are no more than named so.
 
     Beside X_train or train_features any labels are train's; beside a train table, which may have a
     target of its own, only the one that is named for train.
     """
-    if train in [candidate.source for candidate in fitting]:
+    if train in [file.source for file in fitting]:
         return [], ""
     if {*words(train.name)} & FEATURES:
         return fitting, ""
-    for_train = [c for c in fitting if {*c.judgement.words} & {*WORD_KINDS["train"]}]
+    for_train = [c for c in fitting if {*c.implied.words} & {*WORD_KINDS["train"]}]
     if len(for_train) == 1:
         return for_train, ""
-    note = f"left out: {_judged(fitting)}; if one holds train's labels, name it: "
+    note = f"left out: {_by_reason(fitting)}; if one holds train's labels, name it: "
     return [], note + _line("labels", fitting[0]) if fitting else ""
 
 
-def _choice(fitting: list[Candidate], role: str) -> tuple[Source, str]:
+def _choice(fitting: list[TableFile], role: str) -> tuple[Source, str]:
     """The file that fits best, and a note on those that are left out ("" if none is)."""
-    readable = [c for c in fitting if c.source.path.exists() and not c.problem]
-    links = [c for c in fitting if not c.source.path.exists()]
-    if not readable and not links:
+    usable = [file for file in fitting if not file.problem or not file.source.path.exists()]
+    if not usable:
         raise DataError(
             f"{fitting[0].source} is {fitting[0].problem}. It may be the {ROLES[role]}, and there "
             "is no other."
         )
-    best = min(_fit(c) for c in readable + links)
-    first = [c for c in readable + links if _fit(c) == best]
-    broken = next((c for c in first if c in links), None)
-    if broken is not None:
-        raise DataError(
-            f"{broken.source} is {broken.problem}. It may be the {ROLES[role]}: put the file "
-            f"there, remove the link, or name another file: {_line(role)}."
-        )
+    best = min(file.fit for file in usable)
+    first = [file for file in usable if file.fit == best]
+    for file in first:
+        if file.problem:
+            raise DataError(
+                f"{file.source} is {file.problem}. It may be the {ROLES[role]}: put the file "
+                f"there, remove the link, or name another file: {_line(role)}."
+            )
     chosen, why = _settled(first, role)
-    left = [c for c in fitting if c not in first or (why and c is not chosen)]
-    note = f"{role}: {chosen} ({why or chosen.judgement.why}); left out: " + _judged(left)
+    left = [file for file in fitting if file not in first or (why and file is not chosen)]
+    note = f"{role}: {chosen} ({why or chosen.reason}); left out: {_by_reason(left)}"
     return chosen.source, note if left else ""
 
 
-def _fit(candidate: Candidate) -> tuple[int, bool]:
-    return candidate.judgement.rank, is_text(candidate.source.name)
-
-
-def _settled(first: list[Candidate], role: str) -> tuple[Candidate, str]:
+def _settled(first: list[TableFile], role: str) -> tuple[TableFile, str]:
     """One of several whose names fit equally well; and why, where it is not by their names.
 
     A zip beside what was unpacked of it holds the same bytes. A sample has one value in all rows.
     """
-    if len(first) == 1 or _are_same(first):
+    if _are_same(first):
         return first[0], ""
     if role == "sample" and len(first) <= MOST_NAMED:
-        constant = [c for c in first if _is_constant(c.source)]
+        constant = [file for file in first if _is_constant(file.source)]
         if constant and _are_same(constant):
             return constant[0], "its values are the same in every row, as in an example"
     none = f' ("{NONE}" if it is none of them)' if role in ("sample", "labels") else ""
     raise DataError(
-        f"{len(first)} files may be the {ROLES[role]}:{_judged(first, every=True)}\n"
+        f"{len(first)} files may be the {ROLES[role]}:{_by_reason(first, every=True)}\n"
         f"Keep one, or name one in the competition's TOML: {_line(role, first[0])}{none}."
     )
 
 
-def _are_same(candidates: Sequence[Candidate]) -> bool:
-    if len(candidates) > MOST_NAMED:
-        return False
-    return len({content(candidate.source) for candidate in candidates}) == 1
+def _are_same(files: Sequence[TableFile]) -> bool:
+    few = len(files) <= MOST_NAMED
+    return len(files) == 1 or (few and len({content(file.source) for file in files}) == 1)
 
 
 def _is_constant(source: Source) -> bool:
@@ -301,18 +299,19 @@ def _is_constant(source: Source) -> bool:
     return len({re.split(rb"[,;\t|]", line, maxsplit=1)[-1] for line in lines}) == 1
 
 
-def _test_labels(candidates: Iterable[Candidate], found: Mapping[str, Source]) -> Iterator[str]:
-    for candidate in candidates:
-        if candidate.judgement.role == "test labels" and candidate.source not in found.values():
-            yield f"{candidate}: left out, taken for the labels of test, which no stage may see"
+def _test_labels(files: Iterable[TableFile], found: Mapping[str, Source]) -> Iterator[str]:
+    for file in files:
+        if file.implied.role == "test labels" and file.source not in found.values():
+            yield f"{file}: left out, taken for the labels of test, which no stage may see"
 
 
-def _absent(places: Sequence[Path], role: str, candidates: Sequence[Candidate]) -> DataError:
+def _absent(places: Sequence[Path], role: str, files: Sequence[TableFile]) -> DataError:
     where = ", ".join(map(str, places))
-    found = f"; found:{_judged(candidates, every=True)}\n" if candidates else "; found no table. "
+    found = f"; found:{_by_reason(files, every=True)}\n" if files else "; found no table. "
+    none = f' If there are no rows to predict: [load] test = "{NONE}".' if role == "test" else ""
     return DataError(
         f"{where}: no {role} table{found}{PUT_THERE}, or name the file in the competition's TOML: "
-        f"{_line(role)}."
+        f"{_line(role)}.{none}"
     )
 
 
@@ -323,7 +322,7 @@ def _named(
     places: Sequence[Path],
     role: str,
     name: str,
-    candidates: Sequence[Candidate],
+    files: Sequence[TableFile],
     anywhere: bool,
 ) -> Source:
     """The file that is named: "foo.csv", "foo.zip" or "archive.zip/foo.csv", or its last part."""
@@ -333,7 +332,7 @@ def _named(
     if not inside and not anywhere:
         raise DataError(
             f'[load] {role} = "{name}": found a path out of {bases[0]}; allowed are files in it. '
-            " Put the file there, and name it as it lies there."
+            "Put the file there, and name it as it lies there."
         )
     for base in [*bases, Path()] if anywhere else bases:
         if (base / first).is_file():
@@ -341,19 +340,19 @@ def _named(
             if inner:
                 content(source)
             return sole_table(source)
-    ends = [c for c in candidates if f"/{_same(c.shown)}".endswith(f"/{_same(name)}")]
+    ends = [c for c in files if f"/{_same(c.shown)}".endswith(f"/{_same(name)}")]
     if len(ends) == 1 and not ends[0].problem:
         return ends[0].source
-    raise _no_such_file(bases[0] / first, role, name, ends or candidates)
+    raise _no_such_file(bases[0] / first, role, name, ends or files)
 
 
-def _no_such_file(path: Path, role: str, name: str, candidates: Sequence[Candidate]) -> DataError:
+def _no_such_file(path: Path, role: str, name: str, files: Sequence[TableFile]) -> DataError:
     what = "no such file"
     if path.is_dir():
         what = "a folder, not a file"
     elif path.is_symlink():
         what = _problem(path) or "a link that leads nowhere"
-    there = some([str(candidate) for candidate in candidates], MOST_NAMED) or "no table"
+    there = some([str(file) for file in files], MOST_NAMED) or "no table"
     return DataError(
         f'{path}: {what}, named by [load] {role} = "{name}"; found {there}. Put it there, or '
         "correct the name."
@@ -368,21 +367,17 @@ def _same(name: str) -> str:
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _relative(source: Source, base: Path) -> str:
-    return "/".join((source.path.relative_to(base).as_posix(), *source.members))
-
-
-def _line(role: str, example: Candidate | None = None) -> str:
+def _line(role: str, example: TableFile | None = None) -> str:
     return f"[load] {role} = " + (
         json.dumps(str(example), ensure_ascii=False) if example else '"..."'
     )
 
 
-def _judged(candidates: Sequence[Candidate], every: bool = False) -> str:
-    """The files by how they were classified: a line a reason (`every`), or all in one line."""
+def _by_reason(files: Sequence[TableFile], every: bool = False) -> str:
+    """The files by what their names imply: a line a reason (`every`), or all in one line."""
     reasons: dict[str, list[str]] = {}
-    for candidate in candidates:
-        reasons.setdefault(candidate.problem or candidate.judgement.why, []).append(str(candidate))
+    for file in files:
+        reasons.setdefault(file.reason, []).append(str(file))
     if not every:
         return "; ".join(f"{some(names, 3)} ({why})" for why, names in reasons.items())
     lines = [f"\n  {some(names, MOST_NAMED)}: {why}" for why, names in reasons.items()]

@@ -22,14 +22,14 @@ from pipeline.dates import shape
 from pipeline.errors import DataError
 from pipeline.notation import (
     NEARLY_ALL,
-    PLAIN_NOTATION,
     Notation,
+    NumbersInWords,
     are_plain,
-    find_notation,
     looks_numeric,
     means_missing,
     numbers,
     plain_numbers,
+    read_numbers,
     value_of,
     words_for_missing,
 )
@@ -38,8 +38,6 @@ from pipeline.wording import count, folded, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    Sides = tuple[pd.Series, pd.Series]  # a column of train and of test
 
 FEW_ROWS = 20  # fewer values do not show what a column holds
 LONG = 5  # words a value, on average: prose, not a category
@@ -72,23 +70,23 @@ def describe_column(
     """
     import pandas as pd
 
-    sides = train, test
-    if rule is not None:
-        return _declared(name, sides, rule)
+    sides = {"train": train, "test": test}
     plain = _plain(sides)
-    dates = find_dates(name, *(plain or sides))
+    dates = _dates(name, plain or sides, rule)
     if dates.formats:
         return Described(dates.feature(name), dates.notes)
+    values = pd.concat(sides.values(), ignore_index=True)
+    known = values.dropna()
+    if rule is not None:
+        return _declared(name, known, plain, rule)
     coded = _is_code(train) or _is_code(test)
     if plain and not coded:
-        return Described(Feature(name, "number"), dates.notes, plain=_by_side(plain))
-    values = pd.concat(sides, ignore_index=True)
-    known = values.dropna()
+        return Described(Feature(name, "number"), dates.notes, plain=plain)
     found = None if coded else read_numbers(known)
     if found is not None and not found.strays:
         return _described_numbers(name, known, found, dates.notes)
     if found is not None:
-        _refuse_mistakes(name, _by_side(sides), found)
+        _refuse_mistakes(name, sides, found)
     _refuse_mismatch(name, train, test)
     if _is_prose(train.dropna() if train.notna().any() else known):
         return Described(Feature(name, "text"), dates.notes)
@@ -98,35 +96,29 @@ def describe_column(
     return Described(feature, notes, tuple(sorted(doubtful)))
 
 
-def _declared(name: str, sides: "Sides", rule: ColumnRule) -> Described:
-    import pandas as pd
-
-    if rule.kind == "date":
-        return _declared_dates(name, sides, rule)
-    known = pd.concat(sides, ignore_index=True).dropna()
+def _declared(
+    name: str, known: "pd.Series", plain: "Mapping[str, pd.Series]", rule: ColumnRule
+) -> Described:
+    """What the TOML declares, if not dates; known: the words of train and test, none missing."""
     missing = tuple(sorted(rule.missing_words or ()))
-    if rule.kind == "text":
-        return Described(Feature(name, "text", missing=missing))
-    if rule.kind == "category":
-        if rule.missing_words is None:
-            missing = tuple(sorted(words_for_missing(known.unique().tolist(), True)[0]))
-        return Described(Feature(name, "category", missing=missing))
-    plain = None if missing else _plain(sides)
-    if plain:
-        return Described(Feature(name, "number"), plain=_by_side(plain))
+    if rule.kind == "category" and rule.missing_words is None:
+        missing = tuple(sorted(words_for_missing(known.unique().tolist(), True)[0]))
+    if rule.kind in ("category", "text"):
+        return Described(Feature(name, rule.kind, missing=missing))
+    if plain and not missing:
+        return Described(Feature(name, "number"), plain=plain)
     found = read_numbers(known, rule.missing_words) or NumbersInWords()
     return _described_numbers(name, known, replace(found, missing=missing or found.missing))
 
 
-def _by_side(sides: "Sides") -> "dict[str, pd.Series]":
-    return dict(zip(("train", "test"), sides, strict=True))
-
-
-def _plain(sides: "Sides") -> "Sides | None":
-    """The numbers of train and test, where all words of both are plain numbers."""
-    train = plain_numbers(sides[0])
-    test = None if train is None else plain_numbers(sides[1])
-    return None if train is None or test is None else (train, test)
+def _plain(sides: "Mapping[str, pd.Series]") -> "dict[str, pd.Series]":
+    """The numbers of train and test, where all words of both are plain numbers; else nothing."""
+    found = {}
+    for side, words in sides.items():
+        if (plain := plain_numbers(words)) is None:
+            return {}
+        found[side] = plain
+    return found
 
 
 # -- dates -----------------------------------------------------------------------------------------
@@ -142,14 +134,8 @@ def describe_id(
     """
     if id not in train or id not in test:
         return None
-    sides = train[id], test[id]
-    if rule is None:
-        # that plain numbers are dates needs more evidence than of other words
-        dates = find_dates(id, *(_plain(sides) or sides))
-    elif rule.kind == "date":
-        dates = _dates_of_rule(id, sides, rule)
-    else:
-        return None
+    sides = {"train": train[id], "test": test[id]}
+    dates = _dates(id, _plain(sides) or sides, rule)
     if not dates.formats:
         return None
     name = f"{id} (date)"
@@ -162,17 +148,17 @@ def describe_id(
     return Described(replace(dates.feature(name), source=id), (line, *dates.notes))
 
 
-def _declared_dates(name: str, sides: "Sides", rule: ColumnRule) -> Described:
-    dates = _dates_of_rule(name, sides, rule)
-    return Described(dates.feature(name), dates.notes)
+def _dates(name: str, sides: "Mapping[str, pd.Series]", rule: ColumnRule | None) -> Dates:
+    """The formats that the TOML names, or that are found; none where it declares another kind.
 
-
-def _dates_of_rule(name: str, sides: "Sides", rule: ColumnRule) -> Dates:
-    sides = _plain(sides) or sides
-    if rule.formats:
-        return declared_dates(rule.formats, *sides)
-    dates = find_dates(name, *sides)
-    if not dates.formats:
+    sides: train's and test's values, plain numbers as such: these need more evidence than words.
+    """
+    if rule is not None and rule.kind != "date":
+        return Dates()
+    if rule is not None and rule.formats:
+        return declared_dates(rule.formats, *sides.values())
+    dates = find_dates(name, *sides.values())
+    if rule is not None and not dates.formats:
         raise DataError(
             f"column {name!r}: the TOML declares dates, yet the values are in no known format. "
             f'Name it: [load.columns] "{name}" = {{ kind = "date", format = "%d/%m/%Y" }}.'
@@ -181,44 +167,6 @@ def _dates_of_rule(name: str, sides: "Sides", rule: ColumnRule) -> Dates:
 
 
 # -- numbers ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class NumbersInWords:
-    """How a column writes numbers: the notation, the words that mean missing, and the rows of each
-    word that is neither."""
-
-    notation: Notation = PLAIN_NOTATION
-    missing: tuple[str, ...] = ()
-    strays: Mapping[str, int] = field(default_factory=dict)
-
-
-def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> NumbersInWords | None:
-    """How these words (n,), none missing, write numbers; None where they mostly do not.
-
-    missing: the words that mean so; left out, those that usually do among numbers.
-    """
-    named = words.isin(list(missing or ()))
-    given, words = words[named].unique().tolist(), words[~named]
-    plain = are_plain(words)
-    if len(words) and plain.all():
-        return NumbersInWords(PLAIN_NOTATION, tuple(given))
-    others = words[~plain].value_counts()
-    usual = [] if missing is not None else [word for word in others.index if means_missing(word)]
-    ignored, rest = [*given, *usual], others.drop(usual)
-    if not len(rest):
-        return NumbersInWords(PLAIN_NOTATION, tuple(ignored)) if plain.any() else None
-    levels = words[plain].unique().tolist()
-    notation = find_notation([*levels, *rest.index])
-    if notation is not None:
-        return NumbersInWords(notation, tuple(ignored))
-    numeric = [word for word in rest.index if looks_numeric(word)]
-    notation = find_notation([*levels, *numeric]) if numeric else None
-    strays = rest.drop(numeric) if notation is not None else rest
-    if int(strays.sum()) > (1 - NEARLY_ALL) * (len(words) - int(others[usual].sum())):
-        return None
-    counts = {str(word): int(rows) for word, rows in strays.items()}
-    return NumbersInWords(notation or PLAIN_NOTATION, tuple(ignored), counts)
 
 
 def _described_numbers(
@@ -276,12 +224,13 @@ def _refuse_mistakes(name: str, sides: Mapping[str, "pd.Series"], found: Numbers
     most = max(MOST_STRAY, STRAY_SHARE * rows)
     if rows < FEW_ROWS or stray > most or len(found.strays) > MOST_STRAY:
         return
-    side, row, word = _first_of(sides, found.strays)
+    side, row = _first_of(sides, found.strays)
+    word = sides[side].iloc[row]
     raise DataError(
-        f"{side}, row {row + FIRST_ROW}: column {name!r} holds {word!r}, where {rows - stray:,} "
-        f"other rows hold numbers. Correct the file, or declare its meaning in the TOML: "
-        f'[load.columns] "{name}" = {{ kind = "number", missing_words = ["{word}"] }} if the value '
-        f'is missing there, {{ kind = "category" }} if these are categories.'
+        f"{_cell(side, row, name, word)}, where {rows - stray:,} other rows hold numbers. Correct "
+        f'the file, or declare its meaning in the TOML: [load.columns] "{name}" = {{ kind = '
+        f'"number", missing_words = ["{word}"] }} if the value is missing there, {{ kind = '
+        '"category" } if these are categories.'
     )
 
 
@@ -296,22 +245,24 @@ def _refuse_mismatch(name: str, train: "pd.Series", test: "pd.Series") -> None:
     again = read_numbers(other)
     if again is None or again.strays:
         unreadable = [w for w in other.unique() if math.isnan(value_of(w, found.notation))]
-        side, row, word = _first_of({"test": test}, unreadable)
+        side, row = _first_of({"test": test}, unreadable)
         raise DataError(
-            f"{side}, row {row + FIRST_ROW}: column {name!r} holds {word!r}, train has numbers "
-            "there. Correct the files: a column must hold numbers in both, or words in both; or "
-            f'declare it in the TOML: [load.columns] "{name}" = {{ kind = "category" }}.'
+            f"{_cell(side, row, name, test.iloc[row])}, train has numbers there. Correct the "
+            "files: a column must hold numbers in both, or words in both; or declare it in the "
+            f'TOML: [load.columns] "{name}" = {{ kind = "category" }}.'
         )
 
 
-def _first_of(sides: Mapping[str, "pd.Series"], words: Iterable[str]) -> tuple[str, int, str]:
-    """The first row that holds one of the words: which table, which row, which word."""
-    wanted = list(words)
-    for side, values in sides.items():
-        places = values.isin(wanted).to_numpy().nonzero()[0]
-        if len(places):
-            return side, int(places[0]), str(values.iloc[places[0]])
-    raise AssertionError("the words come from these tables")
+def _first_of(sides: Mapping[str, "pd.Series"], words: Iterable[str]) -> tuple[str, int]:
+    """The table and the row that hold one of the words first; they come from these tables."""
+    found = {side: values.isin(list(words)).to_numpy() for side, values in sides.items()}
+    side = next(side for side, rows in found.items() if rows.any())
+    return side, int(found[side].argmax())
+
+
+def _cell(where: str, row: int, name: str, value: object) -> str:
+    """How the message on a value begins."""
+    return f"{where}, row {row + FIRST_ROW}: column {name!r} holds {value!r}"
 
 
 def _is_prose(values: "pd.Series") -> bool:
@@ -395,10 +346,8 @@ def conform_column(values: "pd.Series", feature: Feature, where: str) -> "pd.Ser
         allowed = f"{'date' if feature.kind == 'date' else 'time'}s written as {formats}"
     if lost.any():
         row = int(lost.to_numpy().argmax())
-        raise DataError(
-            f"{where}, row {row + FIRST_ROW}: column {str(values.name)!r} holds "
-            f"{values.iloc[row]!r}, allowed are {allowed}. Correct the file."
-        )
+        held = _cell(where, row, str(values.name), values.iloc[row])
+        raise DataError(f"{held}, allowed are {allowed}. Correct the file.")
     return typed
 
 
@@ -407,19 +356,19 @@ def align(frame: "pd.DataFrame", names: Sequence[str]) -> "tuple[pd.DataFrame, d
 
     Returns the frame and what was renamed, the name in the frame first.
     """
-    wanted: dict[str, list[str]] = {}
-    for name in set(names) - set(frame.columns):
-        wanted.setdefault(folded(str(name)), []).append(name)
-    found: dict[str, list[str]] = {}
-    for name in set(frame.columns) - set(names):
-        found.setdefault(folded(str(name)), []).append(name)
-    renamed = {
-        found[bare][0]: wanted[bare][0]
-        for bare in wanted
-        if len(wanted[bare]) == 1 and len(found.get(bare, ())) == 1
-    }
-    ordered = {name: renamed[name] for name in map(str, frame.columns) if name in renamed}
+    there, asked = {*frame.columns}, {*names}
+    wanted, found = _by_folded(asked - there), _by_folded(there - asked)
+    renamed = {found[key]: name for key, name in wanted.items() if name and found.get(key)}
+    ordered = {name: renamed[name] for name in frame.columns if name in renamed}
     return (frame.rename(columns=ordered) if ordered else frame), ordered
+
+
+def _by_folded(names: Iterable[str]) -> dict[str, str]:
+    """The names by what is left without case and blanks; "" for several that are alike so."""
+    found: dict[str, str] = {}
+    for name in names:
+        found[folded(name)] = "" if folded(name) in found else name
+    return found
 
 
 # -- notes -----------------------------------------------------------------------------------------
@@ -448,31 +397,20 @@ def notes(columns: Sequence[Described]) -> Iterator[str]:
 
 def unseen_values(train: "pd.DataFrame", rows: "pd.DataFrame") -> dict[str, list[str]]:
     """Column of words -> the values that train never had, missing ones left out."""
-    unseen = {}
-    for name in map(str, rows.columns):
-        values = rows[name].dropna()
-        new = values[~values.isin(train[name].unique())].unique().tolist()
-        if new:
-            unseen[name] = [str(value) for value in new]
-    return unseen
+    new = {name: words[~words.isin(train[name].unique())].dropna() for name, words in rows.items()}
+    return {str(name): words.unique().tolist() for name, words in new.items() if len(words)}
 
 
-def infinite_numbers(tables: Mapping[str, "pd.DataFrame"]) -> list[str]:
+def infinite_numbers(tables: Mapping[str, "pd.DataFrame"]) -> Iterator[str]:
     """A note a table that holds infinite numbers; `tables` by name."""
-    return [found for name, table in tables.items() for found in _infinite(name, table)]
-
-
-def _infinite(where: str, table: "pd.DataFrame") -> Iterator[str]:
     import numpy as np
 
-    floats = table.select_dtypes("float64")
-    counts = np.isinf(floats).sum()
-    columns = [str(name) for name in counts.index[counts > 0]]
-    if columns:
-        yield (
-            f"{where}: {count(int(counts.sum()), 'infinite number')} in {_listed(columns)}, "
-            "counted as missing"
-        )
+    for where, table in tables.items():
+        counts = np.isinf(table.select_dtypes("float64")).sum()
+        names = [str(name) for name in counts.index[counts > 0]]
+        if names:
+            total = count(int(counts.sum()), "infinite number")
+            yield f"{where}: {total} in {_listed(names)}, counted as missing"
 
 
 def _listed(names: Sequence[str]) -> str:

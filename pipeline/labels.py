@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.archives import Source
-from pipeline.contract import comparable
+from pipeline.contract import comparable, differences
 from pipeline.errors import DataError
 from pipeline.kinds import align
 from pipeline.notation import numbers
 from pipeline.reading import TextTable, read_table
 from pipeline.schema import RawTables
-from pipeline.wording import count, quoted, some
+from pipeline.wording import count, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,9 @@ def read_files(sources: Mapping[str, Source], settings: "LoadStage") -> dict[str
     }
 
 
-def tables_of(read: Mapping[str, TextTable], settings: "LoadStage") -> tuple[RawTables, list[str]]:
+def joined_tables(
+    read: Mapping[str, TextTable], settings: "LoadStage"
+) -> tuple[RawTables, list[str]]:
     """Role -> table, with labels apart joined to train and the sample completed; notes on how.
 
     A train table that has the target which is asked for needs no other file. Columns of test whose
@@ -153,25 +155,17 @@ def _names_rows(table: "pd.DataFrame", key: list[str]) -> bool:
 
 def _refuse_other_ids(train: "pd.DataFrame", labels: "pd.DataFrame", key: list[str]) -> None:
     """Every row of train has its label, and every label its row."""
-    rows = {"train": _ids(train, key), "the labels": _ids(labels, key)}
-    sides = (("train", "the labels"), ("the labels", "train"))
-    only = {side: [id for id in rows[side] if id not in rows[other]] for side, other in sides}
-    if any(only.values()):
-        found = "; ".join(
-            f"{count(len(ids))} only in {side}: {some(ids, MOST_NAMES)}"
-            for side, ids in only.items()
-            if ids
-        )
+    import pandas as pd
+
+    rows = {
+        side: pd.Series(map(", ".join, zip(*(table[name] for name in key), strict=True)))
+        for side, table in (("train", train), ("the labels", labels))
+    }
+    if found := differences(rows):
         raise DataError(
             f"train and its labels must have the same ids in {quoted(key, MOST_NAMES)}; found "
             f"{found}. {REMEDY}."
         )
-
-
-def _ids(table: "pd.DataFrame", key: list[str]) -> dict[str, None]:
-    """What names each row, for a message, in order."""
-    rows = zip(*(table[name].tolist() for name in key), strict=True)
-    return dict.fromkeys(", ".join(map(repr, row)) for row in rows)
 
 
 def _refuse_other_rows(

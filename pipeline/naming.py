@@ -69,10 +69,10 @@ def classify(name: str, folder: str = "") -> FileRole:
             return FileRole(outer, BY_FOLDER, f"lies in the folder {folder!r}")
         return FileRole(None, BY_FOLDER, NO_WORD)
     others = [word for word in found if KIND.get(word) not in (*kinds, "neutral")]
-    named = _quoted(found, kinds)
+    named = " and ".join(dict.fromkeys(repr(word) for word in found if KIND.get(word) in kinds))
     why = f"{named} in its name" if len(found) > 1 else f"named {named}"
     if others:
-        why += ", beside " + ", ".join(f"'{word}'" for word in dict.fromkeys(others))
+        why += ", beside " + ", ".join(dict.fromkeys(map(repr, others)))
     if role == "sample" and not by_kind["example"]:
         why += ", and no word for an example: perhaps a submission of your own"
     if is_text(name):
@@ -130,7 +130,3 @@ def _rank(
     if by_kind["second"] or by_kind["example"]:  # train_sample, test_example
         return SECOND
     return WITH_OTHERS if others or (role == "labels" and not by_kind["train"]) else PLAINLY
-
-
-def _quoted(found: Sequence[str], kinds: Sequence[str]) -> str:
-    return " and ".join(f"'{word}'" for word in dict.fromkeys(found) if KIND.get(word) in kinds)

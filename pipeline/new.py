@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
 import tomllib
@@ -17,6 +18,7 @@ from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric
 from pipeline.new_toml import Findings, Given
+from pipeline.notation import read_numbers
 from pipeline.schema import RawTables, Roles
 from pipeline.stage_settings import LoadStage
 from pipeline.typed_tables import raw_tables
@@ -71,12 +73,14 @@ class Caller:
     def named(self, table: str, key: str, value: str | None) -> str:
         """A line of the TOML as the caller would write it."""
         pattern = self.option if OPTIONS.get(key) == table else self.other
+        if value == f'"{finding.NONE}"':
+            pattern, value = self.other, finding.NONE
         value = value if value not in (None, '"..."') else key.upper()
         return pattern.format(table=table, key=key, value=value)
 
 
 COMMAND = Caller(
-    "There is no TOML yet: run the same command with",
+    "There is no TOML yet: run `.venv/bin/python -m pipeline new {command}` with",
     "--metric",
     "--{key} {value}",
     "--set {table}.{key}={value}",
@@ -113,7 +117,8 @@ def write_competition(
                 "file that the organiser's files were downloaded to."
             )
     named = {role: given.get("load", {}).get(role) for role in finding.ROLES}
-    with _options_named(caller):
+    command = " --from ".join([name, *(shlex.quote(str(place)) for place in places)])
+    with _options_named(replace(caller, again=caller.again.format(command=command))):
         files = finding.find_files(places, named, anywhere=True)
         copies = _copies(files.sources.values(), places, raw)
         findings = look(files, given, caller.metric)
@@ -226,7 +231,7 @@ def look(
     settings = LoadStage(
         **given.get("load", {}), task=about.get("task"), positive=about.get("positive")
     )
-    tables, notes = labels.tables_of(labels.read_files(files.sources, settings), settings)
+    tables, notes = labels.joined_tables(labels.read_files(files.sources, settings), settings)
     roles, guessed = _roles(tables, settings, files.notes)
     form, _ = schema.find_form(tables, roles)
     if "metric" in about:
@@ -235,17 +240,18 @@ def look(
     names = dict.fromkeys([*tables.train.columns, *tables.test.columns])
     drop = tuple(dict.fromkeys([*settings.drop, *(name for name in names if name not in used)]))
     columns = {
-        name: _described(name, tables)
+        name: _described(name, tables, settings)
         for name in tables.train.columns
         if name not in {roles.target, roles.id, *drop}
     }
     return Findings(tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed)
 
 
-def _described(name: str, tables: RawTables) -> kinds.Described | DataError:
+def _described(name: str, tables: RawTables, settings: LoadStage) -> kinds.Described | DataError:
     """What a column holds, or why load will refuse it."""
+    rule = settings.columns.get(name)
     try:
-        return kinds.describe_column(name, tables.train[name], tables.test[name])
+        return kinds.describe_column(name, tables.train[name], tables.test[name], rule)
     except DataError as error:
         return error
 
@@ -299,7 +305,7 @@ def _held(column: "pd.Series") -> str:
     """What a column holds, in so far as it matters for a target."""
     known = column.dropna()
     values = sorted(known.unique().tolist())
-    found = kinds.read_numbers(known) if len(known) else None
+    found = read_numbers(known) if len(known) else None
     number = "number" if found is not None and not found.strays else "text"
     what = f"{len(values):,} different {number}s" if len(values) > 1 else f"one {number} only"
     shown = f", {some([repr(value) for value in values], 3)}" if values else ""
@@ -329,9 +335,8 @@ def _messages(found: Findings, path: Path) -> Iterator[str]:
         names = [name for name in found.drop if name in columns]
         if names:
             yield f"left out, for {other} lacks them: {', '.join(map(new_toml.string, names))}"
-    declared = found.given.get("load", {}).get("columns", {})
-    for name, column in found.columns.items():
-        if isinstance(column, DataError) and name not in declared:
+    for column in found.columns.values():
+        if isinstance(column, DataError):
             yield f"load will refuse {column}"
     yield from schema.alike_messages(roles)
     if shape.many:

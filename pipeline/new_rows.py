@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_UNSEEN = 3  # values a column, and columns, that a note names
 LONGEST = 60  # letters of a value
-REMEDY = f"{contract.REMEDY}, which counts once `make all` has run again"
+REMEDY = f"{contract.REMEDY}, which counts from the next whole run on"
 
 
 @dataclass(frozen=True)

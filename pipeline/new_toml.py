@@ -1,12 +1,12 @@
 """What was found in a new competition's files -> the text of its TOML, which runs as it is.
 
-What it leaves open stands in it as a comment: every default, and the data contract with the ranges
-and categories that the files show.
+Defaults stand in it as comments, as does the data contract with the ranges and categories that the
+files show: each line `# key = value` is valid with the "# " removed, whatever the others are.
 """
 
 import importlib
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from pipeline.metrics import DEFAULTS, METRICS
 from pipeline.notation import numbers
 from pipeline.problem import Feature, Form
 from pipeline.schema import RawTables, Roles
+from pipeline.settings import ModelSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 Given = Mapping[str, Mapping[str, Any]]  # table of the TOML -> key -> value
 
 MOST_CATEGORIES = 20  # more of them are too many to list
-WIDTH = 96
+WIDTH = 98
 QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
     "models.kernel": {"batch_size": 600},
     "evaluate": {
@@ -111,9 +112,7 @@ def text(name: str, found: Findings) -> str:
         (
             _comment(f"{name}: written by looking at its files. It runs as it is:"),
             f"#     make C={name} all",
-            _comment(
-                "A line such as '# key = value' is a default: take the '# ' off to change it."
-            ),
+            _comment("A line such as '# key = value' is a default: remove the '# ' to change it."),
             "",
             _competition(name, found),
             _load(found),
@@ -123,7 +122,7 @@ def text(name: str, found: Findings) -> str:
             table("encode", config.Encode),
             table("budget", config.Budget, minutes=sizing.minutes(shape)),
             table("tune", config.Tune),
-            *_left_out(shape),
+            _model_notes(shape),
             *(_model(model, sizing.settings(shape, model)) for model in sizing.models(shape)),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
@@ -153,7 +152,7 @@ def _competition(name: str, found: Findings) -> str:
 def _load(found: Findings) -> str:
     roles = found.roles
     why = "columns that only one of train and test has" if found.drop else "columns not to look at"
-    written = {*finding.ROLES, "target", "id", "drop"}
+    written = {*finding.ROLES, "target", "id", "drop", "columns"}
     others = {k: v for k, v in found.given.get("load", {}).items() if k not in written}
     return _lines(
         "[load]",
@@ -170,19 +169,19 @@ def _load(found: Findings) -> str:
 
 
 def _contract(found: Findings) -> str:
-    """What the columns hold in train and test, as a contract that these files keep."""
-    if "columns" in found.given.get("load", {}):
-        return ""
-    rules = {name: _rule(name, found) for name in found.columns}
+    """What the columns hold in train and test, as a contract that these files keep: keys of [load],
+    so that each is valid by itself and a table [load.columns] may stand in their place."""
+    declared = found.given.get("load", {}).get("columns", {})
+    rules = {name: _rule(name, found) for name in found.columns if name not in declared}
     free = ", ".join(string(name) for name, rule in rules.items() if not rule)
     return _lines(
         _comment(
-            "The data contract: what the files hold now. With the '# ' taken off, load refuses "
-            "whatever breaks it. Widen the ranges to what may occur."
+            "The data contract: what the files hold now. Remove the '# ' of a line, and load "
+            "refuses what breaks it. Widen the ranges to what may occur."
         ),
         *([_comment(f"Not in it, being dates or holding infinite numbers: {free}")] * bool(free)),
-        "# [load.columns]",
-        *(f"# {pair(name, rule)}" for name, rule in rules.items() if rule),
+        *(f"columns.{pair(name, rule)}" for name, rule in declared.items()),
+        *(f"# columns.{pair(name, rule)}" for name, rule in rules.items() if rule),
     )
 
 
@@ -191,16 +190,11 @@ def _rule(name: str, found: Findings) -> dict[str, Any]:
     import pandas as pd
 
     column = found.columns[name]
-    if isinstance(column, DataError):
-        column = Described(Feature(name, "category"))
-    feature = column.feature
+    feature = Feature(name, "category") if isinstance(column, DataError) else column.feature
     if feature.formats:
         return {}
-    if column.plain:
-        values = pd.concat(column.plain.values(), ignore_index=True)
-    else:
-        words = pd.concat([found.tables.train[name], found.tables.test[name]], ignore_index=True)
-        values = kinds.conform_column(words, feature, name)
+    words = pd.concat([found.tables.train[name], found.tables.test[name]], ignore_index=True)
+    values = kinds.conform_column(words, feature, name)
     known = values.dropna()
     missing = {} if len(known) < len(values) else {"missing": False}
     if feature.kind == "number":
@@ -223,20 +217,26 @@ def _range(known: "pd.Series") -> dict[str, Any]:
     return {"kind": "number", "min": low, "max": high}
 
 
-def _left_out(shape: sizing.Shape) -> Iterator[str]:
-    """A comment on the models that are not listed because of the table's size."""
-    if names := sizing.left_out(shape):
-        yield _lines(
-            _comment(
-                f"{shape.rows:,} rows: lightgbm comes first. Not listed, because a repeat of each "
-                f"would take more than its part of the minutes: {', '.join(names)}"
-            )
-        )
+def _model_notes(shape: sizing.Shape) -> str:
+    """The models that are left out because of the table's size, and the keys that all may have."""
+    names, fields = sizing.left_out(shape), ModelSettings.model_fields.items()
+    left_out = (
+        f"{shape.rows:,} rows: lightgbm comes first. Not listed, because a repeat of each would "
+        f"take more than its part of the minutes: {', '.join(names)}"
+    )
+    return _lines(
+        *([_comment(left_out), ""] if names else []),
+        _comment("Every table [models.NAME] may have these keys, and its model's own:"),
+        *(
+            _comment(f"{key}: {field.description or 'of the random numbers'}")
+            for key, field in fields
+        ),
+    )
 
 
 def _model(name: str, given: Mapping[str, Any]) -> str:
     settings = importlib.import_module(f"pipeline.models.{name}").Settings
-    return _table(f"models.{name}", settings, given)
+    return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
 
 
 def _presets(found: Findings) -> Iterator[str]:
@@ -255,26 +255,36 @@ def _presets(found: Findings) -> Iterator[str]:
 
 
 def _model_presets(shape: sizing.Shape, preset: str) -> Iterator[str]:
-    """Beside other settings, the best preset has models that need more time."""
-    for model in sizing.models(shape, "best" if preset == "best" else "default"):
+    """Other settings; the best preset also has models that need more time."""
+    listed = sizing.models(shape)
+    for model in sizing.models(shape, "best") if preset == "best" else listed:
         given = sizing.settings(shape, model, preset)
-        if given or preset == "best":
+        if given or model not in listed:
             yield _section(f"presets.{preset}.models.{model}", **given)
 
 
 # -- TOML ------------------------------------------------------------------------------------------
 
 
-def _table(heading: str, settings: "type[BaseModel]", given: Mapping[str, Any]) -> str:
-    """A table with the keys that are given, and all others as comments that show the default."""
-    others = {key: f for key, f in settings.model_fields.items() if key not in given}
-    return _section(heading, **given) + _lines(*(_default(key, f) for key, f in others.items()))
+def _table(
+    heading: str,
+    settings: "type[BaseModel]",
+    given: Mapping[str, Any],
+    left_out: Collection[str] = (),
+) -> str:
+    """A table with the keys that are given, and the others as comments that show the default."""
+    fields = settings.model_fields.items()
+    others = [_default(key, f) for key, f in fields if key not in given and key not in left_out]
+    return _section(heading, **given) + _lines(*others)
 
 
 def _default(key: str, field: "FieldInfo") -> str:
+    """`# key = value  # description`; of a key without a default, which TOML cannot write, no
+    value."""
     default = field.get_default(call_default_factory=True)
-    shown = f"{key} = ..." if default is None else pair(key, default)
-    return f"# {shown}" + (f"  # {field.description}" if field.description else "")
+    if default is None:
+        return f"# {key}: {field.description}"
+    return f"# {pair(key, default)}" + (f"  # {field.description}" if field.description else "")
 
 
 def _section(heading: str, **keys: Any) -> str:
@@ -288,8 +298,14 @@ def _lines(*lines: str) -> str:
 def _comment(text: str) -> str:
     """Comment lines; what a comment may not hold is written as its code."""
     plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    wrapped = textwrap.wrap(plain, WIDTH, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(f"# {line}" for line in wrapped)
+    return textwrap.fill(
+        plain,
+        WIDTH,
+        initial_indent="# ",
+        subsequent_indent="#   ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def pair(key: str, value: Any) -> str:

@@ -7,9 +7,9 @@ read alike. A word that no number can be made of stays a word.
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,13 +79,11 @@ def find_notation(words: Collection[str]) -> Notation | None:
 
     The words that mean missing are to be left out before.
     """
-    normal = [_normal(word) for word in words]
-    if not normal:
-        return None
-    if all(re.fullmatch(PLAIN, word) for word in normal):
-        return PLAIN_NOTATION
-    parts = [_parts(word) for word in normal]
-    if any(part is None for part in parts):
+    texts = [normal(word) for word in words]
+    if all(re.fullmatch(PLAIN, text) for text in texts):
+        return PLAIN_NOTATION if texts else None
+    parts = [part for text in texts if (part := _parts(text)) is not None]
+    if len(parts) < len(texts):
         return None
     prefixes, bodies, suffixes = ([*column] for column in zip(*parts, strict=True))
     decimals = any(not body.lstrip("-").isdigit() for body in bodies)
@@ -146,12 +144,12 @@ def _matched(words: "pd.Series") -> "tuple[pa.Array, pa.Array]":
 
 def value_of(word: str, notation: Notation = PLAIN_NOTATION) -> float:
     """The number that one word writes; NaN if it writes none."""
-    normal = _normal(word)
-    if re.fullmatch(PLAIN, normal) and notation.decimal == "." and not notation.thousands:
-        return float(normal)
-    part = _parts(normal)
+    text = normal(word)
+    part = _parts(text)
+    if re.fullmatch(PLAIN, text) and (part is None or not notation.separates):
+        return float(text)
     if part is None:
-        return float(normal) if re.fullmatch(PLAIN, normal) else np.nan
+        return np.nan
     _, body, suffix = part
     factor = MULTIPLES.get(suffix, np.nan) if notation.multiples and suffix else 1.0
     known = suffix in ("", notation.suffix) or notation.multiples
@@ -167,10 +165,10 @@ def is_plain_number(word: str) -> bool:
 
 def looks_numeric(word: str) -> bool:
     """A number with perhaps a sign, a currency or a unit around it."""
-    return _parts(_normal(word)) is not None
+    return _parts(normal(word)) is not None
 
 
-def _normal(word: str) -> str:
+def normal(word: str) -> str:
     """ASCII digits and signs, no blanks around: a Korean keyboard writes full-width forms."""
     if not word.isascii():
         word = unicodedata.normalize("NFKC", word.translate(SPACES)).translate(SPACES)
@@ -223,6 +221,44 @@ def _affixes(
     if behind and not behind <= money and "" in suffixes:
         return None
     return (*before, "")[0], (*behind, "")[0], False
+
+
+@dataclass(frozen=True)
+class NumbersInWords:
+    """How a column writes numbers: the notation, the words that mean missing, and the rows of each
+    word that is neither."""
+
+    notation: Notation = PLAIN_NOTATION
+    missing: tuple[str, ...] = ()
+    strays: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> NumbersInWords | None:
+    """How these words (n,), none missing, write numbers; None where they mostly do not.
+
+    missing: the words that mean so; left out, those that usually do among numbers.
+    """
+    named = words.isin(list(missing or ()))
+    given, words = words[named].unique().tolist(), words[~named]
+    plain = are_plain(words)
+    if len(words) and plain.all():
+        return NumbersInWords(PLAIN_NOTATION, tuple(given))
+    others = words[~plain].value_counts()
+    usual = [] if missing is not None else [word for word in others.index if means_missing(word)]
+    ignored, rest = [*given, *usual], others.drop(usual)
+    if not len(rest):
+        return NumbersInWords(PLAIN_NOTATION, tuple(ignored)) if plain.any() else None
+    levels = words[plain].unique().tolist()
+    notation = find_notation([*levels, *rest.index])
+    if notation is not None:
+        return NumbersInWords(notation, tuple(ignored))
+    numeric = [word for word in rest.index if looks_numeric(word)]
+    notation = find_notation([*levels, *numeric]) if numeric else None
+    strays = rest.drop(numeric) if notation is not None else rest
+    if int(strays.sum()) > (1 - NEARLY_ALL) * (len(words) - int(others[usual].sum())):
+        return None
+    counts = {str(word): int(rows) for word, rows in strays.items()}
+    return NumbersInWords(notation or PLAIN_NOTATION, tuple(ignored), counts)
 
 
 # -- missing ---------------------------------------------------------------------------------------

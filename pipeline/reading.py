@@ -12,6 +12,7 @@ from pipeline.archives import Source, content
 from pipeline.csv_files import TextTable, parse
 from pipeline.errors import DataError
 from pipeline.finding import sole_table
+from pipeline.notation import numbers
 from pipeline.typed_tables import as_words, raw_tables, read_parquet
 
 if TYPE_CHECKING:
@@ -54,7 +55,5 @@ def _without_index(table: TextTable) -> TextTable:
 
 
 def _counts_up(words: "pd.Series") -> bool:
-    import pandas as pd
-
-    numbers = pd.to_numeric(words, errors="coerce").to_numpy(dtype=float, na_value=float("nan"))
-    return bool((numbers[1:] - numbers[:-1] == 1).all() and (numbers == numbers.round()).all())
+    counted = numbers(words)
+    return bool((counted.diff()[1:] == 1).all() and (counted == counted.round()).all())

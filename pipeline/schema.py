@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any
 from pipeline.contract import WHOLE, check_ids, check_sample, check_target, comparable
 from pipeline.errors import DataError, SettingsError
 from pipeline.finding import NONE
-from pipeline.kinds import read_numbers
-from pipeline.notation import NULL_WORDS, find_notation, is_plain_number, numbers, value_of
+from pipeline.notation import (
+    NULL_WORDS,
+    find_notation,
+    is_plain_number,
+    numbers,
+    read_numbers,
+    value_of,
+)
 from pipeline.problem import Form, Task
 from pipeline.reading import TextTable, as_words
 from pipeline.wording import folded, quoted, spelled_alike
@@ -29,6 +35,7 @@ ID_NAME = re.compile(
     r"(?i:(.*[\W_])?(id|idx|index|uid|uuid|key)|id[\W_].*|identifier)|.*[a-z]I[dD]"
     r"|.*(번호|아이디|식별자|순번)"
 )
+NAMED = "named in the TOML"
 PADDED = re.compile(r"[+-]?0\d+")  # 01 is a name, not a number
 GUESSED = '; GUESSED: [competition] positive = "..." in the TOML settles it'
 # of two labels, those that affirm and that deny; names of events, and of the usual case
@@ -96,13 +103,16 @@ def find_roles(tables: RawTables, settings: "LoadStage") -> Roles:
     other."""
     _refuse_unknown(tables, settings)
     sample_id, asked_for = _sample_parts(tables, settings)
-    target, target_note = find_target(tables, settings, asked_for)
-    id, id_note = find_id(tables, settings, target, sample_id)
+    target, why_target = find_target(tables, settings, asked_for)
+    id, why_id = find_id(tables, settings, target, sample_id)
     values = target_values(tables.train[target], settings)
-    task, task_note = find_task(values, settings.task)
-    known = values.dropna() if settings.missing_target == "drop" else values
-    check_target(known, task)
-    notes = {"target": target_note, "id": id_note, "task": task_note}
+    task, why_task = find_task(values, settings.task)
+    check_target(values.dropna() if settings.missing_target == "drop" else values, task)
+    notes = {
+        "target": f"target {target!r}: {why_target}",
+        "id": f"no id: {why_id}" if id is None else f"id {id!r}: {why_id}",
+        "task": f"task {task}: {why_task}",
+    }
     if task == "regression":
         return Roles(target, id, task, None, sample_id, notes, values)
     words = tables.train[target][values.notna()]
@@ -118,28 +128,24 @@ def find_roles(tables: RawTables, settings: "LoadStage") -> Roles:
 def find_target(
     tables: RawTables, settings: "LoadStage", asked_for: Sequence[str]
 ) -> tuple[str, str]:
-    """The column to predict: the one that the TOML names, that the sample asks for, or that only
-    train has.
+    """The column to predict, which the TOML names, the sample asks for or only train has; and why.
 
     asked_for: the columns of the sample that are to be filled in.
     """
     train, missing = tables.train, _only_in_train(tables, settings)
     if settings.target is not None:
         _require_name(settings.target, train.columns, "train: no target", "target")
-        return settings.target, f"target {settings.target!r}: named in the TOML"
-    named = [
-        name
-        for name in train.columns
-        if len(asked_for) == 1 and folded(name) == folded(asked_for[0])
-    ]
-    if len(named) == 1:
-        return named[0], f"target {named[0]!r}: the column that the sample asks for"
-    if len(missing) == 1:
-        return missing[0], f"target {missing[0]!r}: the only column of train that test lacks"
-    several = len(asked_for) > 1
-    spelled = [name for name in missing if several and _spells(train[name], asked_for)]
-    if len(spelled) == 1:
-        return spelled[0], f"target {spelled[0]!r}: the sample has a column for each of its values"
+        return settings.target, NAMED
+    is_one, wanted = len(asked_for) == 1, [folded(name) for name in asked_for]
+    named = [name for name in train.columns if is_one and folded(name) in wanted]
+    spelled = [name for name in missing if not is_one and _spells(train[name], asked_for)]
+    for names, why in (
+        (named, "the column that the sample asks for"),
+        (missing, "the only column of train that test lacks"),
+        (spelled, "the sample has a column for each of its values"),
+    ):
+        if len(names) == 1:
+            return names[0], why
     only_test = [name for name in tables.test.columns if name not in train]
     if only_test and not missing:
         raise DataError(
@@ -197,24 +203,20 @@ def class_columns(classes: Sequence[str], columns: Sequence[str]) -> tuple[str, 
 def find_id(
     tables: RawTables, settings: "LoadStage", target: str, sample_id: str | None
 ) -> tuple[str | None, str]:
-    """The column of test that identifies its rows; None where their order alone does."""
-    test = tables.test
+    """The column of test that identifies its rows, None where their order alone does; and why."""
+    train, test = tables.train, tables.test
     if settings.id is not None:
         _require_name(settings.id, test.columns, "test: no id", "id")
-        return settings.id, f"id {settings.id!r}: named in the TOML"
+        return settings.id, NAMED
     others = [name for name in test.columns if name != target and name not in settings.drop]
     if tables.sample is not None and sample_id is not None:
         counterpart = _counterpart(tables.sample, test, sample_id, others)
         if counterpart:
-            return counterpart, f"id {counterpart!r}: the sample names its rows by it"
-    for name in others:
-        if (
-            ID_NAME.fullmatch(name)
-            and _is_unique(test[name])
-            and _is_unique(tables.train.get(name))
-        ):
-            return name, f"id {name!r}: named like one, and never twice the same"
-    return None, "no id: rows are identified by their order"
+            return counterpart, "the sample names its rows by it"
+    for name in filter(ID_NAME.fullmatch, others):
+        if _is_unique(test[name]) and (name not in train or _is_unique(train[name])):
+            return name, "named like one, and never twice the same"
+    return None, "rows are identified by their order"
 
 
 def _sample_parts(tables: RawTables, settings: "LoadStage") -> tuple[str | None, list[str]]:
@@ -247,9 +249,9 @@ def _counterpart(
     return None
 
 
-def _is_unique(column: "pd.Series | None") -> bool:
-    """All different, and none missing; a column that is not there does no harm."""
-    return column is None or bool(column.notna().all() and column.is_unique)
+def _is_unique(column: "pd.Series") -> bool:
+    """All different, and none missing."""
+    return bool(column.notna().all() and column.is_unique)
 
 
 # -- task ------------------------------------------------------------------------------------------
@@ -273,40 +275,35 @@ def target_values(words: "pd.Series", settings: "LoadStage") -> "pd.Series":
 
 
 def find_task(target: "pd.Series", declared: Task | None) -> tuple[Task, str]:
-    """Classes or values. Few whole numbers, words and any two values are classes."""
+    """Classes or values, and why. Few whole numbers, words and any two values are classes."""
     known = target.dropna()
     count = int(known.nunique())
-    if declared == "regression":
-        return "regression", "task regression: named in the TOML"
+    if declared == "multiclass" and count == 2:
+        return "binary", "the target has two values, though the TOML names more"
     if declared is not None:
-        if count == 2 and declared == "multiclass":
-            return "binary", "task binary: the target has two values, though the TOML names more"
-        return declared, f"task {declared}: named in the TOML"
+        return declared, NAMED
     if count == 2:
-        return (
-            "binary",
-            f"task binary: the target has two values, {quoted(sorted(known.unique().tolist()))}",
-        )
+        return "binary", f"the target has two values, {quoted(sorted(known.unique().tolist()))}"
     if str(target.dtype) == "str":
         return _task_of_words(known, count)
     whole = bool((known == known.round()).all())
-    if whole and count <= MOST_CLASSES and count <= len(known) / 2:
-        return "multiclass", f"task multiclass: the target has {count} values, all whole numbers"
+    if whole and count <= min(MOST_CLASSES, len(known) / 2):
+        return "multiclass", f"the target has {count} values, all whole numbers"
     what = "whole numbers" if whole else "numbers"
-    return "regression", f"task regression: the target has {count:,} different {what}"
+    return "regression", f"the target has {count:,} different {what}"
 
 
 def _task_of_words(known: "pd.Series", count: int) -> tuple[Task, str]:
     found = read_numbers(known)
     if count > MOST_CLASSES and found is not None and found.strays:
-        return "regression", "task regression: nearly all values of the target are numbers"
+        return "regression", "nearly all values of the target are numbers"
     if count > max(MOST_CLASSES, len(known) / 2):
         raise DataError(
             f"train: the target {known.name!r} holds {count:,} different texts in {len(known):,} "
             "rows; allowed are numbers, or classes with several rows each. Correct the file, or "
             "name the right column in [load] target of the competition's TOML."
         )
-    return "multiclass", f"task multiclass: the target has {count} values, which are words"
+    return "multiclass", f"the target has {count} values, which are words"
 
 
 def classes_of(words: "pd.Series", values: "pd.Series") -> tuple[tuple[str, ...], dict[str, str]]:
@@ -373,7 +370,7 @@ def find_positive(
                 f"[competition] positive: found {declared!r}, but the target has "
                 f"{quoted(classes)}. Name one of the two."
             )
-        return declared if declared in classes else same[0], "named in the TOML", False
+        return declared if declared in classes else same[0], NAMED, False
     if all(map(is_plain_number, classes)):
         is_truth = {value_of(label) for label in classes} == {0.0, 1.0}
         return classes[-1], f"the greater number{'' if is_truth else GUESSED}", not is_truth
@@ -414,22 +411,18 @@ def find_form(tables: RawTables, roles: Roles) -> tuple[Form, str]:
     columns = tuple(tables.sample.columns)
     values = [name for name in columns if name != roles.sample_id]
     by_row = _is_by_row(tables.sample, tables.test, roles)
+    form = Form(columns, "target", roles.sample_id, by_row, header=columns)
     if len(values) == 1:
-        form = Form(columns, "target", roles.sample_id, by_row, values[0], header=columns)
+        form = replace(form, target=values[0])
         note = f"a submission has {quoted(columns)}, as the sample"
     else:
-        spelled = _spelled(roles, values)
-        form = Form(
-            columns, "classes", roles.sample_id, by_row, class_columns=spelled, header=columns
-        )
+        form = replace(form, kind="classes", class_columns=_spelled(roles, values))
         note = f"a submission has a probability for each of {len(values)} classes"
-    if tables.sample_file is not None:
-        file = tables.sample_file
+    if (file := tables.sample_file) is not None:
         form = replace(form, header=file.header, separator=file.separator, encoding=file.encoding)
         shown = {word for name in values for word in tables.sample[name].dropna().unique()}
-        notation = find_notation(sorted(shown))
-        if file.separator != "," and notation is not None:
-            form = replace(form, decimal=notation.decimal)
+        notation = find_notation(sorted(shown)) if file.separator != "," else None
+        form = replace(form, decimal=notation.decimal) if notation is not None else form
     return form, note + ("; its rows stand for those of test, in order" if by_row else "")
 
 

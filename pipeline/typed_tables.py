@@ -133,10 +133,9 @@ def _decoded_size(column: "pa.ChunkedArray") -> int:
 
 def _is_words(kind: "pa.DataType") -> bool:
     """Whether its values differ in length."""
-    from pyarrow import types
+    import pyarrow as pa
 
-    is_text = types.is_string(kind) or types.is_large_string(kind)
-    return is_text or types.is_binary(kind) or types.is_large_binary(kind)
+    return kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
 
 
 def _refuse_types(schema: "pa.Schema", source: Source) -> None:

@@ -209,7 +209,7 @@ def test_columns_in_one_table_alone_are_all_named():
 
     text = message(compare, train, test, "y", "id")
 
-    assert "in train but not in test: 'b', 'c'; in test but not in train: 'd'" in text
+    assert "found 2 only in train: 'b', 'c'; 1 only in test: 'd'" in text
 
 
 # -- ids and the sample ----------------------------------------------------------------------------

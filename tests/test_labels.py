@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from pipeline.labels import complete, join, tables_of
+from pipeline.labels import complete, join, joined_tables
 from pipeline.reading import TextTable, as_words
 from pipeline.stage_settings import LoadStage
 from tests.test_reading import message
@@ -57,19 +57,19 @@ def test_a_train_table_with_all_columns_or_with_the_target_stays_as_it_is():
     assert join(WHOLE, WHOLE[["id", "y"]]).train is WHOLE
     read = {"train": WHOLE, "test": TRAIN, "labels": words(id=[1], z=[2])}
     files = {role: TextTable(table, tuple(table.columns)) for role, table in read.items()}
-    tables, notes = tables_of(files, LoadStage(target="y"))
+    tables, notes = joined_tables(files, LoadStage(target="y"))
     assert tables.train is WHOLE and "not used" in notes[0]
 
 
 def test_columns_that_a_file_of_labels_adds_are_known():
     read = {"train": TRAIN, "test": TRAIN, "labels": WHOLE[["id", "y"]]}
     files = {role: TextTable(table, tuple(table.columns)) for role, table in read.items()}
-    assert tables_of(files, LoadStage())[0].label_columns == ("y",)
+    assert joined_tables(files, LoadStage())[0].label_columns == ("y",)
 
 
 def test_without_rows_to_predict_test_has_the_columns_of_train_alone():
     files = {"train": TextTable(WHOLE, tuple(WHOLE.columns))}
-    tables, _ = tables_of(files, LoadStage(test="none"))
+    tables, _ = joined_tables(files, LoadStage(test="none"))
     assert tables.test.shape == (0, 3) and tables.sample is None
 
 

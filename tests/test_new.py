@@ -65,15 +65,47 @@ def test_the_toml_says_what_the_files_show_and_load_finds_the_same(tmp_path):
     assert set(default.models) == models
     assert experiments["quick"].models["lightgbm"].trials == 0
     assert experiments["best"].split.repeats > default.split.repeats
-    assert '# colour = {kind = "category", allowed = ["green", "red"], missing = false}' in text
+    assert (
+        '# columns.colour = {kind = "category", allowed = ["green", "red"], missing = false}'
+        in text
+    )
     assert loaded(default, raw).problem.target == "y"
+
+
+DEFAULT = re.compile(
+    r'(?m)^# (?=(columns\.)?("([^"\\]|\\.)*"|[\w-]+) = )'
+)  # a setting in a comment
 
 
 def uncommented(text):
     """The TOML with the '# ' taken off the contract."""
-    start = text.index("# [load.columns]")
+    start = text.index("# columns.")
     end = text.index("\n\n", start)
-    return text[:start] + re.sub(r"(?m)^# ", "", text[start:end]) + text[end:]
+    return text[:start] + DEFAULT.sub("", text[start:end]) + text[end:]
+
+
+def test_every_line_in_a_comment_is_valid_by_itself_and_changes_nothing(tmp_path):
+    raw = organiser(
+        tmp_path / "raw",
+        named={'a "b"': ["red", "green"] * 20, "count": range(N)},
+        note=['labels = "none"', "x"] * 20,
+    )
+    experiments, text = written(tmp_path, raw)
+    defaults = [*DEFAULT.finditer(text)]
+    assert len(defaults) > 80
+    for default in defaults:
+        changed = text[: default.start()] + text[default.end() :]
+        (tmp_path / "changed.toml").write_text(changed, encoding="utf-8")
+        experiment = load_configuration("changed", folder=tmp_path)
+        same = experiment.model_copy(update={"load": experiments["default"].load})
+        if "url = " not in default.string[default.start() : default.end() + 8]:
+            assert same == experiments["default"]
+
+
+def test_presets_hold_only_what_they_change(tmp_path):
+    text = written(tmp_path, organiser(tmp_path / "raw"))[1]
+    presets = tomllib.loads(text)["presets"]
+    assert all(table for preset in presets.values() for table in preset["models"].values())
 
 
 def test_the_contract_is_kept_by_the_files_and_broken_by_others(tmp_path):
@@ -100,7 +132,7 @@ def test_the_contract_is_kept_by_the_files_and_broken_by_others(tmp_path):
 
 
 names = st.text(min_size=1, max_size=12).filter(
-    lambda name: name.strip() and "\0" not in name and name.isprintable() and ";" not in name
+    lambda name: name == name.strip() and name.isprintable() and ";" not in name
 )
 
 
@@ -368,6 +400,13 @@ def test_a_metric_that_does_not_suit_the_task_is_refused(tmp_path):
         drafted(tmp_path, organiser(tmp_path / "raw"), metric="rmse")
 
 
+def test_of_a_train_table_alone_the_option_that_needs_no_test_is_named(tmp_path):
+    raw = organiser(tmp_path / "raw")
+    (raw / "test.csv").unlink()
+    with pytest.raises(DataError, match=r"no test table(?s:.*)--set load\.test=none\.$"):
+        write_competition("fresh", raw, tmp_path)
+
+
 def test_names_that_leave_it_open_are_asked_for_and_the_option_settles_it(tmp_path):
     raw = organiser(tmp_path / "raw")
     train = (raw / "train.csv").read_text()
@@ -453,5 +492,4 @@ def test_what_load_will_refuse_is_reported_at_once(tmp_path):
     given = settings_given({}, ['load.columns={"Age" = { kind = "category" }}'])
     mended = write_competition("mended", raw, tmp_path, given)
     assert not any("load will refuse" in line for line in mended.messages)
-    assert "# [load.columns]" not in mended.text
-    tomllib.loads(mended.text)
+    assert tomllib.loads(mended.text)["load"]["columns"] == {"Age": {"kind": "category"}}

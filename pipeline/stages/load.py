@@ -96,7 +96,7 @@ def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
         )
         for role, source in chosen.sources.items()
     }
-    tables, notes = labels.tables_of(read, settings)
+    tables, notes = labels.joined_tables(read, settings)
     message = f"from {raw}: {', '.join(file.name for file in files.values())}"
     return _Origin(tables, files, message, [*chosen.notes, *notes])
 
