@@ -1,5 +1,6 @@
 """Parts of sentences: '3,000 rows', "'a', 'b' and 3 more", paths and commands as typed."""
 
+import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -64,6 +65,12 @@ def alike(texts: Sequence[str]) -> list[tuple[str, ...]]:
     for text in texts:
         groups.setdefault(folded(text), []).append(text)
     return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def did_you_mean(found: str, allowed: Iterable[str]) -> str:
+    """"Did you mean 'folds'?", or nothing where no name is near."""
+    near = difflib.get_close_matches(found, list(allowed), n=1)
+    return f"Did you mean '{near[0]}'?" if near else ""
 
 
 def from_here(path: Path) -> Path:

@@ -258,7 +258,7 @@ TRAIN, TEST, TRUTH = split(load_diabetes, 120, 20)
         ({"models": ["gpt"]}, r"\[models.gpt\]: there is no model 'gpt'; allowed are .*linear"),
         ({"models": "linear"}, r"models: found 'linear', a list is needed. Give \['linear'\]"),
         ({"models": []}, "at least one is needed"),
-        ({"preset": "fast"}, "preset: found 'fast', allowed are default, quick, best"),
+        ({"preset": "fast"}, "no preset 'fast'; allowed are default, quick, best"),
         ({"minutes": -1}, r"\[budget\] minutes: found -1, but it should be greater than 0"),
         ({"minutes": "6"}, r"\[budget\] minutes: found '6'"),
         ({"settings": {"split.fold": 3}}, r"\[split\] fold: there is no such key; .*'folds'"),
