@@ -8,6 +8,16 @@ import time
 STARTED = time.perf_counter()
 STOPPED = "stopped. The same command goes on where it stopped; nothing finished is lost."
 NO_MEMORY = "there is not enough memory for this"
+EXAMPLES = {  # of the commands that take more than a competition
+    "run": "run all airline --preset quick",
+    "compare": "compare airline 2 1",
+    "submit": "submit airline 2",
+    "prune": "prune airline --keep 5",
+    "new": "new titanic --from ~/Downloads/titanic",
+    "predict": "predict airline new_rows.csv --experiment 2",
+    "score": "score airline_greedy_0.9400_12345678.csv 0.941",
+    "fetch": "fetch --seed 1",
+}
 MORE_MEMORY = "Close other programs, or use fewer rows, and run again: what is done is kept."
 
 
@@ -34,7 +44,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from pipeline.errors import UserError
-from pipeline.wording import count, from_here, printable
+from pipeline.wording import count, from_here, make_command, printable
 
 if TYPE_CHECKING:
     from pipeline.workspace import Workspace
@@ -81,6 +91,8 @@ def run(
         say(f"nothing to do: {done.lines[0] if done.lines else f'{goal} is up to date'}")
     elif done.lines:
         say(f"\ndone in {took}: {done.lines[0]}", *done.lines[1:])
+    if note and done.experiment is not None and done.experiment.note != note:
+        say(f"the note of experiment {done.experiment.number} is now: {done.experiment.note}")
 
 
 @app.command()
@@ -190,7 +202,7 @@ def new(
     write_atomically(written.path, written.text)
     say(*written.messages)
     say(f"wrote {from_here(written.path)}, copied the files to {from_here(raw)}")
-    say(f"next: make C={name} all")
+    say(f"next: {make_command(name, 'all')}")
 
 
 @app.command()
@@ -215,7 +227,8 @@ def predict(
     from pipeline.session import predict_file
 
     scored = predict_file(_workspace(competition), file, out, experiment)
-    say(f"wrote {from_here(scored.path)}: {count(scored.rows, 'row')}")
+    rows = count(scored.rows, "row")
+    say(f"wrote {from_here(scored.path)}: {rows}, predicted by {scored.experiment.title}")
     say(*(f"note: {note}" for note in scored.notes))
 
 
@@ -223,7 +236,7 @@ def predict(
 @app.command(context_settings={"ignore_unknown_options": True})
 def score(
     file: Annotated[Path, typer.Argument(help="a submission: its path, or its bare name")],
-    value: Annotated[str, typer.Argument(help="what the leaderboard says")],
+    value: Annotated[str, typer.Argument(help="its score on the leaderboard")],
 ) -> None:
     """Keep a submission's leaderboard score in the ledger."""
     from pipeline.ledger import competition_of, find, parse_score, record_score
@@ -234,11 +247,11 @@ def score(
     submissions = Path.cwd() / "submissions"
     path = find(file, submissions)
     competition = competition_of(path, submissions)
-    again = make_again(_workspace(competition))
+    again = make_again(_workspace(competition), "evaluate")
     entry = record_score(path, number, competition)
     say(
         f"{path.name}: leaderboard {number}, cross-validation {entry.score}. "
-        f"`{again} evaluate` draws it into the report."
+        f"`{again}` draws it into the report."
     )
 
 
@@ -266,7 +279,7 @@ def dashboard(
     """Open optuna-dashboard on 127.0.0.1 alone."""
     from pipeline.dashboard import serve_dashboard
 
-    serve_dashboard(_workspace(competition).journal, port)
+    serve_dashboard(_workspace(competition), port)
 
 
 @app.command()
@@ -281,7 +294,7 @@ def watch(competition: CompetitionName) -> None:
     if not path.exists():
         raise DataError(
             f"{from_here(path)}: there is no report of {competition} yet. Run "
-            f"`make C={competition} all` first."
+            f"`{make_command(competition, 'all')}` first."
         )
     say(str(from_here(path)))
     webbrowser.open(path.resolve().as_uri())
@@ -351,6 +364,15 @@ def _stop(message: str, code: int) -> None:
     raise SystemExit(code)
 
 
+def _example(error: TyperException) -> str:
+    """How the command that somebody typed is called."""
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    if not isinstance(command, typer.core.TyperCommand):
+        return "`python -m pipeline --help` lists the commands."
+    example = EXAMPLES.get(command.name or "", f"{command.name} airline")
+    return f"For example: `python -m pipeline {example}`."
+
+
 def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with _errors_in_one_message():
@@ -362,7 +384,7 @@ def main() -> None:
             sys.exit(code)
         except TyperException as error:
             message = error.format_message().replace("Input should", "it should").rstrip(".")
-            _stop(f"{message}. `python -m pipeline --help` shows what there is.", 2)
+            _stop(f"{message}. {_example(error)}", 2)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,12 @@ def test_pages_are_shown_and_saved(binary, tmp_path):
         assert shown.startswith("<iframe") and "<script" not in shown
 
 
+def test_the_report_names_its_run_and_no_command_of_the_project(binary):
+    html = binary[0].report().html
+    assert "experiment 1 (preset quick, " in html and " UTC): first<" in html
+    assert "make C=" not in html and ".experiment.settings" in html
+
+
 def test_several_classes():
     train, test, truth = split(load_wine, 178, 40)
     run = pipeline.fit(train, "target", test=test, **QUICK)

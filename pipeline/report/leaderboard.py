@@ -17,7 +17,7 @@ from pipeline.estimates import NORMAL_95, decimals, interval, with_error, with_i
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.parallel import Map
 from pipeline.report.evidence import BLEND, Evidence
-from pipeline.wording import count, make_command
+from pipeline.wording import FRAMES, count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -259,11 +259,12 @@ def _cut_short(evidence: Evidence) -> str:
     """What there was no time for; empty where there was."""
     undone = cut_short.describe(evidence.blend.cut_short)
     text = Markup(
-        "[budget] minutes did not allow all of the work. Cut short: {}. More minutes in the TOML "
-        "allow more of it; if the machine was busy, <code>{} all NEW_PLAN=1</code> divides the "
-        "same minutes again."
+        "[budget] minutes did not allow all of the work. Cut short: {}. More minutes allow more of "
+        "it; if the machine was busy, <code>{}</code> divides the same minutes again."
     )
-    return undone and text.format(undone, make_command(evidence.settings.name))
+    is_fit = evidence.settings.name == FRAMES
+    again = "pipeline.fit(..., new_plan=True)" if is_fit else Markup(f"{page.AGAIN} NEW_PLAN=1")
+    return undone and text.format(undone, again)
 
 
 def how_to_read(board: Leaderboard, target: str) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from pipeline import code, figures, page
 from pipeline.processor import blas_kernels
 from pipeline.report.evidence import Evidence
-from pipeline.wording import make_command
+from pipeline.wording import FRAMES, make_command
 
 TITLE = "To repeat this run"
 PACKAGES = ("lightgbm", "matplotlib", "numpy", "optuna", "pandas", "scikit-learn")
@@ -33,16 +33,23 @@ def render(
     provenance: Provenance, evidence: Evidence, plots: Mapping[str, figures.Plot]
 ) -> list[page.Block]:
     load = evidence.load
-    make = make_command(evidence.settings.name)
     source = "simulated" if load.simulated else "real: they were read from the files below"
     return [
         f"The data are {source}. The same files, code, versions and settings give the same "
         "predictions to the byte on processors with the same BLAS kernels.",
-        Markup("<code>{} experiments</code> lists the settings of every run.").format(make),
+        _settings(evidence.settings.name),
         files_table(evidence),
         page.Details("What was found in the files", [page.Bullets(load.notes)]),
         versions_table(provenance),
     ]
+
+
+def _settings(competition: str) -> str:
+    """Where the settings of a run are shown."""
+    if competition == FRAMES:
+        return "The run's .experiment.settings holds all settings."
+    text = Markup("<code>{}</code> writes a page that shows the settings of every run.")
+    return text.format(make_command(competition, "experiments"))
 
 
 def files_table(evidence: Evidence) -> page.SortableTable:
