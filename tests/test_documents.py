@@ -108,9 +108,8 @@ def recipe(name: str) -> str:
 
 def metric() -> tuple[str, str]:
     """The formula, and the entry."""
-    (block,) = (each for each in blocks("python") if "matthews" in each)
-    formula, mark, entry = block.partition("        Metric(")
-    return formula, mark + entry
+    formula, entry = (each for each in blocks("python") if "matthews" in each)
+    return formula + "\n\n", entry
 
 
 def table() -> str:
