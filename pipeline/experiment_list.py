@@ -145,16 +145,15 @@ def render(
     workspace: Workspace, known: Sequence[Experiment], submitted: Mapping[str, float]
 ) -> str:
     """All experiments on one page: scores over time, a table, and what each of them was."""
+    table = page.Section("all", "", [_table(known, submitted)])
     return page.render(
         "experiments.html",
         title=f"{workspace.competition}: experiments",
         subtitle=count(len(known), "experiment"),
         simulated=False,
         footer="",
-        sections=(),
         chart=chart(known),
-        table=_table(known, submitted),
-        experiments=[_shown(workspace, known, each) for each in reversed(known)],
+        sections=[table, *(_section(workspace, known, each) for each in reversed(known))],
     )
 
 
@@ -213,70 +212,81 @@ class Chart:
 
 
 def chart(known: Sequence[Experiment]) -> Chart:
-    """Draw the experiments up to the newest."""
-    from matplotlib.ticker import MaxNLocator
-
+    """Where the scores and their intervals stand; at most MOST_NUMBERS have their number below."""
     same = [each for each in known if each.metric == known[-1].metric]
-    ends = [interval(each.expected) for each in same]
-    low, high = np.min(ends), np.max(ends)
-    ticks = MaxNLocator(4).tick_values(low, high if high > low else low + 1e-3)
-    step = ticks[1] - ticks[0]
-    digits = next(number for number in range(12) if np.isclose(round(step, number), step))
-    places = np.linspace(LEFT + 30, RIGHT - 30, len(same))
-
-    def height(score: float) -> float:
-        return round(float(np.interp(score, (ticks[0], ticks[-1]), (BOTTOM, TOP))), 1)
-
+    ends = np.array([interval(each.expected) for each in same])
+    ticks, digits = _ticks(ends.min(), ends.max())
+    across = np.linspace(LEFT + 30, RIGHT - 30, len(same)).round(1)
+    middles = _down(np.array([each.score for each in same]), ticks)
+    bottoms, tops = _down(ends[:, 0], ticks), _down(ends[:, 1], ticks)
     every = -(-len(same) // MOST_NUMBERS)
     points = [
         Point(
             each.number,
-            round(float(place), 1),
-            height(each.score),
-            height(top),
-            height(bottom),
-            f"{each.number}: {_score(each)} {each.note}".rstrip(),
-            is_comparable(each, known[-1]),
-            (len(same) - 1 - i) % every == 0,
+            float(across[i]),
+            middles[i],
+            tops[i],
+            bottoms[i],
+            label=f"{each.number}: {_score(each)} {each.note}".rstrip(),
+            is_comparable=is_comparable(each, known[-1]),
+            is_numbered=(len(same) - 1 - i) % every == 0,
         )
-        for i, (each, place, (bottom, top)) in enumerate(zip(same, places, ends, strict=True))
+        for i, each in enumerate(same)
     ]
-    marks = [(height(tick), f"{tick:,.{digits}f}") for tick in ticks]
+    texts = [f"{tick:,.{digits}f}" for tick in ticks]
+    marks = list(zip(_down(ticks, ticks), texts, strict=True))
     return Chart(METRICS[known[-1].metric].label, points, marks)
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One experiment on the page; links are paths from the page."""
+def _ticks(low: float, high: float) -> tuple[np.ndarray, int]:
+    """Round scores that enclose these two, and how many decimals they need."""
+    from matplotlib.ticker import MaxNLocator
 
-    experiment: Experiment
-    facts: Sequence[tuple[str, str, str]]
-    since: Experiment | None
-    settings: str
-    report: str
-    submission: str
+    ticks = np.asarray(MaxNLocator(4).tick_values(low, high if high > low else low + 1e-3))
+    step = ticks[1] - ticks[0]
+    return ticks, next(n for n in range(12) if np.isclose(round(step, n), step))
 
 
-def _shown(workspace: Workspace, known: Sequence[Experiment], experiment: Experiment) -> Shown:
-    weights = {name: w for name, w in experiment.weights.items() if w >= 0.005}
-    blended = ", ".join(f"{name} {w:.2f}" for name, w in weights.items())
-    return Shown(
-        experiment,
+def _down(scores: np.ndarray, ticks: np.ndarray) -> list[float]:
+    """Scores as distances from the top of the chart, in pixels."""
+    places: list[float] = np.interp(scores, ticks[[0, -1]], (BOTTOM, TOP)).round(1).tolist()
+    return places
+
+
+def _section(
+    workspace: Workspace, known: Sequence[Experiment], experiment: Experiment
+) -> page.Section:
+    """What one experiment was: its score and blend, its files, what changed, all settings."""
+    number, last = experiment.number, preceding(known, experiment)
+    weights = ", ".join(f"{name} {w:.2f}" for name, w in experiment.weights.items() if w >= 0.005)
+    run = f"preset {experiment.preset}, {duration(experiment.seconds)}"
+    facts = [
+        (METRICS[experiment.metric].label, with_error(experiment.expected), "to expect"),
+        ("Against the best earlier", against_best(known, experiment), ""),
+        ("Blend", experiment.method, weights),
+        ("Run", experiment.when, run),
+    ]
+    files = {
+        "report": workspace.experiments / experiment.name / "report.html",
+        "submission": workspace.submissions / (experiment.submission or "-"),
+    }
+    settings = json.dumps(experiment.settings, indent=2, ensure_ascii=False)
+    return page.Section(
+        f"experiment-{number}",
+        f"{number}: {experiment.note}" if experiment.note else str(number),
         [
-            (METRICS[experiment.metric].label, with_error(experiment.expected), "to expect"),
-            ("Against the best earlier one", against_best(known, experiment), ""),
-            ("Blend", experiment.method, blended),
-            ("Run", experiment.when, f"preset {experiment.preset}, {duration(experiment.seconds)}"),
+            page.Facts(facts),
+            Markup(", ").join(_link(workspace, name, path) for name, path in files.items()),
+            f"Changed since experiment {last.number}:" if last and experiment.changes else None,
+            page.Bullets(experiment.changes) if experiment.changes else None,
+            page.Details("All settings", [page.Preformatted(settings)]),
         ],
-        preceding(known, experiment),
-        json.dumps(experiment.settings, indent=2, ensure_ascii=False),
-        _link(workspace, workspace.experiments / experiment.name / "report.html"),
-        _link(workspace, workspace.submissions / (experiment.submission or "-")),
     )
 
 
-def _link(workspace: Workspace, path: Path) -> str:
-    """A path as the page links to it; empty where there is nothing."""
+def _link(workspace: Workspace, name: str, path: Path) -> str:
+    """A file by its path from the page, where there is one."""
     if not path.is_file():
-        return ""
-    return Path(os.path.relpath(path, workspace.build)).as_posix()
+        return f"no {name}"
+    address = Path(os.path.relpath(path, workspace.build)).as_posix()
+    return Markup('<a href="{}">{}</a>').format(address, name)

@@ -86,11 +86,11 @@ class Run:
                 f"{what_differs(self.experiment, other.experiment)}. Give both the same rows, "
                 "[split] settings and metric."
             )
-        metric, y = METRICS[self.experiment.metric], self.flow.value("load").y
-        rows, theirs, found = self.flow.value("split").validated, other._oof, {}
+        metric, rows = METRICS[self.experiment.metric], self.flow.value("split").validated
+        y, theirs, found = self.flow.value("load").y[rows], other._oof, {}
         for name, own in self._oof.items():
             if name in theirs:
-                each = paired_difference(metric, y[rows], own[rows], theirs[name][rows])
+                each = paired_difference(metric, y, own[rows], theirs[name][rows])
                 amounts_to = verdict(each, metric.greater_is_better)
                 found[name] = (each.score, each.standard_error, *interval(each), amounts_to)
         columns = ["difference", "standard_error", "low", "high", "verdict"]
@@ -300,9 +300,7 @@ def _check_frames(train: Any, target: str, test: Any) -> None:
     """Raise UserError for what is no table of rows, or for tables that do not belong together."""
     import pandas as pd
 
-    for name, frame in (("train", train), ("test", test)):
-        if name == "test" and frame is None:
-            continue
+    for name, frame in {"train": train, **({} if test is None else {"test": test})}.items():
         if not isinstance(frame, pd.DataFrame):
             raise SettingsError(
                 f"{name}: found {type(frame).__name__}, a pandas.DataFrame is needed. Give "
