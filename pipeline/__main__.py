@@ -22,7 +22,7 @@ MORE_MEMORY = "Close other programs, or use fewer rows, and run again: what is d
 
 
 def _stop_at_once(signum: int, frame: object) -> None:
-    """Ctrl-C while the imports below are under way: there is nothing to tidy up yet."""
+    """Ctrl-C during the imports below: there is nothing to clean up yet."""
     print(f"\n{STOPPED}", file=sys.stderr, flush=True)
     os._exit(130)
 
@@ -44,6 +44,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from pipeline.errors import UserError
+from pipeline.progress import say
 from pipeline.wording import count, from_here, make_command, printable
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ def run(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say more")] = False,
 ) -> None:
-    """Compute what a goal lacks: everything, a stage, or one model's part of it."""
-    from pipeline.progress import say
+    """Compute what is missing of a goal: everything, a stage, or one model's part of it."""
     from pipeline.unchanged import is_unchanged
 
     workspace = _workspace(competition)
@@ -97,8 +97,7 @@ def run(
 
 @app.command()
 def graph(competition: CompetitionName, preset: Preset = "default") -> None:
-    """Print the stages: what is there, what would run, and why."""
-    from pipeline.progress import say
+    """Print the stages: what is stored, what would run, why, and how long it took the last time."""
     from pipeline.session import describe_graph
 
     say(*describe_graph(_workspace(competition), preset))
@@ -106,8 +105,7 @@ def graph(competition: CompetitionName, preset: Preset = "default") -> None:
 
 @app.command()
 def summary(competition: CompetitionName) -> None:
-    """Describe what the last whole run amounts to, and what to do next."""
-    from pipeline.progress import say
+    """Print the summary of the last complete run again: scores, alarms, what to do next."""
     from pipeline.session import last_summary
 
     say(*last_summary(_workspace(competition)))
@@ -117,7 +115,6 @@ def summary(competition: CompetitionName) -> None:
 def experiments(competition: CompetitionName) -> None:
     """List every run so far, newest first, and write them as a page."""
     from pipeline.experiment_list import list_experiments
-    from pipeline.progress import say
 
     say(*list_experiments(_workspace(competition)))
 
@@ -126,7 +123,6 @@ def experiments(competition: CompetitionName) -> None:
 def compare(competition: CompetitionName, a: ExperimentNumber, b: ExperimentNumber) -> None:
     """Compare two experiments on the same rows, model by model."""
     from pipeline.experiment_list import compare_experiments
-    from pipeline.progress import say
 
     say(*compare_experiments(_workspace(competition), a, b))
 
@@ -134,7 +130,6 @@ def compare(competition: CompetitionName, a: ExperimentNumber, b: ExperimentNumb
 @app.command()
 def submit(competition: CompetitionName, experiment: ExperimentNumber) -> None:
     """Write an earlier experiment's submission again."""
-    from pipeline.progress import say
     from pipeline.session import submit_again
 
     say(*submit_again(_workspace(competition), experiment))
@@ -145,11 +140,10 @@ def prune(
     competition: CompetitionName,
     keep: Annotated[int, typer.Option(min=0, help="how many of the last experiments")] = 5,
 ) -> None:
-    """Delete what was computed and is of no use to the last experiments.
+    """Delete what was computed and is not needed by the last experiments.
 
     Their records, reports and submissions stay.
     """
-    from pipeline.progress import say
     from pipeline.session import prune as prune_store
 
     say(prune_store(_workspace(competition), keep))
@@ -161,7 +155,6 @@ def clean(competition: CompetitionName) -> None:
 
     Raw files, submissions and the experiments' records stay.
     """
-    from pipeline.progress import say
     from pipeline.session import clean as clean_up
 
     say(clean_up(_workspace(competition)))
@@ -189,7 +182,6 @@ def new(
     """Write the TOML of a new competition from its files."""
     from pipeline.files import write_atomically
     from pipeline.new import copy_raw, refuse_nothing, settings_given, write_competition
-    from pipeline.progress import say
     from pipeline.workspace import COMPETITIONS, Workspace
 
     refuse_nothing(name, source)
@@ -209,21 +201,17 @@ def new(
 def predict(
     competition: CompetitionName,
     file: Annotated[
-        Path, typer.Argument(help="rows to score: CSV, zip, gz, parquet, or archive.zip/member")
+        Path, typer.Argument(help="rows to predict: CSV, zip, gz, parquet, or archive.zip/member")
     ],
     out: Annotated[
         Path | None,
         typer.Option(help="default: submissions/<competition>/predictions/<FILE>.predictions.csv"),
     ] = None,
     experiment: Annotated[
-        str, typer.Option(help="whose models; left out: those of the last whole run")
+        str, typer.Option(help="whose models predict; left out: those of the last run")
     ] = "",
 ) -> None:
-    """Score new rows with the saved blend.
-
-    The checks and the encoders are those of the run.
-    """
-    from pipeline.progress import say
+    """Predict new rows with an experiment's models, after the same checks."""
     from pipeline.session import predict_file
 
     scored = predict_file(_workspace(competition), file, out, experiment)
@@ -240,7 +228,6 @@ def score(
 ) -> None:
     """Keep a submission's leaderboard score in the ledger."""
     from pipeline.ledger import competition_of, find, parse_score, record_score
-    from pipeline.progress import say
     from pipeline.session import make_again
 
     number = parse_score(value)
@@ -265,7 +252,6 @@ def fetch(
     It is under CC0, and is split into 3,000 rows for train and 2,000 for test.
     """
     from pipeline.competitions.airline_openml import fetch_airline
-    from pipeline.progress import say
 
     fetch_airline(folder, seed)
     say(f"wrote train.csv, test.csv and sample_submission.csv to {folder}")
@@ -288,7 +274,6 @@ def watch(competition: CompetitionName) -> None:
     import webbrowser
 
     from pipeline.errors import DataError
-    from pipeline.progress import say
 
     path = _workspace(competition).build / "report.html"
     if not path.exists():
@@ -311,7 +296,7 @@ def _workspace(competition: str) -> "Workspace":
 
 @contextlib.contextmanager
 def _errors_in_one_message() -> Iterator[None]:
-    """What a user can mend ends in one message and exit code 2; a fault of ours in a traceback."""
+    """What a user can correct ends in one message and exit code 2; a bug in a traceback."""
     try:
         yield
     except UserError as error:
