@@ -164,6 +164,6 @@ def test_a_models_own_encoder_settings_are_laid_over_those_of_all(tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in COMPETITIONS.glob("*.toml")))
-def test_the_competitions_that_come_along_are_valid_in_every_preset(name):
+def test_the_competitions_of_the_project_are_valid_in_every_preset(name):
     for preset in ("default", "quick", "best"):
         assert load_configuration(name, preset).models
