@@ -63,18 +63,25 @@ def leaderboard_scores(workspace: Workspace) -> dict[str, float]:
 def _row(
     known: Sequence[Experiment], experiment: Experiment, submitted: Mapping[str, float]
 ) -> tuple[str, ...]:
-    board = submitted.get(experiment.submission or "")
-    changed = some(list(experiment.changes), MOST_NAMED)
-    return (
-        str(experiment.number),
-        experiment.when,
-        experiment.preset,
-        with_error(experiment.expected),
-        against_best(known, experiment),
-        "" if board is None else f"{board:g}",
-        duration(experiment.seconds),
-        "; ".join(filter(None, (experiment.note, changed))),
-    )
+    """The cells as text, between the number and what the experiment was about."""
+    about = (experiment.note, some(list(experiment.changes), MOST_NAMED))
+    cells = _cells(known, experiment, submitted)
+    return (str(experiment.number), *(each.text for each in cells), "; ".join(filter(None, about)))
+
+
+def _cells(
+    known: Sequence[Experiment], experiment: Experiment, submitted: Mapping[str, float]
+) -> list[page.Cell]:
+    """When, preset, score, against the best earlier one, leaderboard score, time."""
+    board, found = submitted.get(experiment.submission or ""), experiment.best_before
+    return [
+        page.cell(experiment.when),
+        page.cell(experiment.preset),
+        page.Cell(with_error(experiment.expected), experiment.score),
+        page.Cell(against_best(known, experiment), found.score if found else None),
+        page.Cell("" if board is None else f"{board:g}", board),
+        page.Cell(duration(experiment.seconds), experiment.seconds),
+    ]
 
 
 def against_best(known: Sequence[Experiment], experiment: Experiment) -> str:
@@ -159,27 +166,15 @@ def render(
 
 def _table(known: Sequence[Experiment], submitted: Mapping[str, float]) -> page.SortableTable:
     columns = ("Experiment", "When (UTC)", "Preset", "Score", "Against the best earlier")
+    rows = [[_to_section(each), *_cells(known, each, submitted)] for each in reversed(known)]
     return page.SortableTable(
-        "All experiments; a number leads to what it was.",
-        (*columns, "Leaderboard", "Time"),
-        [_cells(known, each, submitted) for each in reversed(known)],
+        "All experiments; a number leads to what it was.", (*columns, "Leaderboard", "Time"), rows
     )
 
 
-def _cells(
-    known: Sequence[Experiment], experiment: Experiment, submitted: Mapping[str, float]
-) -> list[object]:
-    number, found = experiment.number, experiment.best_before
-    link = Markup('<a href="#experiment-{}">{}</a> {}').format(number, number, experiment.note)
-    return [
-        page.Cell(link, f"{number:06d}"),
-        experiment.when,
-        experiment.preset,
-        page.Cell(with_error(experiment.expected), experiment.score),
-        page.Cell(against_best(known, experiment), found.score if found else None),
-        submitted.get(experiment.submission or ""),
-        page.Cell(duration(experiment.seconds), experiment.seconds),
-    ]
+def _to_section(experiment: Experiment) -> page.Cell:
+    number, link = experiment.number, Markup('<a href="#experiment-{}">{}</a> {}')
+    return page.Cell(link.format(number, number, experiment.note), experiment.name)
 
 
 @dataclass(frozen=True)

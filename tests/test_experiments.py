@@ -274,7 +274,7 @@ def test_an_experiment_is_found_by_its_number_with_or_without_zeros(small, comma
 
 def test_the_list_has_the_newest_first_with_what_changed(small, command):
     small.experiment(*STIFFER, note="stiffer")
-    record_score(small.workspace.submissions / known(small)[0].submission, 0.85, "tiny")
+    record_score(small.workspace.submissions / known(small)[0].submission, 0.85125, "tiny")
     code, output, errors = command("experiments", "tiny")
     assert (code, errors) == (0, "")
     header, second, first, page = output.splitlines()
@@ -287,8 +287,9 @@ def test_the_list_has_the_newest_first_with_what_changed(small, command):
     ]
     assert second.startswith("2 ") and " vs. 1 " in second
     assert second.endswith("stiffer; models.linear.l2 0.01 -> 30.0")
-    assert first.startswith("1 ") and "the first" in first and " 0.85 " in first
+    assert first.startswith("1 ") and "the first" in first and " 0.85125 " in first
     assert page == "as a page: data/build/tiny/experiments.html"
+    assert ">0.85125</td>" in (small.build / "experiments.html").read_text()
 
 
 class Links(HTMLParser):
