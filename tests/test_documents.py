@@ -2,6 +2,7 @@
 
 import ast
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def recipe(name: str) -> str:
 def metric() -> tuple[str, str]:
     """The formula, and the entry."""
     formula, entry = (each for each in blocks("python") if "matthews" in each)
-    return formula + "\n\n", entry
+    return formula + "\n\n", textwrap.indent(entry.rstrip() + ",\n", " " * 8)
 
 
 def table() -> str:
