@@ -8,8 +8,8 @@ NOTE ?=
 PYTHON ?= python3
 VENV ?= .venv
 
-# it is text: make would expand it wherever it is used, and a shell would run what is in it. So make
-# takes it literally, C and VENV must be plain, and the rest reaches a recipe as "$$NAME" alone.
+# What people type is text, but make would expand it wherever it is used, and a shell would run what
+# is in it. So make takes it literally, C and VENV must be plain, and a recipe reads the rest as "$$NAME".
 TYPED := C PRESET NOTE NEW_PLAN NAME FROM PORT KEEP V PYTHON VENV $(foreach name,$(.VARIABLES),$(if $(filter \
   command,$(origin $(name))),$(name)))
 $(foreach name,$(sort $(TYPED)),$(eval override $(name) := $$(value $(name))))
@@ -31,7 +31,7 @@ ifneq ($(words $(VENV))$(call special,$(VENV)),1)
 $(error VENV must be the path of a folder without spaces and special characters, as in: make VENV=.venv all)
 endif
 
-# of a process that the system has ended a shell says no more than "Killed"
+# where the system has ended a process, a shell prints no more than "Killed"
 PIPELINE = trap : INT; pipeline() { $(VENV)/bin/python -m pipeline "$$@" || { code=$$?; test $$code -ne 137 || \
   echo "error: the process was ended from outside (SIGKILL), most likely because memory ran out. Close other \
   programs, or use fewer rows, and run the same command again: what is done is kept." >&2; exit $$code; }; }; pipeline
@@ -48,8 +48,8 @@ all: installed ## everything: from data/raw/$(C) to submissions/$(C); NOTE="what
 
 # --- set-up -------------------------------------------------------------------------------------
 
-# each installs a whole closure, pinned and hashed; the test tools come on top of the main job. The
-# stamp is a copy of the list, so that times count for nothing
+# Each installs a complete list of packages, pinned and hashed; the second adds the test tools. The
+# stamp is a copy of the list, so that file times do not matter.
 installed: LOCK = requirements.lock
 installed-test: LOCK = requirements-test.lock
 installed installed-test:
@@ -82,10 +82,10 @@ tune-% train-%: installed
 
 # --- people -------------------------------------------------------------------------------------
 
-graph: installed ## the stages, what of them is there, what would run and why
+graph: installed ## the stages: what is stored, what would run, why, and how long it took
 	@$(PIPELINE) graph $(C) --preset "$$PRESET"
 
-experiments: installed ## every run so far, newest first; also as a page
+experiments: installed ## every run so far, newest first; also a page with all settings
 	@$(PIPELINE) experiments $(C)
 
 prune: installed ## delete what the last experiments do not need (KEEP=5 of them)

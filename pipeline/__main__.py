@@ -8,11 +8,21 @@ import time
 STARTED = time.perf_counter()
 STOPPED = "stopped. The same command goes on where it stopped; nothing finished is lost."
 NO_MEMORY = "there is not enough memory for this"
+EXAMPLES = {  # of the commands that take more than a competition
+    "run": "run all airline --preset quick",
+    "compare": "compare airline 2 1",
+    "submit": "submit airline 2",
+    "prune": "prune airline --keep 5",
+    "new": "new titanic --from ~/Downloads/titanic",
+    "predict": "predict airline new_rows.csv --experiment 2",
+    "score": "score airline_greedy_0.9400_12345678.csv 0.941",
+    "fetch": "fetch --seed 1",
+}
 MORE_MEMORY = "Close other programs, or use fewer rows, and run again: what is done is kept."
 
 
 def _stop_at_once(signum: int, frame: object) -> None:
-    """Ctrl-C while the imports below are under way: there is nothing to tidy up yet."""
+    """Ctrl-C during the imports below: there is nothing to clean up yet."""
     print(f"\n{STOPPED}", file=sys.stderr, flush=True)
     os._exit(130)
 
@@ -34,7 +44,8 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from pipeline.errors import UserError
-from pipeline.wording import count, from_here, printable
+from pipeline.progress import say
+from pipeline.wording import count, from_here, make_command, printable
 
 if TYPE_CHECKING:
     from pipeline.workspace import Workspace
@@ -61,8 +72,7 @@ def run(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say more")] = False,
 ) -> None:
-    """Compute what a goal lacks: everything, a stage, or one model's part of it."""
-    from pipeline.progress import say
+    """Compute what is missing of a goal: everything, a stage, or one model's part of it."""
     from pipeline.unchanged import is_unchanged
 
     workspace = _workspace(competition)
@@ -83,12 +93,13 @@ def run(
         say(f"nothing to do: {done.lines[0] if done.lines else f'{goal} is up to date'}")
     elif done.lines:
         say(f"\ndone in {took}: {done.lines[0]}", *done.lines[1:])
+    if note and done.experiment is not None and done.experiment.note != note:
+        say(f"the note of experiment {done.experiment.number} is now: {done.experiment.note}")
 
 
 @app.command()
 def graph(competition: CompetitionName, preset: Preset = "default") -> None:
-    """Print the stages: what is there, what would run, and why."""
-    from pipeline.progress import say
+    """Print the stages: what is stored, what would run, why, and how long it took the last time."""
     from pipeline.session import describe_graph
 
     say(*describe_graph(_workspace(competition), preset))
@@ -96,8 +107,7 @@ def graph(competition: CompetitionName, preset: Preset = "default") -> None:
 
 @app.command()
 def summary(competition: CompetitionName) -> None:
-    """Describe what the last whole run amounts to, and what to do next."""
-    from pipeline.progress import say
+    """Print the summary of the last complete run again: scores, alarms, what to do next."""
     from pipeline.session import last_summary
 
     say(*last_summary(_workspace(competition)))
@@ -107,7 +117,6 @@ def summary(competition: CompetitionName) -> None:
 def experiments(competition: CompetitionName) -> None:
     """List every run so far, newest first, and write them as a page."""
     from pipeline.experiment_list import list_experiments
-    from pipeline.progress import say
 
     say(*list_experiments(_workspace(competition)))
 
@@ -116,7 +125,6 @@ def experiments(competition: CompetitionName) -> None:
 def compare(competition: CompetitionName, a: ExperimentNumber, b: ExperimentNumber) -> None:
     """Compare two experiments on the same rows, model by model."""
     from pipeline.experiment_list import compare_experiments
-    from pipeline.progress import say
 
     say(*compare_experiments(_workspace(competition), a, b))
 
@@ -124,7 +132,6 @@ def compare(competition: CompetitionName, a: ExperimentNumber, b: ExperimentNumb
 @app.command()
 def submit(competition: CompetitionName, experiment: ExperimentNumber) -> None:
     """Write an earlier experiment's submission again."""
-    from pipeline.progress import say
     from pipeline.session import submit_again
 
     say(*submit_again(_workspace(competition), experiment))
@@ -135,11 +142,10 @@ def prune(
     competition: CompetitionName,
     keep: Annotated[int, typer.Option(min=0, help="how many of the last experiments")] = 5,
 ) -> None:
-    """Delete what was computed and is of no use to the last experiments.
+    """Delete what was computed and is not needed by the last experiments.
 
     Their records, reports and submissions stay.
     """
-    from pipeline.progress import say
     from pipeline.session import prune as prune_store
 
     say(prune_store(_workspace(competition), keep))
@@ -151,7 +157,6 @@ def clean(competition: CompetitionName) -> None:
 
     Raw files, submissions and the experiments' records stay.
     """
-    from pipeline.progress import say
     from pipeline.session import clean as clean_up
 
     say(clean_up(_workspace(competition)))
@@ -179,7 +184,6 @@ def new(
     """Write the TOML of a new competition from its files."""
     from pipeline.files import write_atomically
     from pipeline.new import copy_raw, refuse_nothing, settings_given, write_competition
-    from pipeline.progress import say
     from pipeline.workspace import COMPETITIONS, Workspace
 
     refuse_nothing(name, source)
@@ -192,32 +196,29 @@ def new(
     write_atomically(written.path, written.text)
     say(*written.messages)
     say(f"wrote {from_here(written.path)}, copied the files to {from_here(raw)}")
-    say(f"next: make C={name} all")
+    say(f"next: {make_command(name, 'all')}")
 
 
 @app.command()
 def predict(
     competition: CompetitionName,
     file: Annotated[
-        Path, typer.Argument(help="rows to score: CSV, zip, gz, parquet, or archive.zip/member")
+        Path, typer.Argument(help="rows to predict: CSV, zip, gz, parquet, or archive.zip/member")
     ],
     out: Annotated[
         Path | None,
         typer.Option(help="default: submissions/<competition>/predictions/<FILE>.predictions.csv"),
     ] = None,
     experiment: Annotated[
-        str, typer.Option(help="whose models; left out: those of the last whole run")
+        str, typer.Option(help="whose models predict; left out: those of the last run")
     ] = "",
 ) -> None:
-    """Score new rows with the saved blend.
-
-    The checks and the encoders are those of the run.
-    """
-    from pipeline.progress import say
+    """Predict new rows with an experiment's models, after the same checks."""
     from pipeline.session import predict_file
 
     scored = predict_file(_workspace(competition), file, out, experiment)
-    say(f"wrote {from_here(scored.path)}: {count(scored.rows, 'row')}")
+    rows = count(scored.rows, "row")
+    say(f"wrote {from_here(scored.path)}: {rows}, predicted by {scored.experiment.title}")
     say(*(f"note: {note}" for note in scored.notes))
 
 
@@ -225,22 +226,21 @@ def predict(
 @app.command(context_settings={"ignore_unknown_options": True})
 def score(
     file: Annotated[Path, typer.Argument(help="a submission: its path, or its bare name")],
-    value: Annotated[str, typer.Argument(help="what the leaderboard says")],
+    value: Annotated[str, typer.Argument(help="its score on the leaderboard")],
 ) -> None:
     """Keep a submission's leaderboard score in the ledger."""
     from pipeline.ledger import competition_of, find, parse_score, record_score
-    from pipeline.progress import say
     from pipeline.session import make_again
 
     number = parse_score(value)
     submissions = Path.cwd() / "submissions"
     path = find(file, submissions)
     competition = competition_of(path, submissions)
-    again = make_again(_workspace(competition))
+    again = make_again(_workspace(competition), "evaluate")
     entry = record_score(path, number, competition)
     say(
         f"{path.name}: leaderboard {number}, cross-validation {entry.score}. "
-        f"`{again} evaluate` draws it into the report."
+        f"`{again}` draws it into the report."
     )
 
 
@@ -254,7 +254,6 @@ def fetch(
     It is under CC0, and is split into 3,000 rows for train and 2,000 for test.
     """
     from pipeline.competitions.airline_openml import fetch_airline
-    from pipeline.progress import say
 
     fetch_airline(folder, seed)
     say(f"wrote train.csv, test.csv and sample_submission.csv to {folder}")
@@ -268,7 +267,7 @@ def dashboard(
     """Open optuna-dashboard on 127.0.0.1 alone."""
     from pipeline.dashboard import serve_dashboard
 
-    serve_dashboard(_workspace(competition).journal, port)
+    serve_dashboard(_workspace(competition), port)
 
 
 @app.command()
@@ -277,13 +276,12 @@ def watch(competition: CompetitionName) -> None:
     import webbrowser
 
     from pipeline.errors import DataError
-    from pipeline.progress import say
 
     path = _workspace(competition).build / "report.html"
     if not path.exists():
         raise DataError(
             f"{from_here(path)}: there is no report of {competition} yet. Run "
-            f"`make C={competition} all` first."
+            f"`{make_command(competition, 'all')}` first."
         )
     say(str(from_here(path)))
     webbrowser.open(path.resolve().as_uri())
@@ -300,7 +298,7 @@ def _workspace(competition: str) -> "Workspace":
 
 @contextlib.contextmanager
 def _errors_in_one_message() -> Iterator[None]:
-    """What a user can mend ends in one message and exit code 2; a fault of ours in a traceback."""
+    """What a user can correct ends in one message and exit code 2; a bug in a traceback."""
     try:
         yield
     except UserError as error:
@@ -353,6 +351,15 @@ def _stop(message: str, code: int) -> None:
     raise SystemExit(code)
 
 
+def _example(error: TyperException) -> str:
+    """How the command that somebody typed is called."""
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    if not isinstance(command, typer.core.TyperCommand):
+        return "`python -m pipeline --help` lists the commands."
+    example = EXAMPLES.get(command.name or "", f"{command.name} airline")
+    return f"For example: `python -m pipeline {example}`."
+
+
 def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with _errors_in_one_message():
@@ -364,7 +371,7 @@ def main() -> None:
             sys.exit(code)
         except TyperException as error:
             message = error.format_message().replace("Input should", "it should").rstrip(".")
-            _stop(f"{message}. `python -m pipeline --help` shows what there is.", 2)
+            _stop(f"{message}. {_example(error)}", 2)
 
 
 if __name__ == "__main__":

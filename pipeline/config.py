@@ -4,7 +4,6 @@ The tables are named after the stages. `[presets.NAME]` holds the same tables ag
 keys that the preset changes.
 """
 
-import difflib
 import importlib
 import json
 import re
@@ -20,6 +19,7 @@ from pipeline.contract import ColumnRule
 from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS, get_metric
 from pipeline.settings import Encode, ModelSettings, Name, Settings
+from pipeline.wording import did_you_mean
 
 MODELS = Path(__file__).parent / "models"
 
@@ -170,19 +170,11 @@ def load_configuration(
     Raises SettingsError naming the file, the table, the key, what was found and what is allowed.
     """
     path = (folder or workspace.COMPETITIONS) / f"{name}.toml"
-    try:
-        presets = load_presets(path, content)
-        chosen = _checked(presets, preset, path)
-        if overlay or only is not None:
-            chosen = _overlaid(presets[preset], "settings", overlay or {}, only)
-        return chosen
-    except RecursionError:
-        raise _too_deep(path) from None
-
-
-def load_presets(path: Path, content: bytes | None = None) -> dict[str, dict[str, Any]]:
-    """The tables of every preset of a TOML, by its name, unchecked."""
-    return split_presets(read_toml(path, content), path)
+    presets = load_presets(path, content)
+    for each in dict.fromkeys([preset, *presets]):
+        where = str(path) if each == "default" else f"{path} (preset '{each}')"
+        _configuration(_preset(presets, each, str(path)), where)
+    return _overlaid(presets[preset], "settings", overlay or {}, only)
 
 
 def parse(
@@ -196,17 +188,53 @@ def parse(
 
     `only` are the models that are kept, in this order; by default all.
     """
-    presets = split_presets(tomllib.loads(text), Path(where))
-    if preset not in presets:
+    table = _preset(_presets(text.encode(), where), preset, where)
+    return _overlaid(table, where, overlay, only)
+
+
+def load_presets(path: Path, content: bytes | None = None) -> dict[str, dict[str, Any]]:
+    """The tables of every preset of a TOML, by its name, unchecked."""
+    workspace.require_toml(path)
+    return _presets(path.read_bytes() if content is None else content, str(path))
+
+
+def _presets(content: bytes, where: str) -> dict[str, dict[str, Any]]:
+    """`default` as the TOML stands, the others laid over it."""
+    try:
+        table = tomllib.loads(content.decode())
+        presets = table.pop("presets", {})
+        if not isinstance(presets, dict) or not all(isinstance(p, dict) for p in presets.values()):
+            raise SettingsError(
+                f"{where}: [presets]: found {presets!r}; allowed are tables. "
+                "Write [presets.quick], and below it the tables that it changes."
+            )
+        return {"default": table} | {name: _merged(table, laid) for name, laid in presets.items()}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{where}: this is not TOML: {error}. Correct that line.") from None
+    except RecursionError:
+        raise _too_deep(where) from None
+
+
+def _too_deep(where: str) -> SettingsError:
+    return SettingsError(
+        f"{where}: a value is nested more deeply than can be read. A setting is a number, a text "
+        "or a list of them: write it without so many brackets or dots."
+    )
+
+
+def _preset(presets: Mapping[str, dict[str, Any]], name: str, where: str) -> dict[str, Any]:
+    if name not in presets:
         raise SettingsError(
-            f"preset: found {preset!r}, allowed are {', '.join(presets)}. Choose one of them."
+            f"{where}: there is no preset {name!r}; allowed are {', '.join(presets)}. "
+            "Choose one of them."
         )
-    return _overlaid(presets[preset], where, overlay, only)
+    return presets[name]
 
 
 def _overlaid(
     base: Mapping[str, Any], where: str, overlay: Mapping[str, Any], only: Sequence[str] | None
 ) -> Configuration:
+    """The settings of `base` with other tables laid over them, of these models alone."""
     table = _merged(base, overlay)
     if only is not None:
         table["models"] = {name: table["models"].get(name, {}) for name in only}
@@ -219,48 +247,6 @@ def _overlaid(
             "out."
         )
     return configuration
-
-
-def _checked(presets: Mapping[str, dict[str, Any]], preset: str, path: Path) -> Configuration:
-    if preset not in presets:
-        raise SettingsError(
-            f"{path}: there is no preset '{preset}'; allowed are {', '.join(presets)}. "
-            f"Choose one of them, or add a table [presets.{preset}]."
-        )
-    checked = {
-        key: _configuration(table, str(path) if key == "default" else f"{path} (preset '{key}')")
-        for key, table in presets.items()
-    }
-    return checked[preset]
-
-
-def read_toml(path: Path, content: bytes | None = None) -> dict[str, Any]:
-    workspace.require_toml(path)
-    try:
-        return tomllib.loads((path.read_bytes() if content is None else content).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: this is not TOML: {error}. Correct that line.") from None
-    except RecursionError:
-        raise _too_deep(path) from None
-
-
-def _too_deep(path: Path) -> SettingsError:
-    return SettingsError(
-        f"{path}: a value is nested more deeply than can be read. A setting is a number, a text or "
-        "a list of them: write it without so many brackets or dots."
-    )
-
-
-def split_presets(table: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
-    """The settings of every preset: `default` as the TOML stands, the others laid over it."""
-    base = {key: value for key, value in table.items() if key != "presets"}
-    presets = table.get("presets", {})
-    if not isinstance(presets, dict) or not all(isinstance(p, dict) for p in presets.values()):
-        raise SettingsError(
-            f"{path}: [presets]: found {presets!r}; allowed are tables. "
-            "Write [presets.quick], and below it the tables that it changes."
-        )
-    return {"default": base} | {name: _merged(base, laid) for name, laid in presets.items()}
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -310,6 +296,11 @@ def _model_settings(name: str, table: Any, where: str) -> ModelSettings:
     settings: type[ModelSettings] = importlib.import_module(f"pipeline.models.{kind}").Settings
     found = validate(settings, table, where, f"models.{name}")
     validate(Encode, found.encode, where, f"models.{name}.encode")
+    if found.columns is not None and found.drop:
+        raise SettingsError(
+            f"{where}: [models.{name}] has both columns and drop; allowed is one of them. Leave "
+            "out of columns what the model must not see, and remove drop."
+        )
     return found
 
 
@@ -324,6 +315,8 @@ def validate(kind: type[S], table: Any, where: str, prefix: str = "") -> S:
     except ValidationError as error:
         findings = " ".join(_finding(kind, dict(found), prefix) for found in error.errors())
         raise SettingsError(f"{where}: {findings}") from None
+    except RecursionError:
+        raise _too_deep(where) from None
 
 
 def _finding(kind: type[Settings], found: dict[str, Any], prefix: str) -> str:
@@ -334,8 +327,7 @@ def _finding(kind: type[Settings], found: dict[str, Any], prefix: str) -> str:
     place = f"[{table}] {key}" if table else f"[{key}]"
     if found["type"] == "extra_forbidden":
         fields = _fields(kind, found["loc"][:-1])
-        near = difflib.get_close_matches(key, fields, n=1)
-        meant = f"Did you mean '{near[0]}'?" if near else "Correct or remove it."
+        meant = did_you_mean(key, fields) or "Correct or remove it."
         return f"{place}: there is no such key; allowed are {', '.join(fields)}. {meant}"
     rule = found["msg"].removeprefix("Value error, ").partition(" or instance of")[0]
     rule = (
@@ -359,4 +351,4 @@ def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]
             kind = inner
         elif inner == dict[str, ColumnRule]:
             kind = ColumnRule
-    return [name for name in kind.model_fields if name != "models" or not location]
+    return [*kind.model_fields, *(["presets"] if kind is Configuration else [])]

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 from collections.abc import Iterable
-from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -11,6 +10,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from pipeline.errors import DataError
 from pipeline.progress import say
 from pipeline.studies import open_journal
+from pipeline.wording import make_command
+from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 
 
-def serve_dashboard(journal: Path, port: int) -> None:
+def serve_dashboard(workspace: Workspace, port: int) -> None:
     """Serve it until Ctrl-C; it is live while another terminal tunes."""
+    name, journal = workspace.competition, workspace.journal
     if not journal.exists():
         raise DataError(
-            f"{journal}: no study yet. Tune first: `make tune` with `trials` above 0 in a "
-            "[models.NAME] table of the competition's TOML."
+            f"{journal}: no study yet. Tune first: `{make_command(name, 'tune')}` with `trials` "
+            "above 0 in a [models.NAME] table of the competition's TOML."
         )
     from optuna_dashboard import wsgi
 
@@ -34,7 +36,7 @@ def serve_dashboard(journal: Path, port: int) -> None:
     except OSError as error:
         raise DataError(
             f"{LOOPBACK}:{port}: {error.strerror}; another program listens there. "
-            "Choose another one: make dashboard PORT=8081."
+            f"Choose another one: {make_command(name, 'dashboard PORT=8081')}."
         ) from None
     with server, contextlib.suppress(KeyboardInterrupt):
         say(f"optuna-dashboard: http://{LOOPBACK}:{port}/  (Ctrl-C ends it)")

@@ -1,4 +1,4 @@
-"""What a user can cause and mend: one clear sentence, exit code 2, nothing lost."""
+"""What a user can cause and correct: one message, exit code 2, nothing lost."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ LONGEST_REASON = 200
 
 
 class UserError(Exception):
-    """Says where, what was found, what is allowed and what to do; shown without a traceback."""
+    """Where, what was found, what is allowed and what to do; shown without a traceback."""
 
 
 class DataError(UserError):

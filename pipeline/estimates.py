@@ -53,6 +53,12 @@ def ends(value: Estimate, digits: int | None = None) -> str:
     return f"{low:,.{digits}f} to {high:,.{digits}f}"
 
 
+def signed(difference: Estimate) -> str:
+    """`+0.0012 ± 0.0007`: a difference with its standard error."""
+    digits = decimals(difference.standard_error)
+    return f"{difference.score:+,.{digits}f} ± {difference.standard_error:,.{digits}f}"
+
+
 def with_interval(value: Estimate, digits: int | None = None) -> str:
     """`-0.0051 to +0.0025`: the 95% interval of a difference.
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline.config import BLEND
 from pipeline.errors import DataError, SettingsError
 from pipeline.files import locked, to_json, write_atomically
 from pipeline.flow import Done, Flow, Ingredients, Node, stages
@@ -56,6 +57,10 @@ class Difference(Record):
     standard_error: float
 
     @property
+    def estimate(self) -> Estimate:
+        return Estimate(self.score, self.standard_error)
+
+    @property
     def is_zero(self) -> bool:
         """Whether the predictions are the same."""
         return self.score == 0 and self.standard_error == 0
@@ -68,7 +73,7 @@ class Experiment(Record):
     predictions. `best_before` compares these with the best earlier experiment on the same folds;
     None where there is none. `rows` is a hash of target and folds: experiments with the same one
     are compared row by row. `settings` are those of the TOML, the preset laid over it; `changes`
-    are the settings and the code that differ from the experiment before.
+    are the code and the settings that differ from the experiment that `preceding` names.
     """
 
     number: int
@@ -94,6 +99,22 @@ class Experiment(Record):
     @property
     def name(self) -> str:
         return f"{self.number:04d}"
+
+    @property
+    def title(self) -> str:
+        """`experiment 3 (preset quick, 2026-11-29 20:31 UTC): smaller trees`."""
+        note = f": {self.note}" if self.note else ""
+        return f"experiment {self.number} (preset {self.preset}, {self.when} UTC){note}"
+
+    @property
+    def expected(self) -> Estimate:
+        """The score that a submission may expect."""
+        return Estimate(self.score, self.standard_error)
+
+    @property
+    def when(self) -> str:
+        """To the minute, in UTC."""
+        return self.created[:16].replace("T", " ")
 
     def parts(self, node: str) -> tuple[str, ...]:
         """The files and packages that a node runs."""
@@ -191,7 +212,7 @@ def make_current(workspace: Workspace, experiment: Experiment) -> None:
 def _again(flow: Flow, before: Experiment, about: About) -> Experiment:
     """The same predictions, perhaps by way of other code."""
     changed = {
-        "note": about.note or before.note,
+        "note": _joined(before.note, about.note),
         "seconds": max(before.seconds, round(about.seconds, 1)),
         "submission": _submission(flow) or before.submission,
         "code": {**before.code, **_code(flow)},
@@ -200,10 +221,15 @@ def _again(flow: Flow, before: Experiment, about: About) -> Experiment:
     return before.model_copy(update=changed)
 
 
+def _joined(before: str, note: str) -> str:
+    """Both notes, unless they are one."""
+    return before if note in before.split("; ") else "; ".join(filter(None, (before, note)))
+
+
 def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
-    blended, before = flow.value("blend"), known[-1] if known else None
+    blended = flow.value("blend")
     experiment = Experiment(
-        number=before.number + 1 if before else 1,
+        number=known[-1].number + 1 if known else 1,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         preset=about.preset,
         note=about.note,
@@ -223,6 +249,7 @@ def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
         code=_code(flow),
         nodes=_nodes(flow),
     )
+    before = preceding(known, experiment)
     return experiment.model_copy(
         update={
             "changes": tuple(changes(before, experiment)) if before else (),
@@ -279,12 +306,24 @@ def _node(done: Done) -> NodeRecord:
 # -- comparing -------------------------------------------------------------------------------------
 
 
+def preceding(known: Sequence[Experiment], experiment: Experiment) -> Experiment | None:
+    """The last one before it of the same preset; of any preset, where there is none."""
+    earlier = [each for each in known if each.number < experiment.number]
+    same = [each for each in earlier if each.preset == experiment.preset]
+    return next(reversed(same or earlier), None)
+
+
 def changes(before: Experiment, after: Experiment) -> list[str]:
-    """The settings, raw files, code and packages that differ between two experiments, in words."""
-    found = list(setting_changes(before.settings, after.settings))
+    """The code, packages, raw files and settings that differ between two experiments, in words.
+
+    What no prediction depends on comes last.
+    """
+    found = list(code_changes(before.code, after.code))
     if before.nodes["load"].sources != after.nodes["load"].sources:
         found.append("raw files changed")
-    return [*found, *code_changes(before.code, after.code)][:MOST_CHANGES]
+    settings = setting_changes(before.settings, after.settings)
+    found += sorted(settings, key=lambda each: each.startswith(("evaluate.", "explore.")))
+    return found[:MOST_CHANGES]
 
 
 def setting_changes(
@@ -352,6 +391,19 @@ def is_comparable(one: Experiment, other: Experiment) -> bool:
     return one.rows == other.rows and one.metric == other.metric
 
 
+def what_differs(one: Experiment, other: Experiment) -> str:
+    """Why two experiments are not comparable: `other rows`, `other folds, another metric`."""
+    loads, splits = ([each.nodes[n] for each in (one, other)] for n in ("load", "split"))
+    has_other_folds = splits[0].settings != splits[1].settings
+    has_other_rows = loads[0].sources != loads[1].sources or not has_other_folds
+    found = {
+        "other rows": one.rows != other.rows and has_other_rows,
+        "other folds": one.rows != other.rows and has_other_folds,
+        "another metric": one.metric != other.metric,
+    }
+    return ", ".join(name for name, differs in found.items() if differs)
+
+
 def _to_best(
     store: Store, known: Sequence[Experiment], experiment: Experiment
 ) -> Difference | None:
@@ -359,7 +411,7 @@ def _to_best(
     metric = METRICS[experiment.metric]
     same = [each for each in known if is_comparable(each, experiment)]
     for best in sorted(same, key=lambda each: each.validated, reverse=metric.greater_is_better):
-        found = blend_difference(store, experiment, best)
+        found = differences(store, experiment, best, [BLEND])[BLEND]
         if found is not None:
             return Difference(
                 to=best.number, score=found.score, standard_error=found.standard_error
@@ -367,34 +419,32 @@ def _to_best(
     return None
 
 
-def blend_difference(store: Store, one: Experiment, other: Experiment) -> Estimate | None:
-    """The paired difference of the blends on validated rows; None where one is not stored."""
-    blends = [_value(store, each, "blend") for each in (one, other)]
-    return _difference(store, one, [None if b is None else b.oof for b in blends])
-
-
-def model_differences(
-    store: Store, one: Experiment, other: Experiment
+def differences(
+    store: Store, one: Experiment, other: Experiment, names: Sequence[str]
 ) -> dict[str, Estimate | None]:
-    """The paired difference of every model that both experiments trained."""
+    """The paired difference of blends (`blend`) and models on validated rows, by name.
+
+    None where a prediction is not stored any more.
+    """
+    load, split = (_value(store, one, name) for name in ("load", "split"))
     found: dict[str, Estimate | None] = {}
-    for name in one.models:
-        if name in other.models:
-            trained = [_value(store, each, f"train-{name}") for each in (one, other)]
-            oofs = [None if each is None else each.mean_oof for each in trained]
-            found[name] = _difference(store, one, oofs)
+    for name in names:
+        first, second = _oof(store, one, name), _oof(store, other, name)
+        if load is None or split is None or first is None or second is None:
+            found[name] = None
+        else:
+            metric, rows = METRICS[one.metric], split.validated
+            found[name] = paired_difference(metric, load.y[rows], first[rows], second[rows])
     return found
 
 
-def _difference(
-    store: Store, experiment: Experiment, oofs: Sequence[np.ndarray | None]
-) -> Estimate | None:
-    load, split = (_value(store, experiment, name) for name in ("load", "split"))
-    first, second = oofs
-    if load is None or split is None or first is None or second is None:
+def _oof(store: Store, experiment: Experiment, name: str) -> np.ndarray | None:
+    """Out-of-fold predictions (n, k) of the blend or of a model, where they are stored."""
+    found = _value(store, experiment, name if name == BLEND else f"train-{name}")
+    if found is None:
         return None
-    rows, metric = split.validated, METRICS[experiment.metric]
-    return paired_difference(metric, load.y[rows], first[rows], second[rows])
+    oof: np.ndarray = found.oof if name == BLEND else found.mean_oof
+    return oof
 
 
 def _value(store: Store, experiment: Experiment, node: str) -> Any:

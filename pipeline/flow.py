@@ -301,7 +301,7 @@ class Flow:
         if entry is None:
             raise DataError(
                 f"{self.store.root / key.path}: the value of {node.name} is missing or damaged. "
-                f"`{make_command(self.workspace.competition)} all` computes it again, with the "
+                f"`{make_command(self.workspace.competition, 'all')}` computes it again, with the "
                 "settings that it had."
             )
         self.done[node] = Done(key, entry, Ingredients({}, {}, {}, {}), computed=False)

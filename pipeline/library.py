@@ -17,16 +17,16 @@ from pipeline import session
 from pipeline.config import Configuration, load_configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.estimates import interval, verdict
-from pipeline.experiments import Experiment, is_comparable
+from pipeline.experiments import Experiment, is_comparable, what_differs
 from pipeline.flow import Flow, Reporter
 from pipeline.metrics import METRICS, Estimate, paired_difference
-from pipeline.new import FRAMES, configuration_for, settings_given
+from pipeline.new import configuration_for, settings_given
 from pipeline.new_rows import rows_of
 from pipeline.parallel import one_thread, workers
 from pipeline.prediction_file import labelled
 from pipeline.predictor import Predictor
 from pipeline.problem import Task
-from pipeline.wording import count, quoted
+from pipeline.wording import FRAMES, count, quoted
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -82,14 +82,15 @@ class Run:
 
         if not is_comparable(self.experiment, other.experiment):
             raise DataError(
-                "these runs are not comparable row by row: they were validated on other rows, "
-                "other folds, or by another metric. Give both the same [split] and metric."
+                "these runs are not comparable row by row: found "
+                f"{what_differs(self.experiment, other.experiment)}. Give both the same rows, "
+                "[split] settings and metric."
             )
-        metric, y = METRICS[self.experiment.metric], self.flow.value("load").y
-        rows, theirs, found = self.flow.value("split").validated, other._oof, {}
+        metric, rows = METRICS[self.experiment.metric], self.flow.value("split").validated
+        y, theirs, found = self.flow.value("load").y[rows], other._oof, {}
         for name, own in self._oof.items():
             if name in theirs:
-                each = paired_difference(metric, y[rows], own[rows], theirs[name][rows])
+                each = paired_difference(metric, y, own[rows], theirs[name][rows])
                 amounts_to = verdict(each, metric.greater_is_better)
                 found[name] = (each.score, each.standard_error, *interval(each), amounts_to)
         columns = ["difference", "standard_error", "low", "high", "verdict"]
@@ -140,11 +141,15 @@ class Run:
 
     def report(self) -> "Page":
         """The report; Jupyter shows it, `.save(path)` keeps it as a file."""
-        return Page(self.flow.value("evaluate").html)
+        return self._page("evaluate")
 
     def exploration(self) -> "Page":
         """The page on the data before any model."""
-        return Page(self.flow.value("explore").html)
+        return self._page("explore")
+
+    def _page(self, stage: str) -> "Page":
+        html = self.flow.value(stage).html
+        return Page(session.stamped_page(html, self.flow.workspace, self.experiment))
 
     @cached_property
     def _predictor(self) -> Predictor:
@@ -188,19 +193,21 @@ def run(
     settings: Mapping[str, Any] | None = None,
     note: str = "",
     root: str | Path = ".",
+    new_plan: bool = False,
     verbose: bool = False,
 ) -> Run:
     """Run a competition of the project below `root`: `make C=competition PRESET=preset all`.
 
     `models` are those to fit, by default all of the TOML; `settings` are laid over the TOML, as in
     {"models.small.kind": "lightgbm"}. Nothing is computed twice: what earlier runs left is taken
-    from the store.
+    from the store. `new_plan` shares the minutes of [budget] anew, where they cut a run short.
     """
     workspace, configuration = Workspace(Path(root).resolve(), competition), None
     if settings or models is not None:
         overlay = tables_of(settings or {})
         configuration = load_configuration(competition, preset, overlay=overlay, only=models)
-    return _run(workspace, configuration, preset, note, verbose)
+    asked = {"preset": preset, "note": note, "new_plan": new_plan}
+    return _run(workspace, configuration, verbose, **asked)
 
 
 def compute(
@@ -231,16 +238,18 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     folder: str | Path | None = None,
     note: str = "",
+    new_plan: bool = False,
     verbose: bool = False,
 ) -> Run:
-    """Fit the models that suit a table, blend them, and say what to expect.
+    """Fit the models that suit a table, blend them, and estimate the score on other rows.
 
     train: the labelled rows; target: the column to predict; test: rows to predict for a submission,
     without the target. `metric`, `task` and `id` are found by looking, if left out: the metric is
     then accuracy or RMSE. `models` names files of pipeline/models; left out, the size of the table
     decides, as it does on folds and minutes. `settings` are other lines of a competition's TOML, as
     {"split.folds": 10, "models.lightgbm.num_leaves": 15}. `folder` keeps everything, so that the
-    next call takes from it what it would compute again; left out, it goes with the run.
+    next call takes from it what it would compute again; left out, all is deleted with the run.
+    `new_plan`, with a folder, shares the minutes anew, where they cut the last call short.
 
     Raises SettingsError for wrong arguments, DataError for tables that cannot be learnt from.
     """
@@ -250,17 +259,16 @@ def fit(
     overlay = tables_of(settings or {})
     if minutes is not None:
         overlay.setdefault("budget", {})["minutes"] = minutes
-    temporary = None
-    if folder is None:
-        temporary = tempfile.TemporaryDirectory(prefix="pipeline-")
-        folder = temporary.name
-    workspace = Workspace(Path(folder).resolve(), FRAMES)
+    temporary = tempfile.TemporaryDirectory(prefix="pipeline-") if folder is None else None
+    kept = temporary.name if temporary else folder
+    workspace = Workspace(Path(str(kept)).resolve(), FRAMES)
     named = {"target": target, "metric": metric, "task": task, "id": id}
     given = settings_given(named, tables=overlay, where="fit")
     frames = {"train": train} if test is None else {"train": train, "test": test}
     with one_thread():
         configuration = configuration_for(frames, workspace.raw, given, preset, overlay, models)
-    return _run(workspace, configuration, preset, note, verbose, temporary)
+    asked = {"preset": preset, "note": note, "new_plan": new_plan}
+    return _run(workspace, configuration, verbose, temporary, **asked)
 
 
 def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -292,9 +300,7 @@ def _check_frames(train: Any, target: str, test: Any) -> None:
     """Raise UserError for what is no table of rows, or for tables that do not belong together."""
     import pandas as pd
 
-    for name, frame in (("train", train), ("test", test)):
-        if name == "test" and frame is None:
-            continue
+    for name, frame in {"train": train, **({} if test is None else {"test": test})}.items():
         if not isinstance(frame, pd.DataFrame):
             raise SettingsError(
                 f"{name}: found {type(frame).__name__}, a pandas.DataFrame is needed. Give "
@@ -330,13 +336,14 @@ def _check_names(metric: Any, task: Any, models: Any) -> None:
 def _run(
     workspace: Workspace,
     configuration: Configuration | None,
-    preset: str,
-    note: str,
     verbose: bool,
     temporary: Any = None,
+    **asked: Any,
 ) -> Run:
+    """Everything, as session.run does it; `asked` are its preset, note and new_plan."""
+    reporter = _reporter(verbose)
     with one_thread():
-        done = session.run(workspace, "all", preset, note, _reporter(verbose), configuration)
+        done = session.run(workspace, reporter=reporter, configuration=configuration, **asked)
     if done.experiment is None:
         raise DataError("the run ended without a blend. Run it again with verbose=True.")
     return Run(done.flow, done.experiment, temporary)

@@ -22,7 +22,7 @@ from pipeline.notation import read_numbers
 from pipeline.schema import RawTables, Roles
 from pipeline.stage_settings import LoadStage
 from pipeline.typed_tables import raw_tables
-from pipeline.wording import count, from_here, quoted, some
+from pipeline.wording import FRAMES, count, from_here, quoted, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,6 @@ ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"|true|false|\d+
 COLUMN = re.compile(r'\[load\.columns\] ("[^"]*" = \{[^{}]*\})')
 MOST_COLUMNS = 12  # in a message
 RESERVED = ("all",)  # `make C=all all` reads like a slip
-FRAMES = "frames"  # the name of a competition that is data frames
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 

@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
+# what a stage cannot know of the run that shows its page; `stamped` puts it in
+EXPERIMENT, AGAIN = "<!--experiment-->", "<!--again-->"
 Tone = Literal["", "good", "warn", "bad", "muted"]
 
 
@@ -206,6 +209,11 @@ def document(
         footer=footer,
         simulated=simulated,
     )
+
+
+def stamped(html: str, experiment: str, again: str) -> str:
+    """A page that names its experiment, and the command that runs it again."""
+    return html.replace(EXPERIMENT, escape(experiment)).replace(AGAIN, escape(again))
 
 
 def render(template: str, **context: Any) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline import code, experiments, ledger, submission, summary, unchanged
+from pipeline import code, experiments, ledger, page, submission, summary, unchanged
 from pipeline.config import Competition, Configuration, load_configuration
 from pipeline.errors import DataError
 from pipeline.experiments import About, Experiment
@@ -115,11 +115,19 @@ def _write_pages(flow: Flow, experiment: Experiment | None) -> Iterator[Path]:
         if Node(stage) in flow.done:
             value = flow.value(stage)
             for folder in folders:
-                _write(folder / filename, value.html)
+                _write(folder / filename, stamped_page(value.html, flow.workspace, experiment))
                 _write(folder / Path(filename).with_suffix(".json"), to_json(value.summary))
                 for name, png in value.figures.items():
                     _write(folder / "figures" / f"{name}.png", png)
                 yield folder / filename
+
+
+def stamped_page(html: str, workspace: Workspace, experiment: Experiment | None) -> str:
+    """A stage's page with what only the run knows: the experiment, its preset and its note."""
+    if experiment is None:
+        return page.stamped(html, "", make_command(workspace.competition, "all"))
+    again = make_command(workspace.competition, "all", experiment.preset)
+    return page.stamped(html, experiment.title, again)
 
 
 def _write(path: Path, content: str | bytes) -> None:
@@ -147,23 +155,45 @@ def describe_graph(workspace: Workspace, preset: str) -> Iterator[str]:
     """A line a stage: what it takes, and whether its value is there, or why it would run."""
     flow = start(workspace, load_configuration(workspace.competition, preset), Reporter())
     flow.looks_only = True
-    before = experiments.current(workspace)
     nodes = nodes_for(goals_of("all", flow.names), flow.names)
-    width = max(len(node.name) for node in nodes)
+    known = experiments.read_all(workspace)
+    known.sort(key=lambda each: each.preset == preset)  # those of the preset last
+    before = {
+        node: next((each for each in reversed(known) if node.name in each.nodes), None)
+        for node in nodes
+    }
+    took = {node: _seconds(flow, node, before[node]) for node in nodes}
+    takes = {
+        node: ", ".join(dict.fromkeys(each.stage for each in flow.inputs(node))) or "the raw files"
+        for node in nodes
+    }
+    widths = max(len(node.name) for node in nodes), max(map(len, takes.values()))
     for node in nodes:
-        inputs = flow.inputs(node)
-        lacking = [each.name for each in inputs if each not in flow.done]
-        if lacking:
-            state = f"would run after {some(lacking, MOST_NAMED)}, unless that changes nothing"
-        elif flow.look_up(node):
-            state = f"there ({duration(flow.done[node].entry.seconds)})"
-        else:
-            made = flow.ingredients(node)
-            state = f"would run: {experiments.reason(before, node.name, made)}"
-        takes = ", ".join(dict.fromkeys(each.stage for each in inputs)) or "the raw files"
-        yield f"{node.name:<{width}}  <- {takes:<24}  {state}"
-    size = flow.store.size()
-    yield f"store: {size / 1e6:,.1f} MB in {from_here(workspace.store)}"
+        state = _state(flow, node, before[node], took[node])
+        yield f"{node.name:<{widths[0]}}  <- {takes[node]:<{widths[1]}}  {state}"
+    missing = [took[node] for node in nodes if node not in flow.done]
+    if any(missing):
+        yield f"what would run took {duration(sum(filter(None, missing)))} the last time"
+    yield f"store: {flow.store.size() / 1e6:,.1f} MB in {from_here(workspace.store)}"
+
+
+def _seconds(flow: Flow, node: Node, before: Experiment | None) -> float | None:
+    """How long an earlier experiment took for a node, where that is known."""
+    entry = None if before is None else flow.store.entry(before.key(node.name))
+    return None if entry is None else entry.seconds
+
+
+def _state(flow: Flow, node: Node, before: Experiment | None, took: float | None) -> str:
+    """Whether a node's value is there, or why it would run."""
+    lacking = [each.name for each in flow.inputs(node) if each not in flow.done]
+    if not lacking and flow.look_up(node):
+        return f"there ({duration(flow.done[node].entry.seconds)})"
+    seconds = "" if took is None else f"; took {duration(took)} the last time"
+    if lacking:
+        after = some(lacking, MOST_NAMED)
+        return f"would run after {after}, unless that changes nothing{seconds}"
+    reason = experiments.reason(before, node.name, flow.ingredients(node))
+    return f"would run: {reason}{seconds}"
 
 
 def last_experiment(workspace: Workspace) -> Experiment:
@@ -172,7 +202,7 @@ def last_experiment(workspace: Workspace) -> Experiment:
     if found is None:
         raise DataError(
             f"{workspace.build}: there is no whole run of {workspace.competition} yet. Run "
-            f"`{make_command(workspace.competition)} all` first."
+            f"`{make_command(workspace.competition, 'all')}` first."
         )
     return found
 
@@ -198,7 +228,7 @@ def last_summary(workspace: Workspace) -> list[str]:
     if "evaluate" not in experiment.nodes:
         raise DataError(
             f"experiment {experiment.number} of {workspace.competition} has no report. Run "
-            f"`{make_command(workspace.competition)} all`, which makes one."
+            f"`{make_command(workspace.competition, 'all', experiment.preset)}`, which makes one."
         )
     return summary.summarise(adopt(workspace, experiment), experiment)
 
@@ -219,11 +249,12 @@ def submit_again(workspace: Workspace, number: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Scored:
-    """How many rows were predicted, where the predictions are, and what is odd about the rows."""
+    """Where the predictions are, of how many rows, what is odd about these, and whose they are."""
 
     path: Path
     rows: int
     notes: tuple[str, ...]
+    experiment: Experiment
 
 
 def predict_file(
@@ -246,7 +277,7 @@ def predict_file(
         prediction = predictor_of(flow).predict(rows.frame, parallel_map)
     table = labelled(prediction, load.problem, rows.ids)
     notes = (*write_predictions(target, table), *rows.notes)
-    return Scored(target, len(table), notes)
+    return Scored(target, len(table), notes, experiment)
 
 
 def _predicts(node: str) -> bool:
@@ -261,10 +292,13 @@ def _refuse_other_code(workspace: Workspace, experiment: Experiment) -> None:
     known = {part: experiment.code[part] for part in used}
     changed = list(experiments.code_changes(known, now))
     if changed:
+        last, again = experiments.current(workspace), make_again(workspace, "all")
+        helps = "computes anew what depends on it"
+        if last is None or last.number != experiment.number:
+            helps = "makes a new experiment: to predict by that one, leave --experiment out"
         raise DataError(
             f"the code is not that of experiment {experiment.number} any more: "
-            f"{some(changed, MOST_NAMED)}. Run `{make_again(workspace)} all` first, which computes "
-            "anew what depends on it, or put the code back."
+            f"{some(changed, MOST_NAMED)}. Put the code back, or run `{again}`, which {helps}."
         )
 
 
@@ -281,12 +315,10 @@ def predictor_of(flow: Flow) -> Predictor:
     return Predictor(load, split, train, blend, flow.fits)
 
 
-def make_again(workspace: Workspace) -> str:
+def make_again(workspace: Workspace, goal: str) -> str:
     """As one would type it to go on with the last run: with the preset that it had."""
     experiment = experiments.current(workspace)
-    preset = experiment.preset if experiment else "default"
-    chosen = "" if preset == "default" else f" PRESET={preset}"
-    return f"make C={workspace.competition}{chosen}"
+    return make_command(workspace.competition, goal, experiment.preset if experiment else "default")
 
 
 def clean(workspace: Workspace) -> str:

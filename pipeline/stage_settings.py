@@ -3,6 +3,8 @@
 The less it holds, the less runs again when something else changes.
 """
 
+from pydantic import Field
+
 from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Tune, Url
 from pipeline.member import Member
 from pipeline.problem import Task
@@ -23,9 +25,13 @@ class ExploreStage(Explore):
 
 
 class EncodeStage(Settings):
-    """The distinct encoders of all members."""
+    """The distinct encoders of all members, and the first member that has each.
+
+    The names are for messages: as no value depends on them, they are in no key.
+    """
 
     encoders: tuple[EncoderSettings, ...]
+    models: tuple[str, ...] = Field((), exclude=True)
 
 
 class TuneStage(Tune):
@@ -90,12 +96,11 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
     if stage == "explore":
         return ExploreStage(**table, name=name)
     if stage == "encode":
-        encoders = dict.fromkeys(
-            m.encoder.model_dump_json() for m in members(configuration).values()
-        )
-        return EncodeStage(
-            encoders=tuple(EncoderSettings.model_validate_json(each) for each in encoders)
-        )
+        encoders: dict[str, EncoderSettings] = {}
+        for model, each in members(configuration).items():
+            if each.encoder not in encoders.values():
+                encoders[model] = each.encoder
+        return EncodeStage(encoders=tuple(encoders.values()), models=tuple(encoders))
     if stage == "tune":
         return TuneStage(
             **table,

@@ -1,4 +1,4 @@
-"""What a whole run amounts to, in at most twenty lines: the file, what to expect, what next."""
+"""The summary of a run, in at most twenty lines: the file, the score to expect, what next."""
 
 import math
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline import cut_short
 from pipeline.blending import Blended
 from pipeline.config import load_presets
-from pipeline.estimates import NORMAL_95, decimals, with_error
+from pipeline.estimates import NORMAL_95, decimals, signed, verdict, with_error
 from pipeline.evaluated import Evaluated
 from pipeline.expectation import WIDER
 from pipeline.experiments import Experiment
@@ -46,7 +46,7 @@ class Summary:
 
 
 def summarise(flow: Flow, experiment: Experiment) -> list[str]:
-    """The lines; the first one alone says what there is."""
+    """The lines; the first one can stand alone."""
     load, blend, evaluated = (flow.value(name) for name in ("load", "blend", "evaluate"))
     found = Summary(flow.workspace, experiment, load, blend, evaluated)
     return [
@@ -74,7 +74,7 @@ def _expected(found: Summary) -> Iterator[str]:
     """Where the leaderboard's score should lie: both samples are finite, train's and test's."""
     withdrawn, test_rows = found.evaluated.withdrawn, len(found.load.test)
     if found.load.simulated:
-        yield "SIMULATED data: the score says nothing about the competition"
+        yield "SIMULATED data: this is no score of the competition"
     elif withdrawn:
         yield textwrap.shorten(f"no score can be promised: {withdrawn}", WIDEST)
     elif test_rows:
@@ -101,19 +101,15 @@ def prediction_interval(expected: Estimate, train_rows: int, test_rows: int) -> 
 
 def _experiment(found: Summary) -> Iterator[str]:
     """Which experiment this is, and how it compares with the best one before."""
-    from pipeline.experiment_list import gain_with_error
-
-    experiment = found.experiment
+    experiment, best = found.experiment, found.experiment.best_before
     line = f"experiment {experiment.number}"
-    best = experiment.best_before
     if best is not None and best.is_zero:
         line += f": the same predictions as experiment {best.to}"
     elif best is not None:
-        low, high = (best.score + sign * NORMAL_95 * best.standard_error for sign in (-1, 1))
-        noise = ", which is within noise" if low <= 0 <= high else ""
-        line += f": {gain_with_error(best)} to the best before it (experiment {best.to}){noise}"
+        found_to_be = verdict(best.estimate, found.metric.greater_is_better)
+        line += f": {signed(best.estimate)} against the best earlier one, {best.to} ({found_to_be})"
     if experiment.number > 1:
-        line += f"; `{make_command(found.workspace.competition)} experiments` lists them all"
+        line += f"; `{make_command(found.workspace.competition, 'experiments')}` lists them all"
     yield line
 
 
@@ -145,7 +141,8 @@ def _cut_short(found: Summary) -> Iterator[str]:
     """What had no time, and how it gets some: another attempt on a machine that is less busy."""
     cut = cut_short.describe(found.blend.cut_short)
     if cut:
-        again = f"{make_command(found.workspace.competition)} all NEW_PLAN=1"
+        preset = found.experiment.preset
+        again = make_command(found.workspace.competition, "all NEW_PLAN=1", preset)
         yield textwrap.shorten(f"cut short by [budget] minutes: {cut}", WIDEST)
         yield f"  more minutes do more; if the machine was busy, `{again}` shares them anew"
 
@@ -160,26 +157,26 @@ def _alarms(found: Summary) -> Iterator[str]:
 
 def _next(found: Summary) -> Iterator[str]:
     name = found.workspace.competition
-    make = make_command(name)
-    steps = [(f"{make} watch", "opens the report: where it errs, what drives it")]
+    watch = make_command(name, "watch")
+    steps = [(watch, "opens the report: where it errs, what drives it")]
     if found.load.simulated:
         steps.append(("not for upload", f"put the organiser's files into data/raw/{name} first"))
     elif found.experiment.submission:
         python = from_here(Path(sys.executable))
-        steps.append(("upload the file", "and keep what the leaderboard says:"))
+        steps.append(("upload the file", "and keep the leaderboard's score of it:"))
         steps.append(("", f"{python} -m pipeline score {found.experiment.submission} SCORE"))
-    steps.extend(_presets(found, make))
+    steps.append(_next_run(found))
     width = max(len(step) for step, _ in steps)
     for step, what in steps:
         yield f"  {step:<{width}}  {what}"
 
 
-def _presets(found: Summary, make: str) -> Iterator[tuple[str, str]]:
+def _next_run(found: Summary) -> tuple[str, str]:
     """A longer run than this one, if the TOML has one."""
-    path, preset = found.workspace.toml, found.experiment.preset
+    path, preset, name = found.workspace.toml, found.experiment.preset, found.workspace.competition
     if preset == "quick":
-        yield f"{make} all", "the full run; this was a first look"
-    elif preset == "default" and path.is_file() and "best" in load_presets(path):
-        yield f"{make} PRESET=best all", "takes its time: longer searches, more repeats"
-    else:
-        yield path.name, "holds every setting; edit it and run again"
+        return make_command(name, "all"), "the full run; this was a first look"
+    if preset == "default" and path.is_file() and "best" in load_presets(path):
+        best = make_command(name, "all", "best")
+        return best, "takes its time: longer searches, more repeats"
+    return path.name, "holds every setting; edit it and run again"

@@ -1,10 +1,12 @@
 """Parts of sentences: '3,000 rows', "'a', 'b' and 3 more", paths and commands as typed."""
 
+import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-DEFAULT = "airline"  # the Makefile's C
+COMPETITION = "airline"  # the Makefile's C
+FRAMES = "frames"  # the name of a competition that is data frames
 
 
 def count(value: int, noun: str = "", plural: str = "") -> str:
@@ -66,12 +68,23 @@ def spelled_alike(texts: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
+def did_you_mean(found: str, allowed: Iterable[str]) -> str:
+    """ "Did you mean 'folds'?", or nothing where no name is near."""
+    near = difflib.get_close_matches(found, list(allowed), n=1)
+    return f"Did you mean '{near[0]}'?" if near else ""
+
+
 def from_here(path: Path) -> Path:
     """As one would type it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def make_command(competition: str | None) -> str:
-    """As one would type it: make's own competition needs no C=."""
-    return "make" if competition in (None, DEFAULT) else f"make C={competition}"
+def make_command(competition: str, goal: str, preset: str = "default") -> str:
+    """As one would type it: `make C=titanic PRESET=quick all`; make's own choices are left out."""
+    chosen = [
+        f"{name}={value}"
+        for name, value, own in (("C", competition, COMPETITION), ("PRESET", preset, "default"))
+        if value != own
+    ]
+    return " ".join(["make", *chosen, goal])

@@ -300,6 +300,36 @@ def test_a_click_on_an_experiment_leads_to_what_it_was_and_to_its_report(experim
     assert experiments_page.find_element(By.ID, "leaderboard").tag_name == "h2"
 
 
+def test_the_experiments_are_sorted_by_a_click_on_a_head(experiments_page):
+    table = experiments_page.find_element(By.CSS_SELECTOR, "table.sortable")
+    heads = {head.text: head for head in table.find_elements(By.CSS_SELECTOR, "thead th")}
+
+    def numbers():
+        cells = table.find_elements(By.CSS_SELECTOR, "tbody td:first-child a")
+        return [cell.text for cell in cells]
+
+    assert numbers() == ["2", "1"]
+    first = next(head for name, head in heads.items() if name.startswith("Experiment"))
+    for order in (["2", "1"], ["1", "2"]):
+        first.find_element(By.TAG_NAME, "button").click()
+        assert numbers() == order
+
+
+def test_no_label_of_the_chart_is_cut(experiments_page):
+    chart = experiments_page.find_element(By.CSS_SELECTOR, "svg.chart")
+    outside = experiments_page.execute_script(
+        """
+        const box = arguments[0].getBoundingClientRect();
+        return [...arguments[0].querySelectorAll("text")].filter((text) => {
+            const own = text.getBoundingClientRect();
+            return own.left < box.left || own.right > box.right || own.bottom > box.bottom;
+        }).length;
+        """,
+        chart,
+    )
+    assert outside == 0
+
+
 # -- optuna-dashboard ------------------------------------------------------------------------------
 
 

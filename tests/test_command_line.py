@@ -84,7 +84,7 @@ def test_a_bare_name_is_found_and_its_competition_named(command, submission):
         (("dashboard", "tiny\x1b]0;x\x07"), "allowed are small letters"),
         (("experiments", "../competitions/tiny"), "allowed are small letters"),
         (("compare", "tiny", "1", "2"), "there is no experiment '1' of tiny; there are: none"),
-        (("compare", "tiny", "1"), "Missing argument 'b'"),
+        (("compare", "tiny", "1"), "For example: `python -m pipeline compare airline 2 1`."),
         (("submit", "tiny", "\x1b"), "there is no experiment"),
         (("predict", "tny", "rows.csv"), "no such competition; known are: tiny"),
         (("predict", "tiny", "rows.csv"), "make C=tiny all"),
@@ -109,7 +109,7 @@ def test_raw_files_that_are_not_there_are_named_with_the_folder(command, empty):
     assert not list(empty.rglob("*.csv"))
 
 
-def test_a_competition_without_experiments_is_told_how_to_make_one(command, empty):
+def test_without_experiments_the_command_that_makes_one_is_named(command, empty):
     expected = "no experiment of tiny yet: `make C=tiny all` makes the first one\n"
     assert command("experiments", "tiny") == (0, expected, "")
 
@@ -289,10 +289,12 @@ def test_new_rows_are_scored_and_what_is_odd_is_noted(command, small):
     shutil.make_archive("rows", "zip", ".", "rows.csv")
     code, output, errors = command("predict", "tiny", "rows.zip/rows.csv")
     assert (code, errors) == (0, "")
-    assert output.splitlines() == [
-        "wrote submissions/tiny/predictions/rows.predictions.csv: 30 rows",
-        "note: 1 value in 1 column was never seen in training ('city': '목성')",
-    ]
+    wrote, note = output.splitlines()
+    assert wrote.startswith(
+        "wrote submissions/tiny/predictions/rows.predictions.csv: 30 rows, predicted by "
+        "experiment 1 (preset default, "
+    )
+    assert note == "note: 1 value in 1 column was never seen in training ('city': '목성')"
 
 
 # -- new and help ----------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ MODEL = "[models.linear]\n"
     ("text", "message"),
     [
         ("[split]\nfold = 5\n" + MODEL, r"\[split\] fold: there is no such key.*'folds'"),
-        ("[splitt]\n" + MODEL, r"\[splitt\].*allowed are competition, load"),
+        ("[splitt]\n" + MODEL, r"\[splitt\].*allowed are competition, load.*models.*presets\. Did"),
         ("[split]\nfolds = '5'\n" + MODEL, r"\[split\] folds: found '5', but .*integer"),
         ("[split]\nfolds = 1\n" + MODEL, r"\[split\] folds: found 1, but .*equal to 2"),
         ("[split]\nfolds = 5.5\n" + MODEL, r"\[split\] folds: found 5.5"),
@@ -49,6 +49,10 @@ MODEL = "[models.linear]\n"
         (
             "[models.linear]\nencode = {rar = 3}\n",
             r"\[models.linear.encode\] rar: there is no such key; .*Did you mean 'rare'",
+        ),
+        (
+            "[models.linear]\ncolumns = ['a']\ndrop = ['b']\n",
+            r"\[models.linear\] has both columns and drop; allowed is one of them",
         ),
         ("[models.linear]\nl2 = -1\n", r"\[models.linear\] l2: found -1"),
         ("[models.neural_net]\nhidden = [64, 0]\n", r"\[models.neural_net.hidden\] 1: found 0"),
@@ -101,7 +105,7 @@ def settings_by_node(configuration):
     """What each node of the graph is given, by the node's name."""
     names = list(configuration.models)
     return {
-        node.name: stage_settings(configuration, "tiny", node.stage, node.member)
+        node.name: stage_settings(configuration, "tiny", node.stage, node.member).model_dump()
         for node in nodes_for(goals_of("all", names), names)
     }
 
@@ -160,6 +164,6 @@ def test_a_models_own_encoder_settings_are_laid_over_those_of_all(tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in COMPETITIONS.glob("*.toml")))
-def test_the_competitions_that_come_along_are_valid_in_every_preset(name):
+def test_the_competitions_of_the_project_are_valid_in_every_preset(name):
     for preset in ("default", "quick", "best"):
         assert load_configuration(name, preset).models

@@ -170,7 +170,7 @@ def test_train_and_test_may_have_different_forms(one, other):
     assert feature_of("c", whole, test) == feature
 
 
-def test_days_and_months_are_told_apart_by_all_values_together():
+def test_days_and_months_are_distinguished_by_all_values_together():
     train = pd.Series(["03/04/2020", "05/06/2020"])
     open_ = find_dates("when", train)
     assert open_.formats == ("%m/%d/%Y",)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -108,9 +109,8 @@ def recipe(name: str) -> str:
 
 def metric() -> tuple[str, str]:
     """The formula, and the entry."""
-    (block,) = (each for each in blocks("python") if "matthews" in each)
-    formula, mark, entry = block.partition("        Metric(")
-    return formula, mark + entry
+    formula, entry = (each for each in blocks("python") if "matthews" in each)
+    return formula + "\n\n", textwrap.indent(entry.rstrip() + ",\n", " " * 8)
 
 
 def table() -> str:

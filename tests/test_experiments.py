@@ -66,11 +66,13 @@ def test_experiments_outlive_clean(small, command):
     assert again.model_copy(update={"seconds": before[1].seconds}) == before[1]
 
 
-def test_a_note_is_kept_until_another_one_is_given(small):
+def test_a_later_note_is_added_to_the_earlier_one(small, command):
     assert small.experiment(note="pair features").note == "pair features"
     assert small.experiment().note == "pair features"
-    assert small.experiment(note="no pairs").note == "no pairs"
-    assert len(known(small)) == 1
+    assert small.experiment(note="pair features").note == "pair features"
+    _, output, _ = command("run", "all", "tiny", "--note", "a baseline")
+    assert output.endswith("the note of experiment 1 is now: pair features; a baseline\n")
+    assert [each.note for each in known(small)] == ["pair features; a baseline"]
 
 
 def test_the_ledger_names_the_experiment_and_its_note(small):
@@ -139,13 +141,13 @@ def test_code_that_changed_is_named_by_its_file(small, with_code):
     with_code("models/linear.py", "0" * 64)
     small.edit(*STIFFER)
     kept = small.experiment()
-    assert kept.changes == ("models.linear.l2 0.01 -> 30.0", "models/linear.py changed")
+    assert kept.changes == ("models/linear.py changed", "models.linear.l2 0.01 -> 30.0")
 
 
 def test_a_package_that_changed_is_named_with_both_versions(small, with_code):
     with_code("lightgbm", "9.9.9")
     kept = small.experiment(*FEWER_ROUNDS)
-    assert kept.changes[1:] == (f"lightgbm {code.now('lightgbm')} -> 9.9.9",)
+    assert kept.changes[:1] == (f"lightgbm {code.now('lightgbm')} -> 9.9.9",)
 
 
 def test_raw_files_that_changed_are_named(small):
@@ -157,6 +159,19 @@ def test_raw_files_that_changed_are_named(small):
 def test_changes_are_those_against_the_experiment_before(small):
     small.experiment(*FEWER_ROUNDS)
     assert small.experiment(*STIFFER).changes == ("models.linear.l2 0.01 -> 30.0",)
+
+
+def test_changes_are_those_against_the_last_one_of_the_same_preset(small):
+    small.run("submit", preset="quick")
+    assert small.experiment(*STIFFER).changes == ("models.linear.l2 0.01 -> 30.0",)
+    quick = small.run("submit", preset="quick").experiment
+    assert quick.changes == ("models.linear.l2 0.01 -> 30.0",)
+
+
+def test_what_no_prediction_depends_on_is_named_last(small):
+    small.edit("importance_rows = 0", "importance_rows = 9")
+    changes = small.experiment(*OTHER_FOLDS).changes
+    assert changes == ("split.folds 2 -> 3", "evaluate.importance_rows 0 -> 9")
 
 
 # -- compared --------------------------------------------------------------------------------------
@@ -189,27 +204,42 @@ def test_another_column_left_out_while_loading_is_compared_on_the_same_rows(smal
 
 
 @pytest.mark.parametrize(
-    "edit",
-    [OTHER_FOLDS, ("folds = 2", "folds = 2\nseed = 1"), ('"accuracy"', '"log_loss"')],
-    ids=["folds", "seed", "metric"],
+    ("edits", "differs"),
+    [
+        ([OTHER_FOLDS], "other folds"),
+        ([("folds = 2", "folds = 2\nseed = 1")], "other folds"),
+        ([('"accuracy"', '"log_loss"')], "another metric"),
+        ([OTHER_FOLDS, ('"accuracy"', '"log_loss"')], "other folds, another metric"),
+    ],
+    ids=["folds", "seed", "metric", "both"],
 )
-def test_other_folds_or_another_metric_are_not_comparable(small, command, edit):
-    kept = small.experiment(*edit)
-    assert kept.best_before is None
+def test_what_makes_two_experiments_not_comparable_is_named(small, command, edits, differs):
+    for edit in edits:
+        small.edit(*edit)
+    assert small.experiment().best_before is None
     _, output, _ = command("experiments", "tiny")
-    assert "not comparable" in output.splitlines()[1]
+    assert f"not comparable to 1: {differs}  " in output.splitlines()[1]
     code, output, _ = command("compare", "tiny", "2", "1")
-    assert (code, "not comparable row by row" in output) == (0, True)
+    assert (code, f"not comparable row by row: {differs}\n" in output) == (0, True)
     assert " minus " not in output
 
 
-def test_other_targets_are_not_comparable(small):
+def test_other_targets_are_not_comparable(small, command):
     path = small.workspace.raw / "train.csv"
     lines = path.read_text().splitlines(keepends=True)
     swapped = {"yes\n": "no\n", "no\n": "yes\n"}
     cells, label = lines[1].rsplit(",", 1)
     path.write_text("".join([lines[0], f"{cells},{swapped[label]}", *lines[2:]]))
     assert small.experiment().best_before is None
+    assert "not comparable row by row: other rows\n" in command("compare", "tiny", "2", "1")[1]
+
+
+def test_a_model_that_one_experiment_alone_has_is_named(small, command):
+    small.experiment("[models.linear]", "[models.logistic]")
+    lines = command("compare", "tiny", "2", "1")[1].splitlines()
+    found = dict(line.split(maxsplit=1) for line in lines[3:7])
+    assert (found["logistic"], found["linear"]) == ("only in 2", "only in 1")
+    assert found["lightgbm"] == "the same predictions"
 
 
 def test_two_experiments_are_compared_model_by_model(small, command):
@@ -244,7 +274,7 @@ def test_an_experiment_is_found_by_its_number_with_or_without_zeros(small, comma
 
 def test_the_list_has_the_newest_first_with_what_changed(small, command):
     small.experiment(*STIFFER, note="stiffer")
-    record_score(small.workspace.submissions / known(small)[0].submission, 0.85, "tiny")
+    record_score(small.workspace.submissions / known(small)[0].submission, 0.85125, "tiny")
     code, output, errors = command("experiments", "tiny")
     assert (code, errors) == (0, "")
     header, second, first, page = output.splitlines()
@@ -253,12 +283,13 @@ def test_the_list_has_the_newest_first_with_what_changed(small, command):
         "when",
         "preset",
         "accuracy",
-        *["to", "the", "best", "before", "board", "time"],
+        *["vs.", "best", "earlier", "board", "time"],
     ]
-    assert second.startswith("2 ") and " to 1 " in second
+    assert second.startswith("2 ") and " vs. 1 " in second
     assert second.endswith("stiffer; models.linear.l2 0.01 -> 30.0")
-    assert first.startswith("1 ") and "the first" in first and " 0.85 " in first
+    assert first.startswith("1 ") and "the first" in first and " 0.85125 " in first
     assert page == "as a page: data/build/tiny/experiments.html"
+    assert ">0.85125</td>" in (small.build / "experiments.html").read_text()
 
 
 class Links(HTMLParser):

@@ -185,7 +185,7 @@ def test_an_exact_name_wins_and_the_others_are_named(write, tmp_path):
         (("gender_submission.csv", "submission_v1.csv"), 0),  # by its values: the same in each row
     ],
 )
-def test_the_sample_is_told_from_own_submissions(write, tmp_path, names, chosen):
+def test_the_sample_is_distinguished_from_own_submissions(write, tmp_path, names, chosen):
     write("train.csv", b"train")
     write("test.csv", b"test")
     for i, name in enumerate(names):

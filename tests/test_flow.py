@@ -1,5 +1,6 @@
 """The graph is what the stages' signatures say, and a run computes what is missing of it."""
 
+import re
 import sys
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -197,9 +198,10 @@ def printed(small, preset="default"):
     *lines, last = describe_graph(small.workspace, preset)
     found = {}
     for line in lines:
-        name, _, rest = line.partition(" ")
-        takes, state = rest.split("<- ")[1].split("  ", 1)
-        found[name] = takes.strip(), state.strip()
+        if "<- " in line:
+            name, _, rest = line.partition(" ")
+            takes, state = rest.split("<- ")[1].split("  ", 1)
+            found[name] = takes.strip(), state.strip().partition("; took ")[0]
     return found, last
 
 
@@ -209,6 +211,17 @@ def test_a_finished_run_is_there(small):
     assert next(iter(found)) == "load" and found["load"][0] == "the raw files"
     assert found["blend"][0] == "load, split, train"
     assert last.startswith("store: ") and last.endswith(" MB in data/build/tiny/store")
+
+
+def test_what_would_run_is_given_the_seconds_that_it_took(small):
+    small.edit("folds = 2", "folds = 3")
+    *lines, total, _ = describe_graph(small.workspace, "default")
+    states = [line.partition("<- ")[2].partition("  ")[2].strip() for line in lines]
+    run = [state for state in states if state.startswith("would run")]
+    assert len(run) > 5
+    assert all(re.search(r"; took [\d.]+ seconds? the last time$", state) for state in run)
+    assert re.fullmatch(r"what would run took [\d.]+ seconds? the last time", total)
+    assert len({line.index("<- ") for line in lines}) == 1
 
 
 def in_raw(small):

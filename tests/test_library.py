@@ -109,6 +109,12 @@ def test_pages_are_shown_and_saved(binary, tmp_path):
         assert shown.startswith("<iframe") and "<script" not in shown
 
 
+def test_the_report_names_its_run_and_no_command_of_the_project(binary):
+    html = binary[0].report().html
+    assert "experiment 1 (preset quick, " in html and " UTC): first<" in html
+    assert "make C=" not in html and ".experiment.settings" in html
+
+
 def test_several_classes():
     train, test, truth = split(load_wine, 178, 40)
     run = pipeline.fit(train, "target", test=test, **QUICK)
@@ -258,7 +264,7 @@ TRAIN, TEST, TRUTH = split(load_diabetes, 120, 20)
         ({"models": ["gpt"]}, r"\[models.gpt\]: there is no model 'gpt'; allowed are .*linear"),
         ({"models": "linear"}, r"models: found 'linear', a list is needed. Give \['linear'\]"),
         ({"models": []}, "at least one is needed"),
-        ({"preset": "fast"}, "preset: found 'fast', allowed are default, quick, best"),
+        ({"preset": "fast"}, "no preset 'fast'; allowed are default, quick, best"),
         ({"minutes": -1}, r"\[budget\] minutes: found -1, but it should be greater than 0"),
         ({"minutes": "6"}, r"\[budget\] minutes: found '6'"),
         ({"settings": {"split.fold": 3}}, r"\[split\] fold: there is no such key; .*'folds'"),

@@ -19,13 +19,13 @@ def test_every_blas_that_is_loaded_is_named_with_its_kernel():
     "openblas" not in blas_kernels() or "x86_64" not in sys.implementation._multiarch,
     reason="sets OpenBLAS to a kernel of x86_64",
 )
-def test_another_kernel_is_told_apart():
+def test_another_kernel_is_distinguished():
     program = "from pipeline.processor import blas_kernels; print(blas_kernels())"
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", program],
         env={"OPENBLAS_CORETYPE": "Nehalem"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "Nehalem" in told.stdout
+    assert "Nehalem" in done.stdout

@@ -233,7 +233,7 @@ def test_row_names_have_no_name_in_the_header(write):
     assert "row names" in named.notes[0]
 
 
-def test_titles_above_the_header_are_left_out_and_told(write):
+def test_titles_above_the_header_are_left_out_and_reported(write):
     text = "2023년 통계,,\n\nid,a,b\n1,2,3\n2,3,4\n"
     table = read_table(write("t.csv", text.encode()))
 
@@ -285,7 +285,7 @@ def test_names_lose_the_blanks_around_them_and_the_header_keeps_them(write):
         ("a,b\n1,2\n", "utf-8-sig", "utf-8-sig"),
     ],
 )
-def test_the_encoding_is_found_and_told_where_it_is_not_utf8(write, text, encoding, found):
+def test_the_encoding_is_found_and_reported_where_it_is_not_utf8(write, text, encoding, found):
     table = read_table(write("t.csv", text.encode(encoding)))
 
     assert ",".join(table.header) == text.partition("\n")[0]

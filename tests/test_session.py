@@ -90,11 +90,20 @@ def test_beside_a_running_run_the_last_whole_one_predicts(two):
     assert list(predicted(two)["y"]) == labels(two, 3)
 
 
-@pytest.mark.parametrize("part", ["models/linear.py", "encoding/numbers.py", "kinds.py", "numpy"])
-def test_code_that_is_another_now_is_refused(small, command, monkeypatch, part):
+@pytest.fixture
+def with_now(monkeypatch):
+    """Let the hash or version of a file or package be another one now; None: it has gone."""
     now = code.now
-    changed = "9.9.9" if part == "numpy" else "0" * 64
-    monkeypatch.setattr(code, "now", lambda name: changed if name == part else now(name))
+
+    def change(part, value):
+        monkeypatch.setattr(code, "now", lambda name: value if name == part else now(name))
+
+    return change
+
+
+@pytest.mark.parametrize("part", ["models/linear.py", "encoding/numbers.py", "kinds.py", "numpy"])
+def test_code_that_is_another_now_is_refused(small, command, with_now, part):
+    with_now(part, "9.9.9" if part == "numpy" else "0" * 64)
     status, output, error = command("predict", "tiny", str(small.test_file))
     assert (status, output) == (2, "")
     assert error.startswith("error: the code is not that of experiment 1 any more: ")
@@ -102,24 +111,52 @@ def test_code_that_is_another_now_is_refused(small, command, monkeypatch, part):
     assert not (small.workspace.submissions / "predictions").exists()
 
 
-def test_code_that_has_gone_is_refused(small, command, monkeypatch):
-    now = code.now
-    monkeypatch.setattr(code, "now", lambda name: None if name == "models/linear.py" else now(name))
+def test_what_helps_after_an_edit_of_the_code_is_named(two, command, with_now):
+    with_now("models/linear.py", "0" * 64)
+    file = str(two.test_file)
+    assert "all`, which computes anew" in command("predict", "tiny", file)[2]
+    error = command("predict", "tiny", file, "--experiment", "1")[2]
+    assert "`make C=tiny all`, which makes a new experiment: to predict by that one, leave" in error
+
+
+def test_predict_names_its_experiment(two, command):
+    two.experiment(note="stiffer")
+    file = str(two.test_file)
+    assert (
+        "30 rows, predicted by experiment 2 (preset default, "
+        in command("predict", "tiny", file)[1]
+    )
+    assert command("predict", "tiny", file)[1].endswith(" UTC): stiffer\n")
+    output = command("predict", "tiny", file, "--experiment", "1")[1]
+    assert "predicted by experiment 1 (" in output
+
+
+def test_pages_name_their_experiment_preset_and_note(small):
+    small.run(preset="quick", note="<b>fewer</b>")
+    for name in ("report.html", "explore.html", "experiments/0002/report.html"):
+        html = (small.build / name).read_text()
+        assert "experiment 2 (preset quick, 20" in html
+        assert "&lt;b&gt;fewer&lt;/b&gt;" in html and "<b>fewer" not in html
+    assert (
+        "experiment 1 (preset default" in (small.build / "experiments/0001/report.html").read_text()
+    )
+
+
+def test_code_that_has_gone_is_refused(small, command, with_now):
+    with_now("models/linear.py", None)
     status, _, error = command("predict", "tiny", str(small.test_file))
     assert (status, "models/linear.py" in error) == (2, True)
 
 
 @pytest.mark.parametrize("part", ["report/drift.py", "stages/explore.py", "stages/submit.py"])
-def test_code_that_predicts_nothing_may_change(small, monkeypatch, part):
-    now = code.now
-    monkeypatch.setattr(code, "now", lambda name: "0" if name == part else now(name))
+def test_code_that_predicts_nothing_may_change(small, with_now, part):
+    with_now(part, "0")
     assert list(predicted(small)["y"]) == labels(small, 1)
 
 
-def test_predictions_go_on_after_code_that_changed_nothing(small, monkeypatch, with_code):
+def test_predictions_go_on_after_code_that_changed_nothing(small, with_now, with_code):
     """The same experiment is then one of the new code."""
-    now = code.now
-    monkeypatch.setattr(code, "now", lambda name: "1" * 64 if name == "schema.py" else now(name))
+    with_now("schema.py", "1" * 64)
     with_code("schema.py", "1" * 64)
     with pytest.raises(DataError, match=r"not that of experiment 1 any more: schema\.py"):
         predicted(small)

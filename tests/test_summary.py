@@ -96,18 +96,23 @@ def test_what_had_no_time_is_named_with_what_gives_it_some(summary):
     assert "cut short" not in "".join(summary())
 
 
+def test_the_command_that_shares_the_minutes_anew_has_the_runs_preset(summary):
+    cut = {"rnn": CutShort(repeats=(1, 3))}
+    text = "\n".join(summary(cut=cut, preset="quick", name="cars"))
+    assert "`make C=cars PRESET=quick all NEW_PLAN=1` shares them anew" in text
+
+
 @pytest.mark.parametrize(
     ("best", "line"),
     [
         (None, "experiment 7"),
         (
             Difference(to=3, score=0.0012, standard_error=0.0031),
-            "experiment 7: +0.0012 ± 0.0031 to the best before it (experiment 3), which is within "
-            "noise",
+            "experiment 7: +0.0012 ± 0.0031 against the best earlier one, 3 (within noise)",
         ),
         (
             Difference(to=3, score=0.0124, standard_error=0.0031),
-            "experiment 7: +0.0124 ± 0.0031 to the best before it (experiment 3)",
+            "experiment 7: +0.0124 ± 0.0031 against the best earlier one, 3 (better)",
         ),
         (
             Difference(to=3, score=0.0, standard_error=0.0),

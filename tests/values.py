@@ -49,7 +49,8 @@ def folds(rows: int, *, number: int = 3, repeats: int = 1, seed: int = 9) -> Fol
 
 def fits(folder: Path, load: Loaded, *encoders: EncoderSettings) -> Fits:
     """Fits of a store below the folder, of these tables as these encoders need them."""
-    stage = EncodeStage(encoders=encoders or (EncoderSettings(),))
+    asked = encoders or (EncoderSettings(),)
+    stage = EncodeStage(encoders=asked, models=("linear",) * len(asked))
     store = Store(folder / "store")
     pieces: list[Any] = []
     for value in (load, encode(stage, load, Progress(live=False))):

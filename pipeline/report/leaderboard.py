@@ -18,7 +18,7 @@ from pipeline.estimates import NORMAL_95, decimals, interval, with_error, with_i
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.parallel import Map
 from pipeline.report.evidence import BLEND, Evidence
-from pipeline.wording import count
+from pipeline.wording import FRAMES, count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -246,11 +246,12 @@ def _cut_short(evidence: Evidence) -> str:
     """What there was no time for; empty where there was."""
     undone = cut_short.describe(evidence.blend.cut_short)
     text = Markup(
-        "<code>[budget] minutes</code> were too few for all of the work. Cut short: {}. More "
-        "minutes in the TOML allow more of it; if the machine was busy, run the same command with "
-        "<code>NEW_PLAN=1</code> to divide the same minutes again."
+        "<code>[budget] minutes</code> did not allow all of the work. Cut short: {}. More minutes "
+        "allow more of it; if the machine was busy, <code>{}</code> divides the same minutes again."
     )
-    return undone and text.format(undone)
+    is_fit = evidence.settings.name == FRAMES
+    again = "pipeline.fit(..., new_plan=True)" if is_fit else Markup(f"{page.AGAIN} NEW_PLAN=1")
+    return undone and text.format(undone, again)
 
 
 def how_to_read(board: Leaderboard, target: str) -> str:

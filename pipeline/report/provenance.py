@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from pipeline import code, figures, page
 from pipeline.report.evidence import Evidence
-from pipeline.wording import make_command
+from pipeline.wording import FRAMES, make_command
 
 TITLE = "Reproducing this run"
 PACKAGES = ("lightgbm", "matplotlib", "numpy", "optuna", "pandas", "scikit-learn")
@@ -32,20 +32,27 @@ def render(
     provenance: Provenance, evidence: Evidence, plots: Mapping[str, figures.Plot]
 ) -> list[page.Block]:
     load = evidence.load
-    make = make_command(evidence.settings.name)
     source = "simulated" if load.simulated else "real: they were read from the files below"
     text = Markup(
         "The data are {}. The same files, code, versions and settings give the same predictions to "
-        "the byte on processors with the same BLAS kernels, which the ledger of submissions names. "
-        "<code>{} experiments</code> lists the settings of every run."
+        "the byte on processors with the same BLAS kernels, which the ledger of submissions names."
     )
     files = [[role, each.name, each.rows, each.sha256] for role, each in sorted(load.files.items())]
     versions = [*provenance.versions.items(), ("key of the code", provenance.code)]
     return [
-        text.format(source, make),
+        text.format(source),
+        _settings(evidence.settings.name),
         page.SortableTable(
             "The files that were read.", ("Table", "File", "Rows", "SHA-256"), files
         ),
         page.Details("Notes on reading the files", [page.Bullets(load.notes)]),
         page.SortableTable("Versions.", ("Library", "Version"), versions),
     ]
+
+
+def _settings(competition: str) -> str:
+    """Where the settings of a run are shown."""
+    if competition == FRAMES:
+        return "The run's .experiment.settings holds all settings."
+    text = Markup("<code>{}</code> writes a page that shows the settings of every run.")
+    return text.format(make_command(competition, "experiments"))

@@ -16,7 +16,7 @@ from pipeline.errors import SettingsError
 from pipeline.problem import Feature, Loaded
 from pipeline.progress import Progress
 from pipeline.settings import EncoderSettings
-from pipeline.wording import shortened
+from pipeline.wording import did_you_mean, shortened
 
 if TYPE_CHECKING:
     from pipeline.stage_settings import EncodeStage
@@ -27,12 +27,12 @@ MOST_NAMED = 10
 def encode(settings: "EncodeStage", load: Loaded, progress: Progress) -> Encoded:
     """Code train and test, once for each module of features that a member asks for."""
     tables: dict[str, Tables] = {}
-    for encoder in settings.encoders:
+    for encoder, model in zip(settings.encoders, settings.models, strict=True):
         module = encoder.features or ""
         is_first = module not in tables
         if is_first:
             tables[module] = _tables(encoder.features, load)
-        check_columns(encoder, tables[module].features)
+        check_columns(encoder, tables[module].features, model)
         if is_first:
             _describe(encoder, tables[module], load, progress)
     return Encoded(tables)
@@ -49,26 +49,27 @@ def _tables(module: str | None, load: Loaded) -> Tables:
     return Tables(*coded, features, coded[0].digests(), coded[1].digests())
 
 
-def check_columns(encoder: EncoderSettings, features: Sequence[Feature]) -> None:
-    """Raise SettingsError where the settings name a column that is not there, or leave none."""
+def check_columns(encoder: EncoderSettings, features: Sequence[Feature], model: str) -> None:
+    """Raise SettingsError where a model's settings name no column that is there, or leave none."""
     names = [feature.name for feature in features]
     coded = [feature.name for feature in features if feature.kind in ("category", "number")]
     means = () if encoder.target_means == "auto" else encoder.target_means
     for key, asked, what, allowed in (
-        ("[models] columns", encoder.columns or (), "column", names),
-        ("[models] drop", encoder.drop, "column", names),
+        (f"[models.{model}] columns", encoder.columns or (), "column", names),
+        (f"[models.{model}] drop", encoder.drop, "column", names),
         ("[encode] target_means", means, "category or number column", coded),
     ):
         unknown = [name for name in asked if name not in allowed]
         if unknown:
             raise SettingsError(
                 f"{key}: found '{unknown[0]}', but there is no such {what}; "
-                f"allowed are {', '.join(allowed)}. Correct the name."
+                f"allowed are {', '.join(allowed)}. "
+                f"{did_you_mean(unknown[0], allowed) or 'Correct the name.'}"
             )
     if names and not any(map(encoder.sees, names)):
         raise SettingsError(
-            f"[models] columns and drop: together they leave a model none of {', '.join(names)}. "
-            "Name a column to keep, or drop fewer."
+            f"[models.{model}] leaves the model none of {', '.join(names)}. Name a column to keep, "
+            "or drop fewer."
         )
 
 

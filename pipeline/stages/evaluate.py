@@ -112,4 +112,5 @@ def show(board: Leaderboard, alarms: Alarms, evidence: Evidence, progress: Progr
         progress.advise(f"ALARM: {alarm.found}")
     if alarms.withdrawn:
         progress.advise(f"no score can be promised: {alarms.withdrawn}")
-    progress.say(f"the report is ready: `{make_command(evidence.settings.name)} watch` opens it")
+    watch = make_command(evidence.settings.name, "watch")
+    progress.say(f"the report is ready: `{watch}` opens it")

@@ -44,7 +44,7 @@ def test_the_difference_has_mcnemars_standard_error(y):
     assert found.standard_error == pytest.approx(np.sqrt(variance / 199))
 
 
-def test_models_that_are_equally_good_are_told_apart_in_one_run_of_twenty(y):
+def test_equally_good_models_are_distinguished_in_one_run_of_twenty(y):
     rng = np.random.default_rng(5)
     runs = [
         board(y, {name: labels(y, rng.random(200) < 0.2) for name in ("one", "other")})

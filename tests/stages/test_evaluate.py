@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline import codec, report
+from pipeline import codec, page, report
 from pipeline.estimates import decimals
 from pipeline.evaluated import Evaluated
 from pipeline.exploration.adversarial import Adversarial
@@ -23,7 +23,6 @@ from pipeline.report.alarms import Alarms
 from pipeline.report.learning_curve import Curve, LearningCurves
 from pipeline.stages import evaluate as stage
 from pipeline.store import Key, Store
-from pipeline.wording import make_command
 from tests.report.values import evidence, loaded, trials
 
 HOSTILE = '<script>alert("no")</script>'
@@ -245,6 +244,13 @@ def test_a_leaderboard_score_is_drawn(monkeypatch):
     assert "over 1 submission;" in html
 
 
+def test_what_shares_the_minutes_anew_is_the_command_of_the_run(monkeypatch):
+    html = evaluated(survey(), monkeypatch, cores=1).html
+    shown = page.stamped(html, "experiment 1", "make PRESET=quick all")
+    assert "<code>make PRESET=quick all NEW_PLAN=1</code>" in shown
+    assert '<p class="soft">experiment 1</p>' in shown
+
+
 def test_what_is_printed_fits_a_screen(monkeypatch, capsys):
     evaluated(survey(), monkeypatch, cores=1)
     lines = capsys.readouterr().out.splitlines()
@@ -252,7 +258,6 @@ def test_what_is_printed_fits_a_screen(monkeypatch, capsys):
     assert any("blend: equal; candidates: equal" in line for line in lines)
     assert any("cut short by [budget] minutes: kernel (left out)" in line for line in lines)
     assert "`make C=tiny watch`" in lines[-1]
-    assert make_command("airline") == "make"
 
 
 def test_a_model_has_one_colour_in_every_figure():
