@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from pipeline.errors import DataError, SettingsError
-from pipeline.files import locked, to_json, write_atomically
-from pipeline.flow import Done, Flow, Ingredients, Node, stages
+from pipeline.files import digest_of, locked, read_sealed, sealed, write_atomically
+from pipeline.flow import Dependencies, Done, Flow, Node, stages
 from pipeline.metrics import METRICS, Estimate, Metric, paired_difference
-from pipeline.store import Key, Store, digest_of
+from pipeline.store import Key, Store
 from pipeline.workspace import Workspace
 
 RECORD, CURRENT, LOCK = "experiment.json", "current", ".lock"
@@ -91,6 +91,14 @@ class Experiment(Record):
     code: dict[str, str]
     nodes: dict[str, NodeRecord]
 
+    @field_validator("nodes")
+    @classmethod
+    def _has_blended(cls, nodes: dict[str, NodeRecord]) -> dict[str, NodeRecord]:
+        absent = [name for name in ("load", "split", "encode", "blend") if name not in nodes]
+        if absent:
+            raise ValueError(f"nodes: there is no {absent[0]}")
+        return nodes
+
     @property
     def name(self) -> str:
         return f"{self.number:04d}"
@@ -119,11 +127,12 @@ def read_all(workspace: Workspace) -> list[Experiment]:
 
 def _read(path: Path) -> Experiment:
     try:
-        return Experiment.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+        return Experiment.model_validate(read_sealed(path))
+    except ValueError as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise DataError(
-            f"{path}: this is no record of an experiment ({error.errors()[0]['msg']}). Move the "
-            "folder away and run make again."
+            f"{path}: this is no record of an experiment ({reason}). Move the folder away and run "
+            "make again."
         ) from None
 
 
@@ -179,7 +188,7 @@ def keep(flow: Flow, about: About) -> Experiment:
         same = [each for each in known if each.key("blend") == key]
         experiment = _again(flow, same[0], about) if same else _new(flow, known, about)
         folder = workspace.experiments / experiment.name
-        write_atomically(folder / RECORD, to_json(experiment.model_dump(mode="json")))
+        write_atomically(folder / RECORD, sealed(experiment.model_dump(mode="json")))
     return experiment
 
 
@@ -250,14 +259,14 @@ def _scores(flow: Flow, metric: Metric) -> dict[str, float]:
 
 def _code(flow: Flow) -> dict[str, str]:
     """Every file and package that the run depends on, with the beginning of its hash."""
-    parts = [done.ingredients.code for done in flow.done.values()]
+    parts = [done.dependencies.code for done in flow.done.values()]
     return {name: hash[:SHORT] for each in parts for name, hash in each.items()}
 
 
 def _rows(flow: Flow) -> str:
     y = flow.value("load").y
     target = [str(y.dtype), hashlib.sha256(y.tobytes()).hexdigest()]
-    return digest_of([target, flow.done[Node("split")].entry.digest])[:SHORT]
+    return digest_of([target, flow.done[Node("split")].manifest.digest])[:SHORT]
 
 
 def _nodes(flow: Flow) -> dict[str, NodeRecord]:
@@ -265,10 +274,10 @@ def _nodes(flow: Flow) -> dict[str, NodeRecord]:
 
 
 def _node(done: Done) -> NodeRecord:
-    made = done.ingredients
+    made = done.dependencies
     return NodeRecord(
         key=(done.key.kind, done.key.hash),
-        digest=done.entry.digest,
+        digest=done.manifest.digest,
         settings=dict(made.settings),
         inputs={name: digest[:SHORT] for name, digest in made.inputs.items()},
         sources={name: digest[:SHORT] for name, digest in made.sources.items()},
@@ -318,7 +327,7 @@ def code_changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterato
             yield f"{name} {one} -> {other}"
 
 
-def reason(before: Experiment | None, name: str, made: Ingredients) -> str:
+def reason(store: Store, before: Experiment | None, name: str, made: Dependencies) -> str:
     """Why a node has to be computed, by what an earlier experiment computed it from."""
     known = before.nodes.get(name) if before else None
     if before is None or known is None:
@@ -341,7 +350,7 @@ def reason(before: Experiment | None, name: str, made: Ingredients) -> str:
         if found:
             return f"{what}{', '.join(found)} changed"
     if known.key == astuple(made.key(name.partition("-")[0])):
-        return "missing or damaged in the store"
+        return store.why_not(before.key(name))
     if "budget" in known.sources:  # found under no other plan
         return "[budget] minutes cut it short, and are shared anew"
     return "code changed"
@@ -398,8 +407,8 @@ def _difference(
 
 
 def _value(store: Store, experiment: Experiment, node: str) -> Any:
-    kind = stages()[node.partition("-")[0]].value
-    return store.get(experiment.key(node), kind)
+    key, kind = experiment.key(node), stages()[node.partition("-")[0]].value
+    return store.get(key, kind) if store.manifest(key, experiment.nodes[node].digest) else None
 
 
 # -- pruning ---------------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from typing import Any
 from pipeline import code, ledger
 from pipeline.config import Configuration
 from pipeline.errors import DataError, SettingsError
+from pipeline.files import digest_of
 from pipeline.fits import Fits
-from pipeline.fitting import Question
+from pipeline.fitting import Objective
 from pipeline.metrics import get_metric
 from pipeline.piece import Piece
 from pipeline.plan import Decision, Plan, Shares
@@ -29,7 +30,7 @@ from pipeline.raw_files import checksums
 from pipeline.searches import Searches
 from pipeline.settings import Settings
 from pipeline.stage_settings import members, stage_settings
-from pipeline.store import Entry, Key, Store, digest_of
+from pipeline.store import Key, Manifest, Store
 from pipeline.wording import make_command
 from pipeline.workspace import Workspace
 
@@ -159,7 +160,7 @@ def _piece(node: Node) -> str:
 
 
 @dataclass(frozen=True)
-class Ingredients:
+class Dependencies:
     """What a value is computed from, in plain JSON: what its key is a hash of.
 
     `inputs` are digests by node; `sources` digests of what comes from outside (raw files, scores,
@@ -188,8 +189,8 @@ class Done:
     """A node whose value is there."""
 
     key: Key
-    entry: Entry
-    ingredients: Ingredients
+    manifest: Manifest
+    dependencies: Dependencies
     computed: bool
 
 
@@ -245,10 +246,10 @@ class Flow:
                 f"{self.workspace.raw}: the files changed while they were read, and nothing of it "
                 "was kept. Run the same command again."
             )
-        made = self.ingredients(node, in_time=not self._is_cut(node))
+        made = self.dependencies(node, in_time=not self._is_cut(node))
         key = made.key(node.stage)
-        entry = self.store.put(key, value, time.perf_counter() - started)
-        self.done[node] = Done(key, entry, made, computed=True)
+        manifest = self.store.put(key, value, time.perf_counter() - started)
+        self.done[node] = Done(key, manifest, made, computed=True)
 
     def look_up(self, node: Node) -> bool:
         """Whether a node's value is stored; its inputs are there.
@@ -256,13 +257,13 @@ class Flow:
         What the budget did not cut short depends on no budget, and is found under any.
         """
         for in_time in (True, False) if self._is_cut(node) else (True,):
-            made = self.ingredients(node, in_time)
+            made = self.dependencies(node, in_time)
             key = made.key(node.stage)
-            entry = self.store.entry(key)
-            if entry is not None:
-                self.done[node] = Done(key, entry, made, computed=False)
+            manifest = self.store.manifest(key)
+            if manifest is not None:
+                self.done[node] = Done(key, manifest, made, computed=False)
                 if in_time and self._is_bound(node) and not self.looks_only:
-                    self._settle(node, entry)
+                    self._record_found(node, manifest)
                 return True
         return False
 
@@ -276,26 +277,26 @@ class Flow:
         decision = self.plan.decision(_piece(node)) if self._is_bound(node) else None
         return decision is not None and decision.is_cut
 
-    def _settle(self, node: Node, entry: Entry) -> None:
+    def _record_found(self, node: Node, manifest: Manifest) -> None:
         """Note in the plan what was found complete: the others share what it leaves."""
         piece = _piece(node)
         if self.plan.decision(piece) is None:
             asked = self.value(node.stage, node.member).asked
-            self.plan.decide(piece, Decision(done=asked, asked=asked, seconds=entry.seconds))
+            self.plan.decide(piece, Decision(done=asked, asked=asked, seconds=manifest.seconds))
 
-    def adopt(self, node: Node, key: Key) -> None:
-        """Take a node's value from under a key that an earlier run gave it.
+    def adopt(self, node: Node, key: Key, digest: str) -> None:
+        """Take a node's value of this digest from under a key that an earlier run gave it.
 
         Raises DataError where it is not in the store any more.
         """
-        entry = self.store.entry(key)
-        if entry is None:
+        manifest = self.store.manifest(key, digest)
+        if manifest is None:
             raise DataError(
-                f"{self.store.root / key.path}: the value of {node.name} is missing or damaged. "
-                f"`{make_command(self.workspace.competition)} all` computes it again, with the "
-                "settings that it had."
+                f"{self.store.root / key.path}: the value of {node.name} is "
+                f"{self.store.why_not(key)}. `{make_command(self.workspace.competition)} all` "
+                "computes it again, with the settings that it had."
             )
-        self.done[node] = Done(key, entry, Ingredients({}, {}, {}, {}), computed=False)
+        self.done[node] = Done(key, manifest, Dependencies({}, {}, {}, {}), computed=False)
 
     def value(self, stage: str, member: str = "") -> Any:
         """The value of a node that this run has."""
@@ -304,14 +305,14 @@ class Flow:
     def piece(self, node: Node) -> Piece[Any]:
         return Piece(self.store, self.done[node].key, stages()[node.stage].value)
 
-    def ingredients(self, node: Node, in_time: bool = True) -> Ingredients:
+    def dependencies(self, node: Node, in_time: bool = True) -> Dependencies:
         """What the node's value depends on; its inputs are there.
 
         `in_time`: the budget has not cut it short, and is nothing that it depends on.
         """
         settings = self.settings(node)
-        inputs = {each.name: self.done[each].entry.digest for each in self.inputs(node)}
-        return Ingredients(
+        inputs = {each.name: self.done[each].manifest.digest for each in self.inputs(node)}
+        return Dependencies(
             settings.model_dump(mode="json"),
             inputs,
             self._sources(node, in_time),
@@ -369,8 +370,8 @@ class Flow:
         problem = load.value.problem
         metric = get_metric(self.configuration.competition.metric, problem.task)
         metric.check_target(load.value.y)
-        question = Question(problem.task, problem.outputs, metric.loss_for_models)
-        return Fits(self.store, load, encode, question)
+        objective = Objective(problem.task, problem.outputs, metric.loss_for_models)
+        return Fits(self.store, load, encode, objective)
 
     @cached_property
     def plan(self) -> Plan:
@@ -383,7 +384,7 @@ class Flow:
             "tune": self.configuration.tune.model_dump(mode="json"),
             "metric": self.configuration.competition.metric,
             "inputs": {
-                name: self.done[Node(name)].entry.digest for name in ("load", "split", "encode")
+                name: self.done[Node(name)].manifest.digest for name in ("load", "split", "encode")
             },
             "code": code.key(
                 "pipeline.stages.tune",

@@ -16,7 +16,6 @@ A plan is a file, named by a hash of everything that it is about. A run that fin
 follows it, whatever the clock says; other minutes, settings, data or code are another plan.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,10 +25,9 @@ from pathlib import Path
 from pydantic import Field
 
 from pipeline.errors import DataError
-from pipeline.files import locked, to_json, write_atomically
+from pipeline.files import digest_of, locked, read_sealed, sealed, write_atomically
 from pipeline.settings import Settings
 from pipeline.stopwatch import Stopwatch
-from pipeline.store import digest_of
 from pipeline.wording import duration
 
 TUNING = 1 / 3  # of a member's share goes to its tuning, if it is tuned
@@ -148,21 +146,17 @@ class Plan:
     def read(self) -> Content:
         """What the file says. Raises DataError where it is damaged."""
         try:
-            kept = json.loads(self.path.read_bytes())
-            if kept["checksum"] != digest_of(kept["plan"]):
-                raise ValueError
-            return Content.model_validate(kept["plan"], strict=True)
+            return Content.model_validate(read_sealed(self.path), strict=True)
         except FileNotFoundError:
             return Content()
-        except (ValueError, TypeError, LookupError, RecursionError):
+        except ValueError:
             raise DataError(
                 f"{self.path}: this plan of how [budget] minutes are shared is damaged. Delete it "
                 "and run the same command again: they are shared anew."
             ) from None
 
     def _write(self, content: Content) -> None:
-        plan = content.model_dump(mode="json")
-        write_atomically(self.path, to_json({"plan": plan, "checksum": digest_of(plan)}))
+        write_atomically(self.path, sealed(content.model_dump(mode="json")))
 
     @property
     def _lock(self) -> Path:

@@ -153,10 +153,10 @@ def describe_graph(workspace: Workspace, preset: str) -> Iterator[str]:
         if lacking:
             state = f"would run after {some(lacking, MOST_NAMED)}, unless that changes nothing"
         elif flow.look_up(node):
-            state = f"there ({duration(flow.done[node].entry.seconds)})"
+            state = f"there ({duration(flow.done[node].manifest.seconds)})"
         else:
-            made = flow.ingredients(node)
-            state = f"would run: {experiments.reason(before, node.name, made)}"
+            made = flow.dependencies(node)
+            state = f"would run: {experiments.reason(flow.store, before, node.name, made)}"
         takes = ", ".join(dict.fromkeys(each.stage for each in inputs)) or "the raw files"
         yield f"{node.name:<{width}}  <- {takes:<24}  {state}"
     size = flow.store.size()
@@ -185,7 +185,7 @@ def adopt(workspace: Workspace, experiment: Experiment, names: Sequence[str] = (
     flow = Flow(configuration, workspace)
     for node in names or experiment.nodes:
         stage, _, member = node.partition("-")
-        flow.adopt(Node(stage, member), experiment.key(node))
+        flow.adopt(Node(stage, member), experiment.key(node), experiment.nodes[node].digest)
     return flow
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import to_json, write_atomically
+from pipeline.files import digest_of, read_sealed, sealed, write_atomically
 from pipeline.raw_files import checksums
-from pipeline.store import Key, Store, digest_of
+from pipeline.store import Key, Store
 from pipeline.workspace import Workspace
 
 PACKAGE = Path(__file__).parent
@@ -59,7 +59,7 @@ def is_unchanged(workspace: Workspace, goal: str, preset: str) -> Seen | None:
     if seen.fingerprint != fingerprint(workspace, preset):
         return None
     store = Store(workspace.store)
-    there = all(store.entry(Key(*key)) for key in seen.keys)
+    there = all(store.manifest(Key(*key)) for key in seen.keys)
     whole = all(_hash_of([workspace.root / name]) == sum for name, sum in seen.files.items())
     return seen if there and whole else None
 
@@ -67,9 +67,7 @@ def is_unchanged(workspace: Workspace, goal: str, preset: str) -> Seen | None:
 def remember(workspace: Workspace, seen: Seen) -> None:
     """Keep what this run saw, for the next one to compare with."""
     content = {**vars(seen), "files": dict(seen.files)}
-    write_atomically(
-        workspace.build / FILENAME, to_json({**content, "checksum": digest_of(content)})
-    )
+    write_atomically(workspace.build / FILENAME, sealed(content))
 
 
 def files_left(workspace: Workspace, paths: Iterable[Path]) -> dict[str, str]:
@@ -79,12 +77,10 @@ def files_left(workspace: Workspace, paths: Iterable[Path]) -> dict[str, str]:
 
 def _read(path: Path) -> Seen | None:
     try:
-        known: dict[str, Any] = json.loads(path.read_bytes())
-        if known.pop("checksum") != digest_of(known):
-            return None
+        known = read_sealed(path)
         keys = tuple((str(kind), str(hash)) for kind, hash in known.pop("keys"))
         return Seen(**known, keys=keys)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, LookupError):
         return None  # whatever it is, it is no reason to do nothing
 
 

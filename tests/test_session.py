@@ -155,9 +155,12 @@ def test_values_that_have_gone_are_one_message(small, command):
     small.store.clean()
     status, _, error = command("predict", "tiny", str(small.test_file))
     assert (status, error.count("\n")) == (2, 1)
-    assert "is missing or damaged" in error and "make C=tiny all" in error
+    assert (
+        "is not in the store any more, as after `prune` or `clean`" in error
+        and "make C=tiny all" in error
+    )
     status, _, error = command("summary", "tiny")
-    assert (status, "is missing or damaged" in error) == (2, True)
+    assert (status, "is not in the store any more" in error) == (2, True)
 
 
 def test_the_summary_is_that_of_the_last_run(two, command):
@@ -342,7 +345,7 @@ def test_a_damaged_fit_is_fitted_again_where_rows_are_predicted(small):
         flip(path)
     pd.testing.assert_frame_equal(predicted(small), expected)
     trained = small.store.get(experiments.current(small.workspace).key("train-linear"), Trained)
-    assert all(small.store.entry(Key(*fit.key.split("/"))) for fit in trained.fits)
+    assert all(small.store.manifest(Key(*fit.key.split("/"))) for fit in trained.fits)
 
 
 def test_foreign_files_in_the_store_are_left_alone(small):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline import codec
 from pipeline.fits import Fits
-from pipeline.fitting import Question
+from pipeline.fitting import Objective
 from pipeline.folds import Folds, folds_of
 from pipeline.member import Member
 from pipeline.models import Loss
@@ -54,12 +54,13 @@ def fits(folder: Path, load: Loaded, *encoders: EncoderSettings) -> Fits:
     pieces: list[Any] = []
     for value in (load, encode(stage, load, Progress(live=False))):
         # what a value is follows from its bytes, here as in a run
-        contents = codec.encode(value)
-        key = Key.of("value", {name: hash_of(content) for name, content in contents.items()})
+        hashes: dict[str, str] = {}
+        codec.encode(value, lambda name, content: hashes.update({name: hash_of(content)}))  # noqa: B023
+        key = Key.of("value", hashes)
         store.put(key, value)
         pieces.append(Piece(store, key, type(value)))
     loss: Loss = "squared_error" if load.problem.task == "regression" else "zero_one"
-    return Fits(store, *pieces, Question(load.problem.task, load.problem.outputs, loss))
+    return Fits(store, *pieces, Objective(load.problem.task, load.problem.outputs, loss))
 
 
 def member(kind: str, encoder: EncoderSettings | None = None, **settings: Any) -> Member:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import code, models, pace
 from pipeline.encoded import Encoded
+from pipeline.files import digest_of
 from pipeline.fits import Fits
 from pipeline.folds import Fold, Folds
 from pipeline.member import Member
@@ -17,7 +18,6 @@ from pipeline.plan import Allowance, Decision
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
 from pipeline.searches import Searches
-from pipeline.store import digest_of
 from pipeline.tuning import Trial, Tuned
 
 if TYPE_CHECKING:
