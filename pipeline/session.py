@@ -132,6 +132,8 @@ def _remember(flow: Flow, preset: str, before: str, headline: str, left: list[Pa
     folder = flow.workspace.experiments
     kept = [*left, folder / experiments.CURRENT, *folder.glob(f"*/{experiments.RECORD}")]
     kept += sorted(flow.workspace.plans.glob("*.json"))
+    parts = {part for done in flow.done.values() for part in done.dependencies.code}
+    kept += [code.file_of(part) for part in sorted(parts) if part.startswith(code.OUTSIDE)]
     files = unchanged.files_left(flow.workspace, kept)
     seen = unchanged.Seen("all", preset, before, headline, keys, files)
     unchanged.remember(flow.workspace, seen)
