@@ -7,6 +7,7 @@ again, whatever happened in between.
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
@@ -172,11 +173,16 @@ def find(workspace: Workspace, number: str) -> Experiment:
 
 @dataclass(frozen=True)
 class About:
-    """What only the caller knows of a run."""
+    """What only the caller knows of a run; `started` is when, by time.perf_counter."""
 
     preset: str
     note: str
-    seconds: float
+    started: float
+
+    @property
+    def seconds(self) -> float:
+        """So far."""
+        return round(time.perf_counter() - self.started, 1)
 
 
 def keep(flow: Flow, about: About) -> Experiment:
@@ -186,7 +192,7 @@ def keep(flow: Flow, about: About) -> Experiment:
         known = read_all(workspace)
         key = flow.done[Node("blend")].key
         same = [each for each in known if each.key("blend") == key]
-        experiment = _again(flow, same[0], about) if same else _new(flow, known, about)
+        experiment = _again(flow, known, same[0], about) if same else _new(flow, known, about)
         folder = workspace.experiments / experiment.name
         write_atomically(folder / RECORD, sealed(experiment.model_dump(mode="json")))
     return experiment
@@ -197,22 +203,32 @@ def make_current(workspace: Workspace, experiment: Experiment) -> None:
     write_atomically(workspace.experiments / CURRENT, experiment.name + "\n")
 
 
-def _again(flow: Flow, before: Experiment, about: About) -> Experiment:
-    """The same predictions, perhaps by way of other code."""
-    changed = {
-        "note": about.note or before.note,
-        "seconds": max(before.seconds, round(about.seconds, 1)),
-        "submission": _submission(flow) or before.submission,
-        "code": {**before.code, **_code(flow)},
-        "nodes": {**before.nodes, **_nodes(flow)},
-    }
-    return before.model_copy(update=changed)
+def _again(flow: Flow, known: Sequence[Experiment], same: Experiment, about: About) -> Experiment:
+    """The same predictions, perhaps by way of other code, or with other settings of the report."""
+    experiment = same.model_copy(
+        update={
+            "note": about.note or same.note,
+            "seconds": max(same.seconds, about.seconds),
+            "submission": _submission(flow) or same.submission,
+            "settings": flow.configuration.model_dump(mode="json"),
+            "code": {**same.code, **_code(flow)},
+            "nodes": {**same.nodes, **_nodes(flow)},
+        }
+    )
+    return _with_changes(experiment, known)
+
+
+def _with_changes(experiment: Experiment, known: Sequence[Experiment]) -> Experiment:
+    """Against the experiment before it, if there is one."""
+    earlier = [each for each in known if each.number < experiment.number]
+    found = tuple(changes(earlier[-1], experiment)) if earlier else ()
+    return experiment.model_copy(update={"changes": found})
 
 
 def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
-    blended, before = flow.value("blend"), known[-1] if known else None
+    blended = flow.value("blend")
     experiment = Experiment(
-        number=before.number + 1 if before else 1,
+        number=known[-1].number + 1 if known else 1,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         preset=about.preset,
         note=about.note,
@@ -223,7 +239,7 @@ def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
         method=blended.method,
         weights=blended.weights,
         models=_scores(flow, METRICS[blended.metric]),
-        seconds=round(about.seconds, 1),
+        seconds=about.seconds,
         submission=_submission(flow),
         rows=_rows(flow),
         settings=flow.configuration.model_dump(mode="json"),
@@ -232,12 +248,8 @@ def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
         code=_code(flow),
         nodes=_nodes(flow),
     )
-    return experiment.model_copy(
-        update={
-            "changes": tuple(changes(before, experiment)) if before else (),
-            "best_before": _to_best(flow.store, known, experiment),
-        }
-    )
+    best = _to_best(flow.store, known, experiment)
+    return _with_changes(experiment.model_copy(update={"best_before": best}), known)
 
 
 def _submission(flow: Flow) -> str | None:

@@ -13,7 +13,7 @@ from pipeline import code, experiments, ledger, submission, summary, unchanged
 from pipeline.config import Competition, Configuration, load_configuration
 from pipeline.errors import DataError
 from pipeline.experiments import About, Experiment
-from pipeline.files import in_use, to_json, write_atomically
+from pipeline.files import in_use, locked, to_json, write_atomically
 from pipeline.flow import Flow, Node, Reporter, goals_of, nodes_for
 from pipeline.new_rows import read_rows
 from pipeline.parallel import workers
@@ -25,7 +25,7 @@ from pipeline.wording import count, duration, from_here, make_command, some
 from pipeline.workspace import Workspace
 
 MOST_NAMED = 3
-REPORT, EXPLORATION = "report.html", "explore.html"
+PAGES = {"explore": "explore.html", "evaluate": "report.html"}
 
 
 @dataclass(frozen=True)
@@ -60,28 +60,26 @@ def run(
     flow.new_plan = new_plan
     goals_of(goal, flow.names)  # a goal that is none leaves nothing behind
     with in_use(workspace.lock):
-        done, left = _run(flow, goal, preset, note, started)
-        if done.lines and configuration is None:
-            _remember(flow, preset, before, done.lines[0], left)
-    return done
+        return _run(flow, goal, About(preset, note, started), None if configuration else before)
 
 
-def _run(
-    flow: Flow, goal: str, preset: str, note: str, started: float
-) -> tuple[Session, list[Path]]:
-    """Compute, keep, and write; returns the files that are left outside the store too."""
+def _run(flow: Flow, goal: str, about: About, before: str | None) -> Session:
+    """Compute, keep, and write; `before` is what the next run may compare itself with."""
     # the file first: no failure of a page stands before it
     for part in ("submit", goal) if goal == "all" else (goal,):
         flow.run(part)
-        about = About(preset, note, time.perf_counter() - started)
         experiment, published = _keep(flow, about)
-    pages = list(_write_pages(flow, experiment))
-    if experiment is not None and Node("submit") in flow.done:
-        experiments.make_current(flow.workspace, experiment)
     lines: tuple[str, ...] = ()
     if goal == "all" and experiment is not None:
         lines = tuple(summary.summarise(flow, experiment))
-    return Session(flow, experiment, lines), [*pages, *filter(None, [published])]
+    # what several runs write to one place is of one of them, whole
+    with locked(flow.workspace.build / ".pages.lock"):
+        left = [*_write_pages(flow, experiment), *filter(None, [published])]
+        if experiment is not None and Node("submit") in flow.done:
+            experiments.make_current(flow.workspace, experiment)
+        if lines and before is not None:
+            _remember(flow, about.preset, before, lines[0], left)
+    return Session(flow, experiment, lines)
 
 
 def _keep(flow: Flow, about: About) -> tuple[Experiment | None, Path | None]:
@@ -104,19 +102,22 @@ def start(workspace: Workspace, configuration: Configuration, reporter: Reporter
 
 def _write_pages(flow: Flow, experiment: Experiment | None) -> Iterator[Path]:
     """The pages beside the experiment, and those of the last run where they are easily found."""
-    build = flow.workspace.build
-    folders = [build]
+    pages = {name: flow.value(stage) for stage, name in PAGES.items() if Node(stage) in flow.done}
+    figures = {f"{name}.png": png for page in pages.values() for name, png in page.figures.items()}
+    folders = [flow.workspace.build]
     if experiment is not None:
         folders.append(flow.workspace.experiments / experiment.name)
-    for stage, filename in (("explore", EXPLORATION), ("evaluate", REPORT)):
-        if Node(stage) in flow.done:
-            value = flow.value(stage)
-            for folder in folders:
-                _write(folder / filename, value.html)
-                _write(folder / Path(filename).with_suffix(".json"), to_json(value.summary))
-                for name, png in value.figures.items():
-                    _write(folder / "figures" / f"{name}.png", png)
-                yield folder / filename
+    for folder in folders:
+        for name, page in pages.items():
+            _write(folder / name, page.html)
+            _write(folder / Path(name).with_suffix(".json"), to_json(page.summary))
+            yield folder / name
+        for name, png in figures.items():
+            _write(folder / "figures" / name, png)
+        if len(pages) == len(PAGES):
+            for path in (folder / "figures").glob("*.png"):
+                if path.name not in figures:
+                    path.unlink()  # of other settings
 
 
 def _write(path: Path, content: str | bytes) -> None:

@@ -395,6 +395,16 @@ def test_prune_deletes_nothing_that_is_kept(small, keep, left):
     assert gone == (0 if left else len(before))
 
 
+def test_other_settings_of_the_report_are_recorded_for_the_same_experiment(small):
+    second = small.experiment(*STIFFER)
+    small.edit("importance_rows = 0", "importance_rows = 20")
+    again = small.experiment()
+    assert again.number == second.number == len(known(small))
+    assert again.settings["evaluate"]["importance_rows"] == 20
+    assert "evaluate.importance_rows 0 -> 20" in again.changes
+    assert again == known(small)[-1]
+
+
 # -- damaged records -------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """A run, and what is done with it: predictions of one experiment, runs side by side, damage."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import pytest
 
 from pipeline import code, experiments, flow, session
 from pipeline.errors import DataError
+from pipeline.files import locked
 from pipeline.store import Key
 from pipeline.training import Trained
 from tests.finished import Small, small_competition
@@ -221,6 +223,33 @@ def files(small: Small) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in small.submissions}
 
 
+def pages(folder):
+    """The files of the pages."""
+    found = [*folder.glob("*.html"), *folder.glob("report.json"), *folder.glob("figures/*")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def test_the_pages_of_one_run_are_written_while_no_other_writes_its_own(small):
+    """One that holds the lock is at work on them: the other waits."""
+    with locked(small.build / ".pages.lock"):
+        (small.build / "report.html").write_text("of another run")
+        running = small.start("run", "all", "tiny")
+        time.sleep(3)
+        assert running.poll() is None
+        assert (small.build / "report.html").read_text() == "of another run"
+    list(ended(running))
+    assert pages(small.build) == pages(small.workspace.experiments / "0001")
+
+
+def test_figures_of_other_settings_are_not_left_behind(small):
+    for folder in (small.build, small.workspace.experiments / "0001"):
+        (folder / "figures" / "of_a_section_that_is_gone.png").write_bytes(b"old")
+    small.edit("importance_rows = 0", "importance_rows = 20")
+    small.run()
+    assert "of_a_section_that_is_gone.png" not in str(pages(small.build).keys())
+    assert pages(small.build) == pages(small.workspace.experiments / "0001")
+
+
 def test_two_presets_run_side_by_side(fresh, small):
     """Each on its own experiment, and with the files that they make one after the other."""
     for each in (small, fresh):
@@ -239,6 +268,10 @@ def test_two_presets_run_side_by_side(fresh, small):
     assert {each["file"] for each in fresh.ledger()} == {*files(small)}
     for each in kept:
         assert (fresh.workspace.experiments / each.name / "report.html").is_file()
+    last = experiments.current(fresh.workspace)
+    assert json.loads((fresh.build / "last_run.json").read_text())["preset"] == last.preset
+    assert pages(fresh.build) == pages(fresh.workspace.experiments / last.name)
+    for each in kept:
         assert list(predicted(fresh, each.name)["y"]) == labels(fresh, each.number)
 
 
