@@ -52,10 +52,6 @@ class FittedMember:
         """Rows -> (n, k) float64: class probabilities, or values."""
         return self.model.predict(self.matrix(table))
 
-    def predict_frame(self, frame: "pd.DataFrame") -> np.ndarray:
-        """Rows of the columns that the problem names, as they are in a file -> (n, k)."""
-        return self.predict(code_frame(self.member, frame, self.features))
-
     def matrix(self, table: CodedTable) -> np.ndarray:
         """Rows -> (n, d) float32, what the model reads."""
         return self.encoder.transform(table, self.member.view)
@@ -117,7 +113,7 @@ def restore(
 
 
 def code_frame(member: Member, frame: "pd.DataFrame", features: Sequence[Feature]) -> CodedTable:
-    """A data frame as `predict` takes it, what the member's features module computes added."""
+    """Rows as they are in a file, as `predict` takes them: what the member's module adds too."""
     return code_table(add_features(member.encoder.features, frame), features)
 
 

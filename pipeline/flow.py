@@ -22,12 +22,12 @@ from pipeline.errors import DataError, SettingsError
 from pipeline.files import digest_of
 from pipeline.fits import Fits
 from pipeline.fitting import Objective
+from pipeline.journal import Journal
 from pipeline.metrics import get_metric
 from pipeline.piece import Piece
 from pipeline.plan import Decision, Plan, Shares
 from pipeline.progress import Progress
 from pipeline.raw_files import checksums
-from pipeline.searches import Searches
 from pipeline.settings import Settings
 from pipeline.stage_settings import members, stage_settings
 from pipeline.store import Key, Manifest, Store
@@ -35,7 +35,7 @@ from pipeline.wording import make_command
 from pipeline.workspace import Workspace
 
 STAGES = Path(__file__).parent / "stages"
-SERVICES = ("raw", "scores", "fits", "searches", "budget", "progress")
+SERVICES = ("raw", "scores", "fits", "journal", "budget", "progress")
 ALL = ("submit", "explore", "evaluate")  # the file first: no failure of a page stands before it
 
 
@@ -151,8 +151,8 @@ def goals_of(goal: str, names: Sequence[str]) -> list[Node]:
     return [Node(stage, name) for name in names]
 
 
-def _piece(node: Node) -> str:
-    """A member's part of a stage as the plan of the budget names it."""
+def _part(node: Node) -> str:
+    """A member's tune or train as the plan of the budget names it."""
     return f"{node.stage}/{node.member}"
 
 
@@ -274,15 +274,15 @@ class Flow:
 
     def _is_cut(self, node: Node) -> bool:
         """Whether the plan of the budget says that a node was cut short."""
-        decision = self.plan.decision(_piece(node)) if self._is_bound(node) else None
+        decision = self.plan.decision(_part(node)) if self._is_bound(node) else None
         return decision is not None and decision.is_cut
 
     def _record_found(self, node: Node, manifest: Manifest) -> None:
         """Note in the plan what was found complete: the others share what it leaves."""
-        piece = _piece(node)
-        if self.plan.decision(piece) is None:
+        part = _part(node)
+        if self.plan.decision(part) is None:
             asked = self.value(node.stage, node.member).asked
-            self.plan.decide(piece, Decision(done=asked, asked=asked, seconds=manifest.seconds))
+            self.plan.decide(part, Decision(done=asked, asked=asked, seconds=manifest.seconds))
 
     def adopt(self, node: Node, key: Key, digest: str) -> None:
         """Take a node's value of this digest from under a key that an earlier run gave it.
@@ -358,10 +358,10 @@ class Flow:
             return self.scores
         if name == "fits":
             return self.fits
-        if name == "searches":
-            return Searches(self.workspace.journal)
+        if name == "journal":
+            return Journal(self.workspace.journal)
         if name == "budget":
-            return self.plan.allowance(_piece(node))
+            return self.plan.allowance(_part(node))
         return progress
 
     @cached_property
@@ -394,7 +394,7 @@ class Flow:
         }
         kinds = {name: each.kind for name, each in chosen.items()}
         shares = Shares(self.configuration.budget.minutes, kinds, trials, len(self.fits.y))
-        plan = Plan.open(self.workspace.plans, digest_of(about), shares)
+        plan = Plan(self.workspace.plans / f"{digest_of(about)}.json", shares)
         if self.new_plan:
             plan.renew()
         return plan
@@ -407,7 +407,7 @@ class Flow:
             scores = [ledger.ENTRY.dump_python(each, mode="json") for each in self.scores]
             found["scores"] = digest_of(scores)
         if not in_time:
-            decision = self.plan.decision(_piece(node))
+            decision = self.plan.decision(_part(node))
             found["budget"] = f"{decision.done} of {decision.asked}" if decision else "open"
         return found
 

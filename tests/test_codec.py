@@ -16,19 +16,13 @@ from pipeline import codec
 from pipeline.codec import Damaged, decode, encode
 from pipeline.settings import EncoderSettings
 from pipeline.store import MEASURED
+from tests.values import contents
 
 
 def through(kind: Any, value: Any, folder: Path) -> Any:
     folder.mkdir(exist_ok=True)
     encode(value, lambda name, content: (folder / name).write_bytes(content))
     return decode(kind, folder)
-
-
-def contents(value: Any) -> dict[str, bytes]:
-    """File name -> content."""
-    found: dict[str, bytes] = {}
-    encode(value, found.__setitem__)
-    return found
 
 
 @dataclass(frozen=True)

@@ -54,13 +54,18 @@ def fits(folder: Path, load: Loaded, *encoders: EncoderSettings) -> Fits:
     pieces: list[Any] = []
     for value in (load, encode(stage, load, Progress(live=False))):
         # what a value is follows from its bytes, here as in a run
-        hashes: dict[str, str] = {}
-        codec.encode(value, lambda name, content: hashes.update({name: hash_of(content)}))  # noqa: B023
-        key = Key.of("value", hashes)
+        key = Key.of("value", {name: hash_of(each) for name, each in contents(value).items()})
         store.put(key, value)
         pieces.append(Piece(store, key, type(value)))
     loss: Loss = "squared_error" if load.problem.task == "regression" else "zero_one"
     return Fits(store, *pieces, Objective(load.problem.task, load.problem.outputs, loss))
+
+
+def contents(value: Any) -> dict[str, bytes]:
+    """What the store keeps of a value: file name -> content."""
+    found: dict[str, bytes] = {}
+    codec.encode(value, found.__setitem__)
+    return found
 
 
 def member(kind: str, encoder: EncoderSettings | None = None, **settings: Any) -> Member:
