@@ -6,7 +6,6 @@ another one takes a Mapping of is computed once a member. A value is stored unde
 the stage's settings, of the values that it takes and of the code that it runs.
 """
 
-import contextlib
 import importlib
 import inspect
 import time
@@ -332,26 +331,24 @@ class Flow:
         title = f"{node.stage} {node.member}" if node.member else node.stage
         with self.reporter.progress(title) as progress:
             given = {"settings": self.settings(node), **self._values(node)}
-            with contextlib.ExitStack() as stack:
-                for service in stage.services:
-                    given[service] = self._service(service, node, progress, stack)
-                return stage.function(**given)
+            services = {name: self._service(name, node, progress) for name in stage.services}
+            return stage.function(**given, **services)
 
     def _values(self, node: Node) -> dict[str, Any]:
         """The values that a stage takes, by parameter."""
-        stage, values = stages()[node.stage], {}
-        for name in stage.inputs:
-            if name in stage.collected:
-                values[name] = {each: self.value(name, each) for each in self.names}
+        collected = stages()[node.stage].collected
+        values: dict[str, Any] = {name: {} for name in collected}
+        for each in self.inputs(node):
+            value = self.piece(each).value
+            if each.stage in collected:
+                values[each.stage][each.member] = value
             else:
-                values[name] = self.value(name, node.member if name in member_stages() else "")
+                values[each.stage] = value
         return values
 
     # -- what is no stage's value --
 
-    def _service(
-        self, name: str, node: Node, progress: Progress, stack: contextlib.ExitStack
-    ) -> Any:
+    def _service(self, name: str, node: Node, progress: Progress) -> Any:
         if name == "raw":
             return self.workspace.raw
         if name == "scores":
