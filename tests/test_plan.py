@@ -29,15 +29,27 @@ class Watch:
         return self.clock.now - self.started
 
 
+class PlanInMemory(Plan):
+    """For many examples: the disk is slow."""
+
+    kept = {}  # decisions by path
+
+    def read(self):
+        return dict(self.kept.get(self.path, {}))
+
+    def _write(self, decisions):
+        self.kept[self.path] = decisions
+
+
 class World:
-    """Pieces that cost so many seconds a trial or repeat, run one after another as a run does."""
+    """Parts that cost so many seconds a trial or repeat, run one after another as a run does."""
 
     def __init__(self, folder, minutes, costs, tuned=(), asked=3, rows=0):
         self.clock, self.costs, self.asked = Clock(), costs, asked
         kinds = {name: name for name in costs}
         trials = {name: asked if name in tuned else 0 for name in costs}
         shares = Shares(minutes, kinds, trials, rows)
-        self.plan = Plan(folder / f"{minutes}.json", shares, lambda: Watch(self.clock))
+        self.plan = PlanInMemory(folder / f"{minutes}.json", shares, lambda: Watch(self.clock))
 
     def work(self, name, found=0):
         """What a stage does, by a clock that stands still between the steps; how many it made.
