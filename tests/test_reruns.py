@@ -216,7 +216,7 @@ CHANGES = {
     "the simulator": (appended("competitions/airline_survey.py", NEW_FUNCTION), {"load"}),
     "a file beside the features": (
         write("pipeline/competitions/cities.csv", "Ulm"),
-        {"encode", "evaluate"},
+        {"load", "encode", "evaluate"},
     ),
     "another competition's TOML": (
         in_code("competitions/titanic.toml", "[split]", "[split]\nseed = 4"),
