@@ -7,7 +7,7 @@
     python benchmarks/draws.py --table-only --out benchmarks/scores --against pipeline
 
 DIR holds Kaggle's airline passenger satisfaction (zip or CSV files, 129,880 labelled rows);
-`--target "Type of Travel"` asks another question of the same rows, any column of two values;
+`--target "Type of Travel"` asks another objective of the same rows, any column of two values;
 `--simulated` draws from the project's simulated survey instead, 50,000 rows to score on.
 
 A method is a tool of peers.py or searchers.py; a model of the project at its defaults
@@ -159,12 +159,12 @@ def own(name: str, settings: dict[str, Any], features: str | None) -> peers.Fit:
     except errors.SettingsError as error:
         refuse(str(error))
     member = Member(name, chosen.of_model(), EncoderSettings(features=features))
-    question = fitting.Question("binary", 2, "zero_one")
+    objective = fitting.Objective("binary", 2, "zero_one")
 
     def fit(X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
         coded, rows = frames.code(X, unseen, features), np.arange(len(y))
         fold = Fold(0, 0, rows, rows[:0])
-        fitted = fitting.fit(member, question, coded.features, coded.train, y, fold)
+        fitted = fitting.fit(member, objective, coded.features, coded.train, y, fold)
         return fitted.predict(coded.unseen)[:, 1]
 
     return fit
@@ -290,7 +290,7 @@ def parse() -> argparse.Namespace:
     for method in options.methods:
         named(method)
     if options.simulated and options.target != TARGET:
-        parser.error("--target asks a question of --raw; the simulated survey has but one")
+        parser.error("--target asks a objective of --raw; the simulated survey has but one")
     if not (options.raw or options.simulated or options.table_only):
         parser.error("give --raw DIR or --simulated")
     inside = options.out and options.out.resolve().is_relative_to(ROOT)

@@ -1,8 +1,9 @@
 """The key of code: a hash of the source that a computation runs, without comments and docstrings.
 
-What a module runs is its own source and that of the project's modules that it imports, and theirs;
-of other packages the installed version counts. A reworded docstring changes nothing, nor does a
-module that only carries values about: the store, the workers, what is printed.
+What a module runs is its own source and that of the modules that it imports, and theirs: those of
+the project, and those of the user's own that no package has installed. Of packages, and of Python,
+the version counts. A reworded docstring changes nothing, nor does a module that only carries values
+about: the store, the workers, what is printed.
 """
 
 import ast
@@ -19,10 +20,11 @@ from pathlib import Path
 from typing import TypeGuard
 
 from pipeline.errors import UserError
+from pipeline.raw_files import checksum, data_files
 
 PACKAGE = Path(__file__).parent
 # these carry values and report progress, and cannot change what a value is
-CARRIERS = frozenset(
+IGNORED = frozenset(
     f"pipeline.{name}"
     for name in (
         "code",
@@ -39,7 +41,8 @@ CARRIERS = frozenset(
 CHECKERS = frozenset(("pydantic", "rich", "typer"))  # they check settings, and print
 CHECKING_TYPES = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 CHOSEN = ("competitions", "models", "stages")  # whoever asks names the module of these folders
-FILES = {"pipeline.page": "templates"}  # what a module reads besides code
+INSTALLED = {"site-packages", "dist-packages"}  # folders of packages, of which the version counts
+OUTSIDE = "../"  # how parts begin that lie outside the package
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # found at once; others by looking at all
 
 
@@ -53,29 +56,55 @@ def key(*modules: str) -> str:
 def parts(*modules: str) -> dict[str, str]:
     """Every file (`encoding/numbers.py`) and package (`numpy`) that they run -> hash or version.
 
-    Raises UserError where a file was edited after this process began.
+    A module of the user's own, beside the package, is `../helpers.py`. Raises UserError where a
+    file was edited after this process began.
     """
     _imported_before(modules)
     names, packages = _closure(modules)
-    found = {str(_path(name).relative_to(PACKAGE)): _source(name).hash for name in sorted(names)}
-    for folder in sorted({FILES[name] for name in names if name in FILES}):
-        for path in sorted(filter(Path.is_file, (PACKAGE / folder).iterdir())):
-            found[f"{folder}/{path.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    versions = {name: _version(name) for name in sorted(packages - CHECKERS)}
+    found = {_part(name): _source(name).hash for name in sorted(names)}
+    for path in sorted({path for name in names for path in _read_by(name)}):
+        found[path.relative_to(PACKAGE).as_posix()] = checksum(path)
+    versions = {name: _version(name) for name in sorted({"python", *packages} - CHECKERS)}
     return found | {name: version for name, version in versions.items() if version}
 
 
-def now(name: str) -> str | None:
+def now(part: str) -> str | None:
     """Today's hash or version of a part that `parts` named; None where it has gone."""
-    if "/" not in name and not name.endswith(".py"):
-        return _version(name)
-    path = PACKAGE / name
+    if "/" not in part and not part.endswith(".py"):
+        return _version(part)
+    path = file_of(part)
     if not path.is_file():
         return None
-    if path.suffix != ".py":
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    module = ".".join(("pipeline", *path.relative_to(PACKAGE).with_suffix("").parts))
-    return _source(module.removesuffix(".__init__")).hash
+    return _source(_module_of(part)).hash if path.suffix == ".py" else checksum(path)
+
+
+def file_of(part: str) -> Path:
+    """Where a file lies that `parts` named."""
+    return _path(_module_of(part)) if part.startswith(OUTSIDE) else PACKAGE / part
+
+
+def _part(name: str) -> str:
+    """A module as `parts` names it: its file, as seen from the package."""
+    inside, path = name.split(".")[0] == "pipeline", _path(name)
+    if inside:
+        return path.relative_to(PACKAGE).as_posix()
+    folder = _folder_of(name)
+    assert folder is not None
+    return OUTSIDE + path.relative_to(folder).as_posix()
+
+
+def _module_of(part: str) -> str:
+    """The module that `parts` named so."""
+    names = Path(part.removeprefix(OUTSIDE)).with_suffix("").parts
+    above = () if part.startswith(OUTSIDE) else ("pipeline",)
+    return ".".join((*above, *names)).removesuffix(".__init__")
+
+
+def _read_by(name: str) -> list[Path]:
+    """What it may read besides code: a page its templates, features what lies beside them."""
+    if name == "pipeline.page":
+        return [path for path in (PACKAGE / "templates").iterdir() if path.is_file()]
+    return data_files(PACKAGE) if name.startswith("pipeline.competitions.") else []
 
 
 def refresh() -> None:
@@ -105,12 +134,17 @@ def _imported_before(modules: tuple[str, ...]) -> frozenset[str]:
 
 
 def _edited(name: str) -> UserError:
-    path = _path(name).relative_to(PACKAGE.parent)
     return UserError(
-        f"{path}: this was edited after the process had begun, so that it is not known which "
-        "version ran; nothing of it was kept. Run the same command again (in a notebook: restart "
-        "the kernel first)."
+        f"{_shown(_path(name))}: this was edited after the process had begun, so that it is not "
+        "known which version ran; nothing of it was kept. Run the same command again. In a "
+        "notebook, restart the kernel first: to reload the module is not enough, as others keep "
+        "what they imported of it."
     )
+
+
+def _shown(path: Path) -> str:
+    inside = path.is_relative_to(PACKAGE.parent)
+    return str(path.relative_to(PACKAGE.parent) if inside else path)
 
 
 def _content(path: Path) -> str:
@@ -131,7 +165,7 @@ def _closure(modules: Iterable[str]) -> tuple[set[str], set[str]]:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name in names or name in CARRIERS:
+        if name in names or name in IGNORED:
             continue
         names.add(name)
         source = _source(name)
@@ -143,7 +177,8 @@ def _closure(modules: Iterable[str]) -> tuple[set[str], set[str]]:
 def _parents(name: str) -> list[str]:
     """The packages that importing a module runs as well; that of the project holds nothing."""
     parts = name.split(".")
-    return [".".join(parts[:length]) for length in range(2, len(parts))]
+    above = [".".join(parts[:length]) for length in range(1, len(parts))]
+    return [each for each in above if each != "pipeline" and _path(each).is_file()]
 
 
 @dataclass(frozen=True)
@@ -165,7 +200,7 @@ def _source(name: str) -> _Source:
     packages: set[str] = set()
     package = name.split(".") if _path(name).stem == "__init__" else name.split(".")[:-1]
     for found in _imports(tree, package):
-        if found.split(".")[0] != "pipeline":
+        if _folder_of(found) is None:
             packages.add(found.split(".")[0])
         elif (module := _module(found)) is not None:
             modules.add(module)
@@ -195,7 +230,7 @@ def _refuse_stale(path: Path, content: bytes) -> None:
     if marshal.loads(kept[16:]) != compile(content, str(path), "exec", dont_inherit=True):
         cached.unlink(missing_ok=True)
         raise UserError(
-            f"{path.relative_to(PACKAGE.parent)}: Python ran an older version of this file from "
+            f"{_shown(path)}: Python ran an older version of this file from "
             f"{cached.name}, as both have the same size and time. The older one was deleted: run "
             "the same command again."
         )
@@ -251,8 +286,32 @@ def _module(dotted: str) -> str | None:
 
 @cache
 def _path(name: str) -> Path:
-    path = PACKAGE.joinpath(*name.split(".")[1:])
+    top, *inside = name.split(".")
+    folder = _folder_of(name)
+    assert folder is not None
+    path = (PACKAGE if top == "pipeline" else folder / top).joinpath(*inside)
     return path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
+
+
+def _folder_of(name: str) -> Path | None:
+    """Where Python finds a module of the project, or of the user's own; None for a package's."""
+    top = name.split(".")[0]
+    return PACKAGE.parent if top == "pipeline" else _own_folder(top)
+
+
+@cache
+def _own_folder(top: str) -> Path | None:
+    try:
+        spec = None if top in sys.stdlib_module_names else importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    folders = spec.submodule_search_locations
+    place = Path(next(iter(folders)) if folders else spec.origin or "")
+    if INSTALLED & {*place.parts} or not (folders or place.suffix == ".py"):
+        return None
+    return place.parent
 
 
 def _strip_words(tree: ast.AST) -> None:
@@ -271,6 +330,8 @@ def _is_docstring(node: ast.AST) -> bool:
 
 def _version(package: str) -> str | None:
     """The installed version; None for what no package brings."""
+    if package == "python":
+        return ".".join(map(str, sys.version_info[:2]))
     try:
         return importlib.metadata.version(DISTRIBUTIONS.get(package, package))
     except importlib.metadata.PackageNotFoundError:

@@ -11,7 +11,7 @@ import math
 import types
 import typing
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ LARGE_ARRAY = 2**20  # bytes
 LONG_TEXT = 10_000  # letters
 MARK = "$"  # a JSON object with this one key stands for what is in another file
 VALUE, ARRAYS = "value.json", "arrays.npz"
+Write = Callable[[str, bytes | memoryview], None]
 
 
 class Damaged(ValueError):
@@ -53,23 +54,25 @@ def plain(value: Any) -> Any:
 # -- value -> files --------------------------------------------------------------------------------
 
 
-def encode(value: Any) -> dict[str, bytes]:
-    """File name -> content; fields that are MEASURED stand in a file of their own."""
-    writer = _Writer()
+def encode(value: Any, write: Write) -> None:
+    """Call `write(name, content)` for every file, one after the other, so that one is in memory.
+
+    Fields that are MEASURED stand in a file of their own.
+    """
+    writer = _Writer(write)
     tree = writer.plain(value, "")
-    contents = {VALUE: to_json(tree).encode(), **writer.files}
     if writer.arrays:
-        contents[ARRAYS] = _npz(writer.arrays)
+        write(ARRAYS, _npz(writer.arrays))
     if writer.measured:
-        contents[MEASUREMENTS] = to_json(writer.measured).encode()
-    return contents
+        write(MEASUREMENTS, to_json(writer.measured).encode())
+    write(VALUE, to_json(tree).encode())
 
 
 class _Writer:
-    """Turns a value into plain JSON, and puts aside what is kept in other files."""
+    """Turns a value into plain JSON, and writes what is kept in other files."""
 
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
+    def __init__(self, write: Write) -> None:
+        self.write = write
         self.arrays: dict[str, np.ndarray] = {}
         self.measured: dict[str, Any] = {}
 
@@ -146,7 +149,7 @@ class _Writer:
         return {**self._file(f"{place}.parquet", content), MARK: kind, "rows": len(value)}
 
     def _file(self, name: str, content: bytes | memoryview) -> dict[str, Any]:
-        self.files[name] = content  # type: ignore[assignment]
+        self.write(name, content)
         return {MARK: "file", "at": name}
 
 
@@ -160,11 +163,11 @@ def _inside(place: str, name: str) -> str:
     return f"{place}.{name}" if place else name
 
 
-def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+def _npz(arrays: Mapping[str, np.ndarray]) -> memoryview:
     """Uncompressed, so that equal arrays are equal bytes."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **dict(arrays))
-    return buffer.getvalue()
+    return buffer.getbuffer()
 
 
 # -- files -> value --------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ again, whatever happened in between.
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
@@ -14,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from pipeline.config import BLEND
 from pipeline.errors import DataError, SettingsError
-from pipeline.files import locked, to_json, write_atomically
-from pipeline.flow import Done, Flow, Ingredients, Node, stages
+from pipeline.files import digest_of, locked, read_sealed, sealed, write_atomically
+from pipeline.flow import Dependencies, Done, Flow, Node, stages
 from pipeline.metrics import METRICS, Estimate, Metric, paired_difference
-from pipeline.store import Key, Store, digest_of
+from pipeline.store import Key, Store
 from pipeline.workspace import Workspace
 
 RECORD, CURRENT, LOCK = "experiment.json", "current", ".lock"
@@ -96,6 +97,14 @@ class Experiment(Record):
     code: dict[str, str]
     nodes: dict[str, NodeRecord]
 
+    @field_validator("nodes")
+    @classmethod
+    def _has_blended(cls, nodes: dict[str, NodeRecord]) -> dict[str, NodeRecord]:
+        absent = [name for name in ("load", "split", "encode", "blend") if name not in nodes]
+        if absent:
+            raise ValueError(f"nodes: there is no {absent[0]}")
+        return nodes
+
     @property
     def name(self) -> str:
         return f"{self.number:04d}"
@@ -140,11 +149,12 @@ def read_all(workspace: Workspace) -> list[Experiment]:
 
 def _read(path: Path) -> Experiment:
     try:
-        return Experiment.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+        return Experiment.model_validate(read_sealed(path))
+    except ValueError as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise DataError(
-            f"{path}: this is no record of an experiment ({error.errors()[0]['msg']}). Move the "
-            "folder away and run make again."
+            f"{path}: this is no record of an experiment ({reason}). Move the folder away and run "
+            "make again."
         ) from None
 
 
@@ -184,11 +194,16 @@ def find(workspace: Workspace, number: str) -> Experiment:
 
 @dataclass(frozen=True)
 class About:
-    """What only the caller knows of a run."""
+    """What only the caller knows of a run; `started` is when, by time.perf_counter."""
 
     preset: str
     note: str
-    seconds: float
+    started: float
+
+    @property
+    def seconds(self) -> float:
+        """So far."""
+        return round(time.perf_counter() - self.started, 1)
 
 
 def keep(flow: Flow, about: About) -> Experiment:
@@ -198,9 +213,9 @@ def keep(flow: Flow, about: About) -> Experiment:
         known = read_all(workspace)
         key = flow.done[Node("blend")].key
         same = [each for each in known if each.key("blend") == key]
-        experiment = _again(flow, same[0], about) if same else _new(flow, known, about)
+        experiment = _again(flow, known, same[0], about) if same else _new(flow, known, about)
         folder = workspace.experiments / experiment.name
-        write_atomically(folder / RECORD, to_json(experiment.model_dump(mode="json")))
+        write_atomically(folder / RECORD, sealed(experiment.model_dump(mode="json")))
     return experiment
 
 
@@ -209,16 +224,26 @@ def make_current(workspace: Workspace, experiment: Experiment) -> None:
     write_atomically(workspace.experiments / CURRENT, experiment.name + "\n")
 
 
-def _again(flow: Flow, before: Experiment, about: About) -> Experiment:
-    """The same predictions, perhaps by way of other code."""
-    changed = {
-        "note": _joined(before.note, about.note),
-        "seconds": max(before.seconds, round(about.seconds, 1)),
-        "submission": _submission(flow) or before.submission,
-        "code": {**before.code, **_code(flow)},
-        "nodes": {**before.nodes, **_nodes(flow)},
-    }
-    return before.model_copy(update=changed)
+def _again(flow: Flow, known: Sequence[Experiment], same: Experiment, about: About) -> Experiment:
+    """The same predictions, perhaps by way of other code, or with other settings of the report."""
+    experiment = same.model_copy(
+        update={
+            "note": _joined(same.note, about.note),
+            "seconds": max(same.seconds, about.seconds),
+            "submission": _submission(flow) or same.submission,
+            "settings": flow.configuration.model_dump(mode="json"),
+            "code": {**same.code, **_code(flow)},
+            "nodes": {**same.nodes, **_nodes(flow)},
+        }
+    )
+    return _with_changes(experiment, known)
+
+
+def _with_changes(experiment: Experiment, known: Sequence[Experiment]) -> Experiment:
+    """Against the experiment before it, if there is one."""
+    before = preceding(known, experiment)
+    found = tuple(changes(before, experiment)) if before else ()
+    return experiment.model_copy(update={"changes": found})
 
 
 def _joined(before: str, note: str) -> str:
@@ -240,7 +265,7 @@ def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
         method=blended.method,
         weights=blended.weights,
         models=_scores(flow, METRICS[blended.metric]),
-        seconds=round(about.seconds, 1),
+        seconds=about.seconds,
         submission=_submission(flow),
         rows=_rows(flow),
         settings=flow.configuration.model_dump(mode="json"),
@@ -249,13 +274,8 @@ def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
         code=_code(flow),
         nodes=_nodes(flow),
     )
-    before = preceding(known, experiment)
-    return experiment.model_copy(
-        update={
-            "changes": tuple(changes(before, experiment)) if before else (),
-            "best_before": _to_best(flow.store, known, experiment),
-        }
-    )
+    best = _to_best(flow.store, known, experiment)
+    return _with_changes(experiment.model_copy(update={"best_before": best}), known)
 
 
 def _submission(flow: Flow) -> str | None:
@@ -277,14 +297,14 @@ def _scores(flow: Flow, metric: Metric) -> dict[str, float]:
 
 def _code(flow: Flow) -> dict[str, str]:
     """Every file and package that the run depends on, with the beginning of its hash."""
-    parts = [done.ingredients.code for done in flow.done.values()]
+    parts = [done.dependencies.code for done in flow.done.values()]
     return {name: hash[:SHORT] for each in parts for name, hash in each.items()}
 
 
 def _rows(flow: Flow) -> str:
     y = flow.value("load").y
     target = [str(y.dtype), hashlib.sha256(y.tobytes()).hexdigest()]
-    return digest_of([target, flow.done[Node("split")].entry.digest])[:SHORT]
+    return digest_of([target, flow.done[Node("split")].manifest.digest])[:SHORT]
 
 
 def _nodes(flow: Flow) -> dict[str, NodeRecord]:
@@ -292,10 +312,10 @@ def _nodes(flow: Flow) -> dict[str, NodeRecord]:
 
 
 def _node(done: Done) -> NodeRecord:
-    made = done.ingredients
+    made = done.dependencies
     return NodeRecord(
         key=(done.key.kind, done.key.hash),
-        digest=done.entry.digest,
+        digest=done.manifest.digest,
         settings=dict(made.settings),
         inputs={name: digest[:SHORT] for name, digest in made.inputs.items()},
         sources={name: digest[:SHORT] for name, digest in made.sources.items()},
@@ -357,7 +377,7 @@ def code_changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterato
             yield f"{name} {one} -> {other}"
 
 
-def reason(before: Experiment | None, name: str, made: Ingredients) -> str:
+def reason(store: Store, before: Experiment | None, name: str, made: Dependencies) -> str:
     """Why a node has to be computed, by what an earlier experiment computed it from."""
     known = before.nodes.get(name) if before else None
     if before is None or known is None:
@@ -380,7 +400,7 @@ def reason(before: Experiment | None, name: str, made: Ingredients) -> str:
         if found:
             return f"{what}{', '.join(found)} changed"
     if known.key == astuple(made.key(name.partition("-")[0])):
-        return "missing or damaged in the store"
+        return store.why_not(before.key(name))
     if "budget" in known.sources:  # found under no other plan
         return "[budget] minutes cut it short, and are shared anew"
     return "code changed"
@@ -448,8 +468,8 @@ def _oof(store: Store, experiment: Experiment, name: str) -> np.ndarray | None:
 
 
 def _value(store: Store, experiment: Experiment, node: str) -> Any:
-    kind = stages()[node.partition("-")[0]].value
-    return store.get(experiment.key(node), kind)
+    key, kind = experiment.key(node), stages()[node.partition("-")[0]].value
+    return store.get(key, kind) if store.manifest(key, experiment.nodes[node].digest) else None
 
 
 # -- pruning ---------------------------------------------------------------------------------------

@@ -3,23 +3,54 @@
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import math
 import os
 import secrets
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from pipeline.errors import BusyError
 
 PAUSE = 0.02  # seconds, before a lock is tried again
+LARGEST_RECORD = 2**26  # bytes
 
 
 def to_json(value: Any) -> str:
     """JSON as every file has it: sorted keys, two spaces, a newline at the end, no NaN."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of plain JSON."""
+    return hashlib.sha256(to_json(value).encode()).hexdigest()
+
+
+def sealed(content: Mapping[str, Any]) -> str:
+    """JSON with a checksum of itself, for `read_sealed`."""
+    return to_json({**content, "checksum": digest_of(dict(content))})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """What `sealed` made of a mapping, without its checksum.
+
+    Raises FileNotFoundError, or ValueError for anything else that `sealed` did not write: a link,
+    a device, or a file of which a bit has changed.
+    """
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_RECORD:
+        raise ValueError("this is no plain file of a record's size")
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        if content.pop("checksum") == digest_of(content):
+            return content
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        pass
+    raise ValueError("its checksum does not match")
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

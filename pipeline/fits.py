@@ -16,7 +16,8 @@ import numpy as np
 from pipeline import code, fitting
 from pipeline.encoded import Encoded, Tables
 from pipeline.errors import DataError
-from pipeline.fitting import FittedMember, Question
+from pipeline.files import digest_of
+from pipeline.fitting import FittedMember, Objective
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.models import State
@@ -24,7 +25,7 @@ from pipeline.piece import Piece
 from pipeline.prediction import check
 from pipeline.problem import Feature, Loaded
 from pipeline.stopwatch import Stopwatch
-from pipeline.store import MEASURED, Key, Store, digest_of
+from pipeline.store import MEASURED, Key, Store
 
 # which columns are seen, and what is in them, follows from their digests
 SELECTION = {"features", "columns", "drop"}
@@ -53,9 +54,9 @@ class Fits:
     """The fits of one data set: small to send to another process, which reads what it needs."""
 
     def __init__(
-        self, store: Store, load: Piece[Loaded], encode: Piece[Encoded], question: Question
+        self, store: Store, load: Piece[Loaded], encode: Piece[Encoded], objective: Objective
     ) -> None:
-        self.store, self.load, self.encode, self.question = store, load, encode, question
+        self.store, self.load, self.encode, self.objective = store, load, encode, objective
         self._latest: tuple[Key, FittedMember] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class Fits:
                     dict(of.settings),
                     of.encoder.model_dump(mode="json", exclude=SELECTION),
                 ],
-                "question": [self.question.task, self.question.outputs, self.question.loss],
+                "objective": [self.objective.task, self.objective.outputs, self.objective.loss],
                 "columns": _seen(of, tables.train_digests),
                 "y": self._y_digest,
                 "train": _digest(fold.train if rows is None else rows),
@@ -133,7 +134,7 @@ class Fits:
         if known is not None:
             return known
         fitted, watch = self.fitted(of, fold), Stopwatch()
-        values = np.empty((0, self.question.outputs))
+        values = np.empty((0, self.objective.outputs))
         if tables.test.rows:
             values = fitted.predict(tables.test)
         seconds = watch.seconds()
@@ -157,8 +158,8 @@ class Fits:
 
     def seconds(self, of: Member, fold: Fold) -> float | None:
         """How long the fit took; None where it is not in the store."""
-        entry = self.store.entry(self.key(of, fold))
-        return None if entry is None else entry.seconds
+        manifest = self.store.manifest(self.key(of, fold))
+        return None if manifest is None else manifest.seconds
 
     def forget(self, of: Member, fold: Fold) -> None:
         """Remove the fit from the store, if it is there."""
@@ -193,7 +194,7 @@ class Fits:
 
     def _restore(self, of: Member, fit: Fit, path: str) -> FittedMember:
         try:
-            return fitting.restore(of, self.question, self.tables(of).features, fit.state)
+            return fitting.restore(of, self.objective, self.tables(of).features, fit.state)
         except DataError as error:
             raise DataError(
                 f"{self.store.root / path}: {error} Delete this folder and run the same command "
@@ -203,7 +204,7 @@ class Fits:
     def _fit(self, of: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
         tables = self.tables(of)
         table = tables.train.take(rows)
-        return fitting.fit(of, self.question, tables.features, table, self.y[rows], fold)
+        return fitting.fit(of, self.objective, tables.features, table, self.y[rows], fold)
 
     def _predict(self, fitted: FittedMember, fold: Fold, rows: np.ndarray) -> np.ndarray:
         values = fitted.predict(self.tables(fitted.member).train.take(rows))
@@ -211,7 +212,7 @@ class Fits:
         return values
 
     def _check(self, values: np.ndarray, rows: int, of: Member, fold: Fold) -> None:
-        check(values, rows, self.question.outputs, f"{of.kind}, fold {fold.name},", REMEDY)
+        check(values, rows, self.objective.outputs, f"{of.kind}, fold {fold.name},", REMEDY)
 
 
 def _code(of: Member) -> tuple[str, str]:

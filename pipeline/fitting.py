@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Question:
+class Objective:
     """What a member must know of the competition: `loss` is the one that suits the metric."""
 
     task: Task
@@ -52,10 +52,6 @@ class FittedMember:
         """Rows -> (n, k) float64: class probabilities, or values."""
         return self.model.predict(self.matrix(table))
 
-    def predict_frame(self, frame: "pd.DataFrame") -> np.ndarray:
-        """Rows of the columns that the problem names, as they are in a file -> (n, k)."""
-        return self.predict(code_frame(self.member, frame, self.features))
-
     def matrix(self, table: CodedTable) -> np.ndarray:
         """Rows -> (n, d) float32, what the model reads."""
         return self.encoder.transform(table, self.member.view)
@@ -71,7 +67,7 @@ class FittedMember:
 
 def fit(
     member: Member,
-    question: Question,
+    objective: Objective,
     features: Sequence[Feature],
     table: CodedTable,
     y: np.ndarray,
@@ -81,28 +77,28 @@ def fit(
 
     table holds the rows of `fold.train` (n), or some of them, y (n,) their targets.
     """
-    encoder, matrix = fit_encoder(member, question, features, table, y, fold)
-    model = models.build(member.kind, member.settings, model_problem(member, question, encoder))
+    encoder, matrix = fit_encoder(member, objective, features, table, y, fold)
+    model = models.build(member.kind, member.settings, model_problem(member, objective, encoder))
     model.fit(matrix, y)
     return FittedMember(member, encoder, model)
 
 
 def fit_encoder(
     member: Member,
-    question: Question,
+    objective: Objective,
     features: Sequence[Feature],
     table: CodedTable,
     y: np.ndarray,
     fold: Fold,
 ) -> tuple[FoldEncoder, np.ndarray]:
     """The encoder alone, and the matrix (n, d) that the model learns from; as in `fit`."""
-    encoder = _encoder(member, question, features)
+    encoder = _encoder(member, objective, features)
     rng = np.random.default_rng([member.encoder.seed, fold.repeat, fold.number])
     return encoder, encoder.fit_transform(table, y, rng, member.view)
 
 
 def restore(
-    member: Member, question: Question, features: Sequence[Feature], state: State
+    member: Member, objective: Objective, features: Sequence[Feature], state: State
 ) -> FittedMember:
     """The fitted member that had this state: the same predictions to the byte.
 
@@ -110,29 +106,29 @@ def restore(
     """
     with refusing_damage(f"a stored fit of {member.kind}"):
         stored_encoder, stored_model = state["encoder"], state["model"]
-    encoder = _encoder(member, question, features).set_state(stored_encoder)
-    problem = model_problem(member, question, encoder)
+    encoder = _encoder(member, objective, features).set_state(stored_encoder)
+    problem = model_problem(member, objective, encoder)
     model = models.restore(member.kind, member.settings, problem, stored_model)
     return FittedMember(member, encoder, model)
 
 
 def code_frame(member: Member, frame: "pd.DataFrame", features: Sequence[Feature]) -> CodedTable:
-    """A data frame as `predict` takes it, what the member's features module computes added."""
+    """Rows as they are in a file, as `predict` takes them: what the member's module adds too."""
     return code_table(add_features(member.encoder.features, frame), features)
 
 
-def model_problem(member: Member, question: Question, encoder: FoldEncoder) -> ModelProblem:
-    """What the model has to know: the question, and the columns of its view."""
+def model_problem(member: Member, objective: Objective, encoder: FoldEncoder) -> ModelProblem:
+    """What the model has to know: the objective, and the columns of its view."""
     return ModelProblem(
-        question.task,
-        question.outputs,
-        question.loss,
+        objective.task,
+        objective.outputs,
+        objective.loss,
         encoder.names(member.view),
         encoder.categorical(member.view),
         encoder.parts(member.view),
     )
 
 
-def _encoder(member: Member, question: Question, features: Sequence[Feature]) -> FoldEncoder:
-    classes = None if question.task == "regression" else question.outputs
+def _encoder(member: Member, objective: Objective, features: Sequence[Feature]) -> FoldEncoder:
+    classes = None if objective.task == "regression" else objective.outputs
     return FoldEncoder(member.encoder, member.reads(features), classes)

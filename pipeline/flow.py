@@ -6,7 +6,6 @@ another one takes a Mapping of is computed once a member. A value is stored unde
 the stage's settings, of the values that it takes and of the code that it runs.
 """
 
-import contextlib
 import importlib
 import inspect
 import time
@@ -19,23 +18,24 @@ from typing import Any
 from pipeline import code, ledger
 from pipeline.config import Configuration
 from pipeline.errors import DataError, SettingsError
+from pipeline.files import digest_of
 from pipeline.fits import Fits
-from pipeline.fitting import Question
+from pipeline.fitting import Objective
+from pipeline.journal import Journal
 from pipeline.metrics import get_metric
 from pipeline.parallel import Result, in_child_process
 from pipeline.piece import Piece
 from pipeline.plan import Decision, Plan, Shares
 from pipeline.progress import Progress
 from pipeline.raw_files import checksums
-from pipeline.searches import Searches
 from pipeline.settings import Settings
 from pipeline.stage_settings import members, stage_settings
-from pipeline.store import Entry, Key, Store, digest_of
+from pipeline.store import Key, Manifest, Store
 from pipeline.wording import make_command
 from pipeline.workspace import Workspace
 
 STAGES = Path(__file__).parent / "stages"
-SERVICES = ("raw", "scores", "fits", "searches", "budget", "progress")
+SERVICES = ("raw", "scores", "fits", "journal", "budget", "progress")
 ALL = ("submit", "explore", "evaluate")  # the file first: no failure of a page stands before it
 
 
@@ -151,8 +151,8 @@ def goals_of(goal: str, names: Sequence[str]) -> list[Node]:
     return [Node(stage, name) for name in names]
 
 
-def _piece(node: Node) -> str:
-    """A member's part of a stage as the plan of the budget names it."""
+def _part(node: Node) -> str:
+    """A member's tune or train as the plan of the budget names it."""
     return f"{node.stage}/{node.member}"
 
 
@@ -160,7 +160,7 @@ def _piece(node: Node) -> str:
 
 
 @dataclass(frozen=True)
-class Ingredients:
+class Dependencies:
     """What a value is computed from, in plain JSON: what its key is a hash of.
 
     `inputs` are digests by node; `sources` digests of what comes from outside (raw files, scores,
@@ -189,8 +189,8 @@ class Done:
     """A node whose value is there."""
 
     key: Key
-    entry: Entry
-    ingredients: Ingredients
+    manifest: Manifest
+    dependencies: Dependencies
     computed: bool
 
 
@@ -254,10 +254,10 @@ class Flow:
                 f"{self.workspace.raw}: the files changed while they were read, and nothing of it "
                 "was kept. Run the same command again."
             )
-        made = self.ingredients(node, in_time=not self._is_cut(node))
+        made = self.dependencies(node, in_time=not self._is_cut(node))
         key = made.key(node.stage)
-        entry = self.store.put(key, value, time.perf_counter() - started)
-        return Done(key, entry, made, computed=True)
+        manifest = self.store.put(key, value, time.perf_counter() - started)
+        return Done(key, manifest, made, computed=True)
 
     def look_up(self, node: Node) -> bool:
         """Whether a node's value is stored; its inputs are there.
@@ -265,13 +265,13 @@ class Flow:
         What the budget did not cut short depends on no budget, and is found under any.
         """
         for in_time in (True, False) if self._is_cut(node) else (True,):
-            made = self.ingredients(node, in_time)
+            made = self.dependencies(node, in_time)
             key = made.key(node.stage)
-            entry = self.store.entry(key)
-            if entry is not None:
-                self.done[node] = Done(key, entry, made, computed=False)
+            manifest = self.store.manifest(key)
+            if manifest is not None:
+                self.done[node] = Done(key, manifest, made, computed=False)
                 if in_time and self._is_bound(node) and not self.looks_only:
-                    self._settle(node, entry)
+                    self._record_found(node, manifest)
                 return True
         return False
 
@@ -282,29 +282,29 @@ class Flow:
 
     def _is_cut(self, node: Node) -> bool:
         """Whether the plan of the budget says that a node was cut short."""
-        decision = self.plan.decision(_piece(node)) if self._is_bound(node) else None
+        decision = self.plan.decision(_part(node)) if self._is_bound(node) else None
         return decision is not None and decision.is_cut
 
-    def _settle(self, node: Node, entry: Entry) -> None:
+    def _record_found(self, node: Node, manifest: Manifest) -> None:
         """Note in the plan what was found complete: the others share what it leaves."""
-        piece = _piece(node)
-        if self.plan.decision(piece) is None:
+        part = _part(node)
+        if self.plan.decision(part) is None:
             asked = self.value(node.stage, node.member).asked
-            self.plan.decide(piece, Decision(done=asked, asked=asked, seconds=entry.seconds))
+            self.plan.decide(part, Decision(done=asked, asked=asked, seconds=manifest.seconds))
 
-    def adopt(self, node: Node, key: Key) -> None:
-        """Take a node's value from under a key that an earlier run gave it.
+    def adopt(self, node: Node, key: Key, digest: str) -> None:
+        """Take a node's value of this digest from under a key that an earlier run gave it.
 
         Raises DataError where it is not in the store any more.
         """
-        entry = self.store.entry(key)
-        if entry is None:
+        manifest = self.store.manifest(key, digest)
+        if manifest is None:
             raise DataError(
-                f"{self.store.root / key.path}: the value of {node.name} is missing or damaged. "
-                f"`{make_command(self.workspace.competition, 'all')}` computes it again, with the "
-                "settings that it had."
+                f"{self.store.root / key.path}: the value of {node.name} is "
+                f"{self.store.why_not(key)}. `{make_command(self.workspace.competition, 'all')}` "
+                "computes it again, with the settings that it had."
             )
-        self.done[node] = Done(key, entry, Ingredients({}, {}, {}, {}), computed=False)
+        self.done[node] = Done(key, manifest, Dependencies({}, {}, {}, {}), computed=False)
 
     def value(self, stage: str, member: str = "") -> Any:
         """The value of a node that this run has."""
@@ -313,14 +313,14 @@ class Flow:
     def piece(self, node: Node) -> Piece[Any]:
         return Piece(self.store, self.done[node].key, stages()[node.stage].value)
 
-    def ingredients(self, node: Node, in_time: bool = True) -> Ingredients:
+    def dependencies(self, node: Node, in_time: bool = True) -> Dependencies:
         """What the node's value depends on; its inputs are there.
 
         `in_time`: the budget has not cut it short, and is nothing that it depends on.
         """
         settings = self.settings(node)
-        inputs = {each.name: self.done[each].entry.digest for each in self.inputs(node)}
-        return Ingredients(
+        inputs = {each.name: self.done[each].manifest.digest for each in self.inputs(node)}
+        return Dependencies(
             settings.model_dump(mode="json"),
             inputs,
             self._sources(node, in_time),
@@ -340,36 +340,34 @@ class Flow:
         title = f"{node.stage} {node.member}" if node.member else node.stage
         with self.reporter.progress(title) as progress:
             given = {"settings": self.settings(node), **self._values(node)}
-            with contextlib.ExitStack() as stack:
-                for service in stage.services:
-                    given[service] = self._service(service, node, progress, stack)
-                return stage.function(**given)
+            services = {name: self._service(name, node, progress) for name in stage.services}
+            return stage.function(**given, **services)
 
     def _values(self, node: Node) -> dict[str, Any]:
         """The values that a stage takes, by parameter."""
-        stage, values = stages()[node.stage], {}
-        for name in stage.inputs:
-            if name in stage.collected:
-                values[name] = {each: self.value(name, each) for each in self.names}
+        collected = stages()[node.stage].collected
+        values: dict[str, Any] = {name: {} for name in collected}
+        for each in self.inputs(node):
+            value = self.piece(each).value
+            if each.stage in collected:
+                values[each.stage][each.member] = value
             else:
-                values[name] = self.value(name, node.member if name in member_stages() else "")
+                values[each.stage] = value
         return values
 
     # -- what is no stage's value --
 
-    def _service(
-        self, name: str, node: Node, progress: Progress, stack: contextlib.ExitStack
-    ) -> Any:
+    def _service(self, name: str, node: Node, progress: Progress) -> Any:
         if name == "raw":
             return self.workspace.raw
         if name == "scores":
             return self.scores
         if name == "fits":
             return self.fits
-        if name == "searches":
-            return Searches(self.workspace.journal)
+        if name == "journal":
+            return Journal(self.workspace.journal)
         if name == "budget":
-            return self.plan.allowance(_piece(node))
+            return self.plan.allowance(_part(node))
         return progress
 
     @cached_property
@@ -378,8 +376,8 @@ class Flow:
         problem = load.value.problem
         metric = get_metric(self.configuration.competition.metric, problem.task)
         metric.check_target(load.value.y)
-        question = Question(problem.task, problem.outputs, metric.loss_for_models)
-        return Fits(self.store, load, encode, question)
+        objective = Objective(problem.task, problem.outputs, metric.loss_for_models)
+        return Fits(self.store, load, encode, objective)
 
     @cached_property
     def plan(self) -> Plan:
@@ -392,7 +390,7 @@ class Flow:
             "tune": self.configuration.tune.model_dump(mode="json"),
             "metric": self.configuration.competition.metric,
             "inputs": {
-                name: self.done[Node(name)].entry.digest for name in ("load", "split", "encode")
+                name: self.done[Node(name)].manifest.digest for name in ("load", "split", "encode")
             },
             "code": code.key(
                 "pipeline.stages.tune",
@@ -402,7 +400,7 @@ class Flow:
         }
         kinds = {name: each.kind for name, each in chosen.items()}
         shares = Shares(self.configuration.budget.minutes, kinds, trials, self.value("split").rows)
-        plan = Plan.open(self.workspace.plans, digest_of(about), shares)
+        plan = Plan(self.workspace.plans / f"{digest_of(about)}.json", shares)
         if self.new_plan:
             plan.renew()
         return plan
@@ -415,7 +413,7 @@ class Flow:
             scores = [ledger.ENTRY.dump_python(each, mode="json") for each in self.scores]
             found["scores"] = digest_of(scores)
         if not in_time:
-            decision = self.plan.decision(_piece(node))
+            decision = self.plan.decision(_part(node))
             found["budget"] = f"{decision.done} of {decision.asked}" if decision else "open"
         return found
 

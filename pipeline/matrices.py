@@ -90,9 +90,9 @@ def matrices(
 def _matrices(fits: Fits, member: Member, fold: Fold) -> FoldMatrices:
     tables = fits.tables(member)
     train, valid = (tables.train.take(rows) for rows in (fold.train, fold.valid))
-    about = member, fits.question, tables.features
+    about = member, fits.objective, tables.features
     encoder, matrix = fitting.fit_encoder(*about, train, fits.y[fold.train], fold)
-    problem = fitting.model_problem(member, fits.question, encoder)
+    problem = fitting.model_problem(member, fits.objective, encoder)
     return FoldMatrices(matrix, encoder.transform(valid, member.view), problem)
 
 

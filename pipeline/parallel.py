@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -35,6 +36,7 @@ Map = Callable[[Callable[[Item], Result], Iterable[Item]], Generator[Result, Non
 CRASHES = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that the parent's death sends
 LOOK = 1.0  # seconds after which whoever waits looks at the clock again
+START = "fork" if sys.platform == "linux" else "spawn"  # how a worker begins
 
 # set before NumPy is imported: a matrix product split over threads sums in another order
 ONE_THREAD = dict.fromkeys(
@@ -104,13 +106,13 @@ class _Team:
 
     def __init__(self, jobs: int, left: Callable[[], float] | None = None) -> None:
         self.left = left
-        method = "fork" if sys.platform == "linux" else "spawn"
-        context: Any = multiprocessing.get_context(method)
+        context: Any = multiprocessing.get_context(START)
         self.processes: dict[Connection, BaseProcess] = {}
         for _ in range(jobs):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)
-            process.start()
+            with contextlib.nullcontext() if START == "fork" else _no_main():
+                process.start()
             theirs.close()  # the worker's death is then the end of the pipe
             self.processes[ours] = process
         self.idle = list(self.processes)
@@ -185,6 +187,21 @@ class _Team:
         except (EOFError, ConnectionError):
             self.processes[pipe].join()
             raise UserError(death(self.processes[pipe].exitcode)) from None
+
+
+@contextlib.contextmanager
+def _no_main() -> Iterator[None]:
+    """A worker that is spawned would run the user's script anew, and start workers of its own.
+
+    The script need then not stand below `if __name__ == "__main__"`: a task is a function of a
+    module, and none of the script's own.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def death(code: int | None) -> str:

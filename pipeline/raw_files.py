@@ -1,4 +1,4 @@
-"""The organiser's files as they are: what a run depends on."""
+"""Files of data as they are, which a run depends on."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,6 +9,13 @@ from pathlib import Path
 def checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below a folder, by its path in it; links to folders are followed."""
     return {path.relative_to(folder).as_posix(): checksum(path) for path in _files(folder, ())}
+
+
+def data_files(package: Path) -> list[Path]:
+    """Files beside the competitions' features: neither code nor settings, nor hidden."""
+    folder = package / "competitions"
+    found = [path for path in folder.rglob("[!.]*") if "__pycache__" not in path.parts]
+    return [path for path in found if path.suffix not in (".py", ".toml") and path.is_file()]
 
 
 def checksum(path: Path) -> str:

@@ -14,7 +14,7 @@ from pipeline import code, experiments, ledger, page, submission, summary, uncha
 from pipeline.config import Competition, Configuration, load_configuration
 from pipeline.errors import DataError
 from pipeline.experiments import About, Experiment
-from pipeline.files import in_use, to_json, write_atomically
+from pipeline.files import in_use, locked, to_json, write_atomically
 from pipeline.flow import Flow, Node, Reporter, goals_of, nodes_for
 from pipeline.new_rows import read_rows
 from pipeline.parallel import workers
@@ -26,7 +26,7 @@ from pipeline.wording import count, duration, from_here, make_command, some
 from pipeline.workspace import Workspace
 
 MOST_NAMED = 3
-REPORT, EXPLORATION = "report.html", "explore.html"
+PAGES = {"explore": "explore.html", "evaluate": "report.html"}
 
 
 @dataclass(frozen=True)
@@ -63,28 +63,26 @@ def run(
     flow.new_plan, flow.in_child_processes = new_plan, in_child_processes
     goals_of(goal, flow.names)  # a goal that is none leaves nothing behind
     with in_use(workspace.lock):
-        done, left = _run(flow, goal, preset, note, started)
-        if done.lines and configuration is None:
-            _remember(flow, preset, before, done.lines[0], left)
-    return done
+        return _run(flow, goal, About(preset, note, started), None if configuration else before)
 
 
-def _run(
-    flow: Flow, goal: str, preset: str, note: str, started: float
-) -> tuple[Session, list[Path]]:
-    """Compute, keep, and write; returns the files that are left outside the store too."""
+def _run(flow: Flow, goal: str, about: About, before: str | None) -> Session:
+    """Compute, keep, and write; `before` is what the next run may compare itself with."""
     # the file first: no failure of a page stands before it
     for part in ("submit", goal) if goal == "all" else (goal,):
         flow.run(part)
-        about = About(preset, note, time.perf_counter() - started)
         experiment, published = flow.call(partial(_keep, flow, about))
-    pages = list(_write_pages(flow, experiment))
-    if experiment is not None and Node("submit") in flow.done:
-        experiments.make_current(flow.workspace, experiment)
     lines: tuple[str, ...] = ()
     if goal == "all" and experiment is not None:
         lines = tuple(summary.summarise(flow, experiment))
-    return Session(flow, experiment, lines), [*pages, *filter(None, [published])]
+    # what several runs write to one place is of one of them, whole
+    with locked(flow.workspace.build / ".pages.lock"):
+        left = [*_write_pages(flow, experiment), *filter(None, [published])]
+        if experiment is not None and Node("submit") in flow.done:
+            experiments.make_current(flow.workspace, experiment)
+        if lines and before is not None:
+            _remember(flow, about.preset, before, lines[0], left)
+    return Session(flow, experiment, lines)
 
 
 def _keep(flow: Flow, about: About) -> tuple[Experiment | None, Path | None]:
@@ -107,19 +105,22 @@ def start(workspace: Workspace, configuration: Configuration, reporter: Reporter
 
 def _write_pages(flow: Flow, experiment: Experiment | None) -> Iterator[Path]:
     """The pages beside the experiment, and those of the last run where they are easily found."""
-    build = flow.workspace.build
-    folders = [build]
+    pages = {name: flow.value(stage) for stage, name in PAGES.items() if Node(stage) in flow.done}
+    figures = {f"{name}.png": png for each in pages.values() for name, png in each.figures.items()}
+    folders = [flow.workspace.build]
     if experiment is not None:
         folders.append(flow.workspace.experiments / experiment.name)
-    for stage, filename in (("explore", EXPLORATION), ("evaluate", REPORT)):
-        if Node(stage) in flow.done:
-            value = flow.value(stage)
-            for folder in folders:
-                _write(folder / filename, stamped_page(value.html, flow.workspace, experiment))
-                _write(folder / Path(filename).with_suffix(".json"), to_json(value.summary))
-                for name, png in value.figures.items():
-                    _write(folder / "figures" / f"{name}.png", png)
-                yield folder / filename
+    for folder in folders:
+        for name, each in pages.items():
+            _write(folder / name, stamped_page(each.html, flow.workspace, experiment))
+            _write(folder / Path(name).with_suffix(".json"), to_json(each.summary))
+            yield folder / name
+        for name, png in figures.items():
+            _write(folder / "figures" / name, png)
+        if len(pages) == len(PAGES):
+            for path in (folder / "figures").glob("*.png"):
+                if path.name not in figures:
+                    path.unlink()  # of other settings
 
 
 def stamped_page(html: str, workspace: Workspace, experiment: Experiment | None) -> str:
@@ -143,6 +144,8 @@ def _remember(flow: Flow, preset: str, before: str, headline: str, left: list[Pa
     folder = flow.workspace.experiments
     kept = [*left, folder / experiments.CURRENT, *folder.glob(f"*/{experiments.RECORD}")]
     kept += sorted(flow.workspace.plans.glob("*.json"))
+    parts = {part for done in flow.done.values() for part in done.dependencies.code}
+    kept += [code.file_of(part) for part in sorted(parts) if part.startswith(code.OUTSIDE)]
     files = unchanged.files_left(flow.workspace, kept)
     seen = unchanged.Seen("all", preset, before, headline, keys, files)
     unchanged.remember(flow.workspace, seen)
@@ -179,20 +182,20 @@ def describe_graph(workspace: Workspace, preset: str) -> Iterator[str]:
 
 def _seconds(flow: Flow, node: Node, before: Experiment | None) -> float | None:
     """How long an earlier experiment took for a node, where that is known."""
-    entry = None if before is None else flow.store.entry(before.key(node.name))
-    return None if entry is None else entry.seconds
+    manifest = None if before is None else flow.store.manifest(before.key(node.name))
+    return None if manifest is None else manifest.seconds
 
 
 def _state(flow: Flow, node: Node, before: Experiment | None, took: float | None) -> str:
     """Whether a node's value is there, or why it would run."""
     lacking = [each.name for each in flow.inputs(node) if each not in flow.done]
     if not lacking and flow.look_up(node):
-        return f"there ({duration(flow.done[node].entry.seconds)})"
+        return f"there ({duration(flow.done[node].manifest.seconds)})"
     seconds = "" if took is None else f"; took {duration(took)} the last time"
     if lacking:
         after = some(lacking, MOST_NAMED)
         return f"would run after {after}, unless that changes nothing{seconds}"
-    reason = experiments.reason(before, node.name, flow.ingredients(node))
+    reason = experiments.reason(flow.store, before, node.name, flow.dependencies(node))
     return f"would run: {reason}{seconds}"
 
 
@@ -218,7 +221,7 @@ def adopt(workspace: Workspace, experiment: Experiment, names: Sequence[str] = (
     flow = Flow(configuration, workspace)
     for node in names or experiment.nodes:
         stage, _, member = node.partition("-")
-        flow.adopt(Node(stage, member), experiment.key(node))
+        flow.adopt(Node(stage, member), experiment.key(node), experiment.nodes[node].digest)
     return flow
 
 

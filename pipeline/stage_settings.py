@@ -72,6 +72,18 @@ class SubmitStage(Settings):
     name: str = ""
 
 
+OF_STAGE: dict[str, type[Settings]] = {
+    "load": LoadStage,
+    "explore": ExploreStage,
+    "encode": EncodeStage,
+    "tune": TuneStage,
+    "train": TrainStage,
+    "blend": BlendStage,
+    "evaluate": EvaluateStage,
+    "submit": SubmitStage,
+}
+
+
 def members(configuration: Configuration) -> dict[str, Member]:
     """Each `[models.NAME]` as a member, in the order of the TOML."""
     return {
@@ -88,34 +100,20 @@ def _encoder(configuration: Configuration, model: ModelSettings) -> EncoderSetti
 
 def stage_settings(configuration: Configuration, name: str, stage: str, member: str) -> Settings:
     """What a stage is given; `name` is the competition's, `member` one of its models' or ""."""
-    asked, own = configuration.competition, getattr(configuration, stage, None)
+    own = getattr(configuration, stage, None)
+    if stage not in OF_STAGE:
+        assert isinstance(own, Settings)
+        return own
     table = own.model_dump() if isinstance(own, Settings) else {}
-    metric = {"metric": asked.metric}
-    if stage == "load":
-        return LoadStage(**table, task=asked.task, positive=asked.positive)
-    if stage == "explore":
-        return ExploreStage(**table, name=name)
+    known = {**configuration.competition.model_dump(), "name": member or name}
     if stage == "encode":
         encoders: dict[str, EncoderSettings] = {}
         for model, each in members(configuration).items():
             if each.encoder not in encoders.values():
                 encoders[model] = each.encoder
-        return EncodeStage(encoders=tuple(encoders.values()), models=tuple(encoders))
+        table = {"encoders": tuple(encoders.values()), "models": tuple(encoders)}
     if stage == "tune":
-        return TuneStage(
-            **table,
-            **metric,
-            name=member,
-            member=members(configuration)[member],
-            trials=configuration.models[member].trials,
-        )
-    if stage == "train":
-        return TrainStage(name=member, **metric)
-    if stage == "blend":
-        return BlendStage(**table, **metric)
-    if stage == "evaluate":
-        return EvaluateStage(**table, **metric, name=name, title=asked.title, url=asked.url)
-    if stage == "submit":
-        return SubmitStage(**metric, name=name)
-    assert isinstance(own, Settings)
-    return own
+        known["member"] = members(configuration)[member]
+        known["trials"] = configuration.models[member].trials
+    kind = OF_STAGE[stage]
+    return kind(**table, **{each: known[each] for each in kind.model_fields if each in known})

@@ -8,7 +8,6 @@ finds the first one's folder in place. What does not match its checksums counts 
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.files import to_json
+from pipeline.files import digest_of, read_sealed, sealed
 
 MEASURED: Mapping[str, Any] = {"measured": True}  # of a field: no part of what the value is
 MANIFEST, MEASUREMENTS = "manifest.json", "measured.json"
@@ -26,11 +25,6 @@ MEASURED_FILES = "measured."  # how names of files begin that hold such fields
 UNFINISHED = ".unfinished"
 FORMAT = 1  # of the files: another codec that could not read them has another number
 T = TypeVar("T")
-
-
-def digest_of(value: Any) -> str:
-    """SHA-256 of plain JSON."""
-    return hashlib.sha256(to_json(value).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -41,8 +35,8 @@ class Key:
     hash: str
 
     @classmethod
-    def of(cls, kind: str, ingredients: Mapping[str, Any]) -> "Key":
-        return cls(kind, digest_of({"format": FORMAT, "kind": kind, **ingredients})[:32])
+    def of(cls, kind: str, dependencies: Mapping[str, Any]) -> "Key":
+        return cls(kind, digest_of({"format": FORMAT, "kind": kind, **dependencies})[:32])
 
     @property
     def path(self) -> str:
@@ -50,7 +44,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Manifest:
     """What is known of a stored value without reading it.
 
     A digest of its bytes, the seconds that it took, its bytes, and the hash of what it is part of.
@@ -67,25 +61,30 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._verified: dict[Key, Entry] = {}
+        self._verified: dict[Key, Manifest] = {}
 
-    def entry(self, key: Key) -> Entry | None:
-        """None where nothing is stored under the key, or where it is damaged.
+    def manifest(self, key: Key, digest: str = "") -> Manifest | None:
+        """None where nothing is stored under the key, or where it is damaged, or of another digest.
 
         The bytes are compared with their checksums once a process.
         """
-        if key not in self._verified:
-            found = self._verify(self.root / key.path)
-            if found is None:
-                return None
-            self._verified[key] = found
-        return self._verified[key]
+        found = self._verified.get(key) or self._verify(self.root / key.path)
+        if found is None:
+            return None
+        self._verified[key] = found
+        return found if digest in ("", found.digest) else None
+
+    def why_not(self, key: Key) -> str:
+        """What became of a value that was stored and is not there any more."""
+        if (self.root / key.path).exists():
+            return "damaged"
+        return "not in the store any more, as after `prune` or `clean`"
 
     def get(self, key: Key, kind: type[T]) -> T | None:
         """The value, or None where there is none that is whole."""
         from pipeline import codec
 
-        if self.entry(key) is None:
+        if self.manifest(key) is None:
             return None
         try:
             value: T = codec.decode(kind, self.root / key.path)
@@ -94,7 +93,7 @@ class Store:
             return None
         return value
 
-    def put(self, key: Key, value: Any, seconds: float = 0.0, part_of: str = "") -> Entry:
+    def put(self, key: Key, value: Any, seconds: float = 0.0, part_of: str = "") -> Manifest:
         """Keep a value; one that is there already, and whole, stays.
 
         `part_of` is the hash of the value without which this one is of no use: see `prune`.
@@ -102,12 +101,16 @@ class Store:
         from pipeline import codec
 
         final = self.root / key.path
-        contents = codec.encode(value)
+        files: dict[str, tuple[int, str]] = {}
         with self._unfinished(final) as folder:
-            for name, content in contents.items():
+
+            def write(name: str, content: bytes | memoryview) -> None:
                 (folder / name).write_bytes(content)
-            manifest = _manifest(contents, seconds, part_of)
-            (folder / MANIFEST).write_text(to_json(manifest), encoding="utf-8")
+                files[name] = len(content), hashlib.sha256(content).hexdigest()
+
+            codec.encode(value, write)
+            manifest = {"files": files, "seconds": round(seconds, 3), "part_of": part_of}
+            (folder / MANIFEST).write_text(sealed(manifest), encoding="utf-8")
             self._move(folder, final, key)
         return self._verified[key]
 
@@ -126,8 +129,8 @@ class Store:
         """Delete all but these values and what is part of them; returns how many went."""
         hashes, gone = {key.hash for key in kept}, 0
         for key in list(self.keys()):
-            entry = None if key in kept else self.entry(key)
-            if key not in kept and (entry is None or entry.part_of not in hashes):
+            found = None if key in kept else self.manifest(key)
+            if key not in kept and (found is None or found.part_of not in hashes):
                 self.remove(key)
                 gone += 1
         unfinished = self.root / UNFINISHED
@@ -146,28 +149,22 @@ class Store:
         """Bytes on disk."""
         return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
 
-    def _verify(self, folder: Path) -> Entry | None:
+    def _verify(self, folder: Path) -> Manifest | None:
         try:
-            manifest = json.loads((folder / MANIFEST).read_bytes())
-            if manifest.pop("checksum") != digest_of(manifest):
+            kept = read_sealed(folder / MANIFEST)
+            files: dict[str, tuple[int, str]] = kept["files"]
+            if not all(_is_whole(folder, name, *of) for name, of in files.items()):
                 return None
-            sums: dict[str, str] = manifest["files"]
-            size = 0
-            for name, expected in sums.items():
-                if not _is_plain(name) or not stat.S_ISREG((folder / name).lstat().st_mode):
-                    return None  # a link or a device would be read for ever
-                with (folder / name).open("rb") as file:
-                    if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                        return None
-                    size += file.tell()
-            seconds = float(manifest["seconds"])
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            # what was measured on the way is no part of what the value is
+            sums = {n: sum for n, (_, sum) in files.items() if not n.startswith(MEASURED_FILES)}
+            size = sum(size for size, _ in files.values())
+            return Manifest(digest_of(sums), float(kept["seconds"]), size, str(kept["part_of"]))
+        except (ValueError, TypeError, LookupError, AttributeError):
             return None
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
                 return None
             raise
-        return Entry(_digest(sums), seconds, size, str(manifest["part_of"]))
 
     @contextlib.contextmanager
     def _unfinished(self, final: Path) -> Iterator[Path]:
@@ -214,13 +211,10 @@ def _is_plain(name: str) -> bool:
     return Path(name).name == name and not name.startswith(".")
 
 
-def _manifest(contents: Mapping[str, bytes], seconds: float, part_of: str) -> dict[str, Any]:
-    """Checksums of the files and, so that a damaged manifest shows, of what it says itself."""
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    manifest = {"files": sums, "seconds": round(seconds, 3), "part_of": part_of}
-    return {**manifest, "checksum": digest_of(manifest)}
-
-
-def _digest(sums: Mapping[str, str]) -> str:
-    """Of what the value is: what was measured on the way is no part of it."""
-    return digest_of({name: sums[name] for name in sums if not name.startswith(MEASURED_FILES)})
+def _is_whole(folder: Path, name: str, size: int, checksum: str) -> bool:
+    """Whether a file has these bytes; a link, a device or a file of another size is not read."""
+    found = (folder / name).lstat()
+    if not _is_plain(name) or not stat.S_ISREG(found.st_mode) or found.st_size != size:
+        return False
+    with (folder / name).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == checksum

@@ -6,15 +6,17 @@ for nothing. What the run left is looked at too: what is missing or damaged is c
 
 import hashlib
 import json
+import os
+import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import to_json, write_atomically
-from pipeline.raw_files import checksums
-from pipeline.store import Key, Store, digest_of
+from pipeline.files import digest_of, read_sealed, sealed, write_atomically
+from pipeline.raw_files import checksums, data_files
+from pipeline.store import Key, Store
 from pipeline.workspace import Workspace
 
 PACKAGE = Path(__file__).parent
@@ -42,7 +44,8 @@ def fingerprint(workspace: Workspace, preset: str, toml: bytes | None = None) ->
     content = workspace.toml.read_bytes() if toml is None and workspace.toml.is_file() else toml
     parts = {
         "preset": preset,
-        "code": _hash_of(_sources()),
+        "python": sys.version_info[:2],
+        "code": _hash_of(_sources(), PACKAGE),
         "settings": hashlib.sha256(content or b"").hexdigest(),
         "packages": sorted(p.name for p in _packages().glob("*.dist-info")),
         "raw": checksums(workspace.raw),
@@ -59,7 +62,7 @@ def is_unchanged(workspace: Workspace, goal: str, preset: str) -> Seen | None:
     if seen.fingerprint != fingerprint(workspace, preset):
         return None
     store = Store(workspace.store)
-    there = all(store.entry(Key(*key)) for key in seen.keys)
+    there = all(store.manifest(Key(*key)) for key in seen.keys)
     whole = all(_hash_of([workspace.root / name]) == sum for name, sum in seen.files.items())
     return seen if there and whole else None
 
@@ -67,30 +70,27 @@ def is_unchanged(workspace: Workspace, goal: str, preset: str) -> Seen | None:
 def remember(workspace: Workspace, seen: Seen) -> None:
     """Keep what this run saw, for the next one to compare with."""
     content = {**vars(seen), "files": dict(seen.files)}
-    write_atomically(
-        workspace.build / FILENAME, to_json({**content, "checksum": digest_of(content)})
-    )
+    write_atomically(workspace.build / FILENAME, sealed(content))
 
 
 def files_left(workspace: Workspace, paths: Iterable[Path]) -> dict[str, str]:
     """Hashes of the files that a run left outside the store, by their path below the root."""
-    return {path.relative_to(workspace.root).as_posix(): _hash_of([path]) for path in paths}
+    return {os.path.relpath(path, workspace.root): _hash_of([path]) for path in paths}
 
 
 def _read(path: Path) -> Seen | None:
     try:
-        known: dict[str, Any] = json.loads(path.read_bytes())
-        if known.pop("checksum") != digest_of(known):
-            return None
+        known = read_sealed(path)
         keys = tuple((str(kind), str(hash)) for kind, hash in known.pop("keys"))
         return Seen(**known, keys=keys)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, LookupError):
         return None  # whatever it is, it is no reason to do nothing
 
 
 def _sources() -> list[Path]:
-    """The package's files."""
-    return sorted(path for path in PACKAGE.rglob("*") if path.suffix in READ and path.is_file())
+    """The package's files, and those that features may read."""
+    own = (path for path in PACKAGE.rglob("*") if path.suffix in READ and path.is_file())
+    return sorted({*own, *data_files(PACKAGE)})
 
 
 def _scores(ledger: Path) -> list[Any]:
@@ -109,10 +109,11 @@ def _packages() -> Path:
     return Path(sysconfig.get_path("purelib"))
 
 
-def _hash_of(paths: Iterable[Path]) -> str:
-    """Of names and contents; a file that is not there is empty."""
+def _hash_of(paths: Iterable[Path], folder: Path | None = None) -> str:
+    """Of contents, and of paths below a folder; a file that is not there is empty."""
     total = hashlib.sha256()
     for path in paths:
         content = path.read_bytes() if path.is_file() else b""
-        total.update(f"{path.name} {len(content)} ".encode() + content)
+        name = path.relative_to(folder).as_posix() if folder else path.name
+        total.update(f"{name} {len(content)} ".encode() + content)
     return total.hexdigest()

@@ -40,8 +40,9 @@ def package(tmp_path, monkeypatch):
 
 
 def clear() -> None:
-    for cached in (code.parts, code._source, code._path, code._imported_before):
+    for cached in (code._path, code._own_folder):
         cached.cache_clear()
+    code.refresh()
 
 
 def test_a_file_that_was_edited_since_the_process_began_is_no_known_code(package, tmp_path):
@@ -75,6 +76,7 @@ def test_parts_are_the_modules_and_packages_that_are_run(package):
         "stages/__init__.py",
         "stages/s.py",
         "numpy",
+        "python",
     ]
     assert code.parts("pipeline.b")["numpy"] == code.now("numpy")
     assert code.parts("pipeline.b")["b.py"] == code.now("b.py")
@@ -129,6 +131,7 @@ def test_a_library_imported_by_name_counts_and_so_does_the_package_of_a_module(p
         "models/__init__.py",
         "models/m.py",
         "lightgbm",
+        "python",
     }
 
 
@@ -147,6 +150,61 @@ def test_carriers_of_values_count_for_nothing(package):
     assert "store.py" not in code.parts("pipeline.a")
 
 
+@pytest.fixture
+def outside(tmp_path, monkeypatch):
+    """write(name, source) into a folder beside the package, from which Python imports."""
+    folder = tmp_path / "beside"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+
+    def write(name: str, source: str) -> None:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(source)
+        code._CONTENTS.pop(folder / name, None)
+        clear()
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"),
+    [
+        ("my_helper.py", "import my_helper"),
+        ("my_helpers/cities.py", "from my_helpers import cities"),
+        ("my_helpers/cities.py", "from my_helpers.cities import where"),
+    ],
+)
+def test_a_module_of_the_user_s_own_beside_the_package_counts(package, outside, name, statement):
+    outside(name, "import numpy\n\ndef where():\n    return 1\n")
+    package("competitions/mine.py", f"def features(frame):\n    {statement}\n    return frame\n")
+    before = code.parts("pipeline.competitions.mine")
+    assert {"competitions/mine.py", f"../{name}", "numpy"} <= before.keys()
+    assert before[f"../{name}"] == code.now(f"../{name}")
+    outside(name, "def where():\n    return 2\n")
+    after = code.parts("pipeline.competitions.mine")
+    assert after[f"../{name}"] == code.now(f"../{name}") != before[f"../{name}"]
+    assert code.file_of(f"../{name}").read_text().endswith("2\n")
+
+
+def test_a_file_beside_the_features_counts_for_them_alone(package, tmp_path):
+    package("competitions/mine.py", "def features(frame):\n    return frame\n")
+    before, others = code.key("pipeline.competitions.mine"), code.key("pipeline.stages.s")
+    (tmp_path / "competitions" / "cities.csv").write_text("Ulm\n")
+    clear()
+    assert "competitions/cities.csv" in code.parts("pipeline.competitions.mine")
+    assert code.key("pipeline.competitions.mine") != before
+    assert code.key("pipeline.stages.s") == others
+
+
+def test_python_s_version_counts(package, monkeypatch):
+    before = code.parts("pipeline.b")
+    monkeypatch.setattr(sys, "version_info", (3, 99, 1))
+    clear()
+    after = code.parts("pipeline.b")
+    assert {name for name in after if after[name] != before[name]} == {"python"}
+    assert (after["python"], code.now("python")) == ("3.99", "3.99")
+
+
 def test_a_library_s_version_counts(package, monkeypatch):
     before = code.key("pipeline.b")
     monkeypatch.setattr(code, "_version", lambda name: "0.0.1")
@@ -161,4 +219,4 @@ def test_a_library_that_is_distributed_under_another_name_counts(package):
 
 def test_a_library_that_is_not_installed_is_left_out(package):
     package("b.py", "import not_there\n\ndef g():\n    return not_there\n")
-    assert code.parts("pipeline.b").keys() == {"b.py"}
+    assert code.parts("pipeline.b").keys() == {"b.py", "python"}

@@ -1,5 +1,6 @@
 """The codec: every value comes back as it was, equal values are equal bytes, nothing is pickled."""
 
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,12 @@ from pipeline import codec
 from pipeline.codec import Damaged, decode, encode
 from pipeline.settings import EncoderSettings
 from pipeline.store import MEASURED
+from tests.values import contents
 
 
 def through(kind: Any, value: Any, folder: Path) -> Any:
     folder.mkdir(exist_ok=True)
-    for name, content in encode(value).items():
-        (folder / name).write_bytes(content)
+    encode(value, lambda name, content: (folder / name).write_bytes(content))
     return decode(kind, folder)
 
 
@@ -77,11 +78,20 @@ def test_a_value_of_every_kind_of_field_comes_back(tmp_path):
 
 
 def test_equal_values_are_equal_bytes():
-    assert encode(outer()) == encode(outer())
+    assert contents(outer()) == contents(outer())
+
+
+def test_one_file_of_a_value_is_in_memory_at_a_time():
+    arrays = [np.full(2**19, float(i)) for i in range(4)]
+    tracemalloc.start()
+    encode(arrays, lambda name, content: None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.5 * arrays[0].nbytes
 
 
 def test_measured_fields_stand_apart(tmp_path):
-    one, other = encode(outer(seconds=1.0)), encode(outer(seconds=2.0))
+    one, other = contents(outer(seconds=1.0)), contents(outer(seconds=2.0))
     assert {name for name in one if one[name] != other[name]} == {"measured.json"}
     assert through(Outer, outer(seconds=1.5), tmp_path).seconds == 1.5
 
@@ -126,7 +136,7 @@ def test_plain_values_come_back(tmp_path_factory, value):
 )
 def test_what_no_file_can_hold_is_refused(value):
     with pytest.raises(TypeError):
-        encode({"x": value})
+        contents({"x": value})
 
 
 def test_a_packed_archive_is_refused(tmp_path):

@@ -12,6 +12,7 @@ from pipeline import code, experiments
 from pipeline.blending import Blended
 from pipeline.errors import DataError
 from pipeline.experiments import Experiment, Record
+from pipeline.files import read_sealed, sealed
 from pipeline.ledger import record_score
 from pipeline.problem import Loaded
 
@@ -371,7 +372,7 @@ def test_a_submission_whose_value_has_gone_is_one_message(small, command):
     file.unlink()
     small.store.clean()
     code, _, error = command("submit", "tiny", "1")
-    assert (code, "the value of submit is missing or damaged" in error) == (2, True)
+    assert (code, "the value of submit is not in the store any more" in error) == (2, True)
     assert "`make C=tiny all`" in error and not file.exists()
 
 
@@ -425,6 +426,16 @@ def test_prune_deletes_nothing_that_is_kept(small, keep, left):
     assert gone == (0 if left else len(before))
 
 
+def test_other_settings_of_the_report_are_recorded_for_the_same_experiment(small):
+    second = small.experiment(*STIFFER)
+    small.edit("importance_rows = 0", "importance_rows = 20")
+    again = small.experiment()
+    assert again.number == second.number == len(known(small))
+    assert again.settings["evaluate"]["importance_rows"] == 20
+    assert "evaluate.importance_rows 0 -> 20" in again.changes
+    assert again == known(small)[-1]
+
+
 # -- damaged records -------------------------------------------------------------------------------
 
 
@@ -454,6 +465,37 @@ def test_a_damaged_record_is_one_message(small, command, content, arguments):
     assert set(small.store.keys()) == stored
 
 
+@pytest.mark.parametrize("node", ["load", "split", "encode", "blend"])
+def test_a_record_without_one_of_its_values_is_one_message(small, command, node):
+    path = small.workspace.experiments / "0001" / experiments.RECORD
+    content = read_sealed(path)
+    del content["nodes"][node]
+    path.write_text(sealed(content))
+    code, _, error = command("experiments", "tiny")
+    assert (code, error.count("\n")) == (2, 1)
+    assert f"no record of an experiment (Value error, nodes: there is no {node})" in error
+
+
+def test_a_digit_that_flipped_in_a_score_is_not_believed(small, command):
+    path = small.workspace.experiments / "0001" / experiments.RECORD
+    score = json.loads(path.read_text())["score"]
+    path.write_text(path.read_text().replace(f'"score": {score}', f'"score": {score + 0.01}'))
+    code, _, error = command("experiments", "tiny")
+    assert (code, "its checksum does not match" in error) == (2, True)
+
+
+def test_a_value_that_is_not_the_one_of_the_record_is_not_compared(small):
+    """The key is the same, the bytes are others, as after a library that was patched in place."""
+    second = small.experiment(*STIFFER)
+    first = known(small)[0]
+    assert experiments.blend_difference(small.store, second, first) is not None
+    path = small.workspace.experiments / "0001" / experiments.RECORD
+    content = read_sealed(path)
+    content["nodes"]["blend"]["digest"] = "0" * 64
+    path.write_text(sealed(content))
+    assert experiments.blend_difference(small.store, second, known(small)[0]) is None
+
+
 def test_a_folder_without_a_record_is_no_experiment(small):
     """A run that was killed before it was kept."""
     (small.workspace.experiments / "0002").mkdir()
@@ -463,9 +505,8 @@ def test_a_folder_without_a_record_is_no_experiment(small):
 
 def test_a_field_of_a_later_version_is_left_out(small):
     path = small.workspace.experiments / "0001" / experiments.RECORD
-    content = json.loads(path.read_text())
     before = known(small)
-    path.write_text(json.dumps({**content, "of a later version": [1]}))
+    path.write_text(sealed({**read_sealed(path), "of a later version": [1]}))
     assert known(small) == before
     assert issubclass(Experiment, Record)
 

@@ -11,6 +11,7 @@ import pytest
 from pipeline import fitting
 from pipeline.errors import DataError
 from pipeline.fits import Fit, Fits
+from pipeline.fitting import code_frame
 from pipeline.folds import Fold
 from pipeline.parallel import workers
 from pipeline.settings import EncoderSettings
@@ -52,7 +53,10 @@ def test_a_stored_fit_predicts_the_same_bytes_as_when_it_was_fitted(fits, kind, 
     for fitted in (fits.fitted(asked, fold), later.fitted(asked, fold)):
         assert fitted.predict(table.train.take(fold.valid)).tobytes() == valid.tobytes()
         assert fitted.predict(table.test).tobytes() == test.tobytes()
-        assert fitted.predict_frame(load().test).tobytes() == test.tobytes()
+        assert (
+            fitted.predict(code_frame(fitted.member, load().test, fitted.features)).tobytes()
+            == test.tobytes()
+        )
     stored = later.stored(asked, fold, later.key(asked, fold).path)
     assert stored.predict(table.test).tobytes() == test.tobytes()
 

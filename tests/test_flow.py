@@ -184,10 +184,14 @@ def test_a_value_that_does_not_change_reruns_nothing_after_it(small, with_code):
 
 def test_a_value_of_an_earlier_run_that_has_gone_is_one_message(small):
     run = small.run()
-    key = run.flow.done[Node("blend")].key
+    key, digest = run.flow.done[Node("blend")].key, run.flow.done[Node("blend")].manifest.digest
+    with pytest.raises(DataError, match="the value of blend is damaged"):
+        flow_of(small).adopt(Node("blend"), key, "0" * 64)
     small.store.remove(key)
-    with pytest.raises(DataError, match=rf"{key.path}: the value of blend is missing.*make C=tiny"):
-        flow_of(small).adopt(Node("blend"), key)
+    with pytest.raises(
+        DataError, match=rf"{key.path}: the value of blend is not in the store.*clean.*make C=tiny"
+    ):
+        flow_of(small).adopt(Node("blend"), key, digest)
 
 
 # -- the graph as it is printed --------------------------------------------------------------------
@@ -252,7 +256,7 @@ def without_a_value(small):
             "never computed",
         ),
         (in_raw, "load", "raw files changed"),
-        (without_a_value, "split", "missing or damaged in the store"),
+        (without_a_value, "split", "not in the store any more, as after `prune` or `clean`"),
     ],
     ids=["setting", "folds", "model", "raw file", "value"],
 )

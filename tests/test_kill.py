@@ -50,7 +50,7 @@ def assert_whole(project: Project) -> None:
     """Every value that is stored is whole, every submission has its full length, and every plan
     of the budget can be read."""
     for key in project.stored():
-        assert project.store.entry(key) is not None, key
+        assert project.store.manifest(key) is not None, key
     for file in (project.root / "submissions").rglob("*.csv"):
         assert len(file.read_text().splitlines()) == 91
     for file in (project.build / "plans").rglob("*.json"):

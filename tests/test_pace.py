@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from pipeline import pace
+from pipeline.journal import Journal
 from pipeline.member import Member
 from pipeline.models import neural_net
 from pipeline.pace import extrapolated
 from pipeline.plan import MANY_ROWS, Allowance
 from pipeline.progress import Progress
-from pipeline.searches import Searches
 from pipeline.settings import EncoderSettings
 from pipeline.stage_settings import TrainStage, TuneStage
 from pipeline.stages.train import train
@@ -146,9 +146,9 @@ def test_a_trial_that_would_take_too_long_is_not_begun(tmp_path, capsys, monkeyp
     monkeypatch.setattr("pipeline.parallel.cores", lambda: 2)
     budget = bounded(tmp_path, 90.0, "tune/one")  # enough for one trial, which shows nothing
     settings = TuneStage(name="one", member=member(), trials=3)
-    fits, searches = fits_in(tmp_path / "store", MANY, took=60.0), Searches(tmp_path / "j.log")
+    fits, journal = fits_in(tmp_path / "store", MANY, took=60.0), Journal(tmp_path / "j.log")
     progress = Progress(live=False)
-    tuned = tune(settings, MANY, MANY_FOLDS, None, fits, searches, progress, budget)
+    tuned = tune(settings, MANY, MANY_FOLDS, None, fits, journal, progress, budget)
     assert (tuned.trials, tuned.settings) == ((), member().settings)
     assert "the settings of the TOML: one trial would take about" in capsys.readouterr().out
 

@@ -57,6 +57,21 @@ with workers(2) as parallel_map:
 """
 
 
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_a_script_without_a_main_guard_runs_once(tmp_path, start):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pipeline import parallel\n"
+        f"parallel.START = {start!r}\n"
+        "with parallel.workers(2) as parallel_map:\n"
+        "    print(*parallel_map(abs, [-1, -2]))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 2\n", "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
 @pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_their_parent(with_signal):

@@ -271,4 +271,4 @@ def test_a_fit_that_is_gone_is_fitted_again(finished):
     key = Key(*finished.train["trees"].fits[0].key.split("/"))
     finished.fits.store.remove(key)
     assert finished.predictor.predict(finished.loaded.test).tobytes() == expected.tobytes()
-    assert finished.fits.store.entry(key) is not None
+    assert finished.fits.store.manifest(key) is not None

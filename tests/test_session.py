@@ -1,5 +1,6 @@
 """A run, and what is done with it: predictions of one experiment, runs side by side, damage."""
 
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from pipeline import code, experiments, flow, session
 from pipeline.errors import DataError
+from pipeline.files import locked
 from pipeline.store import Key
 from pipeline.training import Trained
 from tests.finished import Small, small_competition
@@ -194,9 +196,12 @@ def test_values_that_have_gone_are_one_message(small, command):
     small.store.clean()
     status, _, error = command("predict", "tiny", str(small.test_file))
     assert (status, error.count("\n")) == (2, 1)
-    assert "is missing or damaged" in error and "make C=tiny all" in error
+    assert (
+        "is not in the store any more, as after `prune` or `clean`" in error
+        and "make C=tiny all" in error
+    )
     status, _, error = command("summary", "tiny")
-    assert (status, "is missing or damaged" in error) == (2, True)
+    assert (status, "is not in the store any more" in error) == (2, True)
 
 
 def test_the_summary_is_that_of_the_last_run(two, command):
@@ -257,6 +262,33 @@ def files(small: Small) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in small.submissions}
 
 
+def pages(folder):
+    """The files of the pages."""
+    found = [*folder.glob("*.html"), *folder.glob("report.json"), *folder.glob("figures/*")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def test_the_pages_of_one_run_are_written_while_no_other_writes_its_own(small):
+    """One that holds the lock is at work on them: the other waits."""
+    with locked(small.build / ".pages.lock"):
+        (small.build / "report.html").write_text("of another run")
+        running = small.start("run", "all", "tiny")
+        time.sleep(3)
+        assert running.poll() is None
+        assert (small.build / "report.html").read_text() == "of another run"
+    list(ended(running))
+    assert pages(small.build) == pages(small.workspace.experiments / "0001")
+
+
+def test_figures_of_other_settings_are_not_left_behind(small):
+    for folder in (small.build, small.workspace.experiments / "0001"):
+        (folder / "figures" / "of_a_section_that_is_gone.png").write_bytes(b"old")
+    small.edit("importance_rows = 0", "importance_rows = 20")
+    small.run()
+    assert "of_a_section_that_is_gone.png" not in str(pages(small.build).keys())
+    assert pages(small.build) == pages(small.workspace.experiments / "0001")
+
+
 def test_two_presets_run_side_by_side(fresh, small):
     """Each on its own experiment, and with the files that they make one after the other."""
     for each in (small, fresh):
@@ -275,6 +307,10 @@ def test_two_presets_run_side_by_side(fresh, small):
     assert {each["file"] for each in fresh.ledger()} == {*files(small)}
     for each in kept:
         assert (fresh.workspace.experiments / each.name / "report.html").is_file()
+    last = experiments.current(fresh.workspace)
+    assert json.loads((fresh.build / "last_run.json").read_text())["preset"] == last.preset
+    assert pages(fresh.build) == pages(fresh.workspace.experiments / last.name)
+    for each in kept:
         assert list(predicted(fresh, each.name)["y"]) == labels(fresh, each.number)
 
 
@@ -381,7 +417,7 @@ def test_a_damaged_fit_is_fitted_again_where_rows_are_predicted(small):
         flip(path)
     pd.testing.assert_frame_equal(predicted(small), expected)
     trained = small.store.get(experiments.current(small.workspace).key("train-linear"), Trained)
-    assert all(small.store.entry(Key(*fit.key.split("/"))) for fit in trained.fits)
+    assert all(small.store.manifest(Key(*fit.key.split("/"))) for fit in trained.fits)
 
 
 def test_foreign_files_in_the_store_are_left_alone(small):

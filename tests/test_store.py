@@ -64,7 +64,7 @@ def test_measured_seconds_are_no_part_of_what_a_value_is(tmp_path):
     other = Store(tmp_path / "other").put(KEY, value(2.0), seconds=4.0)
     assert one.digest == other.digest
     assert Store(tmp_path / "other").get(KEY, Value).seconds == 2.0
-    assert Store(tmp_path / "other").entry(KEY).seconds == 4.0
+    assert Store(tmp_path / "other").manifest(KEY).seconds == 4.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,34 @@ def test_a_file_that_is_gone_or_empty_is_found(tmp_path, how):
         store = Store(tmp_path)
         store.put(KEY, value())
         assert same(store.get(KEY, Value), value())
+
+
+@pytest.mark.parametrize("how", ["endless", "a pipe", "a link", "huge"])
+def test_what_could_be_read_without_end_is_not_read(tmp_path, how):
+    Store(tmp_path).put(KEY, value())
+    for path in files_of(tmp_path):
+        content = path.read_bytes()
+        path.unlink()
+        if how == "endless":
+            path.symlink_to("/dev/zero")
+        elif how == "a pipe":
+            os.mkfifo(path)
+        elif how == "a link":
+            (tmp_path / path.name).write_bytes(content)
+            path.symlink_to(tmp_path / path.name)
+        else:
+            path.write_bytes(content)
+            os.truncate(path, 2**40)  # a hole: hashing it would take minutes
+        assert Store(tmp_path).get(KEY, Value) is None, path.name
+        Store(tmp_path).put(KEY, value())
+        assert same(Store(tmp_path).get(KEY, Value), value()), path.name
+
+
+def test_a_value_of_another_digest_is_not_the_one_that_is_asked_for(tmp_path):
+    digest = Store(tmp_path).put(KEY, value()).digest
+    store = Store(tmp_path)
+    assert store.manifest(KEY, digest) is not None
+    assert store.manifest(KEY, "0" * 64) is None
 
 
 def test_a_value_of_another_type_is_none_of_ours(tmp_path):

@@ -58,6 +58,10 @@ CHANGES = {
     "a bit of code": lambda _, package, __: flip(package / "from_scratch" / "losses.py"),
     "a module added": lambda _, package, __: (package / "models" / "mine.py").touch(),
     "a module deleted": lambda _, package, __: (package / "models" / "rnn.py").unlink(),
+    "two modules exchanged": lambda _, package, __: exchange(
+        package / "encoding" / "__init__.py", package / "models" / "__init__.py"
+    ),
+    "a file beside the features": lambda _, package, __: put(package / "competitions" / "a.csv"),
     "a template": lambda _, package, __: flip(package / "templates" / "page.css"),
     "a package of another version": lambda _, __, packages: (
         packages / "numpy-2.3.0.dist-info"
@@ -66,6 +70,14 @@ CHANGES = {
     "a leaderboard score": lambda small, *_: score(small, 0.9),
     "a damaged ledger": lambda small, *_: put(small.workspace.submissions / FILENAME, "[\n"),
 }
+
+
+def exchange(one, other):
+    """Two files of one name."""
+    first, second = one.read_bytes(), other.read_bytes()
+    assert first != second
+    one.write_bytes(second)
+    other.write_bytes(first)
 
 
 def put(path, text="x"):
@@ -81,6 +93,12 @@ def score(small, value):
 def test_everything_that_a_run_depends_on_counts(small, package, packages, fingerprint, change):
     before = fingerprint()
     CHANGES[change](small, package, packages)
+    assert fingerprint() != before
+
+
+def test_python_s_version_counts(fingerprint, monkeypatch):
+    before = fingerprint()
+    monkeypatch.setattr(sys, "version_info", (3, 99, 1))
     assert fingerprint() != before
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline import codec
 from pipeline.fits import Fits
-from pipeline.fitting import Question
+from pipeline.fitting import Objective
 from pipeline.folds import Folds, folds_of
 from pipeline.member import Member
 from pipeline.models import Loss
@@ -55,12 +55,18 @@ def fits(folder: Path, load: Loaded, *encoders: EncoderSettings) -> Fits:
     pieces: list[Any] = []
     for value in (load, encode(stage, load, Progress(live=False))):
         # what a value is follows from its bytes, here as in a run
-        contents = codec.encode(value)
-        key = Key.of("value", {name: hash_of(content) for name, content in contents.items()})
+        key = Key.of("value", {name: hash_of(each) for name, each in contents(value).items()})
         store.put(key, value)
         pieces.append(Piece(store, key, type(value)))
     loss: Loss = "squared_error" if load.problem.task == "regression" else "zero_one"
-    return Fits(store, *pieces, Question(load.problem.task, load.problem.outputs, loss))
+    return Fits(store, *pieces, Objective(load.problem.task, load.problem.outputs, loss))
+
+
+def contents(value: Any) -> dict[str, bytes]:
+    """What the store keeps of a value: file name -> content."""
+    found: dict[str, bytes] = {}
+    codec.encode(value, found.__setitem__)
+    return found
 
 
 def member(kind: str, encoder: EncoderSettings | None = None, **settings: Any) -> Member:

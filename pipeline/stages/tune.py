@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import code, models, pace
 from pipeline.encoded import Encoded
+from pipeline.files import digest_of
 from pipeline.fits import Fits
 from pipeline.folds import Fold, Folds
+from pipeline.journal import Journal
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
 from pipeline.parallel import Map, OutOfTime, over_cores, workers
 from pipeline.plan import Allowance, Decision
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
-from pipeline.searches import Searches
-from pipeline.store import digest_of
 from pipeline.tuning import Trial, Tuned
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def tune(
     split: Folds,
     encode: Encoded,
     fits: Fits,
-    searches: Searches,
+    journal: Journal,
     progress: Progress,
     budget: Allowance | None = None,
 ) -> Tuned:
@@ -56,7 +56,7 @@ def tune(
         return Tuned(settings.member, metric.name, None, (), 0)
     search = Search(settings, fits, folds, metric, len(load.test))
     baseline, greater_is_better = settings.member.settings, metric.greater_is_better
-    with searches.study(search.name, settings, baseline, greater_is_better, progress) as study:
+    with journal.study(search.name, settings, baseline, greater_is_better, progress) as study:
         decision = search.run(study, budget, progress)
         tuned = search.end(study, decision)
     report(tuned, decision, metric, progress)

@@ -13,6 +13,7 @@ from pipeline import codec, models
 from pipeline.config import model_names
 from pipeline.errors import DataError, SettingsError
 from pipeline.models import ModelProblem, State
+from tests import values
 
 SMALL: dict[str, dict[str, object]] = {
     "catboost": {"iterations": 100, "n_models": 2},
@@ -22,6 +23,7 @@ SMALL: dict[str, dict[str, object]] = {
     "rnn": {"epochs": 15, "n_networks": 2, "hidden": [16], "state_width": 8},
     "symmetric_trees": {"n_trees": 60},
 }
+
 CLASSES_ONLY = ("logistic",)
 EXTRAS = ("catboost",)
 OUTPUTS = {"binary": 2, "multiclass": 3, "regression": 1}
@@ -68,7 +70,7 @@ def restore(name, task, state, settings=None):
 
 def stored(state: State, folder) -> State:
     """The state as it comes back from files."""
-    for name, content in codec.encode(Stored(state)).items():
+    for name, content in values.contents(Stored(state)).items():
         (folder / name).write_bytes(content)
     return codec.decode(Stored, folder).state
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import code_table
-from pipeline.fitting import Question, fit
+from pipeline.fitting import Objective, fit
 from pipeline.folds import Folds, folds_of
 from pipeline.problem import Feature
 from pipeline.report.odds import (
@@ -51,12 +51,12 @@ class FittedHere:
 
     def __init__(self, tables, y, outputs):
         self.tables, self.y = tables, y
-        self.question = Question("binary" if outputs == 2 else "multiclass", outputs, "log_loss")
+        self.objective = Objective("binary" if outputs == 2 else "multiclass", outputs, "log_loss")
         self.spoilt = {}
 
     def fitted(self, member, fold):
         table = self.tables.train.take(fold.train)
-        found = fit(member, self.question, FEATURES, table, self.y[fold.train], fold)
+        found = fit(member, self.objective, FEATURES, table, self.y[fold.train], fold)
         if fold.number not in self.spoilt:
             return found
         state = self.spoilt[fold.number](found.model.state())

@@ -7,13 +7,14 @@ import time
 import numpy as np
 import pandas as pd
 
+from pipeline.files import digest_of
 from pipeline.fits import Fit, Predictions
 from pipeline.member import Member
 from pipeline.models import logistic
 from pipeline.plan import Plan, Shares
 from pipeline.progress import Progress
 from pipeline.settings import EncoderSettings
-from pipeline.store import Key, Store, digest_of
+from pipeline.store import Key, Store
 from tests import values
 
 COLUMNS = [f"x{i}" for i in range(5)]
@@ -70,8 +71,8 @@ class SmallFits:
         return Predictions(self._predict(self.fit(of, fold).state, self.test_rows), 0.0)
 
     def seconds(self, of, fold):
-        entry = self.store.entry(self.key(of, fold))
-        return None if entry is None else entry.seconds
+        manifest = self.store.manifest(self.key(of, fold))
+        return None if manifest is None else manifest.seconds
 
     def forget(self, of, fold):
         self.store.remove(self.key(of, fold))

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline import codec, page, report
+from pipeline import page, report
 from pipeline.estimates import decimals
 from pipeline.evaluated import Evaluated
 from pipeline.exploration.adversarial import Adversarial
@@ -23,6 +23,7 @@ from pipeline.report.alarms import Alarms
 from pipeline.report.learning_curve import Curve, LearningCurves
 from pipeline.stages import evaluate as stage
 from pipeline.store import Key, Store
+from tests import values
 from tests.report.values import evidence, loaded, trials
 
 HOSTILE = '<script>alert("no")</script>'
@@ -184,7 +185,7 @@ def test_every_figure_is_a_png_too_with_a_caption_of_its_own(run):
 def test_a_second_run_on_one_core_gives_the_same_value(run, monkeypatch):
     found, done = run
     found.results.clear()
-    assert codec.encode(evaluated(found, monkeypatch, cores=1)) == codec.encode(done)
+    assert values.contents(evaluated(found, monkeypatch, cores=1)) == values.contents(done)
 
 
 def test_the_store_keeps_the_value(run, tmp_path):
@@ -213,7 +214,7 @@ def test_every_result_of_a_section_can_be_kept(run, monkeypatch, tmp_path):
         if result is not None:
             store.put(Key("section", str(number)), result)
             kept = store.get(Key("section", str(number)), type(result))
-            assert codec.encode(kept) == codec.encode(result)
+            assert values.contents(kept) == values.contents(result)
 
 
 def test_without_alarms_the_page_says_what_was_looked_for(run):

@@ -14,6 +14,7 @@ from pipeline.exploration.findings import Explored
 from pipeline.problem import Feature, File, Form, Loaded, Problem
 from pipeline.progress import Progress
 from pipeline.stages.explore import explore
+from tests import values
 
 
 class Explore(config.Explore):
@@ -103,16 +104,16 @@ def test_every_task_is_explored(task, capsys):
 
 
 def test_equal_data_give_equal_bytes(binary):
-    assert codec.encode(run(competition())) == codec.encode(binary)
+    assert values.contents(run(competition())) == values.contents(binary)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_what_was_found_is_the_same_after_it_was_stored(tmp_path, task):
-    files = codec.encode(run(competition(task)))
+    files = values.contents(run(competition(task)))
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
 
-    assert codec.encode(codec.decode(Explored, tmp_path)) == files
+    assert values.contents(codec.decode(Explored, tmp_path)) == files
 
 
 def test_the_page_names_the_competition(binary):

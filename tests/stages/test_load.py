@@ -18,6 +18,7 @@ from pipeline.progress import Progress
 from pipeline.reading import raw_tables
 from pipeline.stage_settings import LoadStage
 from pipeline.stages import load as stage
+from tests import values
 
 TRAIN = "id,Age,Class,Seat,y\n" + "".join(
     f"{i},{20 + i},{'Eco' if i % 3 else 'Business'},{i % 6},{i % 2}\n" for i in range(1, 41)
@@ -85,7 +86,7 @@ def test_infinite_numbers_and_commas_are_noted_and_nothing_is_refused(tmp_path, 
 
 def test_the_same_files_give_the_same_bytes_wherever_they_are(tmp_path):
     one, other = (load(organiser(tmp_path / name)) for name in ("one", "other"))
-    assert codec.encode(one) == codec.encode(other)
+    assert values.contents(one) == values.contents(other)
 
 
 def test_all_that_was_found_is_kept_and_comes_back(tmp_path):
@@ -107,7 +108,7 @@ def test_all_that_was_found_is_kept_and_comes_back(tmp_path):
     assert found["word"].missing == ("NULL",)
     folder = tmp_path / "stored"
     folder.mkdir()
-    for name, content in codec.encode(loaded).items():
+    for name, content in values.contents(loaded).items():
         (folder / name).write_bytes(content)
     again = codec.decode(Loaded, folder)
     assert again.problem == loaded.problem and again.files == loaded.files

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.codec import encode
 from pipeline.plan import Allowance
 from pipeline.progress import Progress
 from pipeline.stage_settings import TrainStage
@@ -24,6 +23,7 @@ from tests.stages.small import (
     plan_of,
     stored,
 )
+from tests.values import contents
 
 UNTUNED = Tuned(member(), "log_loss", None, (), 0)
 
@@ -123,7 +123,7 @@ def test_finished_folds_of_an_interrupted_run_are_used(tmp_path, monkeypatch):
         run(fits)
     resumed = run(fits)
     assert fits.computed == ["r0-f0", "r0-f1", "r0-f2", "r0-f2"]
-    assert encode(resumed) == encode(whole)
+    assert contents(resumed) == contents(whole)
 
 
 def test_a_third_repeat_computes_its_own_fits_alone(tmp_path, monkeypatch):
@@ -140,7 +140,7 @@ def test_one_process_and_two_give_the_same_bytes(tmp_path, monkeypatch):
     two = run(fits_in(tmp_path / "two"), split=folds(repeats=2))
     monkeypatch.setattr("pipeline.parallel.cores", lambda: 1)
     one = run(fits_in(tmp_path / "one"), split=folds(repeats=2))
-    assert encode(one) == encode(two)
+    assert contents(one) == contents(two)
 
 
 # -- where there is a budget -----------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_as_many_repeats_are_made_as_there_is_time_for(tmp_path, seconds, done, 
     # the plan is followed, whatever the clock says, and ends in the same bytes
     follow = bounded(tmp_path, seconds, Clock(1e6))
     again = run(fits_in(tmp_path / "again"), split=split, budget=follow)
-    assert encode(again) == encode(trained)
+    assert contents(again) == contents(trained)
     assert capsys.readouterr().out == message
     whole = run(fits_in(tmp_path / "whole"), split=split)
     assert whole.oof[:done].tobytes() == trained.oof.tobytes()

@@ -11,11 +11,10 @@ import optuna
 import pytest
 
 from pipeline import studies
-from pipeline.codec import encode
 from pipeline.errors import DataError
+from pipeline.journal import Journal
 from pipeline.models import logistic
 from pipeline.progress import Progress
-from pipeline.searches import Searches
 from pipeline.stage_settings import TrainStage, TuneStage
 from pipeline.stages.train import train
 from pipeline.stages.tune import tune
@@ -32,6 +31,7 @@ from tests.stages.small import (
     plan_of,
     stored,
 )
+from tests.values import contents
 
 
 def settings(trials=8, **changes):
@@ -44,9 +44,9 @@ def run(folder, chosen=None, journal=None, budget=None, progress=None, fits=None
     """Tune with a journal and a store in this folder."""
     load, split = more.get("load") or loaded(), more.get("split") or folds()
     fits = fits or fits_in(folder / "store", load)
-    searches = Searches(journal or folder / "j.log")
+    studies = Journal(journal or folder / "j.log")
     progress = progress or Progress(live=False)
-    return tune(chosen or settings(), load, split, None, fits, searches, progress, budget)
+    return tune(chosen or settings(), load, split, None, fits, studies, progress, budget)
 
 
 def only_study(journal):
@@ -60,14 +60,14 @@ def values_of(tuned):
 
 def test_same_seed_and_trials_give_the_same_bytes(tmp_path):
     one, other = (run(tmp_path / name) for name in ("one", "other"))
-    assert encode(one) == encode(other)
+    assert contents(one) == contents(other)
 
 
 def test_one_process_and_two_give_the_same_bytes(tmp_path, monkeypatch):
     two = run(tmp_path / "two", settings(20, pruning_warmup=2))
     monkeypatch.setattr("pipeline.parallel.cores", lambda: 1)
     one = run(tmp_path / "one", settings(20, pruning_warmup=2))
-    assert encode(one) == encode(two)
+    assert contents(one) == contents(two)
 
 
 def test_the_best_is_the_best_of_the_trials_and_no_worse_than_the_toml(tmp_path):
@@ -92,7 +92,7 @@ def test_the_value_is_the_mean_score_over_the_folds(tmp_path):
 def test_a_search_in_two_parts_takes_the_path_of_one_in_a_single_part(tmp_path):
     whole = run(tmp_path / "whole", settings(8))
     run(tmp_path / "parts", settings(3))
-    assert encode(run(tmp_path / "parts", settings(8))) == encode(whole)
+    assert contents(run(tmp_path / "parts", settings(8))) == contents(whole)
 
 
 def test_a_metric_to_maximise_is_maximised_and_reported_with_its_own_sign(tmp_path, capsys):
@@ -123,7 +123,7 @@ def test_hopeless_trials_are_pruned(tmp_path):
 def test_optuna_is_imported_by_those_who_search_alone():
     code = (
         "import sys, pathlib, pipeline.stages.tune as stage\n"
-        "stage.Searches(pathlib.Path('j.log')); print('optuna' in sys.modules)"
+        "stage.Journal(pathlib.Path('j.log')); print('optuna' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -138,7 +138,7 @@ def test_what_a_kill_leaves_behind_changes_nothing(tmp_path):
     only_study(tmp_path / "j.log").ask()  # a trial that nobody will finish
     with (tmp_path / "j.log").open("ab") as file:
         file.write(b'{"op_code": 4, "worker_id": "cut sho')  # a line that nobody will finish
-    assert encode(run(tmp_path, settings(6))) == encode(whole)
+    assert contents(run(tmp_path, settings(6))) == contents(whole)
     states = [trial.state.name for trial in only_study(tmp_path / "j.log").trials]
     assert states.count("FAIL") == 1
     assert "RUNNING" not in states
@@ -157,7 +157,7 @@ def test_a_damaged_line_loses_nothing_and_ends_in_the_same_bytes(tmp_path, capsy
     lines.insert(line, damage)
     journal.write_bytes(b"".join(lines))
     capsys.readouterr()
-    assert encode(run(tmp_path, settings(6))) == encode(whole)
+    assert contents(run(tmp_path, settings(6))) == contents(whole)
     message, aside = capsys.readouterr().out, tmp_path / "j.log.damaged-1"
     if damage.strip():
         number = lines.index(damage) + 1
@@ -191,7 +191,7 @@ def test_a_study_that_is_deleted_meanwhile_is_reported_and_begins_anew(tmp_path,
     with pytest.raises(DataError, match=r"deleted while trials were added to it. Run the same"):
         run(tmp_path, settings(4))
     monkeypatch.setattr(studies.Study, "report", staticmethod(report))
-    assert encode(run(tmp_path, settings(4))) == encode(whole)
+    assert contents(run(tmp_path, settings(4))) == contents(whole)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_study_is_about_one_question(tmp_path, change):
     run(tmp_path / "old", settings(3), journal)
     arguments = {"chosen": settings(3), **change}
     found = run(tmp_path / "new", journal=journal, **arguments)
-    assert encode(found) == encode(run(tmp_path / "alone", **arguments))
+    assert contents(found) == contents(run(tmp_path / "alone", **arguments))
     assert len(optuna.get_all_study_names(studies.open_journal(journal))) == 2
 
 
@@ -304,7 +304,7 @@ def test_what_a_killed_search_fitted_is_used_and_forgotten_in_its_turn(
     killed = member(l2=fits.at)
     assert kept_fits(fits, killed) & stored(fits)
     fits = Computed(fits.store, loaded())
-    assert encode(run(tmp_path, chosen, fits=fits)) == encode(whole)
+    assert contents(run(tmp_path, chosen, fits=fits)) == contents(whole)
     assert stored(fits) == kept_fits(fits, member(), whole.member)
     assert fits.computed()[0] == "r0-f2"  # the one that was interrupted
     assert fits.computed().count("r0-f2") == fits.computed().count("r0-f0") + 1
@@ -355,12 +355,12 @@ def test_a_search_that_was_cut_short_is_repeated_to_the_byte(tmp_path, capsys):
         in message
     )
     again = run(tmp_path / "other", chosen, budget=bounded(tmp_path, share(100.0), Clock(1e6)))
-    assert encode(again) == encode(cut)
+    assert contents(again) == contents(cut)
     assert capsys.readouterr().out == message
     # nor do trials that were added since change anything
     assert len(run(tmp_path, settings(14)).trials) == 14
     more = run(tmp_path, chosen, budget=bounded(tmp_path, share(100.0), Clock(1e6)))
-    assert encode(more) == encode(cut)
+    assert contents(more) == contents(cut)
 
 
 def test_trials_that_are_found_count_as_much_as_when_they_were_made(tmp_path, monkeypatch):
@@ -387,7 +387,7 @@ def test_trials_that_are_found_count_as_much_as_when_they_were_made(tmp_path, mo
         clock.now = 0.0
         budget = bounded(tmp_path / f"{there}", share(34.0), clock)
         found = run(tmp_path / folder, chosen, budget=budget)
-        assert encode(found) == encode(scratch)
+        assert contents(found) == contents(scratch)
 
 
 def test_without_time_for_a_trial_the_settings_of_the_toml_stand(tmp_path, capsys):
@@ -425,7 +425,7 @@ def test_two_runs_that_want_the_same_search_wait_for_each_other(tmp_path):
     assert [process.exitcode for process in processes] == [0, 0]
     trials = only_study(tmp_path / "j.log").trials
     assert [trial.state.name for trial in trials] == ["COMPLETE"] * 6
-    assert encode(run(tmp_path, settings(6))) == encode(run(tmp_path / "alone", settings(6)))
+    assert contents(run(tmp_path, settings(6))) == contents(run(tmp_path / "alone", settings(6)))
 
 
 def test_a_search_that_waits_says_so_and_goes_on_when_the_other_is_killed(tmp_path, capsys):
@@ -445,7 +445,7 @@ def test_a_search_that_waits_says_so_and_goes_on_when_the_other_is_killed(tmp_pa
 
     tuned = run(tmp_path, settings(6), progress=Killing(live=False))
     process.join(10)
-    assert encode(tuned) == encode(whole)
+    assert contents(tuned) == contents(whole)
     message = capsys.readouterr().out
     assert "waits for another run, which searches one " in message
 
@@ -463,14 +463,14 @@ def test_a_search_that_is_killed_again_and_again_ends_in_the_same_bytes(tmp_path
         time.sleep(moments.uniform(0.0, 0.4))
         process.kill()
         process.join(10)
-    assert encode(run(tmp_path, settings(8), fits=fits)) == encode(whole)
+    assert contents(run(tmp_path, settings(8), fits=fits)) == contents(whole)
     assert kept_fits(fits, member(), whole.member) <= stored(fits)
 
 
 def test_other_searches_do_not_wait(tmp_path):
-    searches = Searches(tmp_path / "j.log")
+    journal = Journal(tmp_path / "j.log")
     progress = Progress(live=False)
-    with searches.study("one 1234", settings(), {}, False, progress):
+    with journal.study("one 1234", settings(), {}, False, progress):
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=search, args=(tmp_path, 2))
         process.start()

@@ -1,4 +1,4 @@
-"""The searches of a competition: Optuna studies in one journal, each searched by one run alone."""
+"""The journal of a competition's Optuna studies, each of which is searched by one run alone."""
 
 import contextlib
 import fcntl
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pipeline.studies import Study
 
 
-class Searches:
-    """Opens studies in a journal. Optuna is imported by the first that is opened."""
+class Journal:
+    """Opens the studies of one file. Optuna is imported by the first that is opened."""
 
-    def __init__(self, journal: Path) -> None:
-        self.journal = journal
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     @contextlib.contextmanager
     def study(
@@ -36,16 +36,16 @@ class Searches:
         from pipeline import studies
 
         with self._alone(name, progress):
-            damage = studies.mend(self.journal)
+            damage = studies.mend(self.path)
             if damage:
                 progress.say(damage)
-            with studies.deletion_reported(name, self.journal):
-                yield studies.open_study(self.journal, name, settings, baseline, greater_is_better)
+            with studies.deletion_reported(name, self.path):
+                yield studies.open_study(self.path, name, settings, baseline, greater_is_better)
 
     @contextlib.contextmanager
     def _alone(self, name: str, progress: Progress) -> Iterator[None]:
         """Hold one byte of a lock file, the study's; a lock goes with its process."""
-        path = self.journal.with_name("searches.lock")
+        path = self.path.with_name("searches.lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         byte = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
         with path.open("w") as file:
