@@ -6,9 +6,9 @@ import pandas as pd
 
 from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features, with_kinds
-from pipeline.kinds import conform, describe_column
 from pipeline.problem import Feature
-from pipeline.reading import as_words
+from pipeline.reading.kinds import conform, describe_column
+from pipeline.reading.typed_tables import as_words
 
 
 @dataclass(frozen=True)

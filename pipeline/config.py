@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
 
 from pipeline import workspace
-from pipeline.contract import ColumnRule
 from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS, get_metric
+from pipeline.reading.contract import ColumnRule
 from pipeline.settings import Encode, ModelSettings, Name, Settings
 from pipeline.wording import did_you_mean
 

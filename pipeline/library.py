@@ -21,11 +21,11 @@ from pipeline.experiments import Experiment, is_comparable, what_differs
 from pipeline.flow import Flow, Reporter
 from pipeline.metrics import METRICS, Estimate, paired_difference
 from pipeline.new import configuration_for, settings_given
-from pipeline.new_rows import rows_of
 from pipeline.parallel import one_thread, workers
 from pipeline.prediction_file import labelled
 from pipeline.predictor import Predictor
 from pipeline.problem import Task
+from pipeline.reading.new_rows import rows_of
 from pipeline.wording import FRAMES, count, quoted
 from pipeline.workspace import Workspace
 

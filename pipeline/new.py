@@ -13,15 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import archives, config, finding, kinds, labels, new_toml, schema, sizing
+from pipeline import config, new_toml, sizing
 from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric
 from pipeline.new_toml import Findings, Given
-from pipeline.notation import read_numbers
-from pipeline.schema import RawTables, Roles
+from pipeline.reading import archives, finding, kinds, labels, schema
+from pipeline.reading.notation import read_numbers
+from pipeline.reading.schema import RawTables, Roles
+from pipeline.reading.typed_tables import raw_tables
 from pipeline.stage_settings import LoadStage
-from pipeline.typed_tables import raw_tables
 from pipeline.wording import FRAMES, count, from_here, quoted, some
 
 if TYPE_CHECKING:

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline import config, finding, kinds, sizing
+from pipeline import config, sizing
 from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
-from pipeline.kinds import Described
 from pipeline.metrics import DEFAULTS, METRICS
-from pipeline.notation import numbers
 from pipeline.problem import Feature, Form
-from pipeline.schema import RawTables, Roles
+from pipeline.reading import finding, kinds
+from pipeline.reading.kinds import Described
+from pipeline.reading.notation import numbers
+from pipeline.reading.schema import RawTables, Roles
 from pipeline.settings import ModelSettings
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import archives, naming
 from pipeline.errors import SettingsError
 from pipeline.files import write_atomically
 from pipeline.problem import Problem
+from pipeline.reading import archives, naming
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pipeline.notation import PLAIN_NOTATION, Notation
+from pipeline.reading.notation import PLAIN_NOTATION, Notation
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,10 +16,10 @@ from pipeline.errors import DataError
 from pipeline.experiments import About, Experiment
 from pipeline.files import in_use, locked, to_json, write_atomically
 from pipeline.flow import Flow, Node, Reporter, goals_of, nodes_for
-from pipeline.new_rows import read_rows
 from pipeline.parallel import workers
 from pipeline.prediction_file import labelled, predictions_path, write_predictions
 from pipeline.predictor import Predictor
+from pipeline.reading.new_rows import read_rows
 from pipeline.stage_settings import LoadStage
 from pipeline.store import Store
 from pipeline.wording import count, duration, from_here, make_command, some

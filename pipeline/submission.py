@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import ledger
-from pipeline.archives import Source
-from pipeline.contract import WHOLE, comparable
 from pipeline.errors import DataError
 from pipeline.files import write_atomically
 from pipeline.metrics import Metric
 from pipeline.prediction import off_rounding
 from pipeline.problem import Form, Loaded, Problem
 from pipeline.processor import blas_kernels
-from pipeline.reading import parse
+from pipeline.reading.archives import Source
+from pipeline.reading.contract import WHOLE, comparable
+from pipeline.reading.csv_files import parse
 from pipeline.wording import shortened
 
 if TYPE_CHECKING:

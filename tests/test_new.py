@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import contract
 from pipeline.config import load_configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.new import copy_raw, refuse_nothing, settings_given, write_competition
 from pipeline.new_toml import pair
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
+from pipeline.reading import contract
 from pipeline.stage_settings import LoadStage
 from pipeline.stages.load import load
 

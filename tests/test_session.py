@@ -103,7 +103,9 @@ def with_now(monkeypatch):
     return change
 
 
-@pytest.mark.parametrize("part", ["models/linear.py", "encoding/numbers.py", "kinds.py", "numpy"])
+@pytest.mark.parametrize(
+    "part", ["models/linear.py", "encoding/numbers.py", "reading/kinds.py", "numpy"]
+)
 def test_code_that_is_another_now_is_refused(small, command, with_now, part):
     with_now(part, "9.9.9" if part == "numpy" else "0" * 64)
     status, output, error = command("predict", "tiny", str(small.test_file))
@@ -158,8 +160,8 @@ def test_code_that_predicts_nothing_may_change(small, with_now, part):
 
 def test_predictions_go_on_after_code_that_changed_nothing(small, with_now, with_code):
     """The same experiment is then one of the new code."""
-    with_now("schema.py", "1" * 64)
-    with_code("schema.py", "1" * 64)
+    with_now("reading/schema.py", "1" * 64)
+    with_code("reading/schema.py", "1" * 64)
     with pytest.raises(DataError, match=r"not that of experiment 1 any more: schema\.py"):
         predicted(small)
     assert small.experiment().number == 1

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import archives, contract, finding, kinds, labels, schema
-from pipeline.contract import ColumnRule
 from pipeline.errors import DataError, SettingsError
-from pipeline.kinds import Described
 from pipeline.problem import File, Form, Loaded, Problem
 from pipeline.progress import Progress
-from pipeline.schema import RawTables, Roles
+from pipeline.reading import archives, contract, finding, kinds, labels, schema
+from pipeline.reading.contract import ColumnRule
+from pipeline.reading.kinds import Described
+from pipeline.reading.schema import RawTables, Roles
 from pipeline.wording import count
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pipeline.config import load_configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.problem import Feature, File, Loaded
 from pipeline.progress import Progress
-from pipeline.reading import raw_tables
+from pipeline.reading.typed_tables import raw_tables
 from pipeline.stage_settings import LoadStage
 from pipeline.stages import load as stage
 from tests import values

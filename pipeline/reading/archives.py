@@ -20,8 +20,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline import memory, raw_files
+from pipeline import raw_files
 from pipeline.errors import DataError
+from pipeline.reading import memory
 from pipeline.wording import count, printable, quoted, some
 
 PLAIN = (".csv", ".tsv", ".tab", ".parquet")

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import contract, finding, kinds, labels, reading
 from pipeline.problem import Feature, Loaded
+from pipeline.reading import contract, finding, kinds, labels, tables
+from pipeline.reading.typed_tables import as_words
 from pipeline.wording import count, quoted, shortened
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ def read_rows(file: Path, loaded: Loaded, settings: "LoadStage") -> NewRows:
 
     Raises DataError where load would refuse the file as a test table.
     """
-    table = reading.read_table(finding.locate(file), settings.header)
+    table = tables.read_table(finding.locate(file), settings.header)
     return _checked(table.words, loaded, settings, str(file))
 
 
 def rows_of(frame: "pd.DataFrame", loaded: Loaded, settings: "LoadStage") -> NewRows:
     """The rows of a data frame, as those of a CSV file with these values."""
     where = "the data frame"
-    return _checked(reading.as_words(frame, where), loaded, settings, where)
+    return _checked(as_words(frame, where), loaded, settings, where)
 
 
 def _checked(words: "pd.DataFrame", loaded: Loaded, settings: "LoadStage", where: str) -> NewRows:

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline.contract import WHOLE, check_ids, check_sample, check_target, comparable
 from pipeline.errors import DataError, SettingsError
-from pipeline.finding import NONE
-from pipeline.notation import (
+from pipeline.problem import Form, Task
+from pipeline.reading.contract import WHOLE, check_ids, check_sample, check_target, comparable
+from pipeline.reading.csv_files import TextTable
+from pipeline.reading.finding import NONE
+from pipeline.reading.notation import (
     NULL_WORDS,
     find_notation,
     is_plain_number,
@@ -21,8 +23,7 @@ from pipeline.notation import (
     read_numbers,
     value_of,
 )
-from pipeline.problem import Form, Task
-from pipeline.reading import TextTable, as_words
+from pipeline.reading.typed_tables import as_words
 from pipeline.wording import folded, quoted, spelled_alike
 
 if TYPE_CHECKING:

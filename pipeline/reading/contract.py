@@ -57,7 +57,7 @@ class ColumnRule(Settings):
     def _refuse_format(self) -> None:
         if self.format is None:
             return
-        from pipeline import dates
+        from pipeline.reading import dates
 
         if self.kind != "date":
             raise ValueError(f'format is for kind "date", not "{self.kind}"')
@@ -79,7 +79,7 @@ class ColumnRule(Settings):
         if self.allowed is not None:
             values = ", ".join(map(quoted_value, self.allowed))
         elif self.formats:
-            from pipeline import dates
+            from pipeline.reading import dates
 
             values = f"dates written as {' or '.join(map(dates.shape, self.formats))}"
         else:
@@ -104,7 +104,7 @@ class ColumnRule(Settings):
             words = {_word(value) for value in self.allowed}
             fit &= values.isin([value for value in values.unique() if _word(value) in words])
         if self.formats:
-            from pipeline.date_columns import is_gap, read_dates
+            from pipeline.reading.date_columns import is_gap, read_dates
 
             dates = Feature(str(values.name), "date", formats=self.formats)
             fit &= read_dates(values, dates).notna() | is_gap(values, dates)

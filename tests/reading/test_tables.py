@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError
-from pipeline.notation import numbers
-from pipeline.reading import TextTable, read_table
+from pipeline.reading.csv_files import TextTable
+from pipeline.reading.notation import numbers
+from pipeline.reading.tables import read_table
 
 TABLE = b"id,name,size\n1,Kim,1.5\n2,,2\n3,Lee,\n"
 

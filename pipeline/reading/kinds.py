@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pipeline.contract import FIRST_ROW, ColumnRule
-from pipeline.date_columns import (
+from pipeline.errors import DataError
+from pipeline.problem import Feature
+from pipeline.reading.contract import FIRST_ROW, ColumnRule
+from pipeline.reading.date_columns import (
     Dates,
     declared_dates,
     describe_dates,
@@ -18,9 +20,8 @@ from pipeline.date_columns import (
     is_gap,
     read_dates,
 )
-from pipeline.dates import shape
-from pipeline.errors import DataError
-from pipeline.notation import (
+from pipeline.reading.dates import shape
+from pipeline.reading.notation import (
     NEARLY_ALL,
     Notation,
     NumbersInWords,
@@ -33,7 +34,6 @@ from pipeline.notation import (
     value_of,
     words_for_missing,
 )
-from pipeline.problem import Feature
 from pipeline.wording import count, folded, quoted
 
 if TYPE_CHECKING:

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.archives import (
+from pipeline.errors import DataError
+from pipeline.reading.archives import (
     Source,
     refuse_beyond_memory,
     refuse_columns,
     refuse_duplicates,
     refuse_empty,
 )
-from pipeline.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

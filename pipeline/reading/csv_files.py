@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pipeline.archives import Source, refuse_columns, refuse_duplicates, refuse_empty
 from pipeline.errors import DataError
+from pipeline.reading.archives import Source, refuse_columns, refuse_duplicates, refuse_empty
 from pipeline.wording import count, quoted
 
 if TYPE_CHECKING:

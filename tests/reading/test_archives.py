@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline import archives, memory
-from pipeline.archives import Source, checksum, content, is_table, members
-from tests.test_reading import TABLE, archived, message
+from pipeline.reading import archives, memory
+from pipeline.reading.archives import Source, checksum, content, is_table, members
+from tests.reading.test_tables import TABLE, archived, message
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import DataError, SettingsError
-from pipeline.reading import TextTable, as_words
-from pipeline.schema import (
+from pipeline.reading.csv_files import TextTable
+from pipeline.reading.schema import (
     RawTables,
     class_columns,
     find_form,
@@ -16,6 +16,7 @@ from pipeline.schema import (
     find_task,
     target_values,
 )
+from pipeline.reading.typed_tables import as_words
 from pipeline.stage_settings import LoadStage
 
 N = 40

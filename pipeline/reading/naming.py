@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.archives import COMPRESSED, PLAIN, TEXT, is_text
+from pipeline.reading.archives import COMPRESSED, PLAIN, TEXT, is_text
 
 WORD_KINDS: Mapping[str, tuple[str, ...]] = {
     "train": (

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from pipeline.labels import complete, join, joined_tables
-from pipeline.reading import TextTable, as_words
+from pipeline.reading.csv_files import TextTable
+from pipeline.reading.labels import complete, join, joined_tables
+from pipeline.reading.typed_tables import as_words
 from pipeline.stage_settings import LoadStage
-from tests.test_reading import message
+from tests.reading.test_tables import message
 
 
 def words(**columns) -> pd.DataFrame:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.dates import (
+from pipeline.problem import Feature, Kind
+from pipeline.reading.dates import (
     CODES,
     EPOCHS,
     is_time,
@@ -25,8 +26,7 @@ from pipeline.dates import (
     stands_for_no_date,
     tidied,
 )
-from pipeline.notation import NEARLY_ALL
-from pipeline.problem import Feature, Kind
+from pipeline.reading.notation import NEARLY_ALL
 from pipeline.wording import count, shortened
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.finding import find_files, locate
-from pipeline.reading import read_table
-from tests.test_reading import TABLE, archived, message
+from pipeline.reading.finding import find_files, locate
+from pipeline.reading.tables import read_table
+from tests.reading.test_tables import TABLE, archived, message
 
 
 def found(folder: Path, **names: str) -> dict[str, str]:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.archives import Source
-from pipeline.contract import comparable, differences
 from pipeline.errors import DataError
-from pipeline.kinds import align
-from pipeline.notation import numbers
-from pipeline.reading import TextTable, read_table
-from pipeline.schema import RawTables
+from pipeline.reading.archives import Source
+from pipeline.reading.contract import comparable, differences
+from pipeline.reading.csv_files import TextTable
+from pipeline.reading.kinds import align
+from pipeline.reading.notation import numbers
+from pipeline.reading.schema import RawTables
+from pipeline.reading.tables import read_table
 from pipeline.wording import count, quoted
 
 if TYPE_CHECKING:

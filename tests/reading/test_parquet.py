@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from pipeline import memory
-from pipeline.reading import read_table
-from tests.test_reading import message
+from pipeline.reading import memory
+from pipeline.reading.tables import read_table
+from tests.reading.test_tables import message
 
 
 def test_words_that_repeat_count_as_often_as_they_stand_there(tmp_path, monkeypatch):

@@ -11,9 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.contract import ColumnRule, check, check_ids, check_sample, check_target, compare
 from pipeline.errors import DataError
-from pipeline.reading import as_words
+from pipeline.reading.contract import (
+    ColumnRule,
+    check,
+    check_ids,
+    check_sample,
+    check_target,
+    compare,
+)
+from pipeline.reading.typed_tables import as_words
 
 RATING = ColumnRule(kind="integer", min=0, max=5, missing=False)
 
@@ -315,5 +322,8 @@ def test_a_target_that_cannot_be_learnt_is_refused_with_the_reason(target, task,
 
 
 def test_importing_does_not_cost_pandas():
-    code = "import sys, pipeline.contract; sys.exit(bool({'pandas', 'pyarrow'} & set(sys.modules)))"
+    code = (
+        "import sys, pipeline.reading.contract; "
+        "sys.exit(bool({'pandas', 'pyarrow'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.contract import ColumnRule
 from pipeline.errors import DataError
-from pipeline.kinds import (
+from pipeline.problem import Feature
+from pipeline.reading.contract import ColumnRule
+from pipeline.reading.kinds import (
     align,
     conform,
     describe_column,
@@ -14,9 +15,8 @@ from pipeline.kinds import (
     notes,
     unseen_values,
 )
-from pipeline.notation import Notation
-from pipeline.problem import Feature
-from pipeline.reading import as_words
+from pipeline.reading.notation import Notation
+from pipeline.reading.typed_tables import as_words
 
 
 def words(**columns) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.notation import normal
+from pipeline.reading.notation import normal
 
 if TYPE_CHECKING:
     import pandas as pd

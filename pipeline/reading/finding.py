@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.archives import Source, content, is_hidden, is_table, is_text, listed, members
 from pipeline.errors import DataError
-from pipeline.naming import WORD_KINDS, FileRole, classify, words
+from pipeline.reading.archives import Source, content, is_hidden, is_table, is_text, listed, members
+from pipeline.reading.naming import WORD_KINDS, FileRole, classify, words
 from pipeline.wording import printable, some
 
 IN_ZIP = re.compile(r"(?i)(?<=\.zip)/")  # where the name of a member begins

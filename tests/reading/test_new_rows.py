@@ -9,9 +9,9 @@ import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
 from pipeline.errors import DataError
-from pipeline.new_rows import read_rows, rows_of
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
+from pipeline.reading.new_rows import read_rows, rows_of
 from pipeline.stage_settings import LoadStage
 from pipeline.stages.load import load
 

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from pipeline.naming import classify
+from pipeline.reading.naming import classify
 
 NAMES = {
     "train": (

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_series_equal
 
-from pipeline import kinds
-from pipeline.contract import ColumnRule
-from pipeline.date_columns import find_dates
-from pipeline.dates import format_error, parse, shape
 from pipeline.errors import DataError
 from pipeline.problem import Feature
-from pipeline.reading import as_words
+from pipeline.reading import kinds
+from pipeline.reading.contract import ColumnRule
+from pipeline.reading.date_columns import find_dates
+from pipeline.reading.dates import format_error, parse, shape
+from pipeline.reading.typed_tables import as_words
 
 # (format, text, the instant)
 KNOWN = [

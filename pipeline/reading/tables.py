@@ -8,17 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.archives import Source, content
-from pipeline.csv_files import TextTable, parse
 from pipeline.errors import DataError
-from pipeline.finding import sole_table
-from pipeline.notation import numbers
-from pipeline.typed_tables import as_words, raw_tables, read_parquet
+from pipeline.reading.archives import Source, content
+from pipeline.reading.csv_files import TextTable, parse
+from pipeline.reading.finding import sole_table
+from pipeline.reading.notation import numbers
+from pipeline.reading.typed_tables import read_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["TextTable", "as_words", "parse", "raw_tables", "read_table"]
 
 INDEX_NAMES = ("Unnamed: 0", "__index_level_0__")  # what pandas calls an index that it saved
 

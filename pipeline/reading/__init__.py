@@ -1,0 +1,1 @@
+"""The organiser's files become tables, target, id and form: foreign bytes are checked here."""
