@@ -88,10 +88,7 @@ def in_turn(
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold BLAS and OpenMP to one thread, where the environment did not do so in time."""
-    if all(os.environ.get(name) == number for name, number in ONE_THREAD.items()):
-        yield
-        return
+    """Hold BLAS and OpenMP to one thread, whether or not the environment did so in time."""
     import threadpoolctl
 
     with threadpoolctl.threadpool_limits(1):

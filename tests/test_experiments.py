@@ -488,12 +488,13 @@ def test_a_value_that_is_not_the_one_of_the_record_is_not_compared(small):
     """The key is the same, the bytes are others, as after a library that was patched in place."""
     second = small.experiment(*STIFFER)
     first = known(small)[0]
-    assert experiments.blend_difference(small.store, second, first) is not None
+    assert experiments.differences(small.store, second, first, ["blend"])["blend"] is not None
     path = small.workspace.experiments / "0001" / experiments.RECORD
     content = read_sealed(path)
     content["nodes"]["blend"]["digest"] = "0" * 64
     path.write_text(sealed(content))
-    assert experiments.blend_difference(small.store, second, known(small)[0]) is None
+    first = known(small)[0]
+    assert experiments.differences(small.store, second, first, ["blend"]) == {"blend": None}
 
 
 def test_a_folder_without_a_record_is_no_experiment(small):

@@ -204,9 +204,10 @@ def test_tasks_take_as_long_as_a_schedule_of_them(count, monkeypatch):
 
 
 THREADS = """
-import numpy, threadpoolctl
-from pipeline.parallel import workers
+import os, numpy, threadpoolctl
+from pipeline.parallel import ONE_THREAD, workers
 
+os.environ.update(ONE_THREAD)  # too late for NumPy
 def threads(_):
     product = numpy.ones((9, 9)) @ numpy.ones((9, 9))
     return [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
