@@ -27,10 +27,10 @@ def verdict(difference: Estimate, greater_is_better: bool) -> Verdict:
 
 def share_interval(hits: float, rows: int) -> tuple[float, float]:
     """The 95% interval of a share of rows (Wilson 1927), which holds near 0 and 1 too."""
-    from scipy.stats import binomtest
-
-    found = binomtest(round(hits), rows).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
+    share, z2 = round(hits) / rows, NORMAL_95**2 / rows
+    middle = (share + z2 / 2) / (1 + z2)
+    reach = math.sqrt(z2 * (share * (1 - share) + z2 / 4)) / (1 + z2)
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def decimals(standard_error: float) -> int:

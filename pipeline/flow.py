@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
+from itertools import dropwhile, groupby
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from pipeline.workspace import Workspace
 
 STAGES = Path(__file__).parent / "stages"
 SERVICES = ("raw", "scores", "fits", "journal", "budget", "progress")
+LIGHT = ("encode", "tune", "train", "blend", "submit")  # import little: one process for all
 ALL = ("submit", "explore", "evaluate")  # the file first: no failure of a page stands before it
 
 
@@ -232,21 +234,29 @@ class Flow:
         return tuple(self.configuration.models)
 
     def run(self, goal: str) -> None:
-        """Compute what is missing of a goal."""
-        for node in nodes_for(goals_of(goal, self.names), self.names):
-            self.compute(node)
-
-    def compute(self, node: Node) -> None:
-        """Find a node's value under its key, or compute it; its inputs are there."""
-        if node in self.done or self.look_up(node):
-            return
-        self.done[node] = self.call(partial(self._compute_and_keep, node))
+        """Compute what is missing of a goal, stages that share a process one after the other."""
+        nodes = nodes_for(goals_of(goal, self.names), self.names)
+        for _, group in groupby(nodes, lambda node: node.stage in LIGHT or node.stage):
+            if missing := list(dropwhile(self.is_there, group)):
+                self.done |= self.call(partial(self._compute_all, missing))
 
     def call(self, function: Callable[[], Result]) -> Result:
         """What a function returns, computed where this run computes."""
         return in_child_process(function) if self.in_child_processes else function()
 
-    def _compute_and_keep(self, node: Node) -> Done:
+    def _compute_all(self, nodes: Sequence[Node]) -> dict[Node, Done]:
+        for node in nodes:
+            self.compute(node)
+        return {node: self.done[node] for node in nodes}
+
+    def is_there(self, node: Node) -> bool:
+        """Whether this run has a node's value, or finds it; its inputs are there."""
+        return node in self.done or self.look_up(node)
+
+    def compute(self, node: Node) -> None:
+        """Find a node's value under its key, or compute it; its inputs are there."""
+        if self.is_there(node):
+            return
         started, value = time.perf_counter(), self._compute(node)
         code.confirm(*self._code(node))
         if "raw" in stages()[node.stage].services and checksums(self.workspace.raw) != self.raw:
@@ -257,7 +267,7 @@ class Flow:
         made = self.dependencies(node, in_time=not self._is_cut(node))
         key = made.key(node.stage)
         manifest = self.store.put(key, value, time.perf_counter() - started)
-        return Done(key, manifest, made, computed=True)
+        self.done[node] = Done(key, manifest, made, computed=True)
 
     def look_up(self, node: Node) -> bool:
         """Whether a node's value is stored; its inputs are there.

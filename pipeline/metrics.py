@@ -158,7 +158,7 @@ def f1_macro(y: np.ndarray, prediction: np.ndarray) -> float:
 def roc_auc(y: np.ndarray, prediction: np.ndarray) -> float:
     """P(a random positive scores above a random negative), ties a half; several classes one against
     the rest, averaged. NaN where a class is absent."""
-    from scipy.stats import rankdata
+    import pandas as pd
 
     codes = np.arange(prediction.shape[1])[1 if prediction.shape[1] == 2 else 0 :]
     positive = y[:, np.newaxis] == codes
@@ -167,7 +167,7 @@ def roc_auc(y: np.ndarray, prediction: np.ndarray) -> float:
     if not pairs.all():
         return math.nan
     # Mann-Whitney U over the number of pairs
-    u = (rankdata(prediction[:, codes], axis=0) * positive).sum(axis=0)
+    u = (pd.DataFrame(prediction[:, codes]).rank().to_numpy() * positive).sum(axis=0)
     return float(np.mean((u - positives * (positives + 1) / 2) / pairs))
 
 

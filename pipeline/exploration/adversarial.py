@@ -14,6 +14,7 @@ from pipeline.exploration.column_drift import level_codes
 from pipeline.exploration.part import Part
 from pipeline.exploration.significance import SIGNIFICANT
 from pipeline.figures import Draft
+from pipeline.metrics import roc_auc
 from pipeline.models.lightgbm import native
 from pipeline.page import p_value, percent
 from pipeline.parallel import Map
@@ -148,8 +149,6 @@ def _cross_validate(
     binned: Any, matrix: np.ndarray, is_test: np.ndarray, folds: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """`binned` is the matrix as a lightgbm.Dataset."""
-    from sklearn.metrics import roc_auc_score
-
     aucs, gain = [], np.zeros(matrix.shape[1])
     for repeat, fold in itertools.product(folds, range(FOLDS)):
         train, valid = np.flatnonzero(repeat != fold), np.flatnonzero(repeat == fold)
@@ -157,7 +156,7 @@ def _cross_validate(
         part.set_label(is_test[train].astype(float))
         booster = native().train(dict(BOOSTING), part, num_boost_round=ROUNDS)
         probability = booster.predict(matrix[valid], num_threads=1)
-        aucs.append(roc_auc_score(is_test[valid], probability))
+        aucs.append(roc_auc(is_test[valid], np.column_stack([1 - probability, probability])))
         gain += booster.feature_importance("gain")
     return float(np.mean(aucs)), gain
 

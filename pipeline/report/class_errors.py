@@ -243,7 +243,7 @@ def calibration_plot(calibration: Mapping[str, Sequence[CalibrationBin]]) -> fig
 
 
 def _calibration_caption(bins: Sequence[CalibrationBin]) -> str:
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
     off, expected = sum(part.is_off for part in bins), 0.05 * len(bins)
     gap = sum(part.rows * abs(part.observed - part.predicted) for part in bins)
@@ -253,6 +253,6 @@ def _calibration_caption(bins: Sequence[CalibrationBin]) -> str:
         f"{100 * gap:.1f} percentage points on average; {off} of {len(bins)} groups of rows lie "
         f"outside their 95% interval, where chance alone would put about {expected:.1f} of them."
     )
-    if off <= binom.ppf(0.95, len(bins), 0.05):
+    if off == 0 or bdtr(off - 1, len(bins), 0.05) < 0.95:  # fewer have a chance below 95%
         return f"{text} The probabilities are calibrated, as far as these rows show."
     return f"{text} The probabilities are not calibrated: do not take them at face value."
