@@ -68,23 +68,19 @@ class Kernel(NamedTuple):
         return K
 
     def precision(self, K: np.ndarray) -> np.ndarray:
-        """Q = (K + σ²I)⁻¹, K of all pairs of n rows, (n, n) -> (n, n)."""
+        """Q = (K + σ²I)⁻¹, K of all pairs of n rows, (n, n) -> (n, n).
+
+        It consists almost entirely of matrix products, which makes it faster than numpy.linalg.inv.
+        """
         diagonal = np.diag_indices(len(K))
         known = K[diagonal]
-        K[diagonal] += self.noise  # until it is inverted, to save a copy of K
+        K[diagonal] += self.noise  # until it is factorised, to save a copy of K
         try:
-            return inverse(K)
+            T = inverse_cholesky(K, np.matmul)
         finally:
             K[diagonal] = known
-
-
-def inverse(A: np.ndarray) -> np.ndarray:
-    """A⁻¹ of a symmetric positive definite A, (n, n).
-
-    It consists almost entirely of matrix products, which makes it faster than numpy.linalg.inv.
-    """
-    T = inverse_cholesky(A, np.matmul)
-    return T.T @ T
+        del K  # frees it, where the caller keeps no name of it
+        return T.T @ T
 
 
 def leave_one_out(Q: np.ndarray, Y: np.ndarray) -> np.ndarray:
