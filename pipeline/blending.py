@@ -87,6 +87,10 @@ class Expected:
     cross_validated: float
     averaging: float
 
+    @property
+    def estimate(self) -> Estimate:
+        return Estimate(self.score, self.standard_error)
+
 
 @dataclass(frozen=True)
 class Blended:

@@ -55,7 +55,7 @@ class Run:
     @property
     def expected(self) -> Estimate:
         """The score to expect on rows that nobody has seen, with its standard error."""
-        return Estimate(self.experiment.score, self.experiment.standard_error)
+        return self.experiment.expected
 
     @property
     def weights(self) -> dict[str, float]:

@@ -40,10 +40,6 @@ class Summary:
     def metric(self) -> Metric:
         return METRICS[self.blend.metric]
 
-    @property
-    def expected(self) -> Estimate:
-        return Estimate(self.blend.expected.score, self.blend.expected.standard_error)
-
 
 def summarise(flow: Flow, experiment: Experiment) -> list[str]:
     """The lines; the first one can stand alone."""
@@ -67,7 +63,7 @@ def headline(found: Summary) -> str:
     file = found.experiment.submission
     path = from_here(found.workspace.submissions / file) if file else "no rows to predict"
     promised = "out-of-fold " if found.evaluated.withdrawn else ""
-    return f"{path} ({promised}{found.metric.label} {with_error(found.expected)})"
+    return f"{path} ({promised}{found.metric.label} {with_error(found.blend.expected.estimate)})"
 
 
 def _expected(found: Summary) -> Iterator[str]:
@@ -78,9 +74,10 @@ def _expected(found: Summary) -> Iterator[str]:
     elif withdrawn:
         yield textwrap.shorten(f"no score can be promised: {withdrawn}", WIDEST)
     elif test_rows:
-        interval = prediction_interval(found.expected, len(found.load.train), test_rows)
+        expected = found.blend.expected.estimate
+        interval = prediction_interval(expected, len(found.load.train), test_rows)
         low, high = map(found.metric.clip, interval)
-        digits = decimals(found.expected.standard_error)
+        digits = decimals(expected.standard_error)
         yield (
             f"expected on the leaderboard: {low:,.{digits}f} to {high:,.{digits}f} "
             f"(95%, if it counts all {count(test_rows)} test rows)"
