@@ -164,7 +164,7 @@ def choose(
     for method in others:
         one, other = candidates[method], candidates[kept]
         pair = paired_difference(by, y, one, other)
-        gain = pair.score if by.greater_is_better else -pair.score
+        gain = by.sign * pair.score
         is_clear = gain > 2 * pair.standard_error
         wins = is_clear and metric.loss(y, one) <= metric.loss(y, other)
         contests.append(Contest(method, kept, gain, pair.standard_error, wins))
