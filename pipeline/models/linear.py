@@ -3,7 +3,7 @@
 Brings the simplest baseline and costs milliseconds.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from pydantic import Field
@@ -20,8 +20,8 @@ class Settings(ModelSettings):
     l2: float = Field(0.01, ge=0, description="ridge penalty")
 
 
-def suggest(trial: Trial) -> dict[str, Any]:
-    return {"l2": trial.suggest_float("l2", 1e-5, 1.0, log=True)}
+def suggest(trial: Trial) -> None:
+    trial.suggest_float("l2", 1e-5, 1.0, log=True)
 
 
 def build(settings: Settings, problem: ModelProblem) -> FromScratch:
