@@ -24,7 +24,7 @@ from pipeline.processor import blas_kernels
 from pipeline.reading.archives import Source
 from pipeline.reading.contract import WHOLE, comparable
 from pipeline.reading.csv_files import parse
-from pipeline.wording import shortened
+from pipeline.wording import some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +158,7 @@ def form_notes(problem: Problem, metric: Metric) -> list[str]:
     if metric.needs != "probabilities" or made_up or not asks_for_labels(problem, metric):
         return []
     target, classes = problem.form.target, problem.classes or ()
-    several = shortened([repr(f"{target}_{label}") for label in classes], 3)
+    several = some([repr(f"{target}_{label}") for label in classes], 3)
     return [
         f"{metric.label} needs a probability for each of {len(classes)} classes, and the sample "
         f"has one column, {target!r}: it holds labels. If the organiser asks for probabilities, "
@@ -324,4 +324,4 @@ def refuse(reasons: Sequence[str]) -> None:
 
 
 def _names(values: Iterable[Any]) -> str:
-    return shortened([str(value) for value in values], MOST_SHOWN)
+    return some([str(value) for value in values], MOST_SHOWN)
