@@ -15,9 +15,9 @@ from pipeline import ledger
 from pipeline.errors import DataError
 from pipeline.metrics import METRICS
 from pipeline.problem import Form, Loaded
-from pipeline.processor import blas_kernels
 from pipeline.submission import (
     Submitted,
+    blas_kernels,
     file_content,
     file_problems,
     fill,
