@@ -21,6 +21,10 @@ from pipeline.metrics import METRICS
 from pipeline.wording import some
 
 FILENAME = "ledger.jsonl"
+# what computes and draws: their versions are kept
+LIBRARIES = (
+    *("lightgbm", "matplotlib", "numpy", "optuna", "pandas", "pyarrow", "scikit-learn", "scipy"),
+)
 LOCK = ".ledger.lock"
 PATIENCE = 20.0  # seconds; nobody needs the ledger for more than a moment
 MOST_NAMED = 12  # in a message

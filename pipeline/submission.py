@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 # how truth values are written, in train and in the sample
 TRUTHS = (("False", "True"), ("false", "true"), ("FALSE", "TRUE"), ("0", "1"))
 MOST_SHOWN = 5
-LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "lightgbm", "optuna")
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def publish(
 
 
 def _versions() -> dict[str, str]:
-    libraries = {name: version(name) for name in LIBRARIES}
+    libraries = {name: version(name) for name in ledger.LIBRARIES}
     return {"python": platform.python_version(), "blas": blas_kernels(), **libraries}
 
 
