@@ -32,7 +32,6 @@ IGNORED = frozenset(
         "errors",
         "files",
         "parallel",
-        "piece",
         "progress",
         "stopwatch",
         "store",
