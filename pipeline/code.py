@@ -33,7 +33,6 @@ IGNORED = frozenset(
         "files",
         "parallel",
         "progress",
-        "stopwatch",
         "store",
     )
 )

@@ -14,11 +14,11 @@ from pipeline import studies
 from pipeline.errors import DataError, SettingsError
 from pipeline.journal import Journal
 from pipeline.models import logistic
+from pipeline.plan import Stopwatch
 from pipeline.progress import Progress
 from pipeline.stage_settings import TrainStage, TuneStage
 from pipeline.stages.train import train
 from pipeline.stages.tune import tune
-from pipeline.stopwatch import Stopwatch
 from tests import values
 from tests.stages.small import (
     Clock,
