@@ -11,7 +11,6 @@ from pipeline import cut_short
 from pipeline.blending import Blended
 from pipeline.config import load_presets
 from pipeline.estimates import NORMAL_95, decimals, signed, verdict, with_error
-from pipeline.evaluated import Evaluated
 from pipeline.expectation import WIDER
 from pipeline.experiments import Experiment
 from pipeline.flow import Flow
@@ -19,6 +18,7 @@ from pipeline.metrics import METRICS, Estimate, Metric
 from pipeline.problem import Loaded
 from pipeline.report.evidence import BLEND
 from pipeline.report.leaderboard import LeaderboardEntry
+from pipeline.stages.evaluate import Evaluated
 from pipeline.wording import count, from_here, make_command
 from pipeline.workspace import Workspace
 

@@ -7,12 +7,12 @@ import pytest
 
 from pipeline.blending import Expected
 from pipeline.cut_short import CutShort
-from pipeline.evaluated import Evaluated
 from pipeline.expectation import WIDER
 from pipeline.experiments import Difference, Experiment
 from pipeline.metrics import Estimate
 from pipeline.report.alarm import Alarm
 from pipeline.report.leaderboard import Leaderboard, LeaderboardEntry
+from pipeline.stages.evaluate import Evaluated
 from pipeline.summary import prediction_interval, summarise
 from pipeline.workspace import Workspace
 
