@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.calibration import inverse_temperature, temperature_scale
-from pipeline.cut_short import CutShort
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
 from pipeline.metrics import Estimate, Metric
+from pipeline.training import CutShort
 
 TINY = 1e-6
 # how much a metric that counts classes may favour the rarer ones: not at all, up to fully
@@ -116,6 +116,11 @@ class Blended:
     def weights(self) -> dict[str, float]:
         """By model, in their order."""
         return dict(zip(self.blend.models, map(float, self.blend.weights), strict=True))
+
+    @property
+    def undone(self) -> str:
+        """`rnn (1 of 3 repeats), kernel (left out)`."""
+        return ", ".join(f"{name} ({each})" for name, each in self.cut_short.items())
 
 
 # -- fitting ---------------------------------------------------------------------------------------

@@ -14,10 +14,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, FiniteFloat, TypeAdapter, ValidationError
 
-from pipeline.cut_short import CutShort
 from pipeline.errors import DataError, SettingsError
 from pipeline.files import locked, write_atomically
 from pipeline.metrics import METRICS
+from pipeline.training import CutShort
 from pipeline.wording import some
 
 FILENAME = "ledger.jsonl"

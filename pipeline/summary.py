@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import cut_short
 from pipeline.blending import Blended
 from pipeline.config import load_presets
 from pipeline.estimates import NORMAL_95, decimals, signed, verdict, with_error
@@ -136,7 +135,7 @@ def _verdict(entry: LeaderboardEntry, found: Summary) -> str:
 
 def _cut_short(found: Summary) -> Iterator[str]:
     """What had no time, and how it gets some: another attempt on a machine that is less busy."""
-    cut = cut_short.describe(found.blend.cut_short)
+    cut = found.blend.undone
     if cut:
         preset = found.experiment.preset
         again = make_command(found.workspace.competition, "all NEW_PLAN=1", preset)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import cut_short
 from pipeline.blending import (
     Blended,
     Contest,
@@ -174,7 +173,7 @@ def choose(
 
 def _report(blended: Blended, metric: Metric, progress: Progress) -> None:
     if blended.cut_short:
-        progress.say(f"[budget] minutes cut short: {cut_short.describe(blended.cut_short)}")
+        progress.say(f"[budget] minutes cut short: {blended.undone}")
     shares = [f"{name} {w:.2f}" for name, w in blended.weights.items() if w >= LEAST]
     expected = blended.expected
     score = f"{metric.label} {expected.score:.4f} ± {expected.standard_error:.4f}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from pipeline import cut_short, page, report
+from pipeline import page, report
 from pipeline.blending import Blended
 from pipeline.encoded import Encoded
 from pipeline.exploration.findings import Explored
@@ -118,7 +118,7 @@ def render(evidence: Evidence, plots: Plots) -> str:
 
 def show(board: Leaderboard, alarms: Alarms, evidence: Evidence, progress: Progress) -> None:
     """The leaderboard on the terminal, and the alarms."""
-    blend, undone = evidence.blend, cut_short.describe(evidence.blend.cut_short)
+    blend, undone = evidence.blend, evidence.blend.undone
     candidates = ", ".join(
         f"{method} {found.score:,.{board.digits}f}" for method, found in blend.candidates.items()
     )
