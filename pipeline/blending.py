@@ -278,8 +278,10 @@ def fit_stacker(
 
 
 def stacker_predict(state: Mapping[str, np.ndarray], predictions: np.ndarray) -> np.ndarray:
-    """The state of a fitted stacker, predictions (m, n, k) -> (n, k)."""
+    """The state of a fitted stacker, predictions (m, n, k) -> (n, k); n may be 0."""
     features = stacker_features(predictions)
+    if not len(features):
+        return np.zeros(predictions.shape[1:])
     if predictions.shape[2] == 1:
         values = LinearRegression().set_state(dict(state)).predict(features)
         return np.asarray(values, dtype=float).reshape(-1, 1)
