@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.calibration import inverse_temperature, temperature_scale
-from pipeline.cut_short import CutShort
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
 from pipeline.metrics import Estimate, Metric
+from pipeline.training import CutShort
 
 TINY = 1e-6
 # how much a metric that counts classes may favour the rarer ones: not at all, up to fully
@@ -87,6 +87,10 @@ class Expected:
     cross_validated: float
     averaging: float
 
+    @property
+    def estimate(self) -> Estimate:
+        return Estimate(self.score, self.standard_error)
+
 
 @dataclass(frozen=True)
 class Blended:
@@ -112,6 +116,11 @@ class Blended:
     def weights(self) -> dict[str, float]:
         """By model, in their order."""
         return dict(zip(self.blend.models, map(float, self.blend.weights), strict=True))
+
+    @property
+    def undone(self) -> str:
+        """`rnn (1 of 3 repeats), kernel (left out)`."""
+        return ", ".join(f"{name} ({each})" for name, each in self.cut_short.items())
 
 
 # -- fitting ---------------------------------------------------------------------------------------
@@ -269,8 +278,10 @@ def fit_stacker(
 
 
 def stacker_predict(state: Mapping[str, np.ndarray], predictions: np.ndarray) -> np.ndarray:
-    """The state of a fitted stacker, predictions (m, n, k) -> (n, k)."""
+    """The state of a fitted stacker, predictions (m, n, k) -> (n, k); n may be 0."""
     features = stacker_features(predictions)
+    if not len(features):
+        return np.zeros(predictions.shape[1:])
     if predictions.shape[2] == 1:
         values = LinearRegression().set_state(dict(state)).predict(features)
         return np.asarray(values, dtype=float).reshape(-1, 1)

@@ -32,9 +32,7 @@ IGNORED = frozenset(
         "errors",
         "files",
         "parallel",
-        "piece",
         "progress",
-        "stopwatch",
         "store",
     )
 )

@@ -21,11 +21,10 @@ from pipeline.fitting import FittedMember, Objective
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.models import State
-from pipeline.piece import Piece
+from pipeline.plan import Stopwatch
 from pipeline.prediction import check
 from pipeline.problem import Feature, Loaded
-from pipeline.stopwatch import Stopwatch
-from pipeline.store import MEASURED, Key, Store
+from pipeline.store import MEASURED, Key, Piece, Store
 
 # which columns are seen, and what is in them, follows from their digests
 SELECTION = {"features", "columns", "drop"}

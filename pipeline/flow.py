@@ -25,13 +25,12 @@ from pipeline.fitting import Objective
 from pipeline.journal import Journal
 from pipeline.metrics import get_metric
 from pipeline.parallel import Result, in_child_process
-from pipeline.piece import Piece
 from pipeline.plan import Decision, Plan, Shares
 from pipeline.progress import Progress
 from pipeline.raw_files import checksums
 from pipeline.settings import Settings
 from pipeline.stage_settings import members, stage_settings
-from pipeline.store import Key, Manifest, Store
+from pipeline.store import Key, Manifest, Piece, Store
 from pipeline.wording import make_command
 from pipeline.workspace import Workspace
 

@@ -14,13 +14,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, FiniteFloat, TypeAdapter, ValidationError
 
-from pipeline.cut_short import CutShort
 from pipeline.errors import DataError, SettingsError
 from pipeline.files import locked, write_atomically
 from pipeline.metrics import METRICS
+from pipeline.training import CutShort
 from pipeline.wording import some
 
 FILENAME = "ledger.jsonl"
+# what computes and draws: their versions are kept
+LIBRARIES = (
+    *("lightgbm", "matplotlib", "numpy", "optuna", "pandas", "pyarrow", "scikit-learn", "scipy"),
+)
 LOCK = ".ledger.lock"
 PATIENCE = 20.0  # seconds; nobody needs the ledger for more than a moment
 MOST_NAMED = 12  # in a message

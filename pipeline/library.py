@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from pipeline.new import configuration_for, settings_given
 from pipeline.parallel import one_thread, workers
 from pipeline.prediction_file import labelled
 from pipeline.predictor import Predictor
-from pipeline.problem import Task
 from pipeline.reading.new_rows import rows_of
 from pipeline.wording import FRAMES, count, quoted
 from pipeline.workspace import Workspace
@@ -55,7 +54,7 @@ class Run:
     @property
     def expected(self) -> Estimate:
         """The score to expect on rows that nobody has seen, with its standard error."""
-        return Estimate(self.experiment.score, self.experiment.standard_error)
+        return self.experiment.expected
 
     @property
     def weights(self) -> dict[str, float]:
@@ -255,7 +254,8 @@ def fit(
     """
     target, id = str(target), None if id is None else str(id)
     _check_frames(train, target, test)
-    _check_names(metric, task, models)
+    if isinstance(models, str):
+        raise SettingsError(f"models: found {models!r}, a list is needed. Give [{models!r}].")
     overlay = tables_of(settings or {})
     if minutes is not None:
         overlay.setdefault("budget", {})["minutes"] = minutes
@@ -321,16 +321,6 @@ def _check_frames(train: Any, target: str, test: Any) -> None:
             f"test lacks {count(len(absent), 'column')} of train: {quoted(absent, MOST_NAMED)}. "
             "Add what is missing, or leave it out of train."
         )
-
-
-def _check_names(metric: Any, task: Any, models: Any) -> None:
-    """Raise SettingsError for a metric, a task or models of no such name."""
-    for name, found, allowed in (("metric", metric, METRICS), ("task", task, get_args(Task))):
-        if found is not None and found not in allowed:
-            listed = ", ".join(allowed)
-            raise SettingsError(f"{name}: found {found!r}, allowed are {listed}. Name one of them.")
-    if isinstance(models, str):
-        raise SettingsError(f"models: found {models!r}, a list is needed. Give [{models!r}].")
 
 
 def _run(

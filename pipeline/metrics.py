@@ -47,6 +47,11 @@ class Metric:
         return ("regression",) if self.needs == "values" else ("binary", "multiclass")
 
     @property
+    def sign(self) -> int:
+        """1 where a greater score is better, else -1."""
+        return 1 if self.greater_is_better else -1
+
+    @property
     def in_sentence(self) -> str:
         """`accuracy`, `log loss`, but `RMSE`: the label inside a sentence."""
         is_word = not self.label[:2].isupper() and self.label[1].islower()
@@ -66,8 +71,7 @@ class Metric:
 
     def loss(self, y: np.ndarray, prediction: np.ndarray) -> float:
         """The score with its sign turned so that less is better."""
-        score = self.score(y, prediction)
-        return -score if self.greater_is_better else score
+        return -self.sign * self.score(y, prediction)
 
     def is_better(self, one: float, other: float) -> bool:
         return one > other if self.greater_is_better else one < other

@@ -17,6 +17,7 @@ follows it, whatever the clock says; other minutes, settings, data or code are a
 """
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +28,6 @@ from pydantic import Field, TypeAdapter
 from pipeline.errors import DataError
 from pipeline.files import locked, read_sealed, sealed, write_atomically
 from pipeline.settings import Settings
-from pipeline.stopwatch import Stopwatch
 from pipeline.wording import duration
 
 TUNING = 1 / 3  # of a member's share goes to its tuning, if it is tuned
@@ -35,6 +35,30 @@ FIRST = 1 / 2  # of what is left may go to a member's first repeat
 WORTH = 0.8  # a trial or repeat is begun if so much of the time that it should take is left
 MANY_ROWS = 10_000  # more of them: which model is the strongest is known, and pace is measured
 STRONGEST = "lightgbm"  # on many rows; benchmarks/README.md has the figures
+LONGEST_GAP = 5.0  # seconds between two readings by a process that waits for its workers
+Clock = Callable[[], float]
+
+
+class Stopwatch:
+    """Seconds at work since it was made: none pass while the process is stopped (Ctrl-Z, SIGSTOP).
+
+    Whoever waits reads it once a second. A gap of more than LONGEST_GAP is then a computation, of
+    which the processor's time counts, or the process was stopped, and nothing of it counts.
+    """
+
+    def __init__(
+        self, clock: Clock = time.perf_counter, processor: Clock = time.process_time
+    ) -> None:
+        self._clock, self._processor = clock, processor
+        self._total, self._read = 0.0, (clock(), processor())
+
+    def seconds(self) -> float:
+        """So far."""
+        now = self._clock(), self._processor()
+        gap, computed = now[0] - self._read[0], now[1] - self._read[1]
+        self._total += gap if gap <= LONGEST_GAP else min(gap, computed)
+        self._read = now
+        return self._total
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
+from pipeline.errors import DataError
 from pipeline.files import digest_of, read_sealed, sealed
 
 MEASURED: Mapping[str, Any] = {"measured": True}  # of a field: no part of what the value is
@@ -204,6 +205,36 @@ class Store:
             shutil.rmtree(aside, ignore_errors=True)
         else:
             aside.unlink(missing_ok=True)
+
+
+MOST_KEPT = 16  # values in memory
+_values: dict[tuple[str, Key], Any] = {}
+
+
+@dataclass(frozen=True)
+class Piece(Generic[T]):
+    """The value of type `kind` under a key: read when it is asked for, once a process."""
+
+    store: Store
+    key: Key
+    kind: type[T]
+
+    @property
+    def value(self) -> T:
+        """Raises DataError where it has gone, or was damaged, since it was written."""
+        place = str(self.store.root), self.key
+        if place not in _values:
+            found = self.store.get(self.key, self.kind)
+            if found is None:
+                raise DataError(
+                    f"{self.store.root / self.key.path}: this was there when the run began, and is "
+                    "missing or damaged now. Run the same command again: it is computed anew."
+                )
+            while len(_values) >= MOST_KEPT:
+                _values.pop(next(iter(_values)))
+            _values[place] = found
+        value: T = _values[place]
+        return value
 
 
 def _is_plain(name: str) -> bool:

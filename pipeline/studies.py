@@ -15,7 +15,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, SettingsError
 from pipeline.files import locked, write_atomically
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 WINNERS = "winners"  # numbers of the trials that a search of so many trials found best
-Suggest = Callable[[optuna.Trial], dict[str, Any]]
+Suggest = Callable[[optuna.Trial], None]
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -158,6 +158,11 @@ class Study:
         self.study.sampler = tpe if done else fixed
         trial = self.study.ask()
         suggest(trial)
+        if unknown := sorted(trial.params.keys() - self.baseline.keys()):
+            raise SettingsError(
+                f"suggest: found {unknown[0]!r}, allowed are the names of the model's settings "
+                f"({', '.join(self.baseline)}). Correct the model's file."
+            )
         return trial
 
     @staticmethod

@@ -4,7 +4,7 @@ Ids and labels are words, spelled as the sample (or train) spells them; probabil
 numbers.
 """
 
-import sys
+import platform
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,11 +20,10 @@ from pipeline.files import write_atomically
 from pipeline.metrics import Metric
 from pipeline.prediction import off_rounding
 from pipeline.problem import Form, Loaded, Problem
-from pipeline.processor import blas_kernels
 from pipeline.reading.archives import Source
 from pipeline.reading.contract import WHOLE, comparable
 from pipeline.reading.csv_files import parse
-from pipeline.wording import shortened
+from pipeline.wording import some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 # how truth values are written, in train and in the sample
 TRUTHS = (("False", "True"), ("false", "true"), ("FALSE", "TRUE"), ("0", "1"))
 MOST_SHOWN = 5
-LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "lightgbm", "optuna")
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,24 @@ def publish(
 
 
 def _versions() -> dict[str, str]:
-    python = ".".join(map(str, sys.version_info[:3]))
-    libraries = {name: version(name) for name in LIBRARIES}
-    return {"python": python, "blas": blas_kernels(), **libraries}
+    libraries = {name: version(name) for name in ledger.LIBRARIES}
+    return {"python": platform.python_version(), "blas": blas_kernels(), **libraries}
+
+
+def blas_kernels() -> str:
+    """As threadpoolctl names them: 'openblas 0.3.30 SkylakeX'; else the kind of processor.
+
+    Each kernel is written for a kind of processor and sums in its order: the same run on another
+    kind may differ in the last digits, and in what follows from them.
+    """
+    import numpy  # noqa: F401, its BLAS is loaded with it
+    import scipy.linalg  # noqa: F401, likewise
+    import threadpoolctl
+
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    keys = ("internal_api", "version", "architecture")
+    found = {" ".join(str(pool[key]) for key in keys if pool.get(key)) for pool in pools}
+    return ", ".join(sorted(found)) or f"none known; {platform.machine()}"
 
 
 # -- the file --------------------------------------------------------------------------------------
@@ -158,7 +171,7 @@ def form_notes(problem: Problem, metric: Metric) -> list[str]:
     if metric.needs != "probabilities" or made_up or not asks_for_labels(problem, metric):
         return []
     target, classes = problem.form.target, problem.classes or ()
-    several = shortened([repr(f"{target}_{label}") for label in classes], 3)
+    several = some([repr(f"{target}_{label}") for label in classes], 3)
     return [
         f"{metric.label} needs a probability for each of {len(classes)} classes, and the sample "
         f"has one column, {target!r}: it holds labels. If the organiser asks for probabilities, "
@@ -324,4 +337,4 @@ def refuse(reasons: Sequence[str]) -> None:
 
 
 def _names(values: Iterable[Any]) -> str:
-    return shortened([str(value) for value in values], MOST_SHOWN)
+    return some([str(value) for value in values], MOST_SHOWN)

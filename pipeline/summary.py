@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import cut_short
 from pipeline.blending import Blended
 from pipeline.config import load_presets
 from pipeline.estimates import NORMAL_95, decimals, signed, verdict, with_error
-from pipeline.evaluated import Evaluated
 from pipeline.expectation import WIDER
 from pipeline.experiments import Experiment
 from pipeline.flow import Flow
@@ -19,6 +17,7 @@ from pipeline.metrics import METRICS, Estimate, Metric
 from pipeline.problem import Loaded
 from pipeline.report.evidence import BLEND
 from pipeline.report.leaderboard import LeaderboardEntry
+from pipeline.stages.evaluate import Evaluated
 from pipeline.wording import count, from_here, make_command
 from pipeline.workspace import Workspace
 
@@ -39,10 +38,6 @@ class Summary:
     @property
     def metric(self) -> Metric:
         return METRICS[self.blend.metric]
-
-    @property
-    def expected(self) -> Estimate:
-        return Estimate(self.blend.expected.score, self.blend.expected.standard_error)
 
 
 def summarise(flow: Flow, experiment: Experiment) -> list[str]:
@@ -67,7 +62,7 @@ def headline(found: Summary) -> str:
     file = found.experiment.submission
     path = from_here(found.workspace.submissions / file) if file else "no rows to predict"
     promised = "out-of-fold " if found.evaluated.withdrawn else ""
-    return f"{path} ({promised}{found.metric.label} {with_error(found.expected)})"
+    return f"{path} ({promised}{found.metric.label} {with_error(found.blend.expected.estimate)})"
 
 
 def _expected(found: Summary) -> Iterator[str]:
@@ -78,9 +73,10 @@ def _expected(found: Summary) -> Iterator[str]:
     elif withdrawn:
         yield textwrap.shorten(f"no score can be promised: {withdrawn}", WIDEST)
     elif test_rows:
-        interval = prediction_interval(found.expected, len(found.load.train), test_rows)
+        expected = found.blend.expected.estimate
+        interval = prediction_interval(expected, len(found.load.train), test_rows)
         low, high = map(found.metric.clip, interval)
-        digits = decimals(found.expected.standard_error)
+        digits = decimals(expected.standard_error)
         yield (
             f"expected on the leaderboard: {low:,.{digits}f} to {high:,.{digits}f} "
             f"(95%, if it counts all {count(test_rows)} test rows)"
@@ -139,7 +135,7 @@ def _verdict(entry: LeaderboardEntry, found: Summary) -> str:
 
 def _cut_short(found: Summary) -> Iterator[str]:
     """What had no time, and how it gets some: another attempt on a machine that is less busy."""
-    cut = cut_short.describe(found.blend.cut_short)
+    cut = found.blend.undone
     if cut:
         preset = found.experiment.preset
         again = make_command(found.workspace.competition, "all NEW_PLAN=1", preset)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.cut_short import CutShort
 from pipeline.member import Member
 from pipeline.store import MEASURED
 
@@ -22,6 +21,23 @@ class FoldScore:
     fold: int
     score: float | None
     key: str = field(metadata=MEASURED)
+
+
+@dataclass(frozen=True)
+class CutShort:
+    """What [budget] minutes left undone of a model: (done, asked), None for what is complete."""
+
+    repeats: tuple[int, int] | None = None
+    trials: tuple[int, int] | None = None
+
+    def __bool__(self) -> bool:
+        return self.repeats is not None or self.trials is not None
+
+    def __str__(self) -> str:
+        if self.repeats is not None and self.repeats[0] == 0:
+            return "left out"
+        parts = (("repeats", self.repeats), ("trials", self.trials))
+        return ", ".join(f"{n[0]} of {n[1]} {unit}" for unit, n in parts if n is not None)
 
 
 @dataclass(frozen=True)

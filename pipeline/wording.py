@@ -32,15 +32,9 @@ def some(items: Sequence[str], most: int) -> str:
     return ", ".join(items[:most]) + more
 
 
-def shortened(items: Sequence[str], most: int) -> str:
-    """The first few, and how many there are: 'a, b, ... (5 in all)'."""
-    more = f", ... ({len(items):,} in all)" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
-
-
 def quoted(values: Iterable[object], most: int = 30) -> str:
-    """The values in quotes, the first few and how many there are: "'a', 'b', ... (5 in all)"."""
-    return shortened([repr(value) for value in values], most)
+    """The values in quotes, the first few and how many are left: "'a', 'b' and 3 more"."""
+    return some([repr(value) for value in values], most)
 
 
 def printable(text: str) -> str:

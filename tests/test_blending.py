@@ -240,6 +240,17 @@ def test_a_blend_of_rows_of_one_class_is_no_stacker(task, rng):
     assert np.isfinite(combined).all()
 
 
+@pytest.mark.parametrize("method", ["equal", "greedy", "stack"])
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+def test_without_rows_to_predict_there_is_a_prediction_of_none(method, outputs, rng):
+    """There may be no test."""
+    y = rng.integers(max(2, outputs), size=90)
+    predictions = rng.dirichlet(np.ones(max(2, outputs)), size=(3, 90))[:, :, :outputs]
+    blend = fit(method, METRICS["rmse" if outputs == 1 else "log_loss"], y, predictions)
+    combined = blend.combine({name: np.zeros((0, outputs)) for name in "abc"})
+    assert combined.shape == (0, outputs)
+
+
 @pytest.mark.parametrize("method", ["equal", "greedy"])
 def test_rows_that_lack_a_class_are_blended_by_log_loss_where_auc_has_no_value(method, rng):
     y = np.zeros(60, dtype=int)

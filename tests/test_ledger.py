@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cut_short import CutShort
 from pipeline.errors import BusyError, DataError, SettingsError
 from pipeline.files import locked
 from pipeline.ledger import (
@@ -26,6 +25,7 @@ from pipeline.ledger import (
     record_score,
     scored,
 )
+from pipeline.training import CutShort
 from tests.project import ROOT
 
 

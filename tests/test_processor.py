@@ -6,7 +6,7 @@ import sys
 import pytest
 import threadpoolctl
 
-from pipeline.processor import blas_kernels
+from pipeline.submission import blas_kernels
 
 
 def test_every_blas_that_is_loaded_is_named_with_its_kernel():
@@ -20,7 +20,7 @@ def test_every_blas_that_is_loaded_is_named_with_its_kernel():
     reason="sets OpenBLAS to a kernel of x86_64",
 )
 def test_another_kernel_is_distinguished():
-    program = "from pipeline.processor import blas_kernels; print(blas_kernels())"
+    program = "from pipeline.submission import blas_kernels; print(blas_kernels())"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={"OPENBLAS_CORETYPE": "Nehalem"},

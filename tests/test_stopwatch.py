@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pipeline.stopwatch import LONGEST_GAP, Stopwatch
+from pipeline.plan import LONGEST_GAP, Stopwatch
 
 
 class Machine:
@@ -45,10 +45,10 @@ def test_a_long_gap_counts_only_what_the_processor_worked():
 
 PROGRAM = """
 import time
-from pipeline import parallel, stopwatch
+from pipeline import parallel, plan
 
-parallel.LOOK, stopwatch.LONGEST_GAP = 0.1, 0.5
-watch = stopwatch.Stopwatch()
+parallel.LOOK, plan.LONGEST_GAP = 0.1, 0.5
+watch = plan.Stopwatch()
 with parallel.workers(2, lambda: 3.0 - watch.seconds()) as parallel_map:
     print("began", flush=True)
     done = list(parallel_map(time.sleep, [0.5] * 4))

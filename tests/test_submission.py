@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -15,9 +16,9 @@ from pipeline import ledger
 from pipeline.errors import DataError
 from pipeline.metrics import METRICS
 from pipeline.problem import Form, Loaded
-from pipeline.processor import blas_kernels
 from pipeline.submission import (
     Submitted,
+    blas_kernels,
     file_content,
     file_problems,
     fill,
@@ -259,6 +260,7 @@ def test_a_published_file_is_entered_once_with_what_made_it(tmp_path):
     (entry,) = ledger.read(path.with_name(ledger.FILENAME))
     assert (entry.experiment, entry.note) == (7, "pair features")
     assert entry.versions["numpy"] == np.__version__
+    assert entry.versions["scipy"] == scipy.__version__
     assert entry.versions["blas"] == blas_kernels()
     assert datetime.fromisoformat(entry.created).utcoffset() is not None
 

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline.blending import Expected
-from pipeline.cut_short import CutShort
-from pipeline.evaluated import Evaluated
+from pipeline.blending import Blended, Expected
 from pipeline.expectation import WIDER
 from pipeline.experiments import Difference, Experiment
 from pipeline.metrics import Estimate
 from pipeline.report.alarm import Alarm
 from pipeline.report.leaderboard import Leaderboard, LeaderboardEntry
+from pipeline.stages.evaluate import Evaluated
 from pipeline.summary import prediction_interval, summarise
+from pipeline.training import CutShort
 from pipeline.workspace import Workspace
 
 FILE = "airline_greedy_0.9400_12345678.csv"
@@ -41,9 +41,8 @@ def summary(tmp_path, monkeypatch):
         experiment = Experiment.model_construct(**{**given, **of_experiment})
         found = {
             "load": SimpleNamespace(simulated=simulated, train=range(3000), test=range(2000)),
-            "blend": SimpleNamespace(
-                metric="accuracy",
-                method="greedy",
+            "blend": Blended(
+                *(None, "greedy", "accuracy", None, None, {}, (), ""),
                 expected=Expected(*vars(SCORE).values(), 0.939, 0.001),
                 cut_short=cut or {},
             ),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.wording import count, duration, shortened, some, spelled_alike
+from pipeline.wording import count, duration, some, spelled_alike
 
 
 def test_counts_agree_with_their_noun():
@@ -12,18 +12,17 @@ def test_counts_agree_with_their_noun():
 
 
 @pytest.mark.parametrize(
-    ("items", "left", "in_all"),
+    ("items", "left"),
     [
-        ([], "", ""),
-        (["a"], "a", "a"),
-        (["a", "b"], "a, b", "a, b"),
-        (["a", "b", "c"], "a, b and 1 more", "a, b, ... (3 in all)"),
-        (["a"] * 2002, "a, a and 2,000 more", "a, a, ... (2,002 in all)"),
+        ([], ""),
+        (["a"], "a"),
+        (["a", "b"], "a, b"),
+        (["a", "b", "c"], "a, b and 1 more"),
+        (["a"] * 2002, "a, a and 2,000 more"),
     ],
 )
-def test_a_list_too_long_names_its_length(items, left, in_all):
+def test_a_list_too_long_names_how_many_are_left(items, left):
     assert some(items, 2) == left
-    assert shortened(items, 2) == in_all
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,12 @@ from pipeline.fitting import Objective
 from pipeline.folds import Folds, folds_of
 from pipeline.member import Member
 from pipeline.models import Loss
-from pipeline.piece import Piece
 from pipeline.problem import Feature, Form, Kind, Loaded, Problem
 from pipeline.progress import Progress
 from pipeline.settings import EncoderSettings
 from pipeline.stage_settings import EncodeStage
 from pipeline.stages.encode import encode
-from pipeline.store import Key, Store
+from pipeline.store import Key, Piece, Store
 
 
 def loaded(

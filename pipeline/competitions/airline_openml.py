@@ -9,7 +9,7 @@ import contextlib
 import http.client
 import socket
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -25,10 +25,7 @@ TRAIN_ROWS, TEST_ROWS = 3000, 2000
 TIMEOUT = 10.0  # seconds without a response, after which scikit-learn tries again, up to 7 times
 
 TARGET = "target"
-TARGET_NAMES = ("satisfaction", "satisfaction_v2", TARGET)
-TARGET_WORDS = {"satisfied": 1, "1": 1} | dict.fromkeys(
-    ("dissatisfied", "neutral or dissatisfied", "unsatisfied", "0"), 0
-)
+TARGET_WORDS = {"satisfied": 1, "dissatisfied": 0}
 
 
 def fetch_airline(folder: Path, seed: int) -> None:
@@ -99,35 +96,34 @@ def socket_timeout(seconds: float) -> Iterator[None]:
 def organisers_form(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The columns, words and types of the simulated survey, which are the organiser's.
 
-    Passengers with a gap are left out (a few arrival delays are not known): the organiser's files
-    have none.
+    The data set writes names without blanks and signs ('Legroomservice'), and calls the target
+    satisfaction. Passengers with a gap are left out (a few arrival delays are not known): the
+    organiser's files have none.
     """
     import numpy as np
+    import pandas as pd
 
     from pipeline.competitions.airline_survey import simulate
 
     example = simulate(1000, np.random.default_rng(0)).drop(columns="id")
-    survey = wanted_columns(frame, list(example.columns)).dropna()
-    for name in example.select_dtypes("number").columns.drop(TARGET):
-        survey[name] = whole_numbers(survey[name])
-    for name in example.select_dtypes("str").columns:
-        survey[name] = translated(survey[name], {word: word for word in example[name].unique()})
-    survey[TARGET] = translated(survey[TARGET], TARGET_WORDS)
+    names = {letters(name): name for name in example.columns} | {"satisfaction": TARGET}
+    survey = frame.rename(columns=lambda name: names.get(letters(name), name))
+    if absent := [name for name in example.columns if name not in survey]:
+        raise another_data_set(f"there is no column for {', '.join(absent)}")
+    survey = survey[list(example.columns)].dropna()
+    for name in survey.columns:
+        entries, known = survey[name].astype(str), example[name]
+        if name == TARGET:
+            survey[name] = entries.map(TARGET_WORDS)
+        elif pd.api.types.is_numeric_dtype(known):
+            survey[name] = pd.to_numeric(entries, errors="coerce")
+        else:
+            survey[name] = entries.map(letters).map({letters(word): word for word in known})
+    if survey.isna().any(axis=None):
+        raise another_data_set(
+            f"unknown entries in {', '.join(survey.columns[survey.isna().any()])}"
+        )
     return survey.astype(example.dtypes.to_dict())
-
-
-def wanted_columns(frame: "pd.DataFrame", wanted: list[str]) -> "pd.DataFrame":
-    """These columns, however the data set spells them; the target has several names."""
-    places = {letters(str(name)): name for name in frame.columns}
-    spelled = {name: letters(name) for name in wanted}
-    targets = [letters(name) for name in TARGET_NAMES]
-    spelled[TARGET] = next((name for name in targets if name in places), targets[0])
-    missing = [name for name, spelling in spelled.items() if spelling not in places]
-    if missing:
-        names = ", ".join(TARGET_NAMES[0] if name == TARGET else name for name in missing)
-        found = ", ".join(map(str, frame.columns))
-        raise another_data_set(f"there is no column for {names} in {found}")
-    return frame[[places[spelling] for spelling in spelled.values()]].set_axis(wanted, axis=1)
 
 
 def another_data_set(problem: str) -> DataError:
@@ -140,30 +136,6 @@ def another_data_set(problem: str) -> DataError:
 def letters(name: str) -> str:
     """Letters and digits alone, in lower case: 'Check-in_service' and 'Checkin service' are one."""
     return "".join(sign for sign in name.lower() if sign.isalnum())
-
-
-def translated(column: "pd.Series", words: Mapping[str, object]) -> "pd.Series":
-    """Each entry replaced by its meaning; DataError where that is not known."""
-    known = {letters(word): meaning for word, meaning in words.items()}
-    meant = column.astype(str).map(letters).map(known)
-    refuse_entries(column[meant.isna()], ", ".join(words))
-    return meant
-
-
-def whole_numbers(column: "pd.Series") -> "pd.Series":
-    """Whether they come as numbers, as text or as categories; DataError where one is not whole."""
-    import pandas as pd
-
-    parsed = pd.to_numeric(column.astype(str), errors="coerce")
-    refuse_entries(column[parsed % 1 != 0], "whole numbers")
-    return parsed
-
-
-def refuse_entries(wrong: "pd.Series", allowed: str) -> None:
-    if len(wrong):
-        raise another_data_set(
-            f"column '{wrong.name}': found '{wrong.iloc[0]}', allowed are {allowed}"
-        )
 
 
 def cut(survey: "pd.DataFrame", seed: int) -> "dict[str, pd.DataFrame]":

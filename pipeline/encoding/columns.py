@@ -161,7 +161,7 @@ def label_codes(series: "pd.Series[Any]") -> tuple[np.ndarray, np.ndarray]:
 
     if series.dtype == object:
         # 1, 1.0 and True are one key to pandas but three labels: name them before they are counted
-        named = [None if _is_missing(value) else to_label(value) for value in series]
+        named = [None if np.all(pd.isna(value)) else to_label(value) for value in series]
         series = pd.Series(named, dtype="str")
     codes, found = pd.factorize(series)
     labels = np.array([to_label(value) for value in found], dtype=object)
@@ -182,12 +182,6 @@ def positions(values: np.ndarray, among: Sequence[Any]) -> np.ndarray:
     import pandas as pd
 
     return np.asarray(pd.Index(among, dtype=object).get_indexer(pd.Index(values, dtype=object)))
-
-
-def _is_missing(value: Any) -> bool:
-    import pandas as pd
-
-    return bool(np.all(pd.isna(value)))
 
 
 def _digest(columns: Sequence[CodedColumn]) -> str:

@@ -61,7 +61,7 @@ class Model(Protocol):
 
 
 class Trial(Protocol):
-    """What `suggest` draws settings from: Optuna's trial."""
+    """What `suggest` draws settings from, each by its name in `Settings`: Optuna's trial."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...
 

@@ -5,8 +5,6 @@ rows. Time grows with their cube, so a larger table is fitted on a seeded sample
 (9 s and 1.1 GB on 5,000), and the rest of it is lost.
 """
 
-from typing import Any
-
 from pydantic import Field
 
 from pipeline.from_scratch.gaussian_process import (
@@ -30,12 +28,10 @@ class Settings(ModelSettings):
     most_rows: int = Field(5000, ge=2, description="of more rows a sample of that many is fitted")
 
 
-def suggest(trial: Trial) -> dict[str, Any]:
-    return {
-        "steps": trial.suggest_int("steps", 15, 120, log=True),
-        "exponent": trial.suggest_float("exponent", 0.3, 1.5),
-        "steepness": trial.suggest_float("steepness", 1.0, 10.0, log=True),
-    }
+def suggest(trial: Trial) -> None:
+    trial.suggest_int("steps", 15, 120, log=True)
+    trial.suggest_float("exponent", 0.3, 1.5)
+    trial.suggest_float("steepness", 1.0, 10.0, log=True)
 
 
 def build(settings: Settings, problem: ModelProblem) -> FromScratch:

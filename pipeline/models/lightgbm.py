@@ -45,14 +45,12 @@ class Settings(ModelSettings):
     n_models: int = Field(4, ge=1, description="seeds to average")
 
 
-def suggest(trial: Trial) -> dict[str, Any]:
-    return {
-        "num_leaves": trial.suggest_int("num_leaves", 4, 64, log=True),
-        "min_child_samples": trial.suggest_int("min_child_samples", 3, 60, log=True),
-        "feature_fraction": trial.suggest_float("feature_fraction", 0.2, 1.0),
-        "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
-        "lambda_l2": trial.suggest_float("lambda_l2", 1e-2, 30.0, log=True),
-    }
+def suggest(trial: Trial) -> None:
+    trial.suggest_int("num_leaves", 4, 64, log=True)
+    trial.suggest_int("min_child_samples", 3, 60, log=True)
+    trial.suggest_float("feature_fraction", 0.2, 1.0)
+    trial.suggest_float("bagging_fraction", 0.5, 1.0)
+    trial.suggest_float("lambda_l2", 1e-2, 30.0, log=True)
 
 
 def native() -> ModuleType:

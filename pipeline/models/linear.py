@@ -3,7 +3,7 @@
 Brings the simplest baseline and costs milliseconds.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from pydantic import Field
@@ -20,28 +20,28 @@ class Settings(ModelSettings):
     l2: float = Field(0.01, ge=0, description="ridge penalty")
 
 
-def suggest(trial: Trial) -> dict[str, Any]:
-    return {"l2": trial.suggest_float("l2", 1e-5, 1.0, log=True)}
+def suggest(trial: Trial) -> None:
+    trial.suggest_float("l2", 1e-5, 1.0, log=True)
 
 
 def build(settings: Settings, problem: ModelProblem) -> FromScratch:
-    regression = LinearRegression(l2=settings.l2)
     if problem.task == "regression":
-        return FromScratch(regression, problem)
-    return FromScratch(OneAgainstRest(regression, problem.outputs), problem)
+        return FromScratch(LinearRegression(l2=settings.l2), problem)
+    return FromScratch(OneAgainstRest(settings.l2, problem.outputs), problem)
 
 
 class OneAgainstRest:
     """One least-squares fit a class on its 0/1 indicator; clipped to [0, 1] and normalised."""
 
-    def __init__(self, regression: LinearRegression, outputs: int) -> None:
-        self.regression, self.outputs = regression, outputs
+    def __init__(self, l2: float, outputs: int) -> None:
+        self.l2, self.outputs = l2, outputs
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d), y (n,) class codes."""
         # of two classes the second one's fit is enough
         codes = [1] if self.outputs == 2 else range(self.outputs)
-        fits = [self._clone().fit(X, (y == code).astype(X.dtype)) for code in codes]
+        targets = ((y == code).astype(X.dtype) for code in codes)
+        fits = [LinearRegression(l2=self.l2).fit(X, target) for target in targets]
         self.classes_ = np.arange(self.outputs)
         self.coef_ = np.stack([fit.coef_.ravel() for fit in fits])
         self.intercept_ = np.array([float(np.ravel(fit.intercept_)[0]) for fit in fits])
@@ -64,6 +64,3 @@ class OneAgainstRest:
         self.coef_, self.intercept_ = state["coef_"], state["intercept_"]
         self.classes_ = state["classes_"]
         return self
-
-    def _clone(self) -> LinearRegression:
-        return LinearRegression(**self.regression.get_params())

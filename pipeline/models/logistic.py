@@ -3,8 +3,6 @@
 Brings calibrated probabilities and costs milliseconds. Classes only.
 """
 
-from typing import Any
-
 from pydantic import Field
 
 from pipeline.errors import SettingsError
@@ -25,8 +23,8 @@ class Settings(ModelSettings):
     )
 
 
-def suggest(trial: Trial) -> dict[str, Any]:
-    return {"l2": trial.suggest_float("l2", 1e-5, 1.0, log=True)}
+def suggest(trial: Trial) -> None:
+    trial.suggest_float("l2", 1e-5, 1.0, log=True)
 
 
 def build(settings: Settings, problem: ModelProblem) -> FromScratch:

@@ -5,7 +5,7 @@ regularisation that decides: a sparse first layer, dropout, decoupled weight dec
 benchmarks/README.md says what each piece brings.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -52,14 +52,12 @@ class Settings(ModelSettings):
     frequency_std: float = Field(0.1, gt=0, description="of its frequencies, for plr and pbld")
 
 
-def suggest(trial: Trial) -> dict[str, Any]:
-    return {
-        "lr": trial.suggest_float("lr", 1e-3, 2e-2, log=True),
-        "epochs": trial.suggest_int("epochs", 10, 80, log=True),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.6),
-        "weight_decay": trial.suggest_float("weight_decay", 0.05, 3.0, log=True),
-        "sparsity": trial.suggest_float("sparsity", 0.02, 0.3, log=True),
-    }
+def suggest(trial: Trial) -> None:
+    trial.suggest_float("lr", 1e-3, 2e-2, log=True)
+    trial.suggest_int("epochs", 10, 80, log=True)
+    trial.suggest_float("dropout", 0.0, 0.6)
+    trial.suggest_float("weight_decay", 0.05, 3.0, log=True)
+    trial.suggest_float("sparsity", 0.02, 0.3, log=True)
 
 
 def build(settings: Settings, problem: ModelProblem) -> FromScratch:

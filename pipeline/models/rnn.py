@@ -5,7 +5,7 @@ two seconds a fit on 3,000 rows. On airline surveys it is as accurate in any ord
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt
 
@@ -40,14 +40,12 @@ class Settings(ModelSettings):
     n_networks: int = Field(3, ge=1, description="seeds to average")
 
 
-def suggest(trial: Trial) -> dict[str, Any]:
-    return {
-        "lr": trial.suggest_float("lr", 3e-3, 3e-2, log=True),
-        "epochs": trial.suggest_int("epochs", 15, 60, log=True),
-        "weight_decay": trial.suggest_float("weight_decay", 2e-2, 2.0, log=True),
-        "step_dropout": trial.suggest_float("step_dropout", 0.0, 0.3),
-        "state_width": trial.suggest_int("state_width", 16, 64, log=True),
-    }
+def suggest(trial: Trial) -> None:
+    trial.suggest_float("lr", 3e-3, 3e-2, log=True)
+    trial.suggest_int("epochs", 15, 60, log=True)
+    trial.suggest_float("weight_decay", 2e-2, 2.0, log=True)
+    trial.suggest_float("step_dropout", 0.0, 0.3)
+    trial.suggest_int("state_width", 16, 64, log=True)
 
 
 def build(settings: Settings, problem: ModelProblem) -> FromScratch:

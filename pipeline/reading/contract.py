@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from pipeline.errors import DataError
 from pipeline.problem import Feature, Task
 from pipeline.settings import Settings
-from pipeline.wording import count, shortened, some
+from pipeline.wording import count, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -315,7 +315,7 @@ def quoted_value(value: Any) -> str:
 
 
 def _quoted_values(values: Iterable[Any], most: int = MOST_LINES) -> str:
-    return shortened([quoted_value(value) for value in values], most)
+    return some([quoted_value(value) for value in values], most)
 
 
 def _rows(positions: Iterable[int]) -> str:

@@ -27,7 +27,7 @@ from pipeline.reading.dates import (
     tidied,
 )
 from pipeline.reading.notation import NEARLY_ALL
-from pipeline.wording import count, shortened
+from pipeline.wording import count, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -429,7 +429,7 @@ def _doubtful(name: str, formats: Sequence[str], dated: float, stray: Sequence[s
 
 
 def _shown(words: Iterable[str]) -> str:
-    return shortened([repr(word[:LONGEST]) for word in words], MOST_SHOWN)
+    return some([repr(word[:LONGEST]) for word in words], MOST_SHOWN)
 
 
 def describe_dates(features: Sequence[Feature]) -> Iterator[str]:

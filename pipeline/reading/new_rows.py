@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.problem import Feature, Loaded
 from pipeline.reading import contract, finding, kinds, labels, tables
 from pipeline.reading.typed_tables import as_words
-from pipeline.wording import count, quoted, shortened
+from pipeline.wording import count, quoted, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,5 +86,5 @@ def _unseen_note(unseen: Mapping[str, Sequence[str]]) -> str:
     verb = "was" if total == 1 else "were"
     return (
         f"{count(total, 'value')} in {count(len(unseen), 'column')} {verb} never seen in training "
-        f"({shortened(listed, MOST_UNSEEN)})"
+        f"({some(listed, MOST_UNSEEN)})"
     )

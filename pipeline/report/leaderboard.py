@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from markupsafe import Markup
 
-from pipeline import cut_short, figures, page
+from pipeline import figures, page
 from pipeline.estimates import NORMAL_95, decimals, interval, with_error, with_interval
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.parallel import Map
@@ -244,7 +244,7 @@ def render(
 
 def _cut_short(evidence: Evidence) -> str:
     """What there was no time for; empty where there was."""
-    undone = cut_short.describe(evidence.blend.cut_short)
+    undone = evidence.blend.undone
     text = Markup(
         "<code>[budget] minutes</code> did not allow all of the work. Cut short: {}. More minutes "
         "allow more of it; if the machine was busy, <code>{}</code> divides the same minutes again."

@@ -46,7 +46,7 @@ class LearningCurves:
 
     def best(self, metric: Metric) -> Curve:
         """That of the member with the best score at the full size."""
-        return max(self.curves, key=lambda curve: _sign(metric) * curve.points[-1].score)
+        return max(self.curves, key=lambda curve: metric.sign * curve.points[-1].score)
 
 
 def compute(evidence: Evidence) -> LearningCurves:
@@ -150,7 +150,7 @@ def conclusion(curves: LearningCurves, metric: Metric) -> str:
             f"There is no curve: too few rows, only {best.rows[-1]:,} to train on, or so many "
             f"columns that smaller sizes have more than {MOST_CELLS:,} cells to fit again."
         )
-    low, high = sorted(_sign(metric) * bound for bound in interval(step))
+    low, high = sorted(metric.sign * bound for bound in interval(step))
     change = (
         f"from {best.rows[-2]:,} to {best.rows[-1]:,} training rows the {metric.in_sentence} of "
         f"{best.model} changed by {with_interval(step)} (95% interval)"
@@ -160,10 +160,6 @@ def conclusion(curves: LearningCurves, metric: Metric) -> str:
     if high < 0:
         return f"More rows made it worse: {change}. Look at the data's order and at the settings."
     return f"More rows would help little, if at all: {change}, which is within noise."
-
-
-def _sign(metric: Metric) -> int:
-    return 1 if metric.greater_is_better else -1
 
 
 def plots(curves: LearningCurves, evidence: Evidence) -> list[figures.Draft]:

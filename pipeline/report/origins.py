@@ -9,8 +9,6 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pipeline.exploration.strength import FoldedTarget, skill
 from pipeline.figures import label
 from pipeline.report.alarm import NAMED, Alarm, quoted_label
@@ -49,8 +47,10 @@ def find_origins(
     train: "pd.DataFrame", test: "pd.DataFrame", without: str, target: FoldedTarget
 ) -> list[str]:
     """The columns that name a source, the most predictive first; `without` is the target's name."""
+    import pandas as pd
+
     skills = {
-        str(name): skill(_codes(train[name]), target)
+        str(name): skill(pd.factorize(train[name], use_na_sentinel=False)[0], target)
         for name in train.columns
         if name in test.columns and name != without and is_origin(train[name], test[name])
     }
@@ -67,9 +67,3 @@ def is_origin(train: "pd.Series", test: "pd.Series") -> bool:
         return False
     repeated = counts.to_numpy()[counts.to_numpy() > 1].sum() / len(train)
     return bool(repeated >= REPEATED and not counts.index.isin(others).any())
-
-
-def _codes(values: "pd.Series") -> np.ndarray:
-    import pandas as pd
-
-    return np.asarray(pd.factorize(values, use_na_sentinel=False)[0])

@@ -55,7 +55,7 @@ def describe_data(evidence: Evidence) -> str:
 
 def describe_submission(expected: Expected, evidence: Evidence, withdrawn: str) -> str:
     """The score to expect; `withdrawn` is why none can be promised, empty where one can."""
-    estimate = _estimate(expected)
+    estimate = expected.estimate
     score = (
         f"No score can be promised: {withdrawn}."
         if withdrawn
@@ -79,10 +79,6 @@ def describe_scores(expected: Expected, board: Leaderboard) -> str:
     )
 
 
-def _estimate(expected: Expected) -> Estimate:
-    return Estimate(expected.score, expected.standard_error)
-
-
 def _warning(alarms: int) -> page.Notice:
     text = Markup(
         "<strong>{}:</strong> these scores may be too good to be true. "
@@ -100,7 +96,7 @@ def facts(
     if withdrawn:
         yield f"Submission, {name}", "no promise", f"no score can be promised: {withdrawn}"
     else:
-        yield _score(f"Submission, {name}", _estimate(expected), board.digits)
+        yield _score(f"Submission, {name}", expected.estimate, board.digits)
     yield _score(f"Blend, {name}", blend.estimate, board.digits)
     yield _score(f"Blend, {second}", blend.second, decimals(blend.second.standard_error))
     folds = count(len(split.repeat(0)), "fold")

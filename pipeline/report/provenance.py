@@ -8,11 +8,11 @@ from importlib.metadata import version
 from markupsafe import Markup
 
 from pipeline import code, figures, page
+from pipeline.ledger import LIBRARIES
 from pipeline.report.evidence import Evidence
 from pipeline.wording import FRAMES, make_command
 
 TITLE = "Reproducing this run"
-PACKAGES = ("lightgbm", "matplotlib", "numpy", "optuna", "pandas", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Provenance:
 
 
 def compute(evidence: Evidence) -> Provenance:
-    versions = {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    versions = {"Python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
     return Provenance(versions, code.key("pipeline.stages.evaluate"))
 
 

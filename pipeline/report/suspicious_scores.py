@@ -54,7 +54,7 @@ def curve_alarm(curves: Sequence[Curve], metric: Metric) -> Iterator[Alarm]:
     known = [curve for curve in curves if len(curve.rows) >= 3 and curve.last_step is not None]
     if not known:
         return
-    best, sign = LearningCurves(tuple(known)).best(metric), 1 if metric.greater_is_better else -1
+    best, sign = LearningCurves(tuple(known)).best(metric), metric.sign
     expected, error = _extrapolated(best, sign)
     excess = sign * best.points[-1].score - expected
     if not excess > JUMP * error > 0:

@@ -63,11 +63,6 @@ class SearchHistory:
         return METRICS[self.metric_name]
 
     @property
-    def sign(self) -> int:
-        """-1 where a smaller score is better."""
-        return 1 if self.metric.greater_is_better else -1
-
-    @property
     def values(self) -> np.ndarray:
         """Scores, (trials,)."""
         return np.array([trial.value for trial in self.trials], dtype=float)
@@ -80,7 +75,7 @@ class SearchHistory:
     @property
     def goodness(self) -> np.ndarray:
         """Scores of complete trials, greater is better; -inf for those that were pruned."""
-        return np.where(self.complete, self.sign * self.values, -np.inf)
+        return np.where(self.complete, self.metric.sign * self.values, -np.inf)
 
     @property
     def best(self) -> int:
@@ -91,7 +86,7 @@ class SearchHistory:
     def best_so_far(self) -> np.ndarray:
         """The best complete score up to each trial, (n,); NaN before the first."""
         best = np.maximum.accumulate(self.goodness)
-        return np.where(np.isfinite(best), self.sign * best, np.nan)
+        return np.where(np.isfinite(best), self.metric.sign * best, np.nan)
 
 
 @dataclass(frozen=True)
@@ -119,12 +114,11 @@ def history_of(name: str, tuned: Tuned) -> SearchHistory | None:
 
 def influences(trials: Sequence[Trial], metric: Metric) -> tuple[Influence, ...]:
     """Of every setting that varied, the strongest first; none where the trials are too few."""
-    sign = 1 if metric.greater_is_better else -1
     found = []
     for name in sorted({name for trial in trials for name in trial.params}):
         pairs = [(each.params[name], each.value) for each in trials if name in each.params]
         settings = [setting for setting, _ in pairs]
-        goodness = sign * np.array([value for _, value in pairs], dtype=float)
+        goodness = metric.sign * np.array([value for _, value in pairs], dtype=float)
         varies = len(set(map(repr, settings))) > 1 and np.ptp(goodness) > 0
         if len(pairs) >= FEWEST_TRIALS and varies:
             found.append(influence(name, settings, goodness))
@@ -203,7 +197,7 @@ def history_caption(history: SearchHistory, error: float | None) -> str:
     text = f"{trials}, of which {pruned} {'was' if pruned == 1 else 'were'} pruned early. "
     if history.best == 0:
         return f"{text}None was better than the TOML's settings ({first:,.{digits}f})."
-    gain = history.sign * (best - first)
+    gain = history.metric.sign * (best - first)
     text += (
         f"Trial {history.best} is the best with {best:,.{digits}f}, {gain:,.{digits}f} better than "
         f"the TOML's settings with {first:,.{digits}f}."

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import cut_short
 from pipeline.blending import (
     Blended,
     Contest,
@@ -164,7 +163,7 @@ def choose(
     for method in others:
         one, other = candidates[method], candidates[kept]
         pair = paired_difference(by, y, one, other)
-        gain = pair.score if by.greater_is_better else -pair.score
+        gain = by.sign * pair.score
         is_clear = gain > 2 * pair.standard_error
         wins = is_clear and metric.loss(y, one) <= metric.loss(y, other)
         contests.append(Contest(method, kept, gain, pair.standard_error, wins))
@@ -174,7 +173,7 @@ def choose(
 
 def _report(blended: Blended, metric: Metric, progress: Progress) -> None:
     if blended.cut_short:
-        progress.say(f"[budget] minutes cut short: {cut_short.describe(blended.cut_short)}")
+        progress.say(f"[budget] minutes cut short: {blended.undone}")
     shares = [f"{name} {w:.2f}" for name, w in blended.weights.items() if w >= LEAST]
     expected = blended.expected
     score = f"{metric.label} {expected.score:.4f} ± {expected.standard_error:.4f}"

@@ -16,7 +16,7 @@ from pipeline.errors import SettingsError
 from pipeline.problem import Feature, Loaded
 from pipeline.progress import Progress
 from pipeline.settings import EncoderSettings
-from pipeline.wording import did_you_mean, shortened
+from pipeline.wording import did_you_mean, some
 
 if TYPE_CHECKING:
     from pipeline.stage_settings import EncodeStage
@@ -85,5 +85,5 @@ def _describe(encoder: EncoderSettings, tables: Tables, load: Loaded, progress: 
     if codes and encoder.target_means == "auto":
         progress.say(
             "whole numbers that act as codes, not as quantities: "
-            f"{shortened(codes, MOST_NAMED)}; they get a target mean too"
+            f"{some(codes, MOST_NAMED)}; they get a target mean too"
         )

@@ -1,14 +1,14 @@
 """Score every member and the blend on rows that they never saw, and make the report."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from pipeline import cut_short, page, report
+from pipeline import page, report
 from pipeline.blending import Blended
 from pipeline.encoded import Encoded
-from pipeline.evaluated import Evaluated
 from pipeline.exploration.findings import Explored
 from pipeline.figures import Plot, style
 from pipeline.fits import Fits
@@ -18,9 +18,11 @@ from pipeline.parallel import workers
 from pipeline.predictor import Predictor
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
+from pipeline.report.alarm import Alarm
 from pipeline.report.alarms import Alarms
 from pipeline.report.evidence import Evidence
 from pipeline.report.leaderboard import Leaderboard, terminal_table
+from pipeline.store import MEASURED
 from pipeline.training import Trained
 from pipeline.tuning import Tuned
 from pipeline.wording import make_command
@@ -29,6 +31,25 @@ if TYPE_CHECKING:
     from pipeline.stage_settings import EvaluateStage
 
 Plots = Mapping[str, Mapping[str, Plot]]  # by section, then by the figure's own name
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """How good the members and the blend are, and the report.
+
+    `withdrawn` is why no score can be promised, empty where one can; `summary` holds the results
+    of all sections of the report, by name, as plain JSON.
+
+    `html` is the report, one file; `figures` are its figures as PNG, by name. The page shows
+    seconds and the figures use the machine's fonts, so that neither is part of the value.
+    """
+
+    leaderboard: Leaderboard
+    alarms: tuple[Alarm, ...]
+    withdrawn: str
+    summary: Mapping[str, Any]
+    html: str = field(metadata=MEASURED)
+    figures: Mapping[str, bytes] = field(metadata=MEASURED)
 
 
 def evaluate(
@@ -97,7 +118,7 @@ def render(evidence: Evidence, plots: Plots) -> str:
 
 def show(board: Leaderboard, alarms: Alarms, evidence: Evidence, progress: Progress) -> None:
     """The leaderboard on the terminal, and the alarms."""
-    blend, undone = evidence.blend, cut_short.describe(evidence.blend.cut_short)
+    blend, undone = evidence.blend, evidence.blend.undone
     candidates = ", ".join(
         f"{method} {found.score:,.{board.digits}f}" for method, found in blend.candidates.items()
     )

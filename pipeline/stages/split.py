@@ -9,7 +9,7 @@ from pipeline.errors import DataError, SettingsError
 from pipeline.folds import Fold, Folds, folds_of
 from pipeline.problem import Loaded, Problem, Task
 from pipeline.progress import Progress
-from pipeline.wording import count, shortened
+from pipeline.wording import count, some
 
 if TYPE_CHECKING:
     from pipeline.config import Split
@@ -35,7 +35,7 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     if missing:
         progress.say(
             f"missing from a fold's training rows, whose models give it probability 0: "
-            f"{shortened(missing, MOST_NAMED)}"
+            f"{some(missing, MOST_NAMED)}"
         )
     return Folds(len(y), tuple(folds), scheme, settings.group)
 

@@ -86,9 +86,9 @@ def test_split_shares_no_row_keeps_labels_and_balance(monkeypatch, tmp_path):
         str.upper,
         lambda name: name.replace(" ", "_").replace("/", "_").replace("-", "_"),
         lambda name: name.replace("Checkin", "Check-in").replace(" ", "."),
-        lambda name: {"satisfaction": "satisfaction_v2"}.get(name, name),
+        lambda name: name.replace(" ", "").replace("-", "").replace("/", ""),
     ],
-    ids=["case", "underscores", "dots", "v2"],
+    ids=["case", "underscores", "dots", "letters alone"],
 )
 def test_spelling_of_the_columns_does_not_matter(monkeypatch, tmp_path, respell):
     offer(monkeypatch, open_survey())
@@ -158,11 +158,9 @@ def test_no_network_is_one_message_and_leaves_nothing(monkeypatch, tmp_path):
     ("change", "message"),
     [
         (lambda f: f.drop(columns=["Seat comfort", "Age"]), "no column for Age, Seat comfort"),
-        (lambda f: f.drop(columns="satisfaction"), "no column for satisfaction"),
-        (lambda f: f.assign(satisfaction="fine"), "'target': found 'fine', allowed are satisfied"),
-        (lambda f: f.assign(Class="First"), "'Class': found 'First', allowed are"),
-        (lambda f: f.assign(Age="old"), "'Age': found 'old', allowed are whole numbers"),
-        (lambda f: f.assign(Age=30.5), "'Age': found '30.5', allowed are whole numbers"),
+        (lambda f: f.drop(columns="satisfaction"), "no column for target"),
+        (lambda f: f.assign(satisfaction="fine"), "unknown entries in target"),
+        (lambda f: f.assign(Class="First", Age="old"), "unknown entries in Age, Class"),
         (lambda f: f.iloc[:4000], "found 3989 complete rows, needed are 5000"),
         (lambda f: f.assign(satisfaction="satisfied"), "of both classes"),
     ],

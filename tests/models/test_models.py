@@ -306,8 +306,8 @@ def test_a_search_can_begin_with_the_defaults(name):
     defaults = module.Settings().model_dump()
     sampler = optuna.samplers.PartialFixedSampler(defaults, optuna.samplers.RandomSampler(seed=0))
     trial = optuna.create_study(sampler=sampler).ask()
-    suggested = module.suggest(trial)
-    assert suggested == {key: defaults[key] for key in suggested}
+    module.suggest(trial)
+    assert trial.params == {key: defaults[key] for key in trial.params} != {}
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)

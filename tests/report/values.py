@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from pipeline.blending import Blended, Expected, FittedBlend
-from pipeline.cut_short import CutShort
 from pipeline.folds import Folds, folds_of
 from pipeline.member import Member
 from pipeline.metrics import METRICS, estimate
@@ -15,7 +14,7 @@ from pipeline.problem import Feature, File, Form, Loaded, Problem
 from pipeline.report.evidence import Evidence
 from pipeline.settings import EncoderSettings
 from pipeline.stage_settings import EvaluateStage
-from pipeline.training import FoldScore, Trained
+from pipeline.training import CutShort, FoldScore, Trained
 from pipeline.tuning import Trial, Tuned
 from tests.report.stand_in import FormulaFits, FormulaPredictor
 

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from pipeline.blending import Blended, Fitter, OutOfFold
-from pipeline.cut_short import CutShort
 from pipeline.folds import Fold, Folds, folds_of
 from pipeline.member import Member
 from pipeline.metrics import METRICS
@@ -16,7 +15,7 @@ from pipeline.settings import EncoderSettings
 from pipeline.stage_settings import BlendStage
 from pipeline.stages import blend as stage
 from pipeline.store import Key, Store
-from pipeline.training import Trained
+from pipeline.training import CutShort, Trained
 from tests.small_loaded import loaded
 from tests.test_blending import noisy
 

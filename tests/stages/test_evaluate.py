@@ -11,7 +11,6 @@ import pytest
 
 from pipeline import page, report
 from pipeline.estimates import decimals
-from pipeline.evaluated import Evaluated
 from pipeline.exploration.adversarial import Adversarial
 from pipeline.exploration.column_drift import column_drifts
 from pipeline.exploration.duplicates import find_duplicates
@@ -22,6 +21,7 @@ from pipeline.report.alarm import Alarm
 from pipeline.report.alarms import Alarms
 from pipeline.report.learning_curve import Curve, LearningCurves
 from pipeline.stages import evaluate as stage
+from pipeline.stages.evaluate import Evaluated
 from pipeline.store import Key, Store
 from tests import values
 from tests.report.values import evidence, loaded, trials

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from pipeline.blending import Blended, Expected, FittedBlend
-from pipeline.cut_short import CutShort
 from pipeline.errors import DataError
 from pipeline.ledger import Entry
 from pipeline.progress import Progress
@@ -15,6 +14,7 @@ from pipeline.stage_settings import SubmitStage
 from pipeline.stages.submit import submit
 from pipeline.store import Key, Store
 from pipeline.submission import Submitted
+from pipeline.training import CutShort
 from tests.test_submission import BINARY, TWO, competition
 
 BLENDED = Blended(

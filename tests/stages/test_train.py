@@ -216,7 +216,7 @@ def test_the_first_member_makes_its_first_repeat_in_any_case(tmp_path):
 
 
 def test_what_is_under_way_when_the_time_is_up_is_stopped(tmp_path):
-    from pipeline.stopwatch import Stopwatch
+    from pipeline.plan import Stopwatch
 
     budget = bounded(tmp_path, 1.0, Stopwatch())
     watch = Stopwatch()

@@ -11,14 +11,14 @@ import optuna
 import pytest
 
 from pipeline import studies
-from pipeline.errors import DataError
+from pipeline.errors import DataError, SettingsError
 from pipeline.journal import Journal
 from pipeline.models import logistic
+from pipeline.plan import Stopwatch
 from pipeline.progress import Progress
 from pipeline.stage_settings import TrainStage, TuneStage
 from pipeline.stages.train import train
 from pipeline.stages.tune import tune
-from pipeline.stopwatch import Stopwatch
 from tests import values
 from tests.stages.small import (
     Clock,
@@ -118,6 +118,15 @@ def test_no_trials_keep_the_settings_of_the_toml(tmp_path):
 def test_hopeless_trials_are_pruned(tmp_path):
     tuned = run(tmp_path, settings(25, pruning_warmup=2))
     assert 0 < sum(trial.state == "pruned" for trial in tuned.trials) < 25
+
+
+def test_a_suggestion_that_is_no_setting_is_named(tmp_path, monkeypatch):
+    def suggest(trial):
+        trial.suggest_int("leafs", 2, 9)
+
+    monkeypatch.setattr(logistic, "suggest", suggest)
+    with pytest.raises(SettingsError, match=r"suggest: found 'leafs', allowed are .*seed"):
+        run(tmp_path)
 
 
 def test_optuna_is_imported_by_those_who_search_alone():
