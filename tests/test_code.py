@@ -150,6 +150,12 @@ def test_carriers_of_values_count_for_nothing(package):
     assert "store.py" not in code.parts("pipeline.a")
 
 
+@pytest.mark.parametrize("stage", ["explore", "evaluate"])
+def test_what_makes_the_json_of_a_page_counts_for_its_stage(stage):
+    """It is a field of the stage's value, so an edit must not leave the old one."""
+    assert "plain_json.py" in code.parts(f"pipeline.stages.{stage}")
+
+
 @pytest.fixture
 def outside(tmp_path, monkeypatch):
     """write(name, source) into a folder beside the package, from which Python imports."""
