@@ -436,15 +436,17 @@ class Flow:
         return [f"pipeline.stages.{node.stage}", *self._modules(node)]
 
     def _modules(self, node: Node) -> Iterator[str]:
-        settings = self.configuration
+        """The models that the stage may fit; features where it may compute these of other rows.
+
+        A stage of one member is given them as columns of a table, whose digests are in its key.
+        """
+        settings, fits = self.configuration, "fits" in stages()[node.stage].services
         if node.stage == "load" and settings.load.simulator:
             yield f"pipeline.competitions.{settings.load.simulator}"
-        chosen = members(settings)
-        if node.member:
-            yield f"pipeline.models.{chosen[node.member].kind}"
-        if node.stage in ("encode", "evaluate"):
-            features = {each.encoder.features for each in chosen.values()} - {None}
+        known = members(settings)
+        chosen = [known[node.member]] if node.member else list(known.values())
+        if node.member or fits:
+            yield from (f"pipeline.models.{kind}" for kind in sorted({m.kind for m in chosen}))
+        if node.stage == "encode" or (fits and not node.member):
+            features = {each.encoder.features for each in chosen} - {None}
             yield from (f"pipeline.competitions.{name}" for name in sorted(map(str, features)))
-        if node.stage == "evaluate":
-            kinds = {each.kind for each in chosen.values()}
-            yield from (f"pipeline.models.{kind}" for kind in sorted(kinds))

@@ -175,6 +175,22 @@ def test_a_key_holds_what_a_value_depends_on_and_no_more(small):
     }
 
 
+def test_the_modules_that_count_follow_from_what_a_stage_takes(small, toy_stages):
+    """A new stage needs no entry anywhere: `fits` brings the models, those of all the features."""
+
+    def agree(settings, measure: Mapping[str, int], fits) -> float: ...
+    def measure(settings, gather: list, fits) -> int: ...
+
+    toy_stages(agree, measure, gather)
+    small.edit("[split]", '[encode]\nfeatures = "airline"\n[split]')
+    run = flow_of(small)
+    assert run._code(Node("agree"))[1:] == [
+        *("pipeline.models.lightgbm", "pipeline.models.linear", "pipeline.competitions.airline")
+    ]
+    assert run._code(Node("measure", "linear"))[1:] == ["pipeline.models.linear"]
+    assert run._code(Node("gather"))[1:] == []
+
+
 def test_a_value_that_does_not_change_reruns_nothing_after_it(small, with_code):
     """What a stage takes is known by its content."""
     with_code("stages/load.py", "0" * 64)
