@@ -320,8 +320,13 @@ def _strip_words(tree: ast.AST) -> None:
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
             del body[0]
-        if isinstance(node, ast.Call):
+        if isinstance(node, ast.Call) and _is_field(node.func):
             node.keywords = [word for word in node.keywords if word.arg != "description"]
+
+
+def _is_field(node: ast.AST) -> bool:
+    """Whether this is pydantic's `Field`, or `pydantic.Field`."""
+    return "Field" in (getattr(node, "id", ""), getattr(node, "attr", ""))
 
 
 def _is_docstring(node: ast.AST) -> bool:
