@@ -146,8 +146,13 @@ class Store:
         return there
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+        """Bytes on disk; what another run takes away meanwhile counts for nothing."""
+        total = 0
+        for folder, _, names in os.walk(self.root):  # passes over folders that have gone
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.stat(os.path.join(folder, name)).st_size
+        return total
 
     def _verify(self, folder: Path) -> Manifest | None:
         try:
