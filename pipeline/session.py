@@ -233,7 +233,8 @@ def last_summary(workspace: Workspace) -> list[str]:
             f"experiment {experiment.number} of {workspace.competition} has no report. Run "
             f"`{make_command(workspace.competition, 'all', experiment.preset)}`, which makes one."
         )
-    return summary.summarise(adopt(workspace, experiment), experiment)
+    with in_use(workspace.lock):
+        return summary.summarise(adopt(workspace, experiment), experiment)
 
 
 def submit_again(workspace: Workspace, number: str) -> list[str]:
@@ -245,8 +246,9 @@ def submit_again(workspace: Workspace, number: str) -> list[str]:
             "ended before, or had no rows to predict. Choose another one, or run its settings "
             "again."
         )
-    flow = adopt(workspace, experiment, ["submit"])
-    path = submission.publish(flow.value("submit"), workspace.submissions)
+    with in_use(workspace.lock):
+        submitted = adopt(workspace, experiment, ["submit"]).value("submit")
+        path = submission.publish(submitted, workspace.submissions)
     return [f"{from_here(path)}: the submission of experiment {experiment.number}"]
 
 
@@ -270,6 +272,13 @@ def predict_file(
     """
     experiment = experiments.find(workspace, number) if number else last_experiment(workspace)
     _refuse_other_code(workspace, experiment)
+    with in_use(workspace.lock):
+        return _predict_file(workspace, experiment, file, out)
+
+
+def _predict_file(
+    workspace: Workspace, experiment: Experiment, file: Path, out: Path | None
+) -> Scored:
     flow = adopt(workspace, experiment, [n for n in experiment.nodes if _predicts(n)])
     load, settings = flow.value("load"), load_settings(experiment)
     target = predictions_path(
