@@ -302,8 +302,10 @@ class Flow:
             asked = self.value(node.stage, node.member).asked
             self.plan.decide(part, Decision(done=asked, asked=asked, seconds=manifest.seconds))
 
-    def adopt(self, node: Node, key: Key, digest: str) -> None:
+    def adopt(self, node: Node, key: Key, digest: str, preset: str = "default") -> None:
         """Take a node's value of this digest from under a key that an earlier run gave it.
+
+        `preset` is that run's.
 
         Raises DataError where it is not in the store any more.
         """
@@ -311,8 +313,9 @@ class Flow:
         if manifest is None:
             raise DataError(
                 f"{self.store.root / key.path}: the value of {node.name} is "
-                f"{self.store.why_not(key)}. `{make_command(self.workspace.competition, 'all')}` "
-                "computes it again, with the settings that it had."
+                f"{self.store.why_not(key)}. "
+                f"`{make_command(self.workspace.competition, 'all', preset)}` computes it again "
+                "if settings, code and raw files are what they were."
             )
         self.done[node] = Done(key, manifest, Dependencies({}, {}, {}, {}), computed=False)
 

@@ -221,7 +221,8 @@ def adopt(workspace: Workspace, experiment: Experiment, names: Sequence[str] = (
     flow = Flow(configuration, workspace)
     for node in names or experiment.nodes:
         stage, _, member = node.partition("-")
-        flow.adopt(Node(stage, member), experiment.key(node), experiment.nodes[node].digest)
+        digest = experiment.nodes[node].digest
+        flow.adopt(Node(stage, member), experiment.key(node), digest, experiment.preset)
     return flow
 
 

@@ -376,6 +376,13 @@ def test_a_submission_whose_value_has_gone_is_one_message(small, command):
     assert "`make C=tiny all`" in error and not file.exists()
 
 
+def test_what_computes_a_value_again_has_the_experiment_s_preset(small, command):
+    small.run("submit", preset="quick")
+    small.store.clean()
+    _, _, error = command("submit", "tiny", "2")
+    assert "`make C=tiny PRESET=quick all` computes it again if settings, code and raw" in error
+
+
 # -- prune -----------------------------------------------------------------------------------------
 
 
