@@ -247,8 +247,9 @@ def _with_changes(experiment: Experiment, known: Sequence[Experiment]) -> Experi
 
 
 def _joined(before: str, note: str) -> str:
-    """Both notes, unless they are one."""
-    return before if note in before.split("; ") else "; ".join(filter(None, (before, note)))
+    """Both notes, unless the later one is in the earlier one already."""
+    is_there = f"; {note}; " in f"; {before}; "
+    return before if is_there else "; ".join(filter(None, (before, note)))
 
 
 def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:

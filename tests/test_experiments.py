@@ -76,6 +76,12 @@ def test_a_later_note_is_added_to_the_earlier_one(small, command):
     assert [each.note for each in known(small)] == ["pair features; a baseline"]
 
 
+def test_a_note_of_several_parts_is_added_once(small):
+    for _ in range(2):
+        assert small.experiment(note="pairs; fewer rounds").note == "pairs; fewer rounds"
+    assert small.experiment(note="rounds").note == "pairs; fewer rounds; rounds"
+
+
 def test_the_ledger_names_the_experiment_and_its_note(small):
     small.experiment(*STIFFER, note="stiffer")
     entries = [(each["file"], each["experiment"], each["note"]) for each in small.ledger()]
