@@ -228,6 +228,7 @@ def _again(flow: Flow, known: Sequence[Experiment], same: Experiment, about: Abo
     """The same predictions, perhaps by way of other code, or with other settings of the report."""
     experiment = same.model_copy(
         update={
+            "preset": about.preset,  # whose settings these are
             "note": _joined(same.note, about.note),
             "seconds": max(same.seconds, about.seconds),
             "submission": _submission(flow) or same.submission,

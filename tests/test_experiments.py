@@ -449,6 +449,20 @@ def test_other_settings_of_the_report_are_recorded_for_the_same_experiment(small
     assert again == known(small)[-1]
 
 
+def test_the_same_experiment_by_another_preset_has_the_settings_and_the_name_of_that(small):
+    small.edit("max_rounds = 3", "max_rounds = 5")
+    small.edit(
+        "[presets.quick.models.lightgbm]",
+        "[presets.quick.evaluate]\nimportance_rows = 9\n[presets.quick.models.lightgbm]",
+    )
+    again = small.run("submit", preset="quick").experiment
+    assert (again.number, again.preset) == (1, "quick")
+    assert again.settings["evaluate"]["importance_rows"] == 9
+    again = small.run("submit").experiment
+    assert (again.number, again.preset) == (1, "default")
+    assert again.settings["evaluate"]["importance_rows"] == 0
+
+
 # -- damaged records -------------------------------------------------------------------------------
 
 
