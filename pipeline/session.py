@@ -249,7 +249,8 @@ def submit_again(workspace: Workspace, number: str) -> list[str]:
         )
     with in_use(workspace.lock):
         submitted = adopt(workspace, experiment, ["submit"]).value("submit")
-        path = submission.publish(submitted, workspace.submissions)
+        about = experiment.number, experiment.note
+        path = submission.publish(submitted, workspace.submissions, *about)
     return [f"{from_here(path)}: the submission of experiment {experiment.number}"]
 
 

@@ -366,6 +366,16 @@ def test_an_earlier_submission_is_written_again_with_the_same_bytes(small, comma
     assert len(small.ledger()) == 2
 
 
+def test_a_submission_written_again_is_entered_with_its_experiment_and_note(small, command):
+    small.experiment(*STIFFER, note="stiffer")
+    entries = small.ledger()
+    (small.workspace.submissions / "ledger.jsonl").unlink()
+    command("submit", "tiny", "2")
+    (entry,) = small.ledger()
+    assert (entry["experiment"], entry["note"]) == (2, "stiffer")
+    assert entry["file"] == entries[1]["file"]
+
+
 def test_a_submission_that_was_never_made_is_one_message(small, command):
     small.edit(*STIFFER)
     small.run("blend")
