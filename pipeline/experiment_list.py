@@ -175,7 +175,7 @@ def _table(known: Sequence[Experiment], submitted: Mapping[str, float]) -> page.
 
 def _to_section(experiment: Experiment) -> page.Cell:
     number, link = experiment.number, Markup('<a href="#experiment-{}">{}</a> {}')
-    return page.Cell(link.format(number, number, experiment.note), experiment.name)
+    return page.Cell(link.format(number, number, experiment.note), f"{number:09d}")
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ class Experiment(Record):
 def read_all(workspace: Workspace) -> list[Experiment]:
     """Every experiment, the oldest first; a folder without a whole record is none."""
     paths = sorted(workspace.experiments.glob(f"[0-9]*/{RECORD}"))
-    return [_read(path) for path in paths]
+    return sorted(map(_read, paths), key=lambda each: each.number)  # 10000 comes after 9999
 
 
 def _read(path: Path) -> Experiment:

@@ -49,6 +49,17 @@ def test_runs_are_numbered_and_the_last_one_is_current(small):
     assert experiments.current(small.workspace).number == 3
 
 
+def test_experiments_are_counted_beyond_four_digits(small):
+    """As texts, 10000 would come before 9999, and be written again."""
+    record = small.workspace.experiments / "0001" / experiments.RECORD
+    for number in (9999, 10000):
+        path = small.workspace.experiments / str(number) / experiments.RECORD
+        path.parent.mkdir()
+        path.write_text(sealed({**read_sealed(record), "number": number}))
+    assert [each.number for each in known(small)] == [1, 9999, 10000]
+    assert small.experiment(*STIFFER).number == 10001
+
+
 def test_the_same_run_again_is_the_same_experiment(small):
     small.experiment(*FEWER_ROUNDS)
     again = small.experiment(*reversed(FEWER_ROUNDS))
