@@ -147,7 +147,7 @@ def _remember(flow: Flow, preset: str, before: str, headline: str, left: list[Pa
     parts = {part for done in flow.done.values() for part in done.dependencies.code}
     kept += [code.file_of(part) for part in sorted(parts) if part.startswith(code.OUTSIDE)]
     files = unchanged.files_left(flow.workspace, kept)
-    seen = unchanged.Seen("all", preset, before, headline, keys, files)
+    seen = unchanged.Seen(preset, before, headline, keys, files)
     unchanged.remember(flow.workspace, seen)
 
 
