@@ -213,7 +213,11 @@ class Reporter:
 
 @dataclass
 class Flow:
-    """One run with one configuration: nodes are computed at most once, and found where they are."""
+    """One run with one configuration: nodes are computed at most once, and found where they are.
+
+    `new_plan` shares the minutes of [budget] again; a run that `looks_only` notes nothing in the
+    plan; stages run `in_child_processes` give their memory back.
+    """
 
     configuration: Configuration
     workspace: Workspace
@@ -222,7 +226,7 @@ class Flow:
     new_plan: bool = False
     looks_only: bool = False
     in_child_processes: bool = False
-    done: dict[Node, Done] = field(default_factory=dict)
+    done: dict[Node, Done] = field(default_factory=dict, init=False)
 
     @cached_property
     def store(self) -> Store:
@@ -272,7 +276,8 @@ class Flow:
     def look_up(self, node: Node) -> bool:
         """Whether a node's value is stored; its inputs are there.
 
-        What the budget did not cut short depends on no budget, and is found under any.
+        What the budget did not cut short depends on no budget, and is found under any; the plan
+        then notes it, unless this run `looks_only`.
         """
         for in_time in (True, False) if self._is_cut(node) else (True,):
             made = self.dependencies(node, in_time)

@@ -59,8 +59,8 @@ def run(
     toml = workspace.toml.read_bytes() if workspace.toml.is_file() else None
     started, before = time.perf_counter(), unchanged.fingerprint(workspace, preset, toml)
     chosen = configuration or load_configuration(workspace.competition, preset, content=toml)
-    flow = start(workspace, chosen, reporter or Reporter())
-    flow.new_plan, flow.in_child_processes = new_plan, in_child_processes
+    flags = {"new_plan": new_plan, "in_child_processes": in_child_processes}
+    flow = start(workspace, chosen, reporter or Reporter(), **flags)
     goals_of(goal, flow.names)  # a goal that is none leaves nothing behind
     with in_use(workspace.lock):
         return _run(flow, goal, About(preset, note, started), None if configuration else before)
@@ -97,10 +97,12 @@ def _keep(flow: Flow, about: About) -> tuple[Experiment | None, Path | None]:
     return experiment, submission.publish(submitted, folder, experiment.number, about.note)
 
 
-def start(workspace: Workspace, configuration: Configuration, reporter: Reporter) -> Flow:
-    """A flow that has computed nothing yet."""
+def start(
+    workspace: Workspace, configuration: Configuration, reporter: Reporter, **flags: bool
+) -> Flow:
+    """A flow that has computed nothing yet; `flags` are fields of Flow."""
     entries = ledger.read(workspace.submissions / ledger.FILENAME)
-    return Flow(configuration, workspace, reporter, ledger.scored(entries))
+    return Flow(configuration, workspace, reporter, ledger.scored(entries), **flags)
 
 
 def _write_pages(flow: Flow, experiment: Experiment | None) -> Iterator[Path]:
@@ -156,8 +158,8 @@ def _remember(flow: Flow, preset: str, before: str, headline: str, left: list[Pa
 
 def describe_graph(workspace: Workspace, preset: str) -> Iterator[str]:
     """A line a stage: what it takes, and whether its value is there, or why it would run."""
-    flow = start(workspace, load_configuration(workspace.competition, preset), Reporter())
-    flow.looks_only = True
+    configuration = load_configuration(workspace.competition, preset)
+    flow = start(workspace, configuration, Reporter(), looks_only=True)
     nodes = nodes_for(goals_of("all", flow.names), flow.names)
     known = experiments.read_all(workspace)
     known.sort(key=lambda each: each.preset == preset)  # those of the preset last
