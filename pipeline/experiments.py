@@ -23,10 +23,13 @@ from pipeline.files import digest_of, locked, read_sealed, sealed, write_atomica
 from pipeline.flow import Dependencies, Done, Flow, Node, stages
 from pipeline.metrics import METRICS, Estimate, Metric, paired_difference
 from pipeline.store import Key, Store
+from pipeline.wording import some
 from pipeline.workspace import Workspace
 
 RECORD, CURRENT, LOCK = "experiment.json", "current", ".lock"
-MOST_CHANGES = 20  # of settings and files, in a record
+MOST_CHANGES = 20  # of settings and packages, in a record
+MOST_FILES = 3  # of the code, named in a record
+CHANGED = " changed"
 SHORT = 16  # letters of a hash that tell one from another
 
 
@@ -338,14 +341,31 @@ def preceding(known: Sequence[Experiment], experiment: Experiment) -> Experiment
 def changes(before: Experiment, after: Experiment) -> list[str]:
     """The code, packages, raw files and settings that differ between two experiments, in words.
 
-    What no prediction depends on comes last.
+    However many files differ, they are one entry. What no prediction depends on comes last.
     """
-    found = list(code_changes(before.code, after.code))
-    if before.nodes["load"].sources != after.nodes["load"].sources:
-        found.append("raw files changed")
+    found = list(code_changes(*_code_to_compare(before, after)))
+    files = [each.removesuffix(CHANGED) for each in found if _is_file(each.split()[0])]
+    packages = [each for each in found if not _is_file(each.split()[0])]
+    code = [f"code: {some(files, MOST_FILES)}"] if files else []
+    is_raw = before.nodes["load"].sources != after.nodes["load"].sources
     settings = setting_changes(before.settings, after.settings)
-    found += sorted(settings, key=lambda each: each.startswith(("evaluate.", "explore.")))
-    return found[:MOST_CHANGES]
+    in_order = sorted(settings, key=lambda each: each.startswith(("evaluate.", "explore.")))
+    return [*code, *packages, *["raw files changed"] * is_raw, *in_order][:MOST_CHANGES]
+
+
+def _code_to_compare(before: Experiment, after: Experiment) -> tuple[dict[str, str], ...]:
+    """The hashes and versions of each, without what one alone has as it ran other stages or models.
+
+    The settings name the models that came or went.
+    """
+    names = [name for name in before.nodes if name in after.nodes]
+    if before.trained != after.trained:
+        names = [name for name in names if name != "evaluate"]  # its code is that of all models
+    both = {*before.code} & {*after.code}
+    return tuple(
+        {part: each.code[part] for part in both.union(*map(each.parts, names))}
+        for each in (before, after)
+    )
 
 
 def setting_changes(
@@ -368,15 +388,22 @@ def _shown(value: Any) -> str:
 
 
 def code_changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
-    """`encoding/numbers.py changed`, `lightgbm 4.6.0 -> 4.7.0`."""
+    """`encoding/numbers.py changed`, `encoding/text.py added`, `lightgbm 4.6.0 -> 4.7.0`."""
     for name in sorted({*before, *after}):
         one, other = before.get(name), after.get(name)
-        if one is None or other is None or one == other:
+        if one == other:
             continue
-        if "." in name:
-            yield f"{name} changed"
+        if one is None or other is None:
+            yield f"{name} {'added' if one is None else 'removed'}"
+        elif _is_file(name):
+            yield f"{name}{CHANGED}"
         else:
             yield f"{name} {one} -> {other}"
+
+
+def _is_file(part: str) -> bool:
+    """Whether a part of the code is a file; the others are packages."""
+    return "." in part or "/" in part
 
 
 def reason(store: Store, before: Experiment | None, name: str, made: Dependencies) -> str:
@@ -390,10 +417,10 @@ def reason(store: Store, before: Experiment | None, name: str, made: Dependencie
     ]
     if found:
         return f"settings changed: {', '.join(found)}"
-    own = {k: v[:SHORT] for k, v in made.code.items() if k in known.code}
-    found = list(code_changes({k: before.code.get(k, "") for k in known.code}, own))
+    own = {part: hash[:SHORT] for part, hash in made.code.items()}
+    found = list(code_changes({part: before.code.get(part, "") for part in known.code}, own))
     if found:
-        return f"code changed: {', '.join(each.removesuffix(' changed') for each in found)}"
+        return f"code changed: {', '.join(each.removesuffix(CHANGED) for each in found)}"
     for what, one, other in (
         ("", known.sources, made.sources),
         ("value of ", known.inputs, made.inputs),

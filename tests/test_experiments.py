@@ -159,7 +159,48 @@ def test_code_that_changed_is_named_by_its_file(small, with_code):
     with_code("models/linear.py", "0" * 64)
     small.edit(*STIFFER)
     kept = small.experiment()
-    assert kept.changes == ("models/linear.py changed", "models.linear.l2 0.01 -> 30.0")
+    assert kept.changes == ("code: models/linear.py", "models.linear.l2 0.01 -> 30.0")
+
+
+def with_parts(experiment, nodes, **code) -> Experiment:
+    """An experiment whose nodes ran these files and packages as well."""
+    changed = {name: experiment.nodes[name] for name in nodes}
+    changed = {
+        name: node.model_copy(update={"code": (*node.code, *code)})
+        for name, node in changed.items()
+    }
+    return experiment.model_copy(
+        update={"code": {**experiment.code, **code}, "nodes": {**experiment.nodes, **changed}}
+    )
+
+
+def test_many_files_that_changed_are_one_entry_before_the_settings(small):
+    """As after a pull: the setting that was changed must not be lost behind them."""
+    second, (first, *_) = small.experiment(*STIFFER), known(small)
+    files = {f"encoding/f{n:02d}.py": "0" * 16 for n in range(30)}
+    older = with_parts(first, ["encode"], **files, numpy="2.3.0")
+    newer = with_parts(second, ["encode"], **dict.fromkeys(files, "1" * 16), numpy="2.4.0")
+    assert experiments.changes(older, newer) == [
+        "code: encoding/f00.py, encoding/f01.py, encoding/f02.py and 27 more",
+        "numpy 2.3.0 -> 2.4.0",
+        "models.linear.l2 0.01 -> 30.0",
+    ]
+
+
+def test_a_file_that_one_of_two_experiments_alone_ran_is_named(small):
+    (first,) = known(small)
+    other = with_parts(first, ["encode"], **{"encoding/new.py": "0" * 16, "polars": "1.0"})
+    assert experiments.changes(first, other) == ["code: encoding/new.py added", "polars added"]
+    assert experiments.changes(other, first) == ["code: encoding/new.py removed", "polars removed"]
+
+
+def test_stages_and_models_that_one_experiment_alone_has_change_no_code(small):
+    (first,) = known(small)
+    nodes = {name: node for name, node in first.nodes.items() if name not in ("evaluate", "submit")}
+    parts = {part for node in nodes.values() for part in node.code}
+    code = {part: hash for part, hash in first.code.items() if part in parts}
+    shorter = first.model_copy(update={"nodes": nodes, "code": code})
+    assert experiments.changes(first, shorter) == experiments.changes(shorter, first) == []
 
 
 def test_a_package_that_changed_is_named_with_both_versions(small, with_code):
