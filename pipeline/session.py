@@ -75,7 +75,7 @@ def _run(flow: Flow, goal: str, about: About, before: str | None) -> Session:
     lines: tuple[str, ...] = ()
     if goal == "all" and experiment is not None:
         lines = tuple(summary.summarise(flow, experiment))
-    # what several runs write to one place is of one of them, whole
+    # where several runs write to one place, all that stands there is of one of them
     with locked(flow.workspace.build / ".pages.lock"):
         left = [*_write_pages(flow, experiment), *filter(None, [published])]
         if experiment is not None and Node("submit") in flow.done:

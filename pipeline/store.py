@@ -1,8 +1,9 @@
 """Values under keys: a folder each, written whole or not at all, and verified when it is read.
 
 A key names what a value is computed from, so that what exists under its key need never be computed
-again, by whatever run. Two runs that write the same key at once write the same bytes; the second
-finds the first one's folder in place. What does not match its checksums counts as not there.
+again, by whatever run. Two runs that write the same key at once write the same value, but for
+seconds that were measured; the second keeps the first one's folder. What does not match its
+checksums counts as not there.
 """
 
 import contextlib
