@@ -226,7 +226,7 @@ def _refuse_stale(path: Path, content: bytes) -> None:
     stat = path.stat()
     recorded = struct.unpack("<II", kept[8:16]) if kept[4:8] == bytes(4) else None
     if recorded != (int(stat.st_mtime) & 0xFFFFFFFF, stat.st_size & 0xFFFFFFFF):
-        return  # Python compiles it anew
+        return  # Python compiles it again
     if marshal.loads(kept[16:]) != compile(content, str(path), "exec", dont_inherit=True):
         cached.unlink(missing_ok=True)
         raise UserError(

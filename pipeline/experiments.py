@@ -145,7 +145,7 @@ class Experiment(Record):
 
 
 def read_all(workspace: Workspace) -> list[Experiment]:
-    """Every experiment, the oldest first; a folder without a whole record is none."""
+    """Every experiment, the oldest first; a folder without a complete record is none."""
     paths = sorted(workspace.experiments.glob(f"[0-9]*/{RECORD}"))
     return sorted(map(_read, paths), key=lambda each: each.number)  # 10000 comes after 9999
 
@@ -223,7 +223,7 @@ def keep(flow: Flow, about: About) -> Experiment:
 
 
 def make_current(workspace: Workspace, experiment: Experiment) -> None:
-    """From now on this is the last whole run, whose models predict."""
+    """From now on this is the last complete run, whose models predict."""
     write_atomically(workspace.experiments / CURRENT, experiment.name + "\n")
 
 
@@ -431,7 +431,7 @@ def reason(store: Store, before: Experiment | None, name: str, made: Dependencie
     if known.key == astuple(made.key(name.partition("-")[0])):
         return store.why_not(before.key(name))
     if "budget" in known.sources:  # found under no other plan
-        return "[budget] minutes cut it short, and are shared anew"
+        return "[budget] minutes cut it short, and are divided again"
     return "code changed"
 
 

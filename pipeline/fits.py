@@ -198,7 +198,7 @@ class Fits:
         except DataError as error:
             raise DataError(
                 f"{self.store.root / path}: {error} Delete this folder and run the same command "
-                "again: it is computed anew."
+                "again: it is computed then."
             ) from None
 
     def _fit(self, of: Member, fold: Fold, rows: np.ndarray) -> FittedMember:

@@ -215,7 +215,7 @@ class Reporter:
 class Flow:
     """One run with one configuration: nodes are computed at most once, and found where they are.
 
-    `new_plan` shares the minutes of [budget] again; a run that `looks_only` notes nothing in the
+    `new_plan` divides the minutes of [budget] again; a run that `looks_only` notes nothing in the
     plan; stages run `in_child_processes` give their memory back.
     """
 

@@ -28,7 +28,7 @@ class Piece(Generic[T]):
             if found is None:
                 raise DataError(
                     f"{self.store.root / self.key.path}: this was there when the run began, and is "
-                    "missing or damaged now. Run the same command again: it is computed anew."
+                    "missing or damaged now. Run the same command again: it is computed again."
                 )
             while len(_values) >= MOST_KEPT:
                 _values.pop(next(iter(_values)))

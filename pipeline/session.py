@@ -50,7 +50,7 @@ def run(
 ) -> Session:
     """Compute what a goal lacks; the configuration is the TOML's, if none is given.
 
-    `new_plan` shares the minutes of [budget] anew, where an earlier run has shared them. Only a
+    `new_plan` divides the minutes of [budget] again, where an earlier run has divided them. Only a
     run of the TOML as it stands lets the next `make` find that there is nothing to do. Stages
     computed `in_child_processes` give their memory back before the next one starts.
     """
@@ -202,11 +202,11 @@ def _state(flow: Flow, node: Node, before: Experiment | None, took: float | None
 
 
 def last_experiment(workspace: Workspace) -> Experiment:
-    """The last whole run; raises DataError where there is none."""
+    """The last complete run; raises DataError where there is none."""
     found = experiments.current(workspace)
     if found is None:
         raise DataError(
-            f"{workspace.build}: there is no whole run of {workspace.competition} yet. Run "
+            f"{workspace.build}: there is no complete run of {workspace.competition} yet. Run "
             f"`{make_command(workspace.competition, 'all')}` first."
         )
     return found
@@ -229,7 +229,7 @@ def adopt(workspace: Workspace, experiment: Experiment, names: Sequence[str] = (
 
 
 def last_summary(workspace: Workspace) -> list[str]:
-    """What `make all` printed at the end of the last whole run."""
+    """What `make all` printed at the end of the last complete run."""
     experiment = last_experiment(workspace)
     if "evaluate" not in experiment.nodes:
         raise DataError(
@@ -269,7 +269,7 @@ class Scored:
 def predict_file(
     workspace: Workspace, file: Path, out: Path | None = None, number: str = ""
 ) -> Scored:
-    """Predict the rows of a file by one experiment's pieces, by default the last whole one's.
+    """Predict the rows of a file by one experiment's models, by default the last complete one's.
 
     Raises DataError where `load` would refuse the file as a test table, and where the code is not
     the experiment's any more; SettingsError where another file would be overwritten.
@@ -309,7 +309,7 @@ def _refuse_other_code(workspace: Workspace, experiment: Experiment) -> None:
     changed = list(experiments.code_changes(known, now))
     if changed:
         last, again = experiments.current(workspace), make_again(workspace, "all")
-        helps = "computes anew what depends on it"
+        helps = "computes again what depends on it"
         if last is None or last.number != experiment.number:
             helps = "makes a new experiment: to predict by that one, leave --experiment out"
         raise DataError(

@@ -100,7 +100,7 @@ def test_a_file_without_its_stage_is_refused(toy_stages):
 # -- the stages that there are ---------------------------------------------------------------------
 
 
-def test_every_node_of_a_whole_run_comes_after_its_inputs():
+def test_every_node_of_a_complete_run_comes_after_its_inputs():
     nodes = nodes_for(goals_of("all", NAMES), NAMES)
     assert len(nodes) == len({*nodes})
     assert {node.stage for node in nodes} == set(stages())

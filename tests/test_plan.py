@@ -196,7 +196,7 @@ def small_plan(folder, key="about"):
     return Plan(folder / f"{key}.json", Shares(1.0, kinds, dict.fromkeys(kinds, 0), 0))
 
 
-def test_another_key_is_decided_anew(tmp_path):
+def test_another_key_is_decided_again(tmp_path):
     decision = Decision(done=1, asked=3, seconds=30.0, reason="no more fit")
     small_plan(tmp_path).decide("train/one", decision)
     assert small_plan(tmp_path).decision("train/one") == decision

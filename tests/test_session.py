@@ -79,7 +79,7 @@ def test_a_run_that_was_stopped_half_way_changes_nothing(two, goal):
     assert list(predicted(two)["y"]) == labels(two, 2)
 
 
-def test_beside_a_running_run_the_last_whole_one_predicts(two):
+def test_beside_a_running_run_the_last_complete_one_predicts(two):
     expected = [labels(two, 2)]
     two.edit("folds = 2", "folds = 3\nseed = 5")
     running = two.start("run", "all", "tiny")
@@ -119,7 +119,7 @@ def test_code_that_is_another_now_is_refused(small, command, with_now, part):
 def test_what_helps_after_an_edit_of_the_code_is_named(two, command, with_now):
     with_now("models/linear.py", "0" * 64)
     file = str(two.test_file)
-    assert "all`, which computes anew" in command("predict", "tiny", file)[2]
+    assert "all`, which computes again" in command("predict", "tiny", file)[2]
     error = command("predict", "tiny", file, "--experiment", "1")[2]
     assert "`make C=tiny all`, which makes a new experiment: to predict by that one, leave" in error
 
