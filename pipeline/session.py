@@ -69,8 +69,8 @@ def run(
 def _run(flow: Flow, goal: str, about: About, before: str | None) -> Session:
     """Compute, keep, and write; `before` is what the next run may compare itself with."""
     # the file first: no failure of a page stands before it
-    for part in ("submit", goal) if goal == "all" else (goal,):
-        flow.run(part)
+    for each in ("submit", goal) if goal == "all" else (goal,):
+        flow.run(each)
         experiment, published = flow.call(partial(_keep, flow, about))
     lines: tuple[str, ...] = ()
     if goal == "all" and experiment is not None:
