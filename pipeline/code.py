@@ -224,7 +224,7 @@ def _refuse_stale(path: Path, content: bytes) -> None:
     stat = path.stat()
     recorded = struct.unpack("<II", kept[8:16]) if kept[4:8] == bytes(4) else None
     if recorded != (int(stat.st_mtime) & 0xFFFFFFFF, stat.st_size & 0xFFFFFFFF):
-        return  # Python compiles it anew
+        return  # Python compiles it again
     if marshal.loads(kept[16:]) != compile(content, str(path), "exec", dont_inherit=True):
         cached.unlink(missing_ok=True)
         raise UserError(
@@ -318,8 +318,13 @@ def _strip_words(tree: ast.AST) -> None:
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
             del body[0]
-        if isinstance(node, ast.Call):
+        if isinstance(node, ast.Call) and _is_field(node.func):
             node.keywords = [word for word in node.keywords if word.arg != "description"]
+
+
+def _is_field(node: ast.AST) -> bool:
+    """Whether this is pydantic's `Field`, or `pydantic.Field`."""
+    return "Field" in (getattr(node, "id", ""), getattr(node, "attr", ""))
 
 
 def _is_docstring(node: ast.AST) -> bool:

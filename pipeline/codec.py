@@ -38,19 +38,6 @@ def is_measured(field: "Field[Any]") -> bool:
     return bool(field.metadata.get("measured"))
 
 
-def plain(value: Any) -> Any:
-    """Dataclasses as objects, arrays as lists; JSON knows no NaN: null stands for it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
 # -- value -> files --------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from pipeline.experiments import (
     read_all,
     what_differs,
 )
-from pipeline.files import write_atomically
+from pipeline.files import in_use, write_atomically
 from pipeline.metrics import METRICS, Estimate
 from pipeline.store import Store
 from pipeline.wording import count, duration, from_here, make_command, some
@@ -108,7 +108,8 @@ def compare_experiments(workspace: Workspace, a: str, b: str) -> Iterator[str]:
     yield f"{one.number}: {_score(one)}  {one.note}".rstrip()
     yield f"{other.number}: {_score(other)}  {other.note}".rstrip()
     if is_comparable(one, other):
-        yield from _differences(workspace, one, other)
+        with in_use(workspace.lock):
+            yield from _differences(workspace, one, other)
     else:
         yield f"not comparable row by row: {what_differs(one, other)}"
     for change in changes(other, one):
@@ -174,7 +175,7 @@ def _table(known: Sequence[Experiment], submitted: Mapping[str, float]) -> page.
 
 def _to_section(experiment: Experiment) -> page.Cell:
     number, link = experiment.number, Markup('<a href="#experiment-{}">{}</a> {}')
-    return page.Cell(link.format(number, number, experiment.note), experiment.name)
+    return page.Cell(link.format(number, number, experiment.note), f"{number:09d}")
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,13 @@ from pipeline.files import digest_of, locked, read_sealed, sealed, write_atomica
 from pipeline.flow import Dependencies, Done, Flow, Node, stages
 from pipeline.metrics import METRICS, Estimate, Metric, paired_difference
 from pipeline.store import Key, Store
+from pipeline.wording import some
 from pipeline.workspace import Workspace
 
 RECORD, CURRENT, LOCK = "experiment.json", "current", ".lock"
-MOST_CHANGES = 20  # of settings and files, in a record
+MOST_CHANGES = 20  # of settings and packages, in a record
+MOST_FILES = 3  # of the code, named in a record
+CHANGED = " changed"
 SHORT = 16  # letters of a hash that tell one from another
 
 
@@ -142,9 +145,9 @@ class Experiment(Record):
 
 
 def read_all(workspace: Workspace) -> list[Experiment]:
-    """Every experiment, the oldest first; a folder without a whole record is none."""
+    """Every experiment, the oldest first; a folder without a complete record is none."""
     paths = sorted(workspace.experiments.glob(f"[0-9]*/{RECORD}"))
-    return [_read(path) for path in paths]
+    return sorted(map(_read, paths), key=lambda each: each.number)  # 10000 comes after 9999
 
 
 def _read(path: Path) -> Experiment:
@@ -220,7 +223,7 @@ def keep(flow: Flow, about: About) -> Experiment:
 
 
 def make_current(workspace: Workspace, experiment: Experiment) -> None:
-    """From now on this is the last whole run, whose models predict."""
+    """From now on this is the last complete run, whose models predict."""
     write_atomically(workspace.experiments / CURRENT, experiment.name + "\n")
 
 
@@ -228,6 +231,7 @@ def _again(flow: Flow, known: Sequence[Experiment], same: Experiment, about: Abo
     """The same predictions, perhaps by way of other code, or with other settings of the report."""
     experiment = same.model_copy(
         update={
+            "preset": about.preset,  # whose settings these are
             "note": _joined(same.note, about.note),
             "seconds": max(same.seconds, about.seconds),
             "submission": _submission(flow) or same.submission,
@@ -247,8 +251,9 @@ def _with_changes(experiment: Experiment, known: Sequence[Experiment]) -> Experi
 
 
 def _joined(before: str, note: str) -> str:
-    """Both notes, unless they are one."""
-    return before if note in before.split("; ") else "; ".join(filter(None, (before, note)))
+    """Both notes, unless the later one is in the earlier one already."""
+    is_there = f"; {note}; " in f"; {before}; "
+    return before if is_there else "; ".join(filter(None, (before, note)))
 
 
 def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
@@ -336,14 +341,31 @@ def preceding(known: Sequence[Experiment], experiment: Experiment) -> Experiment
 def changes(before: Experiment, after: Experiment) -> list[str]:
     """The code, packages, raw files and settings that differ between two experiments, in words.
 
-    What no prediction depends on comes last.
+    However many files differ, they are one entry. What no prediction depends on comes last.
     """
-    found = list(code_changes(before.code, after.code))
-    if before.nodes["load"].sources != after.nodes["load"].sources:
-        found.append("raw files changed")
+    found = list(code_changes(*_code_to_compare(before, after)))
+    files = [each.removesuffix(CHANGED) for each in found if _is_file(each.split()[0])]
+    packages = [each for each in found if not _is_file(each.split()[0])]
+    code = [f"code: {some(files, MOST_FILES)}"] if files else []
+    is_raw = before.nodes["load"].sources != after.nodes["load"].sources
     settings = setting_changes(before.settings, after.settings)
-    found += sorted(settings, key=lambda each: each.startswith(("evaluate.", "explore.")))
-    return found[:MOST_CHANGES]
+    in_order = sorted(settings, key=lambda each: each.startswith(("evaluate.", "explore.")))
+    return [*code, *packages, *["raw files changed"] * is_raw, *in_order][:MOST_CHANGES]
+
+
+def _code_to_compare(before: Experiment, after: Experiment) -> tuple[dict[str, str], ...]:
+    """The hashes and versions of each, without what one alone has as it ran other stages or models.
+
+    The settings name the models that came or went.
+    """
+    names = [name for name in before.nodes if name in after.nodes]
+    if before.trained != after.trained:
+        names = [name for name in names if name != "evaluate"]  # its code is that of all models
+    both = {*before.code} & {*after.code}
+    return tuple(
+        {part: each.code[part] for part in both.union(*map(each.parts, names))}
+        for each in (before, after)
+    )
 
 
 def setting_changes(
@@ -366,15 +388,22 @@ def _shown(value: Any) -> str:
 
 
 def code_changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
-    """`encoding/numbers.py changed`, `lightgbm 4.6.0 -> 4.7.0`."""
+    """`encoding/numbers.py changed`, `encoding/text.py added`, `lightgbm 4.6.0 -> 4.7.0`."""
     for name in sorted({*before, *after}):
         one, other = before.get(name), after.get(name)
-        if one is None or other is None or one == other:
+        if one == other:
             continue
-        if "." in name:
-            yield f"{name} changed"
+        if one is None or other is None:
+            yield f"{name} {'added' if one is None else 'removed'}"
+        elif _is_file(name):
+            yield f"{name}{CHANGED}"
         else:
             yield f"{name} {one} -> {other}"
+
+
+def _is_file(part: str) -> bool:
+    """Whether a part of the code is a file; the others are packages."""
+    return "." in part or "/" in part
 
 
 def reason(store: Store, before: Experiment | None, name: str, made: Dependencies) -> str:
@@ -388,10 +417,10 @@ def reason(store: Store, before: Experiment | None, name: str, made: Dependencie
     ]
     if found:
         return f"settings changed: {', '.join(found)}"
-    own = {k: v[:SHORT] for k, v in made.code.items() if k in known.code}
-    found = list(code_changes({k: before.code.get(k, "") for k in known.code}, own))
+    own = {part: hash[:SHORT] for part, hash in made.code.items()}
+    found = list(code_changes({part: before.code.get(part, "") for part in known.code}, own))
     if found:
-        return f"code changed: {', '.join(each.removesuffix(' changed') for each in found)}"
+        return f"code changed: {', '.join(each.removesuffix(CHANGED) for each in found)}"
     for what, one, other in (
         ("", known.sources, made.sources),
         ("value of ", known.inputs, made.inputs),
@@ -402,7 +431,7 @@ def reason(store: Store, before: Experiment | None, name: str, made: Dependencie
     if known.key == astuple(made.key(name.partition("-")[0])):
         return store.why_not(before.key(name))
     if "budget" in known.sources:  # found under no other plan
-        return "[budget] minutes cut it short, and are shared anew"
+        return "[budget] minutes cut it short, and are divided again"
     return "code changed"
 
 

@@ -61,20 +61,20 @@ class Fits:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_latest": None}
 
-    def key(self, of: Member, fold: Fold, rows: np.ndarray | None = None) -> Key:
+    def key(self, member: Member, fold: Fold, rows: np.ndarray | None = None) -> Key:
         """The name of a fit on `rows` of the training table, by default all of `fold.train`."""
-        tables = self.tables(of)
+        tables = self.tables(member)
         return Key.of(
             "fit" if rows is None else "validation",
             {
-                "code": code.key(*_code(of)),
+                "code": code.key(*_code(member)),
                 "member": [
-                    of.kind,
-                    dict(of.settings),
-                    of.encoder.model_dump(mode="json", exclude=SELECTION),
+                    member.kind,
+                    dict(member.settings),
+                    member.encoder.model_dump(mode="json", exclude=SELECTION),
                 ],
                 "objective": [self.objective.task, self.objective.outputs, self.objective.loss],
-                "columns": _seen(of, tables.train_digests),
+                "columns": _seen(member, tables.train_digests),
                 "y": self._y_digest,
                 "train": _digest(fold.train if rows is None else rows),
                 "valid": _digest(fold.valid),
@@ -82,29 +82,29 @@ class Fits:
             },
         )
 
-    def fit(self, of: Member, fold: Fold) -> Fit:
+    def fit(self, member: Member, fold: Fold) -> Fit:
         """The fit on a fold's training rows, from the store or computed now."""
-        key = self.key(of, fold)
+        key = self.key(member, fold)
         known = self.store.get(key, Fit)
         if known is not None:
             return known
         watch = Stopwatch()
-        fitted = self._fit(of, fold, fold.train)
+        fitted = self._fit(member, fold, fold.train)
         seconds = watch.seconds()
         valid = self._predict(fitted, fold, fold.valid)
         result = Fit(valid, fitted.state(), seconds, watch.seconds() - seconds)
-        self._keep(of, key, result, watch.seconds())
+        self._keep(member, key, result, watch.seconds())
         self._latest = key, fitted  # whoever fits predicts the test rows next
         return result
 
-    def fitted(self, of: Member, fold: Fold) -> FittedMember:
+    def fitted(self, member: Member, fold: Fold) -> FittedMember:
         """The fitted member itself; raises DataError where its state is no such member's."""
-        fit, key = self.fit(of, fold), self.key(of, fold)
+        fit, key = self.fit(member, fold), self.key(member, fold)
         if self._latest is not None and self._latest[0] == key:
             return self._latest[1]
-        return self._restore(of, fit, key.path)
+        return self._restore(member, fit, key.path)
 
-    def stored(self, of: Member, fold: Fold, path: str) -> FittedMember:
+    def stored(self, member: Member, fold: Fold, path: str) -> FittedMember:
         """What a run has fitted on a fold and kept under the key of this path.
 
         Where it has gone or is damaged, it is fitted again, unless it would be another one now.
@@ -112,64 +112,64 @@ class Fits:
         """
         kind, _, name = path.partition("/")
         known = self.store.get(Key(kind, name), Fit)
-        if known is None and self.key(of, fold).path == path:
-            known = self.fit(of, fold)
+        if known is None and self.key(member, fold).path == path:
+            known = self.fit(member, fold)
         if known is None:
             raise DataError(
                 f"{self.store.root / path}: this fit is missing or damaged, and the code has "
                 "changed since it was computed. Run `make all`, then the same command again."
             )
-        return self._restore(of, known, path)
+        return self._restore(member, known, path)
 
-    def features(self, of: Member) -> tuple[Feature, ...]:
+    def features(self, member: Member) -> tuple[Feature, ...]:
         """The columns that a member reads, those of its features module too."""
-        return of.reads(self.tables(of).features)
+        return member.reads(self.tables(member).features)
 
-    def test(self, of: Member, fold: Fold) -> Predictions:
+    def test(self, member: Member, fold: Fold) -> Predictions:
         """The fold's predictions of the test rows (m, k), from the store or computed now."""
-        tables, fit = self.tables(of), self.key(of, fold)
-        key = Key.of("test", {"fit": fit.hash, "columns": _seen(of, tables.test_digests)})
+        tables, fit = self.tables(member), self.key(member, fold)
+        key = Key.of("test", {"fit": fit.hash, "columns": _seen(member, tables.test_digests)})
         known = self.store.get(key, Predictions)
         if known is not None:
             return known
-        fitted, watch = self.fitted(of, fold), Stopwatch()
+        fitted, watch = self.fitted(member, fold), Stopwatch()
         values = np.empty((0, self.objective.outputs))
         if tables.test.rows:
             values = fitted.predict(tables.test)
         seconds = watch.seconds()
-        self._check(values, tables.test.rows, of, fold)
-        self._keep(of, key, result := Predictions(values, seconds), seconds, fit.hash)
+        self._check(values, tables.test.rows, member, fold)
+        self._keep(member, key, result := Predictions(values, seconds), seconds, fit.hash)
         return result
 
-    def validate(self, of: Member, fold: Fold, rows: np.ndarray) -> np.ndarray:
+    def validate(self, member: Member, fold: Fold, rows: np.ndarray) -> np.ndarray:
         """Predictions of the fold's validation rows by a fit on these training rows alone."""
         if len(rows) == len(fold.train):
-            return self.fit(of, fold).valid
-        key = self.key(of, fold, rows)
+            return self.fit(member, fold).valid
+        key = self.key(member, fold, rows)
         known = self.store.get(key, Predictions)
         if known is None:
             watch = Stopwatch()
-            values = self._predict(self._fit(of, fold, rows), fold, fold.valid)
+            values = self._predict(self._fit(member, fold, rows), fold, fold.valid)
             known = Predictions(values, 0.0)
-            whole = self.key(of, fold).hash
-            self._keep(of, key, known, watch.seconds(), whole)
+            whole = self.key(member, fold).hash
+            self._keep(member, key, known, watch.seconds(), whole)
         return known.values
 
-    def seconds(self, of: Member, fold: Fold) -> float | None:
+    def seconds(self, member: Member, fold: Fold) -> float | None:
         """How long the fit took; None where it is not in the store."""
-        manifest = self.store.manifest(self.key(of, fold))
+        manifest = self.store.manifest(self.key(member, fold))
         return None if manifest is None else manifest.seconds
 
-    def forget(self, of: Member, fold: Fold) -> None:
+    def forget(self, member: Member, fold: Fold) -> None:
         """Remove the fit from the store, if it is there."""
-        self.store.remove(self.key(of, fold))
+        self.store.remove(self.key(member, fold))
 
     def measure(
-        self, of: Member, fold: Fold, rows: np.ndarray, predicted: np.ndarray
+        self, member: Member, fold: Fold, rows: np.ndarray, predicted: np.ndarray
     ) -> tuple[float, float]:
         """Processor seconds of a fit on `rows`, and of predicting others; nothing is kept."""
         started = time.process_time()
-        fitted = self._fit(of, fold, rows)
+        fitted = self._fit(member, fold, rows)
         between = time.process_time()
         self._predict(fitted, fold, predicted)
         return between - started, time.process_time() - between
@@ -179,49 +179,51 @@ class Fits:
         """The target (n,)."""
         return self.load.value.y
 
-    def tables(self, of: Member) -> Tables:
+    def tables(self, member: Member) -> Tables:
         """Train and test as codes, with the features that the member asks for."""
-        return self.encode.value.tables[of.encoder.features or ""]
+        return self.encode.value.tables[member.encoder.features or ""]
 
     @cached_property
     def _y_digest(self) -> str:
         return _digest(self.y)
 
-    def _keep(self, of: Member, key: Key, value: Any, seconds: float, part_of: str = "") -> None:
-        code.confirm(*_code(of))
+    def _keep(
+        self, member: Member, key: Key, value: Any, seconds: float, part_of: str = ""
+    ) -> None:
+        code.confirm(*_code(member))
         self.store.put(key, value, seconds, part_of)
 
-    def _restore(self, of: Member, fit: Fit, path: str) -> FittedMember:
+    def _restore(self, member: Member, fit: Fit, path: str) -> FittedMember:
         try:
-            return fitting.restore(of, self.objective, self.tables(of).features, fit.state)
+            return fitting.restore(member, self.objective, self.tables(member).features, fit.state)
         except DataError as error:
             raise DataError(
                 f"{self.store.root / path}: {error} Delete this folder and run the same command "
-                "again: it is computed anew."
+                "again: it is computed then."
             ) from None
 
-    def _fit(self, of: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
-        tables = self.tables(of)
+    def _fit(self, member: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
+        tables = self.tables(member)
         table = tables.train.take(rows)
-        return fitting.fit(of, self.objective, tables.features, table, self.y[rows], fold)
+        return fitting.fit(member, self.objective, tables.features, table, self.y[rows], fold)
 
     def _predict(self, fitted: FittedMember, fold: Fold, rows: np.ndarray) -> np.ndarray:
         values = fitted.predict(self.tables(fitted.member).train.take(rows))
         self._check(values, len(rows), fitted.member, fold)
         return values
 
-    def _check(self, values: np.ndarray, rows: int, of: Member, fold: Fold) -> None:
-        check(values, rows, self.objective.outputs, f"{of.kind}, fold {fold.name},", REMEDY)
+    def _check(self, values: np.ndarray, rows: int, member: Member, fold: Fold) -> None:
+        check(values, rows, self.objective.outputs, f"{member.kind}, fold {fold.name},", REMEDY)
 
 
-def _code(of: Member) -> tuple[str, str]:
+def _code(member: Member) -> tuple[str, str]:
     """The modules that fit and predict."""
-    return "pipeline.fits", f"pipeline.models.{of.kind}"
+    return "pipeline.fits", f"pipeline.models.{member.kind}"
 
 
-def _seen(of: Member, digests: Mapping[str, str]) -> list[list[str]]:
+def _seen(member: Member, digests: Mapping[str, str]) -> list[list[str]]:
     """Name and digest of each column that the member sees, in order."""
-    return [[name, digests[name]] for name in digests if of.sees(name)]
+    return [[name, digests[name]] for name in digests if member.sees(name)]
 
 
 def _digest(array: np.ndarray) -> str:

@@ -212,7 +212,11 @@ class Reporter:
 
 @dataclass
 class Flow:
-    """One run with one configuration: nodes are computed at most once, and found where they are."""
+    """One run with one configuration: nodes are computed at most once, and found where they are.
+
+    `new_plan` divides the minutes of [budget] again; a run that `looks_only` notes nothing in the
+    plan; stages run `in_child_processes` give their memory back.
+    """
 
     configuration: Configuration
     workspace: Workspace
@@ -221,7 +225,7 @@ class Flow:
     new_plan: bool = False
     looks_only: bool = False
     in_child_processes: bool = False
-    done: dict[Node, Done] = field(default_factory=dict)
+    done: dict[Node, Done] = field(default_factory=dict, init=False)
 
     @cached_property
     def store(self) -> Store:
@@ -271,7 +275,8 @@ class Flow:
     def look_up(self, node: Node) -> bool:
         """Whether a node's value is stored; its inputs are there.
 
-        What the budget did not cut short depends on no budget, and is found under any.
+        What the budget did not cut short depends on no budget, and is found under any; the plan
+        then notes it, unless this run `looks_only`.
         """
         for in_time in (True, False) if self._is_cut(node) else (True,):
             made = self.dependencies(node, in_time)
@@ -301,8 +306,10 @@ class Flow:
             asked = self.value(node.stage, node.member).asked
             self.plan.decide(part, Decision(done=asked, asked=asked, seconds=manifest.seconds))
 
-    def adopt(self, node: Node, key: Key, digest: str) -> None:
+    def adopt(self, node: Node, key: Key, digest: str, preset: str = "default") -> None:
         """Take a node's value of this digest from under a key that an earlier run gave it.
+
+        `preset` is that run's.
 
         Raises DataError where it is not in the store any more.
         """
@@ -310,8 +317,9 @@ class Flow:
         if manifest is None:
             raise DataError(
                 f"{self.store.root / key.path}: the value of {node.name} is "
-                f"{self.store.why_not(key)}. `{make_command(self.workspace.competition, 'all')}` "
-                "computes it again, with the settings that it had."
+                f"{self.store.why_not(key)}. "
+                f"`{make_command(self.workspace.competition, 'all', preset)}` computes it again "
+                "if settings, code and raw files are what they were."
             )
         self.done[node] = Done(key, manifest, Dependencies({}, {}, {}, {}), computed=False)
 
@@ -435,15 +443,17 @@ class Flow:
         return [f"pipeline.stages.{node.stage}", *self._modules(node)]
 
     def _modules(self, node: Node) -> Iterator[str]:
-        settings = self.configuration
+        """The models that the stage may fit; features where it may compute these of other rows.
+
+        A stage of one member is given them as columns of a table, whose digests are in its key.
+        """
+        settings, fits = self.configuration, "fits" in stages()[node.stage].services
         if node.stage == "load" and settings.load.simulator:
             yield f"pipeline.competitions.{settings.load.simulator}"
-        chosen = members(settings)
-        if node.member:
-            yield f"pipeline.models.{chosen[node.member].kind}"
-        if node.stage in ("encode", "evaluate"):
-            features = {each.encoder.features for each in chosen.values()} - {None}
+        known = members(settings)
+        chosen = [known[node.member]] if node.member else list(known.values())
+        if node.member or fits:
+            yield from (f"pipeline.models.{kind}" for kind in sorted({m.kind for m in chosen}))
+        if node.stage == "encode" or (fits and not node.member):
+            features = {each.encoder.features for each in chosen} - {None}
             yield from (f"pipeline.competitions.{name}" for name in sorted(map(str, features)))
-        if node.stage == "evaluate":
-            kinds = {each.kind for each in chosen.values()}
-            yield from (f"pipeline.models.{kind}" for kind in sorted(kinds))

@@ -199,7 +199,7 @@ def run(
 
     `models` are those to fit, by default all of the TOML; `settings` are laid over the TOML, as in
     {"models.small.kind": "lightgbm"}. Nothing is computed twice: what earlier runs left is taken
-    from the store. `new_plan` shares the minutes of [budget] anew, where they cut a run short.
+    from the store. `new_plan` divides the minutes of [budget] again, where they cut a run short.
     """
     workspace, configuration = Workspace(Path(root).resolve(), competition), None
     if settings or models is not None:
@@ -248,7 +248,7 @@ def fit(
     decides, as it does on folds and minutes. `settings` are other lines of a competition's TOML, as
     {"split.folds": 10, "models.lightgbm.num_leaves": 15}. `folder` keeps everything, so that the
     next call takes from it what it would compute again; left out, all is deleted with the run.
-    `new_plan`, with a folder, shares the minutes anew, where they cut the last call short.
+    `new_plan`, with a folder, divides the minutes again, where they cut the last call short.
 
     Raises SettingsError for wrong arguments, DataError for tables that cannot be learnt from.
     """

@@ -47,10 +47,10 @@ class Matrices:
     configuration: Configuration
     simulated: bool
 
-    def model(self, name: str, of: FoldMatrices, **changes: Any) -> Any:
+    def model(self, name: str, fold: FoldMatrices, **changes: Any) -> Any:
         """An unfitted model with the settings of [models.name] and these changes."""
         member = _member(self.configuration, name)
-        return models.build_bare(member.kind, {**member.settings, **changes}, of.problem)
+        return models.build_bare(member.kind, {**member.settings, **changes}, fold.problem)
 
     def leaderboard(
         self, oof: Mapping[str, np.ndarray], metric: str | None = None

@@ -188,7 +188,7 @@ class _Team:
 
 @contextlib.contextmanager
 def _no_main() -> Iterator[None]:
-    """A worker that is spawned would run the user's script anew, and start workers of its own.
+    """A worker that is spawned would run the user's script again, and start workers of its own.
 
     The script need then not stand below `if __name__ == "__main__"`: a task is a function of a
     module, and none of the script's own.

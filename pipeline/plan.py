@@ -160,7 +160,7 @@ class Plan:
         except (ValueError, LookupError):
             raise DataError(
                 f"{self.path}: this plan of how [budget] minutes are shared is damaged. Delete it "
-                "and run the same command again: they are shared anew."
+                "and run the same command again: the minutes are divided again."
             ) from None
 
     def _write(self, decisions: dict[str, Decision]) -> None:

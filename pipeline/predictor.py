@@ -163,7 +163,7 @@ def check_added_features(module: str, test: "pd.DataFrame", tables: Tables) -> N
 def exchanged(
     frame: "pd.DataFrame", rows: np.ndarray, column: str, donors: np.ndarray
 ) -> "pd.DataFrame":
-    """These rows (m,) of a frame, numbered anew, with a column's values from rows `donors` (m,)."""
+    """These rows (m,) of a frame, renumbered, with a column's values from rows `donors` (m,)."""
     changed = frame.iloc[rows].reset_index(drop=True)
     changed[column] = frame[column].array.take(donors)
     return changed
@@ -173,7 +173,7 @@ class Exchange:
     """One fold's predictions of rows in which one column has the values of other rows.
 
     The rows are encoded once, and entries of the matrices are exchanged. Features of the
-    competition's own may be of several columns: members that have some encode the rows anew.
+    competition's own may be of several columns: members that have some encode the rows again.
     """
 
     def __init__(self, predictor: Predictor, frame: "pd.DataFrame", fold: Fold) -> None:
@@ -191,9 +191,9 @@ class Exchange:
             places = self.places[name].get(column, [])  # none where the member does not see it
             matrices[name] = matrix[rows]
             matrices[name][:, places] = matrix[donors[:, np.newaxis], places]
-        anew = {name: fit for name, fit in self.fitted.items() if name not in matrices}
-        if anew:
+        again = {name: fit for name, fit in self.fitted.items() if name not in matrices}
+        if again:
             changed = exchanged(self.frame, rows, column, donors)
-            matrices |= encoded(anew, self.predictor.code(changed, anew))
+            matrices |= encoded(again, self.predictor.code(changed, again))
         predictor = self.predictor
         return predictor.blend.combine(predictor.predictions(matrices, self.fold))

@@ -32,7 +32,7 @@ class Progress:
     """The one object through which stages report; libraries do not print.
 
     Used as a context, it keeps a stage's lines until its end, when its time is known. `brief` is
-    for a stage of a whole run, whose summary will hold the tables and what comes next; `silent`
+    for a stage of a complete run, whose summary will hold the tables and what comes next; `silent`
     for a notebook, which has the values.
     """
 
@@ -84,7 +84,7 @@ class Progress:
             self._kept.append(text)
 
     def advise(self, text: str) -> None:
-        """One line on what comes next; the summary of a whole run has its own."""
+        """One line on what comes next; the summary of a complete run has its own."""
         if not self.brief:
             self.say(text)
 
@@ -99,7 +99,7 @@ class Progress:
             self.announce(text)
 
     def show(self, table: "RenderableType") -> None:
-        """A table, in colour on a terminal; the summary of a whole run has its own."""
+        """A table, in colour on a terminal; the summary of a complete run has its own."""
         from rich.segment import Segment, Segments
 
         if not self.brief and not self.silent:

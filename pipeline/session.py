@@ -50,7 +50,7 @@ def run(
 ) -> Session:
     """Compute what a goal lacks; the configuration is the TOML's, if none is given.
 
-    `new_plan` shares the minutes of [budget] anew, where an earlier run has shared them. Only a
+    `new_plan` divides the minutes of [budget] again, where an earlier run has divided them. Only a
     run of the TOML as it stands lets the next `make` find that there is nothing to do. Stages
     computed `in_child_processes` give their memory back before the next one starts.
     """
@@ -59,8 +59,8 @@ def run(
     toml = workspace.toml.read_bytes() if workspace.toml.is_file() else None
     started, before = time.perf_counter(), unchanged.fingerprint(workspace, preset, toml)
     chosen = configuration or load_configuration(workspace.competition, preset, content=toml)
-    flow = start(workspace, chosen, reporter or Reporter())
-    flow.new_plan, flow.in_child_processes = new_plan, in_child_processes
+    flags = {"new_plan": new_plan, "in_child_processes": in_child_processes}
+    flow = start(workspace, chosen, reporter or Reporter(), **flags)
     goals_of(goal, flow.names)  # a goal that is none leaves nothing behind
     with in_use(workspace.lock):
         return _run(flow, goal, About(preset, note, started), None if configuration else before)
@@ -69,13 +69,13 @@ def run(
 def _run(flow: Flow, goal: str, about: About, before: str | None) -> Session:
     """Compute, keep, and write; `before` is what the next run may compare itself with."""
     # the file first: no failure of a page stands before it
-    for part in ("submit", goal) if goal == "all" else (goal,):
-        flow.run(part)
+    for each in ("submit", goal) if goal == "all" else (goal,):
+        flow.run(each)
         experiment, published = flow.call(partial(_keep, flow, about))
     lines: tuple[str, ...] = ()
     if goal == "all" and experiment is not None:
         lines = tuple(summary.summarise(flow, experiment))
-    # what several runs write to one place is of one of them, whole
+    # where several runs write to one place, all that stands there is of one of them
     with locked(flow.workspace.build / ".pages.lock"):
         left = [*_write_pages(flow, experiment), *filter(None, [published])]
         if experiment is not None and Node("submit") in flow.done:
@@ -97,10 +97,12 @@ def _keep(flow: Flow, about: About) -> tuple[Experiment | None, Path | None]:
     return experiment, submission.publish(submitted, folder, experiment.number, about.note)
 
 
-def start(workspace: Workspace, configuration: Configuration, reporter: Reporter) -> Flow:
-    """A flow that has computed nothing yet."""
+def start(
+    workspace: Workspace, configuration: Configuration, reporter: Reporter, **flags: bool
+) -> Flow:
+    """A flow that has computed nothing yet; `flags` are fields of Flow."""
     entries = ledger.read(workspace.submissions / ledger.FILENAME)
-    return Flow(configuration, workspace, reporter, ledger.scored(entries))
+    return Flow(configuration, workspace, reporter, ledger.scored(entries), **flags)
 
 
 def _write_pages(flow: Flow, experiment: Experiment | None) -> Iterator[Path]:
@@ -147,7 +149,7 @@ def _remember(flow: Flow, preset: str, before: str, headline: str, left: list[Pa
     parts = {part for done in flow.done.values() for part in done.dependencies.code}
     kept += [code.file_of(part) for part in sorted(parts) if part.startswith(code.OUTSIDE)]
     files = unchanged.files_left(flow.workspace, kept)
-    seen = unchanged.Seen("all", preset, before, headline, keys, files)
+    seen = unchanged.Seen(preset, before, headline, keys, files)
     unchanged.remember(flow.workspace, seen)
 
 
@@ -156,8 +158,8 @@ def _remember(flow: Flow, preset: str, before: str, headline: str, left: list[Pa
 
 def describe_graph(workspace: Workspace, preset: str) -> Iterator[str]:
     """A line a stage: what it takes, and whether its value is there, or why it would run."""
-    flow = start(workspace, load_configuration(workspace.competition, preset), Reporter())
-    flow.looks_only = True
+    configuration = load_configuration(workspace.competition, preset)
+    flow = start(workspace, configuration, Reporter(), looks_only=True)
     nodes = nodes_for(goals_of("all", flow.names), flow.names)
     known = experiments.read_all(workspace)
     known.sort(key=lambda each: each.preset == preset)  # those of the preset last
@@ -200,11 +202,11 @@ def _state(flow: Flow, node: Node, before: Experiment | None, took: float | None
 
 
 def last_experiment(workspace: Workspace) -> Experiment:
-    """The last whole run; raises DataError where there is none."""
+    """The last complete run; raises DataError where there is none."""
     found = experiments.current(workspace)
     if found is None:
         raise DataError(
-            f"{workspace.build}: there is no whole run of {workspace.competition} yet. Run "
+            f"{workspace.build}: there is no complete run of {workspace.competition} yet. Run "
             f"`{make_command(workspace.competition, 'all')}` first."
         )
     return found
@@ -221,19 +223,21 @@ def adopt(workspace: Workspace, experiment: Experiment, names: Sequence[str] = (
     flow = Flow(configuration, workspace)
     for node in names or experiment.nodes:
         stage, _, member = node.partition("-")
-        flow.adopt(Node(stage, member), experiment.key(node), experiment.nodes[node].digest)
+        digest = experiment.nodes[node].digest
+        flow.adopt(Node(stage, member), experiment.key(node), digest, experiment.preset)
     return flow
 
 
 def last_summary(workspace: Workspace) -> list[str]:
-    """What `make all` printed at the end of the last whole run."""
+    """What `make all` printed at the end of the last complete run."""
     experiment = last_experiment(workspace)
     if "evaluate" not in experiment.nodes:
         raise DataError(
             f"experiment {experiment.number} of {workspace.competition} has no report. Run "
             f"`{make_command(workspace.competition, 'all', experiment.preset)}`, which makes one."
         )
-    return summary.summarise(adopt(workspace, experiment), experiment)
+    with in_use(workspace.lock):
+        return summary.summarise(adopt(workspace, experiment), experiment)
 
 
 def submit_again(workspace: Workspace, number: str) -> list[str]:
@@ -245,8 +249,10 @@ def submit_again(workspace: Workspace, number: str) -> list[str]:
             "ended before, or had no rows to predict. Choose another one, or run its settings "
             "again."
         )
-    flow = adopt(workspace, experiment, ["submit"])
-    path = submission.publish(flow.value("submit"), workspace.submissions)
+    with in_use(workspace.lock):
+        submitted = adopt(workspace, experiment, ["submit"]).value("submit")
+        about = experiment.number, experiment.note
+        path = submission.publish(submitted, workspace.submissions, *about)
     return [f"{from_here(path)}: the submission of experiment {experiment.number}"]
 
 
@@ -263,13 +269,20 @@ class Scored:
 def predict_file(
     workspace: Workspace, file: Path, out: Path | None = None, number: str = ""
 ) -> Scored:
-    """Predict the rows of a file by one experiment's pieces, by default the last whole one's.
+    """Predict the rows of a file by one experiment's models, by default the last complete one's.
 
     Raises DataError where `load` would refuse the file as a test table, and where the code is not
     the experiment's any more; SettingsError where another file would be overwritten.
     """
     experiment = experiments.find(workspace, number) if number else last_experiment(workspace)
     _refuse_other_code(workspace, experiment)
+    with in_use(workspace.lock):
+        return _predict_file(workspace, experiment, file, out)
+
+
+def _predict_file(
+    workspace: Workspace, experiment: Experiment, file: Path, out: Path | None
+) -> Scored:
     flow = adopt(workspace, experiment, [n for n in experiment.nodes if _predicts(n)])
     load, settings = flow.value("load"), load_settings(experiment)
     target = predictions_path(
@@ -296,7 +309,7 @@ def _refuse_other_code(workspace: Workspace, experiment: Experiment) -> None:
     changed = list(experiments.code_changes(known, now))
     if changed:
         last, again = experiments.current(workspace), make_again(workspace, "all")
-        helps = "computes anew what depends on it"
+        helps = "computes again what depends on it"
         if last is None or last.number != experiment.number:
             helps = "makes a new experiment: to predict by that one, leave --experiment out"
         raise DataError(

@@ -1,8 +1,9 @@
 """Values under keys: a folder each, written whole or not at all, and verified when it is read.
 
 A key names what a value is computed from, so that what exists under its key need never be computed
-again, by whatever run. Two runs that write the same key at once write the same bytes; the second
-finds the first one's folder in place. What does not match its checksums counts as not there.
+again, by whatever run. Two runs that write the same key at once write the same value, but for
+seconds that were measured; the second keeps the first one's folder. What does not match its
+checksums counts as not there.
 """
 
 import contextlib
@@ -147,8 +148,13 @@ class Store:
         return there
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+        """Bytes on disk; what another run takes away meanwhile counts for nothing."""
+        total = 0
+        for folder, _, names in os.walk(self.root):  # passes over folders that have gone
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.stat(os.path.join(folder, name)).st_size
+        return total
 
     def _verify(self, folder: Path) -> Manifest | None:
         try:
@@ -228,7 +234,7 @@ class Piece(Generic[T]):
             if found is None:
                 raise DataError(
                     f"{self.store.root / self.key.path}: this was there when the run began, and is "
-                    "missing or damaged now. Run the same command again: it is computed anew."
+                    "missing or damaged now. Run the same command again: it is computed again."
                 )
             while len(_values) >= MOST_KEPT:
                 _values.pop(next(iter(_values)))

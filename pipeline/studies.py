@@ -54,7 +54,7 @@ def open_journal(path: Path) -> JournalStorage:
     except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: this is no journal of searches ({error or type(error).__name__}). Move it "
-            "away and run make again: searches that are done keep their results, others begin anew."
+            "away and run make again: searches that are done keep their results, others start over."
         ) from None
 
 
@@ -235,5 +235,5 @@ def deletion_reported(name: str, journal: Path) -> Iterator[None]:
             raise
         raise DataError(
             f"the study {name!r} was deleted while trials were added to it. Run the same command "
-            "again: the search then begins anew."
+            "again: the search then starts over."
         ) from None

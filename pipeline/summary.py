@@ -140,7 +140,7 @@ def _cut_short(found: Summary) -> Iterator[str]:
         preset = found.experiment.preset
         again = make_command(found.workspace.competition, "all NEW_PLAN=1", preset)
         yield textwrap.shorten(f"cut short by [budget] minutes: {cut}", WIDEST)
-        yield f"  more minutes do more; if the machine was busy, `{again}` shares them anew"
+        yield f"  more minutes do more; if the machine was busy, `{again}` divides them again"
 
 
 def _alarms(found: Summary) -> Iterator[str]:

@@ -71,7 +71,7 @@ def checked(text: str, ensemble: Ensemble) -> str:
 
 
 def _check_header(head: str, ensemble: Ensemble) -> None:
-    """What the model is for is there; the header is written anew in any case."""
+    """What the model is for is there; the header is written again in any case."""
     found = set(head.split("\n"))
     for line in ensemble.header([]).rstrip().split("\n"):
         if line not in found and not line.startswith(("feature_", "tree_sizes=")):

@@ -108,6 +108,22 @@ def test_a_docstring_changes_nothing(package):
     assert code.key("pipeline.other") == before
 
 
+@pytest.mark.parametrize(
+    ("call", "counts"),
+    [
+        ("Field(1, description='{}')", False),
+        ("pydantic.Field(1, description='{}')", False),
+        ("figures.Draft(1, description='{}')", True),
+    ],
+)
+def test_the_description_of_a_setting_changes_nothing_but_other_words_do(package, call, counts):
+    """What another function is given as `description` may be a part of its result."""
+    package("other.py", f"x = {call.format('one')}\n")
+    before = code.key("pipeline.other")
+    package("other.py", f"x = {call.format('another')}\n")
+    assert (code.key("pipeline.other") != before) == counts
+
+
 def test_a_changed_number_far_below_changes_the_key_and_says_where(package):
     before = code.parts("pipeline.stages.s")
     package("b.py", "import numpy as np\n\ndef g():\n    return np.ones(2)\n")
@@ -148,6 +164,12 @@ def test_carriers_of_values_count_for_nothing(package):
     package("store.py", "x = 1\n")
     package("a.py", "from pipeline import store\n\ndef f():\n    return store.x\n")
     assert "store.py" not in code.parts("pipeline.a")
+
+
+@pytest.mark.parametrize("stage", ["explore", "evaluate"])
+def test_what_makes_the_json_of_a_page_counts_for_its_stage(stage):
+    """It is a field of the stage's value, so an edit must not leave the old one."""
+    assert "plain_json.py" in code.parts(f"pipeline.stages.{stage}")
 
 
 @pytest.fixture

@@ -49,6 +49,17 @@ def test_runs_are_numbered_and_the_last_one_is_current(small):
     assert experiments.current(small.workspace).number == 3
 
 
+def test_experiments_are_counted_beyond_four_digits(small):
+    """As texts, 10000 would come before 9999, and be written again."""
+    record = small.workspace.experiments / "0001" / experiments.RECORD
+    for number in (9999, 10000):
+        path = small.workspace.experiments / str(number) / experiments.RECORD
+        path.parent.mkdir()
+        path.write_text(sealed({**read_sealed(record), "number": number}))
+    assert [each.number for each in known(small)] == [1, 9999, 10000]
+    assert small.experiment(*STIFFER).number == 10001
+
+
 def test_the_same_run_again_is_the_same_experiment(small):
     small.experiment(*FEWER_ROUNDS)
     again = small.experiment(*reversed(FEWER_ROUNDS))
@@ -74,6 +85,12 @@ def test_a_later_note_is_added_to_the_earlier_one(small, command):
     _, output, _ = command("run", "all", "tiny", "--note", "a baseline")
     assert output.endswith("the note of experiment 1 is now: pair features; a baseline\n")
     assert [each.note for each in known(small)] == ["pair features; a baseline"]
+
+
+def test_a_note_of_several_parts_is_added_once(small):
+    for _ in range(2):
+        assert small.experiment(note="pairs; fewer rounds").note == "pairs; fewer rounds"
+    assert small.experiment(note="rounds").note == "pairs; fewer rounds; rounds"
 
 
 def test_the_ledger_names_the_experiment_and_its_note(small):
@@ -142,7 +159,48 @@ def test_code_that_changed_is_named_by_its_file(small, with_code):
     with_code("models/linear.py", "0" * 64)
     small.edit(*STIFFER)
     kept = small.experiment()
-    assert kept.changes == ("models/linear.py changed", "models.linear.l2 0.01 -> 30.0")
+    assert kept.changes == ("code: models/linear.py", "models.linear.l2 0.01 -> 30.0")
+
+
+def with_parts(experiment, nodes, **code) -> Experiment:
+    """An experiment whose nodes ran these files and packages as well."""
+    changed = {name: experiment.nodes[name] for name in nodes}
+    changed = {
+        name: node.model_copy(update={"code": (*node.code, *code)})
+        for name, node in changed.items()
+    }
+    return experiment.model_copy(
+        update={"code": {**experiment.code, **code}, "nodes": {**experiment.nodes, **changed}}
+    )
+
+
+def test_many_files_that_changed_are_one_entry_before_the_settings(small):
+    """As after a pull: the setting that was changed must not be lost behind them."""
+    second, (first, *_) = small.experiment(*STIFFER), known(small)
+    files = {f"encoding/f{n:02d}.py": "0" * 16 for n in range(30)}
+    older = with_parts(first, ["encode"], **files, numpy="2.3.0")
+    newer = with_parts(second, ["encode"], **dict.fromkeys(files, "1" * 16), numpy="2.4.0")
+    assert experiments.changes(older, newer) == [
+        "code: encoding/f00.py, encoding/f01.py, encoding/f02.py and 27 more",
+        "numpy 2.3.0 -> 2.4.0",
+        "models.linear.l2 0.01 -> 30.0",
+    ]
+
+
+def test_a_file_that_one_of_two_experiments_alone_ran_is_named(small):
+    (first,) = known(small)
+    other = with_parts(first, ["encode"], **{"encoding/new.py": "0" * 16, "polars": "1.0"})
+    assert experiments.changes(first, other) == ["code: encoding/new.py added", "polars added"]
+    assert experiments.changes(other, first) == ["code: encoding/new.py removed", "polars removed"]
+
+
+def test_stages_and_models_that_one_experiment_alone_has_change_no_code(small):
+    (first,) = known(small)
+    nodes = {name: node for name, node in first.nodes.items() if name not in ("evaluate", "submit")}
+    parts = {part for node in nodes.values() for part in node.code}
+    code = {part: hash for part, hash in first.code.items() if part in parts}
+    shorter = first.model_copy(update={"nodes": nodes, "code": code})
+    assert experiments.changes(first, shorter) == experiments.changes(shorter, first) == []
 
 
 def test_a_package_that_changed_is_named_with_both_versions(small, with_code):
@@ -360,6 +418,16 @@ def test_an_earlier_submission_is_written_again_with_the_same_bytes(small, comma
     assert len(small.ledger()) == 2
 
 
+def test_a_submission_written_again_is_entered_with_its_experiment_and_note(small, command):
+    small.experiment(*STIFFER, note="stiffer")
+    entries = small.ledger()
+    (small.workspace.submissions / "ledger.jsonl").unlink()
+    command("submit", "tiny", "2")
+    (entry,) = small.ledger()
+    assert (entry["experiment"], entry["note"]) == (2, "stiffer")
+    assert entry["file"] == entries[1]["file"]
+
+
 def test_a_submission_that_was_never_made_is_one_message(small, command):
     small.edit(*STIFFER)
     small.run("blend")
@@ -374,6 +442,13 @@ def test_a_submission_whose_value_has_gone_is_one_message(small, command):
     code, _, error = command("submit", "tiny", "1")
     assert (code, "the value of submit is not in the store any more" in error) == (2, True)
     assert "`make C=tiny all`" in error and not file.exists()
+
+
+def test_what_computes_a_value_again_has_the_experiment_s_preset(small, command):
+    small.run("submit", preset="quick")
+    small.store.clean()
+    _, _, error = command("submit", "tiny", "2")
+    assert "`make C=tiny PRESET=quick all` computes it again if settings, code and raw" in error
 
 
 # -- prune -----------------------------------------------------------------------------------------
@@ -434,6 +509,20 @@ def test_other_settings_of_the_report_are_recorded_for_the_same_experiment(small
     assert again.settings["evaluate"]["importance_rows"] == 20
     assert "evaluate.importance_rows 0 -> 20" in again.changes
     assert again == known(small)[-1]
+
+
+def test_the_same_experiment_by_another_preset_has_the_settings_and_the_name_of_that(small):
+    small.edit("max_rounds = 3", "max_rounds = 5")
+    small.edit(
+        "[presets.quick.models.lightgbm]",
+        "[presets.quick.evaluate]\nimportance_rows = 9\n[presets.quick.models.lightgbm]",
+    )
+    again = small.run("submit", preset="quick").experiment
+    assert (again.number, again.preset) == (1, "quick")
+    assert again.settings["evaluate"]["importance_rows"] == 9
+    again = small.run("submit").experiment
+    assert (again.number, again.preset) == (1, "default")
+    assert again.settings["evaluate"]["importance_rows"] == 0
 
 
 # -- damaged records -------------------------------------------------------------------------------

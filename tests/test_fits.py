@@ -129,7 +129,7 @@ def test_a_stored_fit_that_is_none_is_named_with_what_to_do(fits, state):
         fits.stored(LINEAR, FOLDS[0], key.path)
 
 
-def test_a_fit_of_other_code_that_has_gone_is_named_and_not_computed_anew(fits, monkeypatch):
+def test_a_fit_of_other_code_that_has_gone_is_named_and_not_computed_again(fits, monkeypatch):
     monkeypatch.setattr(fitting, "fit", None)
     with pytest.raises(DataError, match=r"fit/0123: this fit is missing.*Run `make all`"):
         fits.stored(LINEAR, FOLDS[0], Key("fit", "0123").path)

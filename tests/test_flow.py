@@ -100,7 +100,7 @@ def test_a_file_without_its_stage_is_refused(toy_stages):
 # -- the stages that there are ---------------------------------------------------------------------
 
 
-def test_every_node_of_a_whole_run_comes_after_its_inputs():
+def test_every_node_of_a_complete_run_comes_after_its_inputs():
     nodes = nodes_for(goals_of("all", NAMES), NAMES)
     assert len(nodes) == len({*nodes})
     assert {node.stage for node in nodes} == set(stages())
@@ -173,6 +173,22 @@ def test_a_key_holds_what_a_value_depends_on_and_no_more(small):
     assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == {
         *("tune-lightgbm", "train-lightgbm", "blend")
     }
+
+
+def test_the_modules_that_count_follow_from_what_a_stage_takes(small, toy_stages):
+    """A new stage needs no entry anywhere: `fits` brings the models, those of all the features."""
+
+    def agree(settings, measure: Mapping[str, int], fits) -> float: ...
+    def measure(settings, gather: list, fits) -> int: ...
+
+    toy_stages(agree, measure, gather)
+    small.edit("[split]", '[encode]\nfeatures = "airline"\n[split]')
+    run = flow_of(small)
+    assert run._code(Node("agree"))[1:] == [
+        *("pipeline.models.lightgbm", "pipeline.models.linear", "pipeline.competitions.airline")
+    ]
+    assert run._code(Node("measure", "linear"))[1:] == ["pipeline.models.linear"]
+    assert run._code(Node("gather"))[1:] == []
 
 
 def test_a_value_that_does_not_change_reruns_nothing_after_it(small, with_code):

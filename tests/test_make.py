@@ -101,7 +101,7 @@ def test_every_stage_is_a_target_and_help_names_each_in_a_line(project):
     assert member_stages() == {"tune", "train"}
 
 
-def test_the_packages_are_installed_anew_when_the_list_changes_whatever_the_times_say(project):
+def test_the_packages_are_installed_again_when_the_list_changes_whatever_the_times_say(project):
     (project.root / "venv" / "installed").write_text("another list\n")
     done = project.make("--dry-run", "installed")
     assert "setting up" in done.stdout

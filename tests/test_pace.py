@@ -87,9 +87,9 @@ def test_a_model_that_learns_from_a_sample_is_measured_on_no_more():
     assert max(map(len, fits.samples)) == 1000
 
 
-def bounded(tmp_path, seconds, piece="train/one"):
+def bounded(tmp_path, seconds, part="train/one"):
     """Where another member is the first, which would be fitted in any case."""
-    allowance = plan_of(tmp_path, seconds, piece).allowance(piece)
+    allowance = plan_of(tmp_path, seconds, part).allowance(part)
     allowance.bound = replace(allowance.bound, share=seconds, first=seconds, at_least=0)
     return allowance
 

@@ -72,10 +72,10 @@ class World:
         return allowance.settle(done, asked, "unit").done
 
     def run(self):
-        return {name: self.work(name) for member in self.costs for name in pieces_of(member)}
+        return {name: self.work(name) for member in self.costs for name in parts_of(member)}
 
 
-def pieces_of(member):
+def parts_of(member):
     return f"tune/{member}", f"train/{member}"
 
 
@@ -118,10 +118,10 @@ def test_of_many_rows_the_strongest_finishes_a_repeat_in_half_of_the_minutes_or_
     folder, rows = tmp_path_factory.mktemp("w"), MANY_ROWS + 1
     world = World(folder, minutes, with_lightgbm(costs), tuned, rows=rows)
     for member in ("one", "two"):
-        for name in pieces_of(member):
+        for name in parts_of(member):
             world.work(name)
     assert world.clock.now <= 60 * minutes * (1 - FIRST) + 1e-9
-    assert [world.work(name) for name in pieces_of("lightgbm")][1] >= 1
+    assert [world.work(name) for name in parts_of("lightgbm")][1] >= 1
 
 
 @given(minutes, minutes, four_members, some_tuned)
@@ -184,7 +184,7 @@ def test_what_is_found_counts_as_much_as_when_it_was_computed(
     scratch, resumed = (
         World(tmp_path_factory.mktemp("w"), minutes, costs, tuned) for _ in range(2)
     )
-    names = [name for member in costs for name in pieces_of(member)]
+    names = [name for member in costs for name in parts_of(member)]
     assert [resumed.work(name, found) for name in names] == [scratch.work(name) for name in names]
 
 
@@ -196,7 +196,7 @@ def small_plan(folder, key="about"):
     return Plan(folder / f"{key}.json", Shares(1.0, kinds, dict.fromkeys(kinds, 0), 0))
 
 
-def test_another_key_is_decided_anew(tmp_path):
+def test_another_key_is_decided_again(tmp_path):
     decision = Decision(done=1, asked=3, seconds=30.0, reason="no more fit")
     small_plan(tmp_path).decide("train/one", decision)
     assert small_plan(tmp_path).decision("train/one") == decision

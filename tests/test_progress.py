@@ -38,7 +38,7 @@ def test_lines_from_before_an_error_are_shown(capsys):
     assert "from data/raw" in capsys.readouterr().out
 
 
-def test_in_a_whole_run_tables_and_advice_are_left_to_the_summary(capsys):
+def test_in_a_complete_run_tables_and_advice_are_left_to_the_summary(capsys):
     for brief in (True, False):
         with Progress("submit", live=False, brief=brief) as progress:
             progress.show("a table")

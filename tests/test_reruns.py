@@ -339,7 +339,7 @@ def test_a_preset_and_back_computes_nothing_twice(project):
     assert project.computed("all") == set()
     assert before in submissions(project)
     assert [each["preset"] for each in project.experiments()] == ["default", "quick"]
-    # the quick preset's folds are the first repeat's: only the untuned model is fitted anew
+    # the quick preset's folds are the first repeat's: only the untuned model is fitted again
     assert sum(key.kind == "fit" for key in project.stored()) == fits
 
 
@@ -371,7 +371,7 @@ def test_what_the_budget_cut_short_is_found_again_and_so_is_all_that_follows(pro
     lines = project.run("graph", "tiny").stdout.splitlines()
     assert [line.split()[0] for line in lines if "would run: " in line] == ["evaluate"]
     edit(project.toml, "minutes = 0.001", "minutes = 0.002")
-    assert "minutes cut it short, and are shared anew" in project.run("graph", "tiny").stdout
+    assert "minutes cut it short, and are divided again" in project.run("graph", "tiny").stdout
 
 
 def test_a_library_of_another_version_counts(project, tmp_path):

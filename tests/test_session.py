@@ -7,15 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import code, experiments, flow, session
+from pipeline import code, experiment_list, experiments, flow, session
 from pipeline.errors import DataError
 from pipeline.files import locked
-from pipeline.store import Key
+from pipeline.store import Key, Store
 from pipeline.training import Trained
 from tests.finished import Small, small_competition
 from tests.project import Project, copy_project
@@ -78,7 +79,7 @@ def test_a_run_that_was_stopped_half_way_changes_nothing(two, goal):
     assert list(predicted(two)["y"]) == labels(two, 2)
 
 
-def test_beside_a_running_run_the_last_whole_one_predicts(two):
+def test_beside_a_running_run_the_last_complete_one_predicts(two):
     expected = [labels(two, 2)]
     two.edit("folds = 2", "folds = 3\nseed = 5")
     running = two.start("run", "all", "tiny")
@@ -118,9 +119,38 @@ def test_code_that_is_another_now_is_refused(small, command, with_now, part):
 def test_what_helps_after_an_edit_of_the_code_is_named(two, command, with_now):
     with_now("models/linear.py", "0" * 64)
     file = str(two.test_file)
-    assert "all`, which computes anew" in command("predict", "tiny", file)[2]
+    assert "all`, which computes again" in command("predict", "tiny", file)[2]
     error = command("predict", "tiny", file, "--experiment", "1")[2]
     assert "`make C=tiny all`, which makes a new experiment: to predict by that one, leave" in error
+
+
+@pytest.mark.parametrize("reading", ["predict", "submit", "compare", "summary"])
+def test_what_reads_values_keeps_them_from_being_deleted_meanwhile(
+    small, command, monkeypatch, reading
+):
+    """As runs do: `prune` and `clean` wait for no one, and refuse."""
+    used, now = [], []
+
+    @contextmanager
+    def noted(path, alone=""):
+        used.append(path)
+        now.append(path)
+        yield
+        now.remove(path)
+
+    for module in (session, experiment_list):
+        monkeypatch.setattr(module, "in_use", noted)
+    read = Store.manifest
+    outside = []
+
+    def manifest(store, key, digest=""):
+        outside.extend([key] if not now else [])
+        return read(store, key, digest)
+
+    monkeypatch.setattr(Store, "manifest", manifest)
+    given = {"predict": [str(small.test_file)], "submit": ["1"], "compare": ["1", "1"]}
+    assert command(reading, "tiny", *given.get(reading, []))[0] == 0
+    assert used == [small.workspace.lock] and not outside
 
 
 def test_predict_names_its_experiment(two, command):
@@ -162,7 +192,7 @@ def test_predictions_go_on_after_code_that_changed_nothing(small, with_now, with
     """The same experiment is then one of the new code."""
     with_now("reading/schema.py", "1" * 64)
     with_code("reading/schema.py", "1" * 64)
-    with pytest.raises(DataError, match=r"not that of experiment 1 any more: schema\.py"):
+    with pytest.raises(DataError, match=r"not that of experiment 1 any more: reading/schema\.py"):
         predicted(small)
     assert small.experiment().number == 1
     assert list(predicted(small)["y"]) == labels(small, 1)

@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -289,6 +290,26 @@ def test_prune_keeps_values_and_what_is_part_of_them(tmp_path):
         store.put(key, value(), part_of=whole)
     assert store.prune([fit]) == 2
     assert set(Store(tmp_path).keys()) == {fit, test}
+
+
+def test_size_passes_over_what_another_run_takes_away_meanwhile(tmp_path, monkeypatch):
+    """A folder of .unfinished goes while the others are counted."""
+    store, stat = Store(tmp_path / "store"), os.stat
+    store.put(KEY, value())
+    size = store.size()
+    for name in ("first", "second"):
+        folder = store.root / UNFINISHED / name
+        folder.mkdir(parents=True)
+        (folder / "value.json").write_text("{}")
+
+    def stat_and_delete(path, *rest, **others):
+        if os.path.basename(path) == "value.json" and UNFINISHED in str(path):
+            for each in ("first", "second"):
+                shutil.rmtree(store.root / UNFINISHED / each, ignore_errors=True)
+        return stat(path, *rest, **others)
+
+    monkeypatch.setattr(os, "stat", stat_and_delete)
+    assert store.size() == size
 
 
 def test_clean_empties_and_size_says_how_much_there_is(tmp_path):

@@ -139,7 +139,7 @@ def is_unchanged(small, goal="all", preset="default"):
     return unchanged.is_unchanged(small.workspace, goal, preset)
 
 
-def test_after_a_whole_run_there_is_nothing_to_do(small):
+def test_after_a_complete_run_there_is_nothing_to_do(small):
     seen = is_unchanged(small)
     (file,) = small.submissions
     assert seen is not None and seen.headline.startswith(f"submissions/tiny/{file.name} (Accuracy")

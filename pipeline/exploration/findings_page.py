@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline import page
-from pipeline.codec import plain
 from pipeline.exploration import (
     adversarial,
     association,
@@ -20,6 +19,7 @@ from pipeline.exploration.findings import Exploration
 from pipeline.exploration.part import Part
 from pipeline.figures import Plot
 from pipeline.page import p_value
+from pipeline.plain_json import plain
 from pipeline.problem import File, Loaded
 from pipeline.wording import count, some
 

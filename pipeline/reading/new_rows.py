@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_UNSEEN = 3  # values a column, and columns, that a note names
 LONGEST = 60  # letters of a value
-REMEDY = f"{contract.REMEDY}, which counts from the next whole run on"
+REMEDY = f"{contract.REMEDY}, which counts from the next complete run on"
 
 
 @dataclass(frozen=True)

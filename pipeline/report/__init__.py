@@ -75,7 +75,7 @@ def render(name: str, evidence: "Evidence", plots: "Mapping[str, Plot]") -> "Sec
 
 def to_json(name: str, evidence: "Evidence") -> Any:
     """A section's result as plain JSON."""
-    from pipeline.codec import plain
+    from pipeline.plain_json import plain
 
     section, result = module(name), evidence.results[name]
     return plain(section.to_json(result) if hasattr(section, "to_json") and result else result)

@@ -145,7 +145,7 @@ def nested(fitter: Fitter, methods: Sequence[str], known: OutOfFold) -> np.ndarr
 
 
 def with_inner_folds(known: OutOfFold) -> OutOfFold:
-    """The rows' folds, numbered anew: few of them where models and classes are many."""
+    """The rows' folds, renumbered: few of them where models and classes are many."""
     models, _, outputs = known.predictions.shape
     inner = at_least_two(known.folds)
     if models * outputs > MOST_OUTPUTS:

@@ -98,7 +98,7 @@ def test_what_load_would_refuse_is_refused(loaded, tmp_path, change, message):
 
 
 def test_a_rule_that_is_widened_counts_after_another_run(loaded):
-    with pytest.raises(DataError, match="counts from the next whole run on"):
+    with pytest.raises(DataError, match="counts from the next complete run on"):
         rows_of(ROWS.assign(size=9), loaded, SETTINGS)
 
 

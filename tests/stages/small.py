@@ -120,8 +120,8 @@ class Ticking(Progress):
         self.clock.now += self.step
 
 
-def plan_of(folder, seconds, piece="train/one", rows=0, about=None, watch=None):
-    """A plan of so many seconds for one member, of which `piece` is the only open piece."""
-    tuned = piece.startswith("tune/")
+def plan_of(folder, seconds, part="train/one", rows=0, about=None, watch=None):
+    """A plan of so many seconds for one member, of which `part` is the only open part."""
+    tuned = part.startswith("tune/")
     shares = Shares(seconds / 60, {"one": "logistic"}, {"one": 3 if tuned else 0}, rows)
     return Plan(folder / f"{digest_of([about, seconds])}.json", shares, lambda: watch or Clock())

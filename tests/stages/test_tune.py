@@ -186,7 +186,7 @@ def test_a_journal_of_something_else_is_reported_with_what_to_do(tmp_path):
     run(tmp_path, settings(1))
 
 
-def test_a_study_that_is_deleted_meanwhile_is_reported_and_begins_anew(tmp_path, monkeypatch):
+def test_a_study_that_is_deleted_meanwhile_is_reported_and_begins_again(tmp_path, monkeypatch):
     whole = run(tmp_path / "whole", settings(4))
     journal, report = tmp_path / "j.log", studies.Study.report
 
