@@ -23,6 +23,7 @@ from pipeline.files import digest_of, locked, read_sealed, sealed, write_atomica
 from pipeline.flow import Dependencies, Done, Flow, Node, stages
 from pipeline.metrics import METRICS, Estimate, Metric, paired_difference
 from pipeline.store import Key, Store
+from pipeline.wording import run_again
 from pipeline.workspace import Workspace
 
 RECORD, CURRENT, LOCK = "experiment.json", "current", ".lock"
@@ -144,17 +145,17 @@ class Experiment(Record):
 def read_all(workspace: Workspace) -> list[Experiment]:
     """Every experiment, the oldest first; a folder without a whole record is none."""
     paths = sorted(workspace.experiments.glob(f"[0-9]*/{RECORD}"))
-    return [_read(path) for path in paths]
+    return [_read(path, workspace) for path in paths]
 
 
-def _read(path: Path) -> Experiment:
+def _read(path: Path, workspace: Workspace) -> Experiment:
     try:
         return Experiment.model_validate(read_sealed(path))
     except ValueError as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise DataError(
-            f"{path}: this is no record of an experiment ({reason}). Move the folder away and run "
-            "make again."
+            f"{path}: this is no record of an experiment ({reason}). Move the folder away and "
+            f"{run_again(workspace.competition)}."
         ) from None
 
 
@@ -167,10 +168,10 @@ def current(workspace: Workspace) -> Experiment | None:
     if not (name.isascii() and name.isdecimal()):
         raise DataError(
             f"{file}: found {name[:SHORT]!r}, allowed is the number of an experiment. Delete this "
-            "file and run make again."
+            f"file and {run_again(workspace.competition)}."
         )
     path = workspace.experiments / name / RECORD
-    return _read(path) if path.is_file() else None
+    return _read(path, workspace) if path.is_file() else None
 
 
 def find(workspace: Workspace, number: str) -> Experiment:

@@ -54,7 +54,8 @@ def open_journal(path: Path) -> JournalStorage:
     except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: this is no journal of searches ({error or type(error).__name__}). Move it "
-            "away and run make again: searches that are done keep their results, others begin anew."
+            "away and run the competition again: searches that are done keep their results, others "
+            "begin anew."
         ) from None
 
 

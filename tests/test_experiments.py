@@ -461,7 +461,8 @@ def test_a_damaged_record_is_one_message(small, command, content, arguments):
     code, output, error = command(*arguments)
     assert (code, output) == (2, "")
     assert error.startswith(f"error: {path}: this is no record of an experiment (")
-    assert error.endswith("Move the folder away and run make again.\n") and error.count("\n") == 1
+    assert error.endswith("Move the folder away and run `make C=tiny all`.\n")
+    assert error.count("\n") == 1
     assert set(small.store.keys()) == stored
 
 

@@ -171,7 +171,7 @@ def test_a_damaged_line_loses_nothing_and_ends_in_the_same_bytes(tmp_path, capsy
 def test_a_journal_of_something_else_is_reported_with_what_to_do(tmp_path):
     journal = tmp_path / "j.log"
     journal.write_text('{"op_code": 0, "worker_id": "x"}\n')
-    with pytest.raises(DataError, match=r"no journal of searches .* Move it away and run make"):
+    with pytest.raises(DataError, match=r"no journal of searches .* Move it away and run the comp"):
         run(tmp_path, settings(1))
     journal.rename(tmp_path / "away.log")
     run(tmp_path, settings(1))
