@@ -107,6 +107,17 @@ def test_every_field_of_a_metric_is_described():
     assert all(f'"{loss}"' in table for loss in get_args(Loss))
 
 
+def test_every_module_is_described():
+    text = ARCHITECTURE.read_text()
+    (row,) = re.findall(r"^\| `pipeline/reading/` .*$", text, re.MULTILINE)
+    (listed,) = re.findall(r"The modules beside them.*?(?=\n## )", text, re.DOTALL)
+    for place, described in ((ROOT / "pipeline" / "reading", row), (ROOT / "pipeline", listed)):
+        modules = {path.stem for path in place.glob("*.py")} - {"__init__"}
+        named = set(re.findall(r"`(\w+)`", described))
+        assert modules <= named, modules - named
+        assert named <= modules, named - modules
+
+
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", ARCHITECTURE.read_text(), re.DOTALL)
 
