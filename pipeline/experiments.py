@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from pipeline.config import BLEND
 from pipeline.errors import DataError, SettingsError
-from pipeline.files import digest_of, locked, read_sealed, sealed, write_atomically
+from pipeline.files import digest_of, locked, read_checked, with_checksum, write_atomically
 from pipeline.flow import Dependencies, Done, Flow, Node, stages
 from pipeline.metrics import METRICS, Estimate, Metric, paired_difference
 from pipeline.store import Key, Store
@@ -150,7 +150,7 @@ def read_all(workspace: Workspace) -> list[Experiment]:
 
 def _read(path: Path, workspace: Workspace) -> Experiment:
     try:
-        return Experiment.model_validate(read_sealed(path))
+        return Experiment.model_validate(read_checked(path))
     except ValueError as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise DataError(
@@ -216,7 +216,7 @@ def keep(flow: Flow, about: About) -> Experiment:
         same = [each for each in known if each.key("blend") == key]
         experiment = _again(flow, known, same[0], about) if same else _new(flow, known, about)
         folder = workspace.experiments / experiment.name
-        write_atomically(folder / RECORD, sealed(experiment.model_dump(mode="json")))
+        write_atomically(folder / RECORD, with_checksum(experiment.model_dump(mode="json")))
     return experiment
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.files import digest_of, read_sealed, sealed
+from pipeline.files import digest_of, read_checked, with_checksum
 
 MEASURED: Mapping[str, Any] = {"measured": True}  # of a field: no part of what the value is
 MANIFEST, MEASUREMENTS = "manifest.json", "measured.json"
@@ -110,7 +110,7 @@ class Store:
 
             codec.encode(value, write)
             manifest = {"files": files, "seconds": round(seconds, 3), "part_of": part_of}
-            (folder / MANIFEST).write_text(sealed(manifest), encoding="utf-8")
+            (folder / MANIFEST).write_text(with_checksum(manifest), encoding="utf-8")
             self._move(folder, final, key)
         return self._verified[key]
 
@@ -151,7 +151,7 @@ class Store:
 
     def _verify(self, folder: Path) -> Manifest | None:
         try:
-            kept = read_sealed(folder / MANIFEST)
+            kept = read_checked(folder / MANIFEST)
             files: dict[str, tuple[int, str]] = kept["files"]
             if not all(_is_whole(folder, name, *of) for name, of in files.items()):
                 return None
