@@ -247,7 +247,7 @@ def test_a_leaderboard_score_is_drawn(monkeypatch):
 
 def test_what_shares_the_minutes_anew_is_the_command_of_the_run(monkeypatch):
     html = evaluated(survey(), monkeypatch, cores=1).html
-    shown = page.stamped(html, "experiment 1", "make PRESET=quick all")
+    shown = page.with_run_details(html, "experiment 1", "make PRESET=quick all")
     assert "<code>make PRESET=quick all NEW_PLAN=1</code>" in shown
     assert '<p class="soft">experiment 1</p>' in shown
 
