@@ -8,8 +8,8 @@ import numpy as np
 from pipeline import cut_short
 from pipeline.blending import (
     Blended,
-    Contest,
     Fitter,
+    MethodComparison,
     OutOfFold,
     stacker_coefficients,
 )
@@ -59,7 +59,7 @@ def blend(
     methods = methods_tried(settings.method, len(members), outputs)
     known = out_of_fold(load.y, split, members)
     candidates = cross_fitted(fitter, methods, known)
-    method, contests = choose(metric, known.y, candidates)
+    method, comparisons = choose(metric, known.y, candidates)
     fitted = fitter.fit((method,), known)[method]
     oof = np.full((len(load.y), outputs), np.nan)
     oof[split.validated] = unseen = nested(fitter, methods, known)
@@ -75,7 +75,7 @@ def blend(
         oof=oof,
         test=test,
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
-        contests=contests,
+        comparisons=comparisons,
         rule=rule(settings.method, metric, len(members), outputs),
         expected=expectation(metric, known.y, unseen, gain),
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
@@ -156,20 +156,20 @@ def with_inner_folds(known: OutOfFold) -> OutOfFold:
 
 def choose(
     metric: Metric, y: np.ndarray, candidates: Mapping[str, np.ndarray]
-) -> tuple[str, tuple[Contest, ...]]:
-    """The method that RULE keeps, and how each contest with the one kept before it went."""
+) -> tuple[str, tuple[MethodComparison, ...]]:
+    """The method that RULE keeps, and the comparison of each with the one kept before it."""
     by = metric.decisive
     kept, *others = candidates
-    contests = []
+    comparisons = []
     for method in others:
         one, other = candidates[method], candidates[kept]
         pair = paired_difference(by, y, one, other)
         gain = pair.score if by.greater_is_better else -pair.score
         is_clear = gain > 2 * pair.standard_error
         wins = is_clear and metric.loss(y, one) <= metric.loss(y, other)
-        contests.append(Contest(method, kept, gain, pair.standard_error, wins))
+        comparisons.append(MethodComparison(method, kept, gain, pair.standard_error, wins))
         kept = method if wins else kept
-    return kept, tuple(contests)
+    return kept, tuple(comparisons)
 
 
 def _report(blended: Blended, metric: Metric, progress: Progress) -> None:
