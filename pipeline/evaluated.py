@@ -11,8 +11,9 @@ from pipeline.store import MEASURED
 
 @dataclass(frozen=True)
 class Evaluated:
-    """`withdrawn` is why no score can be promised, empty where one can; `summary` holds the results
-    of all sections of the report, by name, as plain JSON.
+    """The results of all sections of the report, by name, as plain JSON in `summary`.
+
+    `no_score_reason` is why no expected score is given, empty where one is.
 
     `html` is the report, one file; `figures` are its figures as PNG, by name. The page shows
     seconds and the figures use the machine's fonts, so that neither is part of the value.
@@ -20,7 +21,7 @@ class Evaluated:
 
     leaderboard: Leaderboard
     alarms: tuple[Alarm, ...]
-    withdrawn: str
+    no_score_reason: str
     summary: Mapping[str, Any]
     html: str = field(metadata=MEASURED)
     figures: Mapping[str, bytes] = field(metadata=MEASURED)

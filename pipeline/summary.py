@@ -66,17 +66,17 @@ def headline(found: Summary) -> str:
     """submissions/airline/x.csv (Accuracy 0.9383 ± 0.0046)"""
     file = found.experiment.submission
     path = from_here(found.workspace.submissions / file) if file else "no rows to predict"
-    promised = "out-of-fold " if found.evaluated.withdrawn else ""
-    return f"{path} ({promised}{found.metric.label} {with_error(found.expected)})"
+    kind = "out-of-fold " if found.evaluated.no_score_reason else ""
+    return f"{path} ({kind}{found.metric.label} {with_error(found.expected)})"
 
 
 def _expected(found: Summary) -> Iterator[str]:
     """Where the leaderboard's score should lie: both samples are finite, train's and test's."""
-    withdrawn, test_rows = found.evaluated.withdrawn, len(found.load.test)
+    no_score_reason, test_rows = found.evaluated.no_score_reason, len(found.load.test)
     if found.load.simulated:
         yield "SIMULATED data: this is no score of the competition"
-    elif withdrawn:
-        yield textwrap.shorten(f"no score can be promised: {withdrawn}", WIDEST)
+    elif no_score_reason:
+        yield textwrap.shorten(f"no expected score is given: {no_score_reason}", WIDEST)
     elif test_rows:
         interval = prediction_interval(found.expected, len(found.load.train), test_rows)
         low, high = map(found.metric.clip, interval)

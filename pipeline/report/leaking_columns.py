@@ -112,7 +112,7 @@ def _column_alarm(names: set[str], texts: Sequence[str], evidence: Evidence) -> 
 
 
 def _by_drift(names: set[str], evidence: Evidence) -> str:
-    """A promise is withdrawn where a column that predicts nearly all differs in test."""
+    """No expected score is given where a column that predicts nearly all differs in test."""
     changed = [
         quoted_label(drift.column)
         for drift in evidence.explore.findings.drifts

@@ -63,7 +63,7 @@ def evaluate(
     return Evaluated(
         board,
         tuple(alarms.found),
-        alarms.withdrawn,
+        alarms.no_score_reason,
         {name: report.to_json(name, evidence) for name in report.SECTIONS},
         html=render(evidence, plots),
         figures={plot.name: plot.png for of in plots.values() for plot in of.values()},
@@ -110,7 +110,7 @@ def show(board: Leaderboard, alarms: Alarms, evidence: Evidence, progress: Progr
     progress.show(terminal_table(board, seconds, caption=caption, title=title))
     for alarm in alarms.found:
         progress.advise(f"ALARM: {alarm.found}")
-    if alarms.withdrawn:
-        progress.advise(f"no score can be promised: {alarms.withdrawn}")
+    if alarms.no_score_reason:
+        progress.advise(f"no expected score is given: {alarms.no_score_reason}")
     watch = make_command(evidence.settings.name, "watch")
     progress.say(f"the report is ready: `{watch}` opens it")

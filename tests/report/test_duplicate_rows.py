@@ -68,6 +68,6 @@ def test_without_rows_to_predict_nothing_is_claimed_of_test():
     for test, is_rarer in ((train.head(0), False), (fine.tail(100) + 1, True)):
         evidence = Table(train, test, features, y, 2, fold, blend).evidence()
         (alarm,) = duplicate_rows.alarms(evidence, FoldedTarget(y, 2, fold))
-        assert bool(alarm.withdraws) == is_rarer
+        assert bool(alarm.no_score_reason) == is_rarer
         assert ("test" in alarm.why) == is_rarer
         assert "nan" not in alarm.why
