@@ -310,7 +310,7 @@ def test_what_a_killed_search_fitted_is_used_and_forgotten_in_its_turn(
     assert fits.computed().count("r0-f2") == fits.computed().count("r0-f0") + 1
 
 
-def test_losers_that_a_kill_left_in_the_store_are_forgotten(tmp_path):
+def test_worse_trials_that_a_kill_left_in_the_store_are_forgotten(tmp_path):
     """It came after a trial had ended and before its fits were removed."""
     fits = fits_in(tmp_path / "store")
     short = run(tmp_path, settings(4), fits=fits)
