@@ -18,7 +18,7 @@ from pipeline.parallel import Map, OutOfTime, over_cores, workers
 from pipeline.plan import Allowance, Decision
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
-from pipeline.tuning import Trial, Tuned
+from pipeline.tuning import FinishedTrial, Tuned
 
 if TYPE_CHECKING:
     import optuna
@@ -191,7 +191,9 @@ class Search:
         if best is not None:
             study.end_with(best)
         kept = [
-            Trial(i, t.value, "complete" if t.state.name == "COMPLETE" else "pruned", t.params)
+            FinishedTrial(
+                i, t.value, "complete" if t.state.name == "COMPLETE" else "pruned", t.params
+            )
             for i, t in enumerate(trials)
         ]
         return Tuned(
