@@ -17,7 +17,7 @@ from pipeline import config, new_toml, sizing
 from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric
-from pipeline.new_toml import Findings, Given
+from pipeline.new_toml import Given, TableFindings
 from pipeline.reading import archives, finding, kinds, labels, schema
 from pipeline.reading.notation import read_numbers
 from pipeline.reading.schema import RawTables, Roles
@@ -221,7 +221,7 @@ def _refuse_name(name: str, folder: Path) -> None:
 
 def look(
     files: finding.Files, given: Given | None = None, metric: str = COMMAND.metric
-) -> Findings:
+) -> TableFindings:
     """Read the files, and find the target, the id, the task and what the columns hold.
 
     `metric` is how a message names it.
@@ -244,7 +244,7 @@ def look(
         for name in tables.train.columns
         if name not in {roles.target, roles.id, *drop}
     }
-    return Findings(tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed)
+    return TableFindings(tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed)
 
 
 def _described(name: str, tables: RawTables, settings: LoadStage) -> kinds.Described | DataError:
@@ -313,7 +313,7 @@ def _held(column: "pd.Series") -> str:
     return f"{what}{shown}{missing}"
 
 
-def _messages(found: Findings, path: Path) -> Iterator[str]:
+def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     """What was found, a line each, and which of it the organiser's page must confirm."""
     roles, shape = found.roles, found.shape
     metric, why = found.metric
