@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline import cut_short
 from pipeline.blending import Blended
-from pipeline.config import load_presets
+from pipeline.config import BLEND, load_presets
 from pipeline.estimates import NORMAL_95, decimals, signed, verdict, with_error
 from pipeline.evaluated import Evaluated
 from pipeline.expectation import WIDER
@@ -17,7 +17,6 @@ from pipeline.experiments import Experiment
 from pipeline.flow import Flow
 from pipeline.metrics import METRICS, Estimate, Metric
 from pipeline.problem import Loaded
-from pipeline.report.evidence import BLEND
 from pipeline.report.leaderboard import LeaderboardEntry
 from pipeline.wording import count, from_here, make_command
 from pipeline.workspace import Workspace

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.config import BLEND
 from pipeline.exploration.duplicates import Duplicates, fingerprints
 from pipeline.exploration.strength import FoldedTarget
 from pipeline.page import percent
 from pipeline.problem import Feature
 from pipeline.report.alarm import Alarm, score
-from pipeline.report.evidence import BLEND, Evidence
+from pipeline.report.evidence import Evidence
 from pipeline.wording import count
 
 if TYPE_CHECKING:

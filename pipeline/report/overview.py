@@ -7,9 +7,10 @@ from markupsafe import Markup
 
 from pipeline import figures, page
 from pipeline.blending import Expected
+from pipeline.config import BLEND
 from pipeline.estimates import decimals, ends
 from pipeline.metrics import Estimate
-from pipeline.report.evidence import BLEND, Evidence
+from pipeline.report.evidence import Evidence
 from pipeline.report.leaderboard import Leaderboard
 from pipeline.wording import count
 
