@@ -24,6 +24,7 @@ from pipeline.reading.schema import RawTables, Roles
 from pipeline.reading.typed_tables import raw_tables
 from pipeline.stage_settings import LoadStage
 from pipeline.wording import FRAMES, count, from_here, quoted, some
+from pipeline.workspace import NAME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"|true|false|\d+
 COLUMN = re.compile(r'\[load\.columns\] ("[^"]*" = \{[^{}]*\})')
 MOST_COLUMNS = 12  # in a message
 RESERVED = ("all",)  # `make C=all all` reads like a slip
-NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+LONGEST_NAME = 60  # letters
 
 
 @dataclass(frozen=True)
@@ -201,10 +202,10 @@ def refuse_nothing(name: str, sources: Sequence[str]) -> None:
 
 
 def _refuse_name(name: str, folder: Path) -> None:
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise SettingsError(
             f"name of the competition: found {name!r}, allowed are small letters, digits and _, "
-            "a letter first, at most 60 in all. Choose another name."
+            f"a letter first, at most {LONGEST_NAME} in all. Choose another name."
         )
     if name in RESERVED or (folder / f"{name}.py").exists():
         used = "make" if name in RESERVED else folder / f"{name}.py"
