@@ -111,12 +111,7 @@ def write_competition(
     _refuse_name(name, folder)
     places, given = [source] if isinstance(source, Path) else list(source), given or {}
     raw = raw or folder / "raw"
-    for place in places:
-        if not place.exists():
-            raise DataError(
-                f"--from: found {str(place)!r}, no such folder or file. Give the folder, zip or "
-                "file that the organiser's files were downloaded to."
-            )
+    _refuse_absent(places)
     named = {role: given.get("load", {}).get(role) for role in finding.ROLES}
     command = " --from ".join([name, *(shlex.quote(str(place)) for place in places)])
     with _options_named(replace(caller, again=caller.again.format(command=command))):
@@ -132,6 +127,15 @@ def write_competition(
     path = folder / f"{name}.toml"
     messages = tuple(_messages(findings, from_here(path)))
     return NewCompetition(path, new_toml.text(name, findings), messages, copies)
+
+
+def _refuse_absent(places: Sequence[Path]) -> None:
+    for place in places:
+        if not place.exists():
+            raise DataError(
+                f"--from: found {str(place)!r}, no such folder or file. Give the folder, zip or "
+                "file that the organiser's files were downloaded to."
+            )
 
 
 # -- what the command line declares ----------------------------------------------------------------

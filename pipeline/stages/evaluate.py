@@ -50,12 +50,35 @@ def evaluate(
     that no fold validates, are left out of it all.
     """
     predictor = Predictor(load, split, train, blend, fits)
-    stages = (load, explore, split, encode, tune, train, blend)
-    with workers() as parallel_map, progress.task("report", len(report.SECTIONS)) as task:
-        evidence = Evidence(settings, *stages, fits, predictor, scores, parallel_map)
+    with workers() as parallel_map:
+        evidence = Evidence(
+            settings=settings,
+            load=load,
+            explore=explore,
+            split=split,
+            encode=encode,
+            tune=tune,
+            train=train,
+            blend=blend,
+            fits=fits,
+            predictor=predictor,
+            scores=scores,
+            map=parallel_map,
+        )
+        compute(evidence, progress)
+    return finish(evidence, progress)
+
+
+def compute(evidence: Evidence, progress: Progress) -> None:
+    """Fill in the evidence's results, section by section: later ones read those of earlier ones."""
+    with progress.task("report", len(report.SECTIONS)) as task:
         for name in report.SECTIONS:
             evidence.results[name] = report.module(name).compute(evidence)
             task.advance(report.module(name).TITLE)
+
+
+def finish(evidence: Evidence, progress: Progress) -> Evaluated:
+    """The figures, the page, and the leaderboard on the terminal."""
     board: Leaderboard = evidence.results["leaderboard"]
     alarms: Alarms = evidence.results["alarms"]
     plots = draw(evidence)
