@@ -1,6 +1,6 @@
 """Raw rows -> the blend's prediction: own features, each fit's encoder and model, mean, blend.
 
-A fold's fits never saw its validation rows, so `predict_fold` of these is an honest prediction.
+A fold's fits never saw its validation rows, so `predict_fold` of these is out-of-fold.
 """
 
 import functools
