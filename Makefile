@@ -85,7 +85,7 @@ tune-% train-%: installed
 graph: installed ## the stages: what is stored, what would run, why, and how long it took
 	@$(PIPELINE) graph $(C) --preset "$$PRESET"
 
-experiments: installed ## every run so far, newest first; also a page with all settings
+experiments: installed ## the runs that reached the blend, newest first; also a page with all settings
 	@$(PIPELINE) experiments $(C)
 
 prune: installed ## delete what the last experiments do not need (KEEP=5 of them)

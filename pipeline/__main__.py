@@ -115,7 +115,7 @@ def summary(competition: CompetitionName) -> None:
 
 @app.command()
 def experiments(competition: CompetitionName) -> None:
-    """List every run so far, newest first, and write them as a page."""
+    """List the runs that reached the blend, newest first, and write them as a page."""
     from pipeline.experiment_list import list_experiments
 
     say(*list_experiments(_workspace(competition)))

@@ -18,8 +18,8 @@ from pipeline.metrics import Estimate, Metric
 from pipeline.training import CutShort
 
 TINY = 1e-6
-# how much a metric that counts classes may favour the rarer ones: not at all, up to fully
-FAVOURS = (0.0, 0.25, 0.5, 0.75, 1.0)
+# by which classes are weighted, share^-a, where a metric counts them: not at all, up to fully
+EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class FittedBlend:
 
 
 @dataclass(frozen=True)
-class Contest:
+class MethodComparison:
     """How a method did against the one kept before it, by out-of-fold predictions.
 
     `gain` is the difference of their scores by the `decisive` metric, above 0 where `method` is
@@ -107,7 +107,7 @@ class Blended:
     oof: np.ndarray
     test: np.ndarray
     candidates: Mapping[str, Estimate]
-    contests: tuple[Contest, ...]
+    comparisons: tuple[MethodComparison, ...]
     rule: str
     expected: Expected
     cut_short: Mapping[str, CutShort]
@@ -246,7 +246,7 @@ def class_weights(y: np.ndarray, prediction: np.ndarray, metric: Metric) -> np.n
     worth more: a = 1 is the optimum of balanced accuracy (Menon et al. 2013), F1 lies between.
     """
     shares = np.bincount(y, minlength=prediction.shape[1]) / len(y)
-    tried = [np.where(shares > 0, shares, 1.0) ** -favour for favour in FAVOURS]
+    tried = [np.where(shares > 0, shares, 1.0) ** -exponent for exponent in EXPONENTS]
     losses = [metric.loss(y, reweighted(prediction, weights)) for weights in tried]
     return tried[int(np.argmin(losses))]
 

@@ -218,7 +218,7 @@ def _presets(content: bytes, where: str) -> dict[str, dict[str, Any]]:
 def _too_deep(where: str) -> SettingsError:
     return SettingsError(
         f"{where}: a value is nested more deeply than can be read. A setting is a number, a text "
-        "or a list of them: write it without so many brackets or dots."
+        "or a list of them: write it with fewer brackets or dots."
     )
 
 
@@ -242,8 +242,8 @@ def _overlaid(
     unused = [name for name in overlay.get("models", {}) if name not in configuration.models]
     if unused:
         raise SettingsError(
-            f"{where}: [models.{unused[0]}] is given settings, and is none of the models that are "
-            f"asked for: {', '.join(configuration.models)}. Add it to them, or leave its settings "
+            f"{where}: [models.{unused[0]}] is given settings, and is none of the models to "
+            f"fit: {', '.join(configuration.models)}. Add it to them, or leave its settings "
             "out."
         )
     return configuration

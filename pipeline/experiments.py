@@ -19,11 +19,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from pipeline.config import BLEND
 from pipeline.errors import DataError, SettingsError
-from pipeline.files import digest_of, locked, read_sealed, sealed, write_atomically
+from pipeline.files import digest_of, locked, read_checked, with_checksum, write_atomically
 from pipeline.flow import Dependencies, Done, Flow, Node, stages
 from pipeline.metrics import METRICS, Estimate, Metric, paired_difference
 from pipeline.store import Key, Store
-from pipeline.wording import some
+from pipeline.wording import run_again, some
 from pipeline.workspace import Workspace
 
 RECORD, CURRENT, LOCK = "experiment.json", "current", ".lock"
@@ -147,17 +147,18 @@ class Experiment(Record):
 def read_all(workspace: Workspace) -> list[Experiment]:
     """Every experiment, the oldest first; a folder without a complete record is none."""
     paths = sorted(workspace.experiments.glob(f"[0-9]*/{RECORD}"))
-    return sorted(map(_read, paths), key=lambda each: each.number)  # 10000 comes after 9999
+    found = (_read(path, workspace) for path in paths)
+    return sorted(found, key=lambda each: each.number)  # 10000 comes after 9999
 
 
-def _read(path: Path) -> Experiment:
+def _read(path: Path, workspace: Workspace) -> Experiment:
     try:
-        return Experiment.model_validate(read_sealed(path))
+        return Experiment.model_validate(read_checked(path))
     except ValueError as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise DataError(
-            f"{path}: this is no record of an experiment ({reason}). Move the folder away and run "
-            "make again."
+            f"{path}: this is no record of an experiment ({reason}). Move the folder away and "
+            f"{run_again(workspace.competition)}."
         ) from None
 
 
@@ -170,10 +171,10 @@ def current(workspace: Workspace) -> Experiment | None:
     if not (name.isascii() and name.isdecimal()):
         raise DataError(
             f"{file}: found {name[:SHORT]!r}, allowed is the number of an experiment. Delete this "
-            "file and run make again."
+            f"file and {run_again(workspace.competition)}."
         )
     path = workspace.experiments / name / RECORD
-    return _read(path) if path.is_file() else None
+    return _read(path, workspace) if path.is_file() else None
 
 
 def find(workspace: Workspace, number: str) -> Experiment:
@@ -218,7 +219,7 @@ def keep(flow: Flow, about: About) -> Experiment:
         same = [each for each in known if each.key("blend") == key]
         experiment = _again(flow, known, same[0], about) if same else _new(flow, known, about)
         folder = workspace.experiments / experiment.name
-        write_atomically(folder / RECORD, sealed(experiment.model_dump(mode="json")))
+        write_atomically(folder / RECORD, with_checksum(experiment.model_dump(mode="json")))
     return experiment
 
 

@@ -30,16 +30,16 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(to_json(value).encode()).hexdigest()
 
 
-def sealed(content: Mapping[str, Any]) -> str:
-    """JSON with a checksum of itself, for `read_sealed`."""
+def with_checksum(content: Mapping[str, Any]) -> str:
+    """JSON with a checksum of itself, for `read_checked`."""
     return to_json({**content, "checksum": digest_of(dict(content))})
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
-    """What `sealed` made of a mapping, without its checksum.
+def read_checked(path: Path) -> dict[str, Any]:
+    """What `with_checksum` made of a mapping, without its checksum.
 
-    Raises FileNotFoundError, or ValueError for anything else that `sealed` did not write: a link,
-    a device, or a file of which a bit has changed.
+    Raises FileNotFoundError, or ValueError for anything else that `with_checksum` did not write: a
+    link, a device, or a file of which a bit has changed.
     """
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_RECORD:

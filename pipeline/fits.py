@@ -117,7 +117,7 @@ class Fits:
         if known is None:
             raise DataError(
                 f"{self.store.root / path}: this fit is missing or damaged, and the code has "
-                "changed since it was computed. Run `make all`, then the same command again."
+                "changed since it was computed. Run the competition again, then this."
             )
         return self._restore(member, known, path)
 

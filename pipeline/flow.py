@@ -82,6 +82,12 @@ def _stage(name: str, names: Sequence[str]) -> Stage:
             f"{where}: the parameter '{unknown[0]}' of {name} is no stage and no service; stages "
             f"are {', '.join(names)}; services are {', '.join(SERVICES)}"
         )
+    returned = inspect.signature(function).return_annotation
+    if isinstance(returned, str):
+        raise TypeError(
+            f"{where}: {name} is annotated to return the text {returned!r}; the store needs the "
+            "class itself: write it without quotes, and import it at run time"
+        )
     inputs = tuple(p for p in parameters if p in names)
     collected = {p for p in inputs if "Mapping" in str(parameters[p].annotation)}
     services = frozenset(p for p in parameters if p in SERVICES)

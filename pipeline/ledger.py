@@ -99,7 +99,7 @@ def find(file: Path, submissions: Path) -> Path:
     names = some([path.name for path in known], MOST_NAMED) or "none"
     raise DataError(
         f"{file}: {where} has no submission of this name; known are: {names}. "
-        "Give the path that `submit` printed."
+        "Give the path that the run printed."
     )
 
 
@@ -111,8 +111,8 @@ def competition_of(path: Path, submissions: Path) -> str:
     folder = Path(os.path.abspath(path)).parent
     if not folder.parent.exists() or not folder.parent.samefile(submissions):
         raise DataError(
-            f"{path}: this lies outside {submissions}/COMPETITION. Give the path that `submit` "
-            "printed, and run this where that project lies."
+            f"{path}: this lies outside {submissions}/COMPETITION. Give the path that the "
+            "run printed, and run this where that project lies."
         )
     return folder.name
 

@@ -148,7 +148,7 @@ class Run:
 
     def _page(self, stage: str) -> "Page":
         html = self.flow.value(stage).html
-        return Page(session.stamped_page(html, self.flow.workspace, self.experiment))
+        return Page(session.page_with_run_details(html, self.flow.workspace, self.experiment))
 
     @cached_property
     def _predictor(self) -> Predictor:

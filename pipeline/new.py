@@ -17,13 +17,14 @@ from pipeline import config, new_toml, sizing
 from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric
-from pipeline.new_toml import Findings, Given
+from pipeline.new_toml import Given, TableFindings
 from pipeline.reading import archives, finding, kinds, labels, schema
 from pipeline.reading.notation import read_numbers
 from pipeline.reading.schema import RawTables, Roles
 from pipeline.reading.typed_tables import raw_tables
 from pipeline.stage_settings import LoadStage
 from pipeline.wording import FRAMES, count, from_here, quoted, some
+from pipeline.workspace import NAME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"|true|false|\d+
 COLUMN = re.compile(r'\[load\.columns\] ("[^"]*" = \{[^{}]*\})')
 MOST_COLUMNS = 12  # in a message
 RESERVED = ("all",)  # `make C=all all` reads like a slip
-NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+LONGEST_NAME = 60  # letters
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,7 @@ def write_competition(
     _refuse_name(name, folder)
     places, given = [source] if isinstance(source, Path) else list(source), given or {}
     raw = raw or folder / "raw"
-    for place in places:
-        if not place.exists():
-            raise DataError(
-                f"--from: found {str(place)!r}, no such folder or file. Give the folder, zip or "
-                "file that the organiser's files were downloaded to."
-            )
+    _refuse_absent(places)
     named = {role: given.get("load", {}).get(role) for role in finding.ROLES}
     command = " --from ".join([name, *(shlex.quote(str(place)) for place in places)])
     with _options_named(replace(caller, again=caller.again.format(command=command))):
@@ -131,6 +127,15 @@ def write_competition(
     path = folder / f"{name}.toml"
     messages = tuple(_messages(findings, from_here(path)))
     return NewCompetition(path, new_toml.text(name, findings), messages, copies)
+
+
+def _refuse_absent(places: Sequence[Path]) -> None:
+    for place in places:
+        if not place.exists():
+            raise DataError(
+                f"--from: found {str(place)!r}, no such folder or file. Give the folder, zip or "
+                "file that the organiser's files were downloaded to."
+            )
 
 
 # -- what the command line declares ----------------------------------------------------------------
@@ -201,10 +206,10 @@ def refuse_nothing(name: str, sources: Sequence[str]) -> None:
 
 
 def _refuse_name(name: str, folder: Path) -> None:
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise SettingsError(
             f"name of the competition: found {name!r}, allowed are small letters, digits and _, "
-            "a letter first, at most 60 in all. Choose another name."
+            f"a letter first, at most {LONGEST_NAME} in all. Choose another name."
         )
     if name in RESERVED or (folder / f"{name}.py").exists():
         used = "make" if name in RESERVED else folder / f"{name}.py"
@@ -221,7 +226,7 @@ def _refuse_name(name: str, folder: Path) -> None:
 
 def look(
     files: finding.Files, given: Given | None = None, metric: str = COMMAND.metric
-) -> Findings:
+) -> TableFindings:
     """Read the files, and find the target, the id, the task and what the columns hold.
 
     `metric` is how a message names it.
@@ -244,7 +249,7 @@ def look(
         for name in tables.train.columns
         if name not in {roles.target, roles.id, *drop}
     }
-    return Findings(tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed)
+    return TableFindings(tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed)
 
 
 def _described(name: str, tables: RawTables, settings: LoadStage) -> kinds.Described | DataError:
@@ -313,7 +318,7 @@ def _held(column: "pd.Series") -> str:
     return f"{what}{shown}{missing}"
 
 
-def _messages(found: Findings, path: Path) -> Iterator[str]:
+def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     """What was found, a line each, and which of it the organiser's page must confirm."""
     roles, shape = found.roles, found.shape
     metric, why = found.metric

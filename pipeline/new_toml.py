@@ -44,7 +44,7 @@ QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
 
 
 @dataclass(frozen=True)
-class Findings:
+class TableFindings:
     """What the files show: tables, roles, the form of a submission, and each column that a model
     may see, or why load will refuse it.
 
@@ -102,7 +102,7 @@ def _is_number(column: Described | DataError) -> bool:
     return isinstance(column, DataError) or column.feature.kind in ("number", "date")
 
 
-def text(name: str, found: Findings) -> str:
+def text(name: str, found: TableFindings) -> str:
     """The whole TOML, presets included."""
     shape, given = found.shape, found.given
 
@@ -132,7 +132,7 @@ def text(name: str, found: Findings) -> str:
     )
 
 
-def _competition(name: str, found: Findings) -> str:
+def _competition(name: str, found: TableFindings) -> str:
     roles, given = found.roles, found.given.get("competition", {})
     allowed = ", ".join(metric.name for metric in METRICS.values() if roles.task in metric.tasks)
     metric, why = found.metric
@@ -150,7 +150,7 @@ def _competition(name: str, found: Findings) -> str:
     )
 
 
-def _load(found: Findings) -> str:
+def _load(found: TableFindings) -> str:
     roles = found.roles
     why = "columns that only one of train and test has" if found.drop else "columns not to look at"
     written = {*finding.ROLES, "target", "id", "drop", "columns"}
@@ -169,7 +169,7 @@ def _load(found: Findings) -> str:
     )
 
 
-def _contract(found: Findings) -> str:
+def _contract(found: TableFindings) -> str:
     """What the columns hold in train and test, as a contract that these files keep: keys of [load],
     so that each is valid by itself and a table [load.columns] may stand in their place."""
     declared = found.given.get("load", {}).get("columns", {})
@@ -186,7 +186,7 @@ def _contract(found: Findings) -> str:
     )
 
 
-def _rule(name: str, found: Findings) -> dict[str, Any]:
+def _rule(name: str, found: TableFindings) -> dict[str, Any]:
     """The contract of one column; empty for dates and infinite numbers, which have none."""
     import pandas as pd
 
@@ -240,7 +240,7 @@ def _model(name: str, given: Mapping[str, Any]) -> str:
     return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
 
 
-def _presets(found: Findings) -> Iterator[str]:
+def _presets(found: TableFindings) -> Iterator[str]:
     yield _comment("Presets change a few keys: make C=... PRESET=quick all")
     split, shape = found.split, found.shape
     folds = min(sizing.folds(shape, "quick"), split["folds"])

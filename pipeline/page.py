@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-# what a stage cannot know of the run that shows its page; `stamped` puts it in
+# what a stage cannot know of the run that shows its page; `with_run_details` puts it in
 EXPERIMENT, AGAIN = "<!--experiment-->", "<!--again-->"
 Tone = Literal["", "good", "warn", "bad", "muted"]
 
@@ -211,7 +211,7 @@ def document(
     )
 
 
-def stamped(html: str, experiment: str, again: str) -> str:
+def with_run_details(html: str, experiment: str, again: str) -> str:
     """A page that names its experiment, and the command that runs it again."""
     return html.replace(EXPERIMENT, escape(experiment)).replace(AGAIN, escape(again))
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from pydantic import Field, TypeAdapter
 
 from pipeline.errors import DataError
-from pipeline.files import locked, read_sealed, sealed, write_atomically
+from pipeline.files import locked, read_checked, with_checksum, write_atomically
 from pipeline.settings import Settings
 from pipeline.wording import duration
 
@@ -154,7 +154,7 @@ class Plan:
     def read(self) -> dict[str, Decision]:
         """The decisions by part. Raises DataError where the file is damaged."""
         try:
-            return DECISIONS.validate_python(read_sealed(self.path)["decisions"], strict=True)
+            return DECISIONS.validate_python(read_checked(self.path)["decisions"], strict=True)
         except FileNotFoundError:
             return {}
         except (ValueError, LookupError):
@@ -164,7 +164,7 @@ class Plan:
             ) from None
 
     def _write(self, decisions: dict[str, Decision]) -> None:
-        write_atomically(self.path, sealed({"decisions": DECISIONS.dump_python(decisions)}))
+        write_atomically(self.path, with_checksum({"decisions": DECISIONS.dump_python(decisions)}))
 
     @property
     def _lock(self) -> Path:

@@ -1,6 +1,6 @@
 """Raw rows -> the blend's prediction: own features, each fit's encoder and model, mean, blend.
 
-A fold's fits never saw its validation rows, so `predict_fold` of these is an honest prediction.
+A fold's fits never saw its validation rows, so `predict_fold` of these is out-of-fold.
 """
 
 import functools
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.blending import Blended
 
 CHECKED_ROWS = 1000
-REMEDY = "What was stored of it is damaged: run `make clean`, then `make all`."
+REMEDY = "What was stored of it is damaged: delete the store and run the competition again."
 
 
 class Predictor:
@@ -156,7 +156,8 @@ def check_added_features(module: str, test: "pd.DataFrame", tables: Tables) -> N
         if not all(np.array_equal(one.decoded(), other.decoded()) for one, other in pairs):
             raise DataError(
                 f"pipeline/competitions/{module}.py: column '{name}' is computed differently "
-                "than when the models were fitted. Run `make all`, or put the file back as it was."
+                "than when the models were fitted. Run the competition again, or put the file "
+                "back as it was."
             )
 
 

@@ -114,7 +114,7 @@ def _write_pages(flow: Flow, experiment: Experiment | None) -> Iterator[Path]:
         folders.append(flow.workspace.experiments / experiment.name)
     for folder in folders:
         for name, each in pages.items():
-            _write(folder / name, stamped_page(each.html, flow.workspace, experiment))
+            _write(folder / name, page_with_run_details(each.html, flow.workspace, experiment))
             _write(folder / Path(name).with_suffix(".json"), to_json(each.summary))
             yield folder / name
         for name, png in figures.items():
@@ -125,12 +125,12 @@ def _write_pages(flow: Flow, experiment: Experiment | None) -> Iterator[Path]:
                     path.unlink()  # of other settings
 
 
-def stamped_page(html: str, workspace: Workspace, experiment: Experiment | None) -> str:
+def page_with_run_details(html: str, workspace: Workspace, experiment: Experiment | None) -> str:
     """A stage's page with what only the run knows: the experiment, its preset and its note."""
     if experiment is None:
-        return page.stamped(html, "", make_command(workspace.competition, "all"))
+        return page.with_run_details(html, "", make_command(workspace.competition, "all"))
     again = make_command(workspace.competition, "all", experiment.preset)
-    return page.stamped(html, experiment.title, again)
+    return page.with_run_details(html, experiment.title, again)
 
 
 def _write(path: Path, content: str | bytes) -> None:

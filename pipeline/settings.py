@@ -20,7 +20,7 @@ class Encode(Settings):
         None, description="module in pipeline/competitions with row-wise `features(frame)`"
     )
     one_hot_levels: int = Field(
-        12, ge=2, description="a whole-number column with at most so many values is one-hot too"
+        12, ge=2, description="a whole-number column with at most this many values is one-hot too"
     )
     rare: int = Field(5, ge=1, description="categories seen in fewer training rows become 'rare'")
     target_means: tuple[str, ...] | Literal["auto"] = Field(

@@ -102,7 +102,11 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
     """What a stage is given; `name` is the competition's, `member` one of its models' or ""."""
     own = getattr(configuration, stage, None)
     if stage not in OF_STAGE:
-        assert isinstance(own, Settings)
+        if not isinstance(own, Settings):
+            raise TypeError(
+                f"config.py: Configuration has no field '{stage}', which the settings of "
+                f"stages/{stage}.py would be; add a subclass of Settings and the field"
+            )
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
     known = {**configuration.competition.model_dump(), "name": member or name}

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pipeline.errors import DataError
-from pipeline.files import digest_of, read_sealed, sealed
+from pipeline.files import digest_of, read_checked, with_checksum
 
 MEASURED: Mapping[str, Any] = {"measured": True}  # of a field: no part of what the value is
 MANIFEST, MEASUREMENTS = "manifest.json", "measured.json"
@@ -112,7 +112,7 @@ class Store:
 
             codec.encode(value, write)
             manifest = {"files": files, "seconds": round(seconds, 3), "part_of": part_of}
-            (folder / MANIFEST).write_text(sealed(manifest), encoding="utf-8")
+            (folder / MANIFEST).write_text(with_checksum(manifest), encoding="utf-8")
             self._move(folder, final, key)
         return self._verified[key]
 
@@ -158,7 +158,7 @@ class Store:
 
     def _verify(self, folder: Path) -> Manifest | None:
         try:
-            kept = read_sealed(folder / MANIFEST)
+            kept = read_checked(folder / MANIFEST)
             files: dict[str, tuple[int, str]] = kept["files"]
             if not all(_is_whole(folder, name, *of) for name, of in files.items()):
                 return None

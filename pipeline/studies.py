@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.config import Tune
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-WINNERS = "winners"  # numbers of the trials that a search of so many trials found best
+BEST_TRIALS = "best trials"  # numbers of the trials that a search found best when it ended
 Suggest = Callable[[optuna.Trial], None]
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -54,7 +54,8 @@ def open_journal(path: Path) -> JournalStorage:
     except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: this is no journal of searches ({error or type(error).__name__}). Move it "
-            "away and run make again: searches that are done keep their results, others start over."
+            "away and run the competition again: searches that are done keep their results, others "
+            "start over."
         ) from None
 
 
@@ -62,7 +63,7 @@ def mend(path: Path) -> str | None:
     """Drop blank lines, and the last one if a kill cut it short; returns what else was damaged.
 
     Every line goes on from those before it. Where one is damaged, the search goes on from there,
-    as if it had been stopped there, and the journal as it was is kept aside.
+    as if it had been stopped there, and the journal as it was is kept as another file.
     """
     with locked(_lock(path)):
         content = path.read_bytes() if path.exists() else b""
@@ -125,17 +126,17 @@ class Study:
         return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
     @property
-    def winners(self) -> list[FrozenTrial]:
+    def best_trials(self) -> list[FrozenTrial]:
         """The first trial, the best one so far, and those that shorter searches ended with."""
-        finished, numbers = self.finished, self.study.user_attrs.get(WINNERS, [])
+        finished, numbers = self.finished, self.study.user_attrs.get(BEST_TRIALS, [])
         best = self.best(finished)
         ended = [trial for trial in finished if trial.number in numbers]
         return [*finished[:1], *ended, *([best] if best else [])]
 
     def end_with(self, trial: FrozenTrial) -> None:
         """A search ends, and this trial is the best of it."""
-        numbers = {*self.study.user_attrs.get(WINNERS, []), trial.number}
-        self.study.set_user_attr(WINNERS, sorted(numbers))
+        numbers = {*self.study.user_attrs.get(BEST_TRIALS, []), trial.number}
+        self.study.set_user_attr(BEST_TRIALS, sorted(numbers))
 
     def ask(self, suggest: Suggest) -> optuna.Trial:
         """A new trial: its `params` are the settings to try, those of the first the baseline's.

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.blending import Blended
-from pipeline.config import load_presets
+from pipeline.config import BLEND, load_presets
 from pipeline.estimates import NORMAL_95, decimals, signed, verdict, with_error
 from pipeline.expectation import WIDER
 from pipeline.experiments import Experiment
 from pipeline.flow import Flow
 from pipeline.metrics import METRICS, Estimate, Metric
 from pipeline.problem import Loaded
-from pipeline.report.evidence import BLEND
 from pipeline.report.leaderboard import LeaderboardEntry
 from pipeline.stages.evaluate import Evaluated
 from pipeline.wording import count, from_here, make_command
@@ -61,17 +60,17 @@ def headline(found: Summary) -> str:
     """submissions/airline/x.csv (Accuracy 0.9383 ± 0.0046)"""
     file = found.experiment.submission
     path = from_here(found.workspace.submissions / file) if file else "no rows to predict"
-    promised = "out-of-fold " if found.evaluated.withdrawn else ""
-    return f"{path} ({promised}{found.metric.label} {with_error(found.blend.expected.estimate)})"
+    kind = "out-of-fold " if found.evaluated.no_score_reason else ""
+    return f"{path} ({kind}{found.metric.label} {with_error(found.blend.expected.estimate)})"
 
 
 def _expected(found: Summary) -> Iterator[str]:
     """Where the leaderboard's score should lie: both samples are finite, train's and test's."""
-    withdrawn, test_rows = found.evaluated.withdrawn, len(found.load.test)
+    no_score_reason, test_rows = found.evaluated.no_score_reason, len(found.load.test)
     if found.load.simulated:
         yield "SIMULATED data: this is no score of the competition"
-    elif withdrawn:
-        yield textwrap.shorten(f"no score can be promised: {withdrawn}", WIDEST)
+    elif no_score_reason:
+        yield textwrap.shorten(f"no expected score is given: {no_score_reason}", WIDEST)
     elif test_rows:
         expected = found.blend.expected.estimate
         interval = prediction_interval(expected, len(found.load.train), test_rows)

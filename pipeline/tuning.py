@@ -8,7 +8,7 @@ from pipeline.member import Member
 
 
 @dataclass(frozen=True)
-class Trial:
+class FinishedTrial:
     """One trial; `value` is the mean score over the folds that it was scored on."""
 
     number: int
@@ -28,7 +28,7 @@ class Tuned:
     member: Member
     metric: str
     value: float | None
-    trials: tuple[Trial, ...]
+    trials: tuple[FinishedTrial, ...]
     asked: int
 
     @property

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import digest_of, read_sealed, sealed, write_atomically
+from pipeline.files import digest_of, read_checked, with_checksum, write_atomically
 from pipeline.raw_files import checksums, data_files
 from pipeline.store import Key, Store
 from pipeline.workspace import Workspace
@@ -69,7 +69,7 @@ def is_unchanged(workspace: Workspace, goal: str, preset: str) -> Seen | None:
 def remember(workspace: Workspace, seen: Seen) -> None:
     """Keep what this run saw, for the next one to compare with."""
     content = {**vars(seen), "files": dict(seen.files)}
-    write_atomically(workspace.build / FILENAME, sealed(content))
+    write_atomically(workspace.build / FILENAME, with_checksum(content))
 
 
 def files_left(workspace: Workspace, paths: Iterable[Path]) -> dict[str, str]:
@@ -79,7 +79,7 @@ def files_left(workspace: Workspace, paths: Iterable[Path]) -> dict[str, str]:
 
 def _read(path: Path) -> Seen | None:
     try:
-        known = read_sealed(path)
+        known = read_checked(path)
         keys = tuple((str(kind), str(hash)) for kind, hash in known.pop("keys"))
         return Seen(**known, keys=keys)
     except (OSError, ValueError, TypeError, LookupError):

@@ -82,3 +82,10 @@ def make_command(competition: str, goal: str, preset: str = "default") -> str:
         if value != own
     ]
     return " ".join(["make", *chosen, goal])
+
+
+def run_again(competition: str) -> str:
+    """What to do: 'run `make C=titanic all`', or, of data frames, 'call pipeline.fit again'."""
+    if competition == FRAMES:
+        return "call pipeline.fit again"
+    return f"run `{make_command(competition, 'all')}`"

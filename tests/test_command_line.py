@@ -317,7 +317,7 @@ def test_new_reports_what_it_found_and_what_comes_next(command, empty, tmp_path)
 def test_without_a_command_the_help_is_shown(command):
     code, output, errors = command()
     assert (code, errors) == (0, "")
-    assert "experiments  List every run so far" in output
+    assert "experiments  List the runs that" in output
 
 
 def test_help_shows_no_type_for_help_itself(command):

@@ -3,12 +3,16 @@
 import ast
 import re
 import textwrap
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pipeline import flow
 from pipeline.__main__ import app
+from pipeline.metrics import Metric
+from pipeline.models import Loss
 from tests.project import ROOT, TINY, copy_project
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
@@ -18,7 +22,7 @@ DOCUMENTS = sorted(
     for path in (ROOT / place).glob("*.md")
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-RECIPES = {"xgboost.py": "models", "sure_and_wrong.py": "report", "agree.py": "stages"}
+RECIPES = {"xgboost.py": "models", "confident_mistakes.py": "report", "agree.py": "stages"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,12 +75,12 @@ def test_the_recipes_work(tmp_path):
     """A metric, a section of the report, a second LightGBM and a stage, as they stand there."""
     project = copy_project(tmp_path, TINY.replace('"accuracy"', '"mcc"') + table())
     package = tmp_path / "pipeline"
-    for name in ("sure_and_wrong.py", "agree.py"):
+    for name in ("confident_mistakes.py", "agree.py"):
         (package / RECIPES[name] / name).write_text(recipe(name))
     formula, entry = metric()
     insert(package / "metrics.py", "def roc_auc(", formula)
     insert(package / "metrics.py", '        Metric(\n            "roc_auc"', entry)
-    insert(package / "report" / "__init__.py", '    "value_errors",', '    "sure_and_wrong",\n')
+    insert(package / "report" / "__init__.py", '    "value_errors",', '    "confident_mistakes",\n')
     agree = 'class Agree(Settings):\n    method: Literal["spearman", "kendall"] = "spearman"\n\n\n'
     insert(package / "config.py", "class Evaluate(", agree)
     insert(package / "config.py", "    blend: Blend = Blend()", "    agree: Agree = Agree()\n")
@@ -88,12 +92,30 @@ def test_the_recipes_work(tmp_path):
         assert goal == "all" or "the least alike agree by" in done.stdout
 
     report = (project.build / "report.html").read_text()
-    assert "Sure and wrong" in report and "Matthews correlation" in report
+    assert "Confident mistakes" in report and "Matthews correlation" in report
     assert "lightgbm_ratings (lightgbm)" in report
 
 
 def test_the_recipe_of_a_model_is_python():
     ast.parse(recipe("xgboost.py"))
+
+
+def test_every_field_of_a_metric_is_described():
+    (table,) = re.findall(r"\| field of `Metric` .*?\n\n", ARCHITECTURE.read_text(), re.DOTALL)
+    first = " ".join(row.split("|")[1] for row in table.splitlines()[2:] if row)
+    assert set(re.findall(r"`(\w+)`", first)) == {field.name for field in fields(Metric)}
+    assert all(f'"{loss}"' in table for loss in get_args(Loss))
+
+
+def test_every_module_is_described():
+    text = ARCHITECTURE.read_text()
+    (row,) = re.findall(r"^\| `pipeline/reading/` .*$", text, re.MULTILINE)
+    (listed,) = re.findall(r"The modules beside them.*?(?=\n## )", text, re.DOTALL)
+    for place, described in ((ROOT / "pipeline" / "reading", row), (ROOT / "pipeline", listed)):
+        modules = {path.stem for path in place.glob("*.py")} - {"__init__"}
+        named = set(re.findall(r"`(\w+)`", described))
+        assert modules <= named, modules - named
+        assert named <= modules, named - modules
 
 
 def blocks(language: str) -> list[str]:

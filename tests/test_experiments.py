@@ -12,7 +12,7 @@ from pipeline import code, experiments
 from pipeline.blending import Blended
 from pipeline.errors import DataError
 from pipeline.experiments import Experiment, Record
-from pipeline.files import read_sealed, sealed
+from pipeline.files import read_checked, with_checksum
 from pipeline.ledger import record_score
 from pipeline.problem import Loaded
 
@@ -55,7 +55,7 @@ def test_experiments_are_counted_beyond_four_digits(small):
     for number in (9999, 10000):
         path = small.workspace.experiments / str(number) / experiments.RECORD
         path.parent.mkdir()
-        path.write_text(sealed({**read_sealed(record), "number": number}))
+        path.write_text(with_checksum({**read_checked(record), "number": number}))
     assert [each.number for each in known(small)] == [1, 9999, 10000]
     assert small.experiment(*STIFFER).number == 10001
 
@@ -550,16 +550,17 @@ def test_a_damaged_record_is_one_message(small, command, content, arguments):
     code, output, error = command(*arguments)
     assert (code, output) == (2, "")
     assert error.startswith(f"error: {path}: this is no record of an experiment (")
-    assert error.endswith("Move the folder away and run make again.\n") and error.count("\n") == 1
+    assert error.endswith("Move the folder away and run `make C=tiny all`.\n")
+    assert error.count("\n") == 1
     assert set(small.store.keys()) == stored
 
 
 @pytest.mark.parametrize("node", ["load", "split", "encode", "blend"])
 def test_a_record_without_one_of_its_values_is_one_message(small, command, node):
     path = small.workspace.experiments / "0001" / experiments.RECORD
-    content = read_sealed(path)
+    content = read_checked(path)
     del content["nodes"][node]
-    path.write_text(sealed(content))
+    path.write_text(with_checksum(content))
     code, _, error = command("experiments", "tiny")
     assert (code, error.count("\n")) == (2, 1)
     assert f"no record of an experiment (Value error, nodes: there is no {node})" in error
@@ -579,9 +580,9 @@ def test_a_value_that_is_not_the_one_of_the_record_is_not_compared(small):
     first = known(small)[0]
     assert experiments.differences(small.store, second, first, ["blend"])["blend"] is not None
     path = small.workspace.experiments / "0001" / experiments.RECORD
-    content = read_sealed(path)
+    content = read_checked(path)
     content["nodes"]["blend"]["digest"] = "0" * 64
-    path.write_text(sealed(content))
+    path.write_text(with_checksum(content))
     first = known(small)[0]
     assert experiments.differences(small.store, second, first, ["blend"]) == {"blend": None}
 
@@ -596,7 +597,7 @@ def test_a_folder_without_a_record_is_no_experiment(small):
 def test_a_field_of_a_later_version_is_left_out(small):
     path = small.workspace.experiments / "0001" / experiments.RECORD
     before = known(small)
-    path.write_text(sealed({**read_sealed(path), "of a later version": [1]}))
+    path.write_text(with_checksum({**read_checked(path), "of a later version": [1]}))
     assert known(small) == before
     assert issubclass(Experiment, Record)
 

@@ -131,5 +131,5 @@ def test_a_stored_fit_that_is_none_is_named_with_what_to_do(fits, state):
 
 def test_a_fit_of_other_code_that_has_gone_is_named_and_not_computed_again(fits, monkeypatch):
     monkeypatch.setattr(fitting, "fit", None)
-    with pytest.raises(DataError, match=r"fit/0123: this fit is missing.*Run `make all`"):
+    with pytest.raises(DataError, match=r"fit/0123: this fit is missing.*Run the competition"):
         fits.stored(LINEAR, FOLDS[0], Key("fit", "0123").path)

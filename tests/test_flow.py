@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline import code, flow
-from pipeline.config import load_configuration
+from pipeline.config import Configuration, load_configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.flow import SERVICES, Flow, Node, Reporter, goals_of, inputs_of, nodes_for, stages
 from pipeline.session import describe_graph
+from pipeline.stage_settings import stage_settings
 
 NAMES = ("linear", "lightgbm")
 
@@ -84,6 +85,20 @@ def test_a_parameter_that_is_no_stage_and_no_service_is_refused(toy_stages):
     )
     with pytest.raises(TypeError, match=message):
         stages()
+
+
+def test_a_stage_must_return_a_class_and_not_its_name(toy_stages):
+    def rate(settings, gather: list) -> "int": ...
+
+    toy_stages(gather, rate)
+    with pytest.raises(TypeError, match=r"stages/rate\.py: rate .* 'int'; .* without quotes"):
+        stages()
+
+
+def test_a_stage_without_its_field_of_settings_is_refused():
+    configuration = Configuration(models={"linear": {}})
+    with pytest.raises(TypeError, match=r"config\.py: Configuration has no field 'rate'"):
+        stage_settings(configuration, "airline", "rate", "")
 
 
 def test_a_file_without_its_stage_is_refused(toy_stages):

@@ -279,7 +279,7 @@ TRAIN, TEST, TRUTH = split(load_diabetes, 120, 20)
         ),
         (
             {"settings": {"models.rnn.epochs": 3}},
-            r"\[models.rnn\] is given settings, and is none of the models that are asked for",
+            r"\[models.rnn\] is given settings, and is none of the models to fit",
         ),
     ],
 )

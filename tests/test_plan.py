@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError
-from pipeline.files import sealed
+from pipeline.files import with_checksum
 from pipeline.plan import FIRST, MANY_ROWS, Allowance, Decision, Plan, Shares
 
 
@@ -271,8 +271,8 @@ NO_PLANS = (
     "",
     "[]",
     '{"decisions": {}, "checksum": ""}',
-    sealed({}),
-    sealed({"decisions": {"a": {"done": -1}}}),
+    with_checksum({}),
+    with_checksum({"decisions": {"a": {"done": -1}}}),
     "[" * 9999,
 )
 

@@ -262,7 +262,7 @@ def test_a_stored_fit_of_numbers_that_are_none_is_refused(run, part, value, tmp_
 def test_a_blend_of_numbers_that_are_none_is_refused(run):
     predictor = run.predictor
     predictor.blend = FittedBlend(("linear", "trees"), np.array([np.inf, 1.0]))
-    with pytest.raises(DataError, match=r"the blend predicts.*run `make clean`"):
+    with pytest.raises(DataError, match=r"the blend predicts.*delete the store"):
         predictor.predict(run.loaded.test)
 
 

@@ -298,7 +298,7 @@ def reversed_predictions(project: Project) -> None:
     edit(project.root / "pipeline" / "fits.py", before, f"{before}[::-1].copy()")
 
 
-def another_winner(project: Project) -> None:
+def another_best_trial(project: Project) -> None:
     after = '{**best.params, "learning_rate": 0.5}'
     edit(
         project.root / "pipeline" / "stages" / "tune.py", "best.params if best", f"{after} if best"
@@ -309,7 +309,7 @@ def another_winner(project: Project) -> None:
     ("change", "expected"),
     [
         (reversed_predictions, {*FITS, "blend", "submit"}),
-        (another_winner, {*TUNE, "train-lightgbm", "blend", "submit"}),
+        (another_best_trial, {*TUNE, "train-lightgbm", "blend", "submit"}),
     ],
 )
 def test_what_behaves_otherwise_reaches_the_submission(project, change, expected):

@@ -1,4 +1,4 @@
-"""The summary of a complete run: what it promises holds, and it never fills the screen."""
+"""The summary of a complete run: what it claims holds, and it never fills the screen."""
 
 from types import SimpleNamespace
 
@@ -137,11 +137,11 @@ def test_a_simulated_run_is_not_for_upload(summary):
     assert "pipeline score" not in text and "leaderboard:" not in text
 
 
-def test_a_promise_that_an_alarm_withdraws_is_not_made(summary):
+def test_an_alarm_may_be_why_no_expected_score_is_given(summary):
     lines = summary(reason="duplicates stand in different folds")
 
     assert "(out-of-fold Accuracy 0.9400 ± 0.0043)" in lines[0]
-    assert lines[1] == "no score can be promised: duplicates stand in different folds"
+    assert lines[1] == "no expected score is given: duplicates stand in different folds"
     assert "expected on the leaderboard" not in "".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.wording import count, duration, some, spelled_alike
+from pipeline.wording import FRAMES, count, duration, run_again, some, spelled_alike
 
 
 def test_counts_agree_with_their_noun():
@@ -46,3 +46,9 @@ def test_a_duration_is_given_in_one_unit(seconds, text):
 def test_labels_that_differ_only_in_case_or_blanks_are_grouped():
     assert spelled_alike(["No", "Yes", "yes", "YES "]) == [("Yes", "yes", "YES ")]
     assert spelled_alike(["No", "Yes", "no way"]) == []
+
+
+def test_running_again_is_a_call_where_there_is_no_competition_to_make():
+    assert run_again("airline") == "run `make all`"
+    assert run_again("titanic") == "run `make C=titanic all`"
+    assert run_again(FRAMES) == "call pipeline.fit again"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline import figures, page
+from pipeline.estimates import NORMAL_95
 from pipeline.exploration.bins import MISSING, Bins, as_numbers, cut
 from pipeline.exploration.part import Drawing, Part
 from pipeline.exploration.profile import missing_and_zeros
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pipeline.exploration.findings import Exploration, Findings
 
 FEWEST_SHARE, FEWEST_ROWS = 0.01, 20  # of a bin that is compared with others
-NORMAL_95 = 1.96
 COLUMNS_DRAWN = 60
 CARD, TALLEST = (3.6, 2.6), 4.4  # inches: a figure of the gallery
 

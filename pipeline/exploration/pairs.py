@@ -131,14 +131,23 @@ def find_pairs(
         return []
     fold = rng.permutation(len(frame)) % FOLDS
     fine = [cut(frame[each.name], each.kind) for each in used]
-    left = residuals(fine, y, fold, classes)
+    kinds = {each.name: each.kind for each in used}
+    return _pairs(names, cuts, kinds, residuals(fine, y, fold, classes))
+
+
+def _pairs(
+    names: Sequence[tuple[str, str]],
+    cuts: Mapping[str, Bins],
+    kinds: Mapping[str, Kind],
+    left: Sequence["Residuals"],
+) -> list[Pair]:
+    """The tests of all pairs, the largest gain first; `left` holds the residuals by class."""
     found = np.stack([_tests(names, cuts, part) for part in left])
     best = found[:, 0].argmax(axis=0)
     gain, error, _ = np.take_along_axis(found, best[None, None], axis=0)[0]
     p = np.minimum(1.0, len(left) * found[:, 2].min(axis=0))  # the likeliest class, Bonferroni
     corrected = holm(p)
     matters = (corrected < SIGNIFICANT) & (gain >= LEAST_GAIN)
-    kinds = {each.name: each.kind for each in used}
     made = [
         Pair(
             each,

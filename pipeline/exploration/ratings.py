@@ -75,18 +75,11 @@ def find_ratings(
     The columns that `ordered` names, or else all that hold ratings; None where there are none, or
     too few rows.
     """
-    import pandas as pd
-
     names = in_order(ordered, frame, features) if ordered else rating_columns(frame, features)
     if not names:
         return None
     truth = np.asarray(y if code is None else y == code, dtype=float)
-    parts = [
-        pd.DataFrame({"column": place, "value": as_numbers(frame[name], "number"), "target": truth})
-        for place, name in enumerate(names)
-    ]
-    cells = pd.concat(parts).groupby(["column", "value"])["target"].agg(["size", "mean", "sem"])
-    cells.loc[cells["size"] < FEWEST_ROWS, ["mean", "sem"]] = np.nan
+    cells = _cells(frame, names, truth)
     rows, means, errors = (cells[name].unstack() for name in ("size", "mean", "sem"))
     kept = means.notna().sum(axis=1) > 1
     if not kept.any():
@@ -102,6 +95,22 @@ def find_ratings(
         code=code,
         ordered=bool(ordered),
     )
+
+
+def _cells(frame: "pd.DataFrame", names: Sequence[str], truth: np.ndarray) -> "pd.DataFrame":
+    """By the place of a column and a value: rows, the mean of truth (n,) and its standard error.
+
+    Mean and error are NaN where rows are too few.
+    """
+    import pandas as pd
+
+    parts = [
+        pd.DataFrame({"column": place, "value": as_numbers(frame[name], "number"), "target": truth})
+        for place, name in enumerate(names)
+    ]
+    cells = pd.concat(parts).groupby(["column", "value"])["target"].agg(["size", "mean", "sem"])
+    cells.loc[cells["size"] < FEWEST_ROWS, ["mean", "sem"]] = np.nan
+    return cells
 
 
 def rating_columns(frame: "pd.DataFrame", features: Sequence[Feature]) -> list[str]:

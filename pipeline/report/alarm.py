@@ -14,14 +14,14 @@ NAMED = 3  # columns or labels that an alarm lists
 class Alarm:
     """What was `found`, `why` it matters, and what to `do`.
 
-    `withdraws` is the reason why no score can be promised, empty where one can.
+    `no_score_reason` is why no expected score is given, empty where one is.
     """
 
     kind: str
     found: str
     why: str
     do: str
-    withdraws: str = ""
+    no_score_reason: str = ""
 
 
 def quoted_label(name: str) -> str:

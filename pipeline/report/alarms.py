@@ -3,11 +3,11 @@
 Every alarm has what was found, why it matters and what to do about it. The bounds were chosen so
 that honest tables, with their strong columns and chance duplicates, raise none.
 
-Some alarms withdraw the promise of a score: those that show why out-of-fold scores cannot hold on
+With some alarms no expected score is given: those that show why out-of-fold scores cannot hold on
 the test rows. Rows of one source are in several folds, while test has others; duplicates are in
 several folds and test has few; a column that predicts nearly all differs in test; a jump above the
 learning curve. A column that predicts nearly all and looks the same in test, rows that test shares
-with train, and a nearly perfect score withdraw nothing: the leaderboard may well agree with it.
+with train, and a nearly perfect score are none of these: the leaderboard may well agree with it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,9 +47,9 @@ class Alarms:
     found: tuple[Alarm, ...]
 
     @property
-    def withdrawn(self) -> str:
-        """Why no score can be promised; empty where one can."""
-        return "; ".join(alarm.withdraws for alarm in self.found if alarm.withdraws)
+    def no_score_reason(self) -> str:
+        """Why no expected score is given; empty where one is."""
+        return "; ".join(alarm.no_score_reason for alarm in self.found if alarm.no_score_reason)
 
 
 def compute(evidence: Evidence) -> Alarms:
@@ -94,4 +94,5 @@ def render(alarms: Alarms, evidence: Evidence, plots: Mapping[str, Plot]) -> lis
 
 
 def to_json(alarms: Alarms) -> dict[str, Any]:
-    return {"alarms": [vars(alarm) for alarm in alarms.found], "withdrawn": alarms.withdrawn}
+    found = [vars(alarm) for alarm in alarms.found]
+    return {"alarms": found, "no_score_reason": alarms.no_score_reason}

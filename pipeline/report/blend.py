@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from pipeline import figures, page
-from pipeline.blending import Contest
+from pipeline.blending import MethodComparison
 from pipeline.estimates import with_error
 from pipeline.metrics import Estimate, Metric
 from pipeline.report.evidence import Evidence
@@ -22,7 +22,7 @@ class Composition:
     method: str
     weights: Mapping[str, float]
     candidates: Mapping[str, Estimate]
-    contests: tuple[Contest, ...]
+    comparisons: tuple[MethodComparison, ...]
 
     def conclusion(self) -> str:
         """Which models the blend is made of, by their shares."""
@@ -37,7 +37,7 @@ class Composition:
 
 def compute(evidence: Evidence) -> Composition:
     found = evidence.blend
-    return Composition(found.method, found.weights, found.candidates, found.contests)
+    return Composition(found.method, found.weights, found.candidates, found.comparisons)
 
 
 def render(
@@ -52,9 +52,9 @@ def render(
 
 def table(blend: Composition, metric: Metric, digits: int) -> page.SortableTable:
     """The methods that were tried."""
-    contests = {contest.method: contest for contest in blend.contests}
+    comparisons = {comparison.method: comparison for comparison in blend.comparisons}
     improvement = f"{metric.decisive.label} improvement ± standard error"
-    heads = (improvement, "Comparison") if contests else ()
+    heads = (improvement, "Comparison") if comparisons else ()
     return page.SortableTable(
         "Methods of blending, each scored on folds that its weights were not fitted on. In the "
         "blend's own score the method, too, was chosen without each fold.",
@@ -63,7 +63,7 @@ def table(blend: Composition, metric: Metric, digits: int) -> page.SortableTable
             [
                 method,
                 page.Cell(with_error(score, digits), score.score),
-                *(_contest_cells(contests.get(method)) if contests else ()),
+                *(_comparison_cells(comparisons.get(method)) if comparisons else ()),
                 page.toned("chosen", "good") if method == blend.method else None,
             ]
             for method, score in blend.candidates.items()
@@ -71,10 +71,10 @@ def table(blend: Composition, metric: Metric, digits: int) -> page.SortableTable
     )
 
 
-def _contest_cells(contest: Contest | None) -> list[object]:
+def _comparison_cells(comparison: MethodComparison | None) -> list[object]:
     """How much better than the simpler method that was kept before, and what follows."""
-    if contest is None:
+    if comparison is None:
         return [None, None]
-    verdict = "better" if contest.is_kept else "not clearly better"
-    gain = Estimate(contest.gain, contest.standard_error)
-    return [page.Cell(with_error(gain), gain.score), f"{verdict} than {contest.against}"]
+    verdict = "better" if comparison.is_kept else "not clearly better"
+    gain = Estimate(comparison.gain, comparison.standard_error)
+    return [page.Cell(with_error(gain), gain.score), f"{verdict} than {comparison.against}"]

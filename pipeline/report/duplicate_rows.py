@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.config import BLEND
 from pipeline.exploration.duplicates import Duplicates, fingerprints
 from pipeline.exploration.strength import FoldedTarget
 from pipeline.page import percent
 from pipeline.problem import Feature
 from pipeline.report.alarm import Alarm, score
-from pipeline.report.evidence import BLEND, Evidence
+from pipeline.report.evidence import Evidence
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -59,19 +60,21 @@ def _fold_alarm(
         without = score(evidence, y[kept], blend[kept])
         # a metric may have no value on what is left
         scores += "" if without == "nan" else f" and {without} without"
-    shared = float(found.shared.mean())
+    why = "A model that has memorised a row is right on its duplicate."
+    is_rarer_in_test = False
+    if len(found.test):
+        shared = float(found.shared.mean())
+        is_rarer_in_test = found.repeated_share > TIMES * shared
+        why += f" Of the test table's rows {percent(shared)} have an equal one in train."
     return Alarm(
         "duplicates across folds",
         f"{count(int(across.sum()), 'row')} of train ({percent(float(across.mean()))}) have an "
         f"equal row in another fold, more than by chance, and {percent(agreeing)} of them have the "
         f"same target as all their equal rows: {scores}",
-        "A model that has memorised a row is right on its duplicate. Of the test table's rows "
-        f"{percent(shared)} have an equal one in train.",
+        why,
         "Remove the duplicates from train.csv, or keep them in one fold by a column that names "
         "their origin: [split] group. Then run again; that score can be trusted.",
-        ""
-        if found.repeated_share <= TIMES * shared
-        else "duplicates of rows are in different folds, and test has few",
+        "duplicates of rows are in different folds, and test has few" * is_rarer_in_test,
     )
 
 

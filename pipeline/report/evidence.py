@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline import figures, metrics
 from pipeline.blending import Blended
+from pipeline.config import BLEND
 from pipeline.encoded import Encoded
 from pipeline.exploration.findings import Explored
 from pipeline.fits import Fits
@@ -21,7 +22,6 @@ from pipeline.stage_settings import EvaluateStage
 from pipeline.training import Trained
 from pipeline.tuning import Tuned
 
-BLEND = "blend"  # the name of the prediction that is no member's
 MOST_READ = 50_000  # columns times predictions
 
 

@@ -14,10 +14,11 @@ import numpy as np
 from markupsafe import Markup
 
 from pipeline import figures, page
+from pipeline.config import BLEND
 from pipeline.estimates import NORMAL_95, decimals, interval, with_error, with_interval
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.parallel import Map
-from pipeline.report.evidence import BLEND, Evidence
+from pipeline.report.evidence import Evidence
 from pipeline.wording import FRAMES, count
 
 if TYPE_CHECKING:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.config import BLEND
 from pipeline.exploration.bins import fine_codes
 from pipeline.exploration.strength import FoldedTarget, most_related, predictions, skill
 from pipeline.figures import label
 from pipeline.page import number, percent
 from pipeline.problem import Feature, Kind
 from pipeline.report.alarm import NAMED, Alarm, quoted_label, score
-from pipeline.report.evidence import BLEND, Evidence
+from pipeline.report.evidence import Evidence
 from pipeline.wording import count, some
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _column_alarm(names: set[str], texts: Sequence[str], evidence: Evidence) -> 
 
 
 def _by_drift(names: set[str], evidence: Evidence) -> str:
-    """A promise is withdrawn where a column that predicts nearly all differs in test."""
+    """No expected score is given where a column that predicts nearly all differs in test."""
     changed = [
         quoted_label(drift.column)
         for drift in evidence.explore.findings.drifts

@@ -147,8 +147,8 @@ def conclusion(curves: LearningCurves, metric: Metric) -> str:
     step = best.last_step
     if step is None:
         return (
-            f"There is no curve: too few rows, only {best.rows[-1]:,} to train on, or so many "
-            f"columns that smaller sizes have more than {MOST_CELLS:,} cells to fit again."
+            f"There is no curve: too few rows, only {best.rows[-1]:,} to train on, or "
+            f"more than {MOST_CELLS:,} cells to fit again at smaller sizes."
         )
     low, high = sorted(metric.sign * bound for bound in interval(step))
     change = (

@@ -7,9 +7,10 @@ from markupsafe import Markup
 
 from pipeline import figures, page
 from pipeline.blending import Expected
+from pipeline.config import BLEND
 from pipeline.estimates import decimals, ends
 from pipeline.metrics import Estimate
-from pipeline.report.evidence import BLEND, Evidence
+from pipeline.report.evidence import Evidence
 from pipeline.report.leaderboard import Leaderboard
 from pipeline.wording import count
 
@@ -31,9 +32,9 @@ def render(
     return [
         describe_data(evidence),
         Markup("<strong>{}</strong>").format(board.conclusion()),
-        describe_submission(expected, evidence, alarms.withdrawn),
+        describe_submission(expected, evidence, alarms.no_score_reason),
         _warning(len(alarms.found)) if alarms.found else None,
-        page.Facts(list(facts(expected, evidence, board, alarms.withdrawn))),
+        page.Facts(list(facts(expected, evidence, board, alarms.no_score_reason))),
         describe_scores(expected, board),
     ]
 
@@ -53,12 +54,12 @@ def describe_data(evidence: Evidence) -> str:
     )
 
 
-def describe_submission(expected: Expected, evidence: Evidence, withdrawn: str) -> str:
-    """The score to expect; `withdrawn` is why none can be promised, empty where one can."""
+def describe_submission(expected: Expected, evidence: Evidence, no_score_reason: str) -> str:
+    """The score to expect; `no_score_reason` is why none is given, empty where one is."""
     estimate = expected.estimate
     score = (
-        f"No score can be promised: {withdrawn}."
-        if withdrawn
+        f"No expected score is given: {no_score_reason}."
+        if no_score_reason
         else f"On new rows of this kind, expect {evidence.metric.in_sentence} "
         f"{expected.score:,.{decimals(estimate.standard_error)}f} (95% interval {ends(estimate)})."
     )
@@ -88,13 +89,13 @@ def _warning(alarms: int) -> page.Notice:
 
 
 def facts(
-    expected: Expected, evidence: Evidence, board: Leaderboard, withdrawn: str
+    expected: Expected, evidence: Evidence, board: Leaderboard, no_score_reason: str
 ) -> Iterator[Fact]:
     """The numbers to read first."""
     target, split, blend = evidence.problem.target, evidence.split, board.entry(BLEND)
     name, second = (metric.label_with_unit(target) for metric in (board.metric, board.second))
-    if withdrawn:
-        yield f"Submission, {name}", "no promise", f"no score can be promised: {withdrawn}"
+    if no_score_reason:
+        yield f"Submission, {name}", "not given", no_score_reason
     else:
         yield _score(f"Submission, {name}", expected.estimate, board.digits)
     yield _score(f"Blend, {name}", blend.estimate, board.digits)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from markupsafe import Markup
 
-from pipeline import code, figures, page
+from pipeline import figures, page
 from pipeline.ledger import LIBRARIES
 from pipeline.report.evidence import Evidence
 from pipeline.wording import FRAMES, make_command
@@ -17,15 +17,14 @@ TITLE = "Reproducing this run"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Versions by library, and the key of the code that the report runs."""
+    """Versions by library."""
 
     versions: Mapping[str, str]
-    code: str
 
 
 def compute(evidence: Evidence) -> Provenance:
     versions = {"Python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
-    return Provenance(versions, code.key("pipeline.stages.evaluate"))
+    return Provenance(versions)
 
 
 def render(
@@ -38,7 +37,6 @@ def render(
         "the byte on processors with the same BLAS kernels, which the ledger of submissions names."
     )
     files = [[role, each.name, each.rows, each.sha256] for role, each in sorted(load.files.items())]
-    versions = [*provenance.versions.items(), ("key of the code", provenance.code)]
     return [
         text.format(source),
         _settings(evidence.settings.name),
@@ -46,7 +44,7 @@ def render(
             "The files that were read.", ("Table", "File", "Rows", "SHA-256"), files
         ),
         page.Details("Notes on reading the files", [page.Bullets(load.notes)]),
-        page.SortableTable("Versions.", ("Library", "Version"), versions),
+        page.SortableTable("Versions.", ("Library", "Version"), list(provenance.versions.items())),
     ]
 
 

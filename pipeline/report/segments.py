@@ -50,7 +50,7 @@ class Segments:
         if not self.found:
             return (
                 f"There is no segment of at least {FEWEST_ROWS} rows to look at: no column has a "
-                "value that so many rows share and that as many others lack."
+                "value that this many rows share and as many others lack."
             )
         clear = [segment for segment in self.found if segment.stands_out]
         looked = (
@@ -58,10 +58,10 @@ class Segments:
             f"{'was' if len(self.found) == 1 else 'were'} compared with all other rows"
         )
         if not clear:
-            return f"{looked}; none has a higher error by more than chance among so many."
+            return f"{looked}; none has a higher error by more than chance allows among them."
         return (
             f"{looked}; {len(clear)} stand{'s' * (len(clear) == 1)} out with a higher error, by "
-            f"more than chance among so many, above all {clear[0].column} = {clear[0].value}."
+            f"more than chance allows among them, above all {clear[0].column} = {clear[0].value}."
         )
 
 

@@ -77,7 +77,7 @@ def _extrapolated(curve: Curve, sign: int) -> tuple[float, float]:
     """The score to expect at the last size, greater is better, and the standard error of the gap.
 
     A line in log rows through the two sizes before, never falling. Learning curves flatten, so that
-    it promises too much rather than too little.
+    it expects too much rather than too little.
     """
     x = np.log(curve.rows[-3:])
     before, last = (sign * point.score for point in curve.points[-3:-1])

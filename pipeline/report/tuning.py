@@ -18,7 +18,7 @@ from pipeline.member import Member
 from pipeline.metrics import METRICS, Metric
 from pipeline.report.evidence import Evidence
 from pipeline.report.leaderboard import Leaderboard
-from pipeline.tuning import Trial, Tuned
+from pipeline.tuning import FinishedTrial, Tuned
 from pipeline.wording import count, some
 
 TITLE = "Tuning"
@@ -55,7 +55,7 @@ class SearchHistory:
 
     model: str
     metric_name: str
-    trials: tuple[Trial, ...]
+    trials: tuple[FinishedTrial, ...]
     influences: tuple[Influence, ...]
 
     @property
@@ -112,7 +112,7 @@ def history_of(name: str, tuned: Tuned) -> SearchHistory | None:
 # -- which settings mattered -----------------------------------------------------------------------
 
 
-def influences(trials: Sequence[Trial], metric: Metric) -> tuple[Influence, ...]:
+def influences(trials: Sequence[FinishedTrial], metric: Metric) -> tuple[Influence, ...]:
     """Of every setting that varied, the strongest first; none where the trials are too few."""
     found = []
     for name in sorted({name for trial in trials for name in trial.params}):

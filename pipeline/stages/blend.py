@@ -7,8 +7,10 @@ import numpy as np
 
 from pipeline.blending import (
     Blended,
-    Contest,
+    Expected,
+    FittedBlend,
     Fitter,
+    MethodComparison,
     OutOfFold,
     stacker_coefficients,
 )
@@ -58,29 +60,44 @@ def blend(
     methods = methods_tried(settings.method, len(members), outputs)
     known = out_of_fold(load.y, split, members)
     candidates = cross_fitted(fitter, methods, known)
-    method, contests = choose(metric, known.y, candidates)
+    method, comparisons = choose(metric, known.y, candidates)
     fitted = fitter.fit((method,), known)[method]
-    oof = np.full((len(load.y), outputs), np.nan)
-    oof[split.validated] = unseen = nested(fitter, methods, known)
+    unseen = nested(fitter, methods, known)
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
-    by_fold = {name: each.test_by_fold for name, each in members.items()}
-    gain = averaging(metric, fitted, by_fold, (known.y, unseen))
     blended = Blended(
         blend=fitted,
         method=method,
         metric=metric.name,
-        oof=oof,
+        oof=on_all_rows(unseen, split),
         test=test,
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
-        contests=contests,
+        comparisons=comparisons,
         rule=rule(settings.method, metric, len(members), outputs),
-        expected=expectation(metric, known.y, unseen, gain),
+        expected=_expected(metric, fitted, members, (known.y, unseen)),
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
     )
     _report(blended, metric, progress)
     return blended
+
+
+def on_all_rows(unseen: np.ndarray, split: Folds) -> np.ndarray:
+    """Predictions (v, k) of the validated rows -> (n, k), NaN for the others."""
+    oof = np.full((split.rows, unseen.shape[1]), np.nan)
+    oof[split.validated] = unseen
+    return oof
+
+
+def _expected(
+    metric: Metric,
+    fitted: FittedBlend,
+    members: Mapping[str, Trained],
+    known: tuple[np.ndarray, np.ndarray],
+) -> Expected:
+    """Of known = (y (v,), prediction (v, k)): their score, and what averaging all fits adds."""
+    by_fold = {name: each.test_by_fold for name, each in members.items()}
+    return expectation(metric, *known, averaging(metric, fitted, by_fold, known))
 
 
 def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> OutOfFold:
@@ -155,20 +172,20 @@ def with_inner_folds(known: OutOfFold) -> OutOfFold:
 
 def choose(
     metric: Metric, y: np.ndarray, candidates: Mapping[str, np.ndarray]
-) -> tuple[str, tuple[Contest, ...]]:
-    """The method that RULE keeps, and how each contest with the one kept before it went."""
+) -> tuple[str, tuple[MethodComparison, ...]]:
+    """The method that RULE keeps, and the comparison of each with the one kept before it."""
     by = metric.decisive
     kept, *others = candidates
-    contests = []
+    comparisons = []
     for method in others:
         one, other = candidates[method], candidates[kept]
         pair = paired_difference(by, y, one, other)
         gain = by.sign * pair.score
         is_clear = gain > 2 * pair.standard_error
         wins = is_clear and metric.loss(y, one) <= metric.loss(y, other)
-        contests.append(Contest(method, kept, gain, pair.standard_error, wins))
+        comparisons.append(MethodComparison(method, kept, gain, pair.standard_error, wins))
         kept = method if wins else kept
-    return kept, tuple(contests)
+    return kept, tuple(comparisons)
 
 
 def _report(blended: Blended, metric: Metric, progress: Progress) -> None:

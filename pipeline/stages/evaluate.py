@@ -37,8 +37,8 @@ Plots = Mapping[str, Mapping[str, Plot]]  # by section, then by the figure's own
 class Evaluated:
     """How good the members and the blend are, and the report.
 
-    `withdrawn` is why no score can be promised, empty where one can; `summary` holds the results
-    of all sections of the report, by name, as plain JSON.
+    `no_score_reason` is why no expected score is given, empty where one is; `summary` holds the
+    results of all sections of the report, by name, as plain JSON.
 
     `html` is the report, one file; `figures` are its figures as PNG, by name. The page shows
     seconds and the figures use the machine's fonts, so that neither is part of the value.
@@ -46,7 +46,7 @@ class Evaluated:
 
     leaderboard: Leaderboard
     alarms: tuple[Alarm, ...]
-    withdrawn: str
+    no_score_reason: str
     summary: Mapping[str, Any]
     html: str = field(metadata=MEASURED)
     figures: Mapping[str, bytes] = field(metadata=MEASURED)
@@ -71,12 +71,35 @@ def evaluate(
     that no fold validates, are left out of it all.
     """
     predictor = Predictor(load, split, train, blend, fits)
-    stages = (load, explore, split, encode, tune, train, blend)
-    with workers() as parallel_map, progress.task("report", len(report.SECTIONS)) as task:
-        evidence = Evidence(settings, *stages, fits, predictor, scores, parallel_map)
+    with workers() as parallel_map:
+        evidence = Evidence(
+            settings=settings,
+            load=load,
+            explore=explore,
+            split=split,
+            encode=encode,
+            tune=tune,
+            train=train,
+            blend=blend,
+            fits=fits,
+            predictor=predictor,
+            scores=scores,
+            map=parallel_map,
+        )
+        compute(evidence, progress)
+    return finish(evidence, progress)
+
+
+def compute(evidence: Evidence, progress: Progress) -> None:
+    """Fill in the evidence's results, section by section: later ones read those of earlier ones."""
+    with progress.task("report", len(report.SECTIONS)) as task:
         for name in report.SECTIONS:
             evidence.results[name] = report.module(name).compute(evidence)
             task.advance(report.module(name).TITLE)
+
+
+def finish(evidence: Evidence, progress: Progress) -> Evaluated:
+    """The figures, the page, and the leaderboard on the terminal."""
     board: Leaderboard = evidence.results["leaderboard"]
     alarms: Alarms = evidence.results["alarms"]
     plots = draw(evidence)
@@ -84,7 +107,7 @@ def evaluate(
     return Evaluated(
         board,
         tuple(alarms.found),
-        alarms.withdrawn,
+        alarms.no_score_reason,
         {name: report.to_json(name, evidence) for name in report.SECTIONS},
         html=render(evidence, plots),
         figures={plot.name: plot.png for of in plots.values() for plot in of.values()},
@@ -131,7 +154,7 @@ def show(board: Leaderboard, alarms: Alarms, evidence: Evidence, progress: Progr
     progress.show(terminal_table(board, seconds, caption=caption, title=title))
     for alarm in alarms.found:
         progress.advise(f"ALARM: {alarm.found}")
-    if alarms.withdrawn:
-        progress.advise(f"no score can be promised: {alarms.withdrawn}")
+    if alarms.no_score_reason:
+        progress.advise(f"no expected score is given: {alarms.no_score_reason}")
     watch = make_command(evidence.settings.name, "watch")
     progress.say(f"the report is ready: `{watch}` opens it")

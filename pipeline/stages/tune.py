@@ -18,7 +18,7 @@ from pipeline.parallel import Map, OutOfTime, over_cores, workers
 from pipeline.plan import Allowance, Decision
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
-from pipeline.tuning import Trial, Tuned
+from pipeline.tuning import FinishedTrial, Tuned
 
 if TYPE_CHECKING:
     import optuna
@@ -52,7 +52,7 @@ def tune(
     metric = get_metric(settings.metric, load.problem.task)
     metric = metric.smooth_on(load.problem.outputs, *targets)
     if settings.trials == 0:
-        progress.detail("no trials asked for: the settings of the TOML")
+        progress.detail("no trials to make: the settings of the TOML")
         return Tuned(settings.member, metric.name, None, (), 0)
     search = Search(settings, fits, folds, metric, len(load.test))
     baseline, greater_is_better = settings.member.settings, metric.greater_is_better
@@ -68,7 +68,7 @@ class Search:
     """What is searched: one member's settings, scored on the folds of the first repeat.
 
     The fits of the first trial, which has the TOML's settings, and of the best one are kept, so
-    that training finds them; those of the losers are forgotten.
+    that training finds them; those of the others are forgotten.
     """
 
     settings: "TuneStage"
@@ -95,8 +95,8 @@ class Search:
 
     def run(self, study: "Study", budget: Allowance, progress: Progress) -> Decision:
         """Trials until their number, or until the budget is used up."""
-        if study.give_up_running():  # the kill may have come before losers were forgotten
-            self.forget_losers(study, study.finished)
+        if study.give_up_running():  # the kill may have come before others were forgotten
+            self.forget_others(study, study.finished)
         asked = self.settings.trials
         expected = 0.0 if study.finished else self.expected_seconds(budget)
         # the first trial has the TOML's settings: only a second one can find better ones
@@ -134,11 +134,11 @@ class Search:
                 )
         # fits of a pruned trial may have been under way until the workers ended
         new = study.finished[len(earlier) :]
-        self.forget_losers(study, [trial for trial in new if trial.state.name == "PRUNED"])
+        self.forget_others(study, [trial for trial in new if trial.state.name == "PRUNED"])
         return done
 
     def make_trial(self, study: "Study", parallel_map: Map, budget: Allowance) -> bool:
-        """One more trial, after which the loser's fits are forgotten; False where time ran out."""
+        """One more trial; the fits of the worse one are forgotten. False where time ran out."""
         before = study.best(study.finished)
         trial = study.ask(models.module(self.settings.member.kind).suggest)
         member = self.member(trial.params)
@@ -152,13 +152,13 @@ class Search:
             return False
         trial.set_user_attr(SECONDS, over_cores(self.seconds(member).values()))
         study.finish(trial, mean, is_complete)
-        self.forget_losers(study, [study.finished[-1], *([before] if before else [])])
+        self.forget_others(study, [study.finished[-1], *([before] if before else [])])
         return True
 
     def claim(
         self, study: "Study", trial: "optuna.Trial", member: Member, budget: Allowance
     ) -> None:
-        """Note the folds whose fits are this search's own, to be forgotten if the trial loses.
+        """Note the folds whose fits are this search's own, to be forgotten if the trial is worse.
 
         What is in the store is another search's or experiment's, or a killed trial of this one.
         """
@@ -174,9 +174,9 @@ class Search:
         seconds = {fold.number: self.fits.seconds(member, fold) for fold in self.folds}
         return {number: each for number, each in seconds.items() if each is not None}
 
-    def forget_losers(self, study: "Study", trials: Sequence["FrozenTrial"]) -> None:
-        """Remove this search's own fits of those of these trials that are no winners."""
-        kept = [trial.params for trial in study.winners]
+    def forget_others(self, study: "Study", trials: Sequence["FrozenTrial"]) -> None:
+        """Remove this search's own fits of those of these trials that are not among the best."""
+        kept = [trial.params for trial in study.best_trials]
         for trial in trials:
             if trial.params not in kept:
                 own, member = trial.user_attrs.get(FITTED, ()), self.member(trial.params)
@@ -191,7 +191,9 @@ class Search:
         if best is not None:
             study.end_with(best)
         kept = [
-            Trial(i, t.value, "complete" if t.state.name == "COMPLETE" else "pruned", t.params)
+            FinishedTrial(
+                i, t.value, "complete" if t.state.name == "COMPLETE" else "pruned", t.params
+            )
             for i, t in enumerate(trials)
         ]
         return Tuned(

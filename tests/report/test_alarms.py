@@ -122,8 +122,8 @@ def raised(table: Table) -> dict[str, Alarm]:
     return {alarm.kind: alarm for alarm in alarms.compute(table.evidence()).found}
 
 
-def withdrawn(table: Table) -> str:
-    return alarms.compute(table.evidence()).withdrawn
+def no_score_reason(table: Table) -> str:
+    return alarms.compute(table.evidence()).no_score_reason
 
 
 def with_column(table: Table, name: str, values: np.ndarray, test: np.ndarray | None = None):
@@ -222,9 +222,9 @@ def test_a_copy_of_the_target_with_some_noise_is_found(table):
     leaking = replace(with_column(table, "<copy>", copy), blend=blend)
     found = raised(leaking)
     assert set(found) - {"near perfect"} == {"column"}
-    assert withdrawn(leaking) == ""  # it is the same in test
+    assert no_score_reason(leaking) == ""  # it is the same in test
     empty = replace(leaking, test=leaking.test.assign(**{"<copy>": np.nan}))
-    assert "'<copy>', which differs between" in withdrawn(empty)
+    assert "'<copy>', which differs between" in no_score_reason(empty)
     assert "predicts most: '<copy>'" in found["column"].found
     assert "[load] drop" in found["column"].do
     assert (", scoring" in found["column"].found) == bool(table.classes)
@@ -264,7 +264,7 @@ def test_duplicates_in_different_folds_are_found_with_the_score_without_them(tab
     found = raised(duplicated)
     assert "duplicates across folds" in found
     assert set(found) <= {"duplicates across folds", "id or order"}
-    assert "duplicates of rows are in different folds" in withdrawn(duplicated)
+    assert "duplicates of rows are in different folds" in no_score_reason(duplicated)
     text = found["duplicates across folds"].found
     assert "100% of them have the same target" in text
     assert " with them and " in text
@@ -275,7 +275,7 @@ def test_a_file_sorted_by_the_target_and_an_id_that_follows_it_are_found(table):
     by_target = np.argsort(table.y, kind="stable")
     in_order = rows(replace(table, has_ids=False), by_target)
     assert list(raised(in_order)) == ["id or order"]
-    assert withdrawn(in_order) == ""  # no model sees the order
+    assert no_score_reason(in_order) == ""  # no model sees the order
     ids = np.empty(len(table.y), dtype=int)
     ids[by_target] = np.arange(len(table.y))
     found = raised(replace(table, train=table.train.assign(id=ids)))
@@ -298,17 +298,17 @@ def test_an_id_that_is_a_date_and_a_feature_too_may_predict_the_target():
     assert "id or order" not in raised(as_feature)
 
 
-def test_neighbours_that_are_alike_withdraw_the_promise_unless_folds_keep_them_together():
+def test_for_neighbours_that_are_alike_no_score_is_given_unless_folds_keep_them_together():
     table = honest("binary")
     best = np.argsort(np.arange(1500) % 2 * 10**6 + np.argsort(np.argsort(table.y, kind="stable")))
     blocks = best.reshape(-1, 30)[np.random.default_rng(0).permutation(50)].ravel()
     of_blocks = rows(replace(table, has_ids=False), blocks)
     assert list(raised(of_blocks)) == ["id or order"]
-    assert "seem to belong together" in withdrawn(of_blocks)
-    assert withdrawn(replace(of_blocks, group="day")) == ""
+    assert "seem to belong together" in no_score_reason(of_blocks)
+    assert no_score_reason(replace(of_blocks, group="day")) == ""
 
 
-def test_a_source_that_test_does_not_have_withdraws_the_promise_and_is_named():
+def test_where_test_lacks_a_source_no_score_is_given_and_it_is_named():
     table = honest("binary")
     order = np.argsort(
         np.argsort(table.y + np.random.default_rng(0).normal(size=1500), kind="stable")
@@ -332,7 +332,7 @@ def test_a_source_that_test_does_not_have_withdraws_the_promise_and_is_named():
     assert f"'{first}' repeat within train" in found["origin"].found
     assert f"(the same holds for '{other}')" in found["origin"].found
     assert f'[split] group = "{first}"' in found["origin"].do
-    assert f"rows of one '{first}' are in several folds" in withdrawn(table)
+    assert f"rows of one '{first}' are in several folds" in no_score_reason(table)
     assert raised(replace(table, group="patient")) == {}
 
 
@@ -361,7 +361,7 @@ def test_a_jump_at_the_full_size_is_found_and_steady_learning_is_not():
     assert "suggest 0.92: 11 standard errors" in alarm.found
     assert not list(curve_alarm([curve(9.0, 8.0, 7.5, 7.4)], rmse))
     assert list(curve_alarm([curve(9.0, 8.0, 7.5, 4.0)], rmse))
-    # a curve of two points promises nothing
+    # a curve of two points shows nothing
     two = Curve("one", (10, 20), (Estimate(0.5, 0.01), Estimate(0.9, 0.01)), Estimate(0.4, 0.01))
     assert not list(curve_alarm([two], accuracy))
 

@@ -57,3 +57,17 @@ def test_a_worked_example():
     assert "50.0% of them have the same target" in found["duplicates across folds"]
     assert "40 rows of test (100%) equal a row of train" in found["shared rows"]
     assert "for 20 of them the equal rows of train agree" in found["shared rows"]
+
+
+def test_without_rows_to_predict_nothing_is_claimed_of_test():
+    rng = np.random.default_rng(0)
+    fine = pd.DataFrame(rng.normal(size=(401, 3)), columns=list("abc"))
+    train, y = pd.concat([fine, fine.head(40)], ignore_index=True), np.zeros(441, dtype=int)
+    features = tuple(Feature(name, "number") for name in train)
+    fold, blend = np.arange(441) % 5, np.full((441, 2), 0.5)
+    for test, is_rarer in ((train.head(0), False), (fine.tail(100) + 1, True)):
+        evidence = Table(train, test, features, y, 2, fold, blend).evidence()
+        (alarm,) = duplicate_rows.alarms(evidence, FoldedTarget(y, 2, fold))
+        assert bool(alarm.no_score_reason) == is_rarer
+        assert ("test" in alarm.why) == is_rarer
+        assert "nan" not in alarm.why

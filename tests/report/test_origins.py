@@ -35,7 +35,7 @@ def test_patients_of_train_alone_are_found_and_nothing_else():
     assert find_origins(train, test.drop(columns="patient"), "", target) == []
 
 
-def test_patients_that_test_has_too_are_no_reason_to_withdraw():
+def test_patients_that_test_has_too_are_no_reason_to_give_no_score():
     train, test, target = tables(np.random.default_rng(0))
     known = test.assign(patient=[*test["patient"][:-1], "P0"])
     assert find_origins(train, known, "", target) == []

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
+from pipeline.config import BLEND
 from pipeline.report import value_errors
-from pipeline.report.evidence import BLEND
 from tests.report.values import blended, evidence, folds
 
 

@@ -15,7 +15,7 @@ from pipeline.report.evidence import Evidence
 from pipeline.settings import EncoderSettings
 from pipeline.stage_settings import EvaluateStage
 from pipeline.training import CutShort, FoldScore, Trained
-from pipeline.tuning import Trial, Tuned
+from pipeline.tuning import FinishedTrial, Tuned
 from tests.report.stand_in import FormulaFits, FormulaPredictor
 
 METRIC_OF = {"binary": "accuracy", "multiclass": "balanced_accuracy", "regression": "rmse"}
@@ -144,8 +144,8 @@ def evidence(task: str = "binary", load: Loaded | None = None, **options) -> Evi
     return Evidence(**values | options)
 
 
-def trials(values, states=None, params=None) -> tuple[Trial, ...]:
+def trials(values, states=None, params=None) -> tuple[FinishedTrial, ...]:
     states = states or ["complete"] * len(values)
     params = params or [{}] * len(values)
     each = enumerate(zip(values, states, params, strict=True))
-    return tuple(Trial(number, value, state, of) for number, (value, state, of) in each)
+    return tuple(FinishedTrial(number, value, state, of) for number, (value, state, of) in each)

@@ -61,7 +61,7 @@ def test_equal_weights_win_a_tie(rng):
     p = 1 / (1 + np.exp(-(logit + rng.normal(scale=0.05, size=(2, 2000)))))
     found = run(y, np.stack([1 - p, p], axis=2))
     assert set(found.candidates) == {"equal", "greedy", "stack"}
-    assert [contest.is_kept for contest in found.contests] == [False, False]
+    assert [comparison.is_kept for comparison in found.comparisons] == [False, False]
     assert found.method == "equal"
     assert found.weights == {"a": 0.5, "b": 0.5}
     assert found.rule.startswith("The simplest method is kept")
@@ -73,9 +73,9 @@ def test_a_method_that_is_worse_by_the_asked_metric_is_not_kept(rng):
     wrong = rng.random(4000) < 0.02
     sure = np.where(wrong, 1 - y, y) * 0.9 + 0.05
     candidates = {m: np.column_stack([1 - p, p]) for m, p in (("equal", right), ("greedy", sure))}
-    kept, (contest,) = stage.choose(ACCURACY, y, candidates)
-    assert kept == contest.against == "equal"
-    assert contest.gain > 2 * contest.standard_error
+    kept, (comparison,) = stage.choose(ACCURACY, y, candidates)
+    assert kept == comparison.against == "equal"
+    assert comparison.gain > 2 * comparison.standard_error
     assert stage.choose(LOG_LOSS, y, candidates)[0] == "greedy"
 
 
@@ -144,7 +144,7 @@ def test_a_stored_blend_is_the_same(rng, tmp_path):
     store.put(key, found)
     again = store.get(key, Blended)
     assert again.weights == found.weights and again.blend.models == found.blend.models
-    for name in ("method", "metric", "candidates", "contests", "rule", "expected", "cut_short"):
+    for name in ("method", "metric", "candidates", "comparisons", "rule", "expected", "cut_short"):
         assert getattr(again, name) == getattr(found, name)
     for name in ("oof", "test"):
         assert getattr(again, name).tobytes() == getattr(found, name).tobytes()

@@ -227,13 +227,13 @@ def test_an_alarm_is_on_the_page_in_the_value_and_on_the_terminal(monkeypatch, c
     monkeypatch.setattr(report.module("alarms"), "compute", lambda evidence: Alarms((alarm,)))
     done = evaluated(survey(), monkeypatch, cores=1)
     assert done.alarms == (alarm,)
-    assert done.withdrawn == "it leaks"
+    assert done.no_score_reason == "it leaks"
     assert f"ALARM: {alarm.found}" in capsys.readouterr().out.splitlines()
     assert "<script>alert" not in done.html
     overview = part(done.html, "overview")
     assert "1 alarm:" in overview
     assert 'href="#alarms"' in overview
-    assert "no promise" in overview
+    assert "No expected score is given: it leaks." in overview
 
 
 def test_a_leaderboard_score_is_drawn(monkeypatch):
@@ -247,7 +247,7 @@ def test_a_leaderboard_score_is_drawn(monkeypatch):
 
 def test_what_divides_the_minutes_again_is_the_command_of_the_run(monkeypatch):
     html = evaluated(survey(), monkeypatch, cores=1).html
-    shown = page.stamped(html, "experiment 1", "make PRESET=quick all")
+    shown = page.with_run_details(html, "experiment 1", "make PRESET=quick all")
     assert "<code>make PRESET=quick all NEW_PLAN=1</code>" in shown
     assert '<p class="soft">experiment 1</p>' in shown
 

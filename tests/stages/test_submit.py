@@ -24,7 +24,7 @@ BLENDED = Blended(
     oof=np.empty((0, 2)),
     test=TWO,
     candidates={},
-    contests=(),
+    comparisons=(),
     rule="",
     expected=Expected(0.94321, 0.0042, 0.94, 0.00321),
     cut_short={"linear": CutShort(repeats=(1, 3))},

@@ -11,7 +11,7 @@ from pipeline.progress import Progress
 from pipeline.stage_settings import TrainStage
 from pipeline.stages import train as stage
 from pipeline.stages.train import train
-from pipeline.tuning import Trial, Tuned
+from pipeline.tuning import FinishedTrial, Tuned
 from tests.stages.small import (
     Clock,
     SmallFits,
@@ -198,7 +198,7 @@ def test_fits_that_are_found_were_spread_over_the_cores(tmp_path, monkeypatch):
 def test_the_first_repeat_of_a_tuned_member_has_cost_the_search(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.parallel.cores", lambda: 1)
     fits, split = fits_in(tmp_path), folds(repeats=3)
-    tuned = Tuned(member(), "log_loss", 0.4, (Trial(0, 0.4, "complete", {}),), 1)
+    tuned = Tuned(member(), "log_loss", 0.4, (FinishedTrial(0, 0.4, "complete", {}),), 1)
     run(fits, split=split)
     for seconds, done in ((0.5, 1), (3.5, 2)):
         budget = bounded(tmp_path, seconds, about="tuned")

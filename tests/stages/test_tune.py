@@ -180,7 +180,7 @@ def test_a_damaged_line_loses_nothing_and_ends_in_the_same_bytes(tmp_path, capsy
 def test_a_journal_of_something_else_is_reported_with_what_to_do(tmp_path):
     journal = tmp_path / "j.log"
     journal.write_text('{"op_code": 0, "worker_id": "x"}\n')
-    with pytest.raises(DataError, match=r"no journal of searches .* Move it away and run make"):
+    with pytest.raises(DataError, match=r"no journal of searches .* Move it away and run the comp"):
         run(tmp_path, settings(1))
     journal.rename(tmp_path / "away.log")
     run(tmp_path, settings(1))
@@ -319,7 +319,7 @@ def test_what_a_killed_search_fitted_is_used_and_forgotten_in_its_turn(
     assert fits.computed().count("r0-f2") == fits.computed().count("r0-f0") + 1
 
 
-def test_losers_that_a_kill_left_in_the_store_are_forgotten(tmp_path):
+def test_worse_trials_that_a_kill_left_in_the_store_are_forgotten(tmp_path):
     """It came after a trial had ended and before its fits were removed."""
     fits = fits_in(tmp_path / "store")
     short = run(tmp_path, settings(4), fits=fits)
