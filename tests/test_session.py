@@ -162,7 +162,7 @@ def test_predictions_go_on_after_code_that_changed_nothing(small, with_now, with
     """The same experiment is then one of the new code."""
     with_now("reading/schema.py", "1" * 64)
     with_code("reading/schema.py", "1" * 64)
-    with pytest.raises(DataError, match=r"not that of experiment 1 any more: schema\.py"):
+    with pytest.raises(DataError, match=r"not that of experiment 1 any more: reading/schema\.py"):
         predicted(small)
     assert small.experiment().number == 1
     assert list(predicted(small)["y"]) == labels(small, 1)
