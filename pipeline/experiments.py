@@ -137,6 +137,11 @@ class Experiment(Record):
         """Names of all models, in the order of the TOML."""
         return [name.partition("-")[2] for name in self.nodes if name.startswith("train-")]
 
+    @property
+    def left_out(self) -> list[str]:
+        """Names of the models that [budget] minutes left no repeat."""
+        return [name for name in self.trained if name not in self.models]
+
     def key(self, node: str) -> Key:
         return Key(*self.nodes[node].key)
 
@@ -342,8 +347,12 @@ def preceding(known: Sequence[Experiment], experiment: Experiment) -> Experiment
 def changes(before: Experiment, after: Experiment) -> list[str]:
     """The code, packages, raw files and settings that differ between two experiments, in words.
 
-    However many files differ, they are one entry. What no prediction depends on comes last.
+    Models that [budget] minutes left out of one of them come first: a difference of the scores may
+    be theirs. However many files differ, they are one entry. What no prediction depends on comes
+    last.
     """
+    gone = [f"{name} left out" for name in after.left_out if name in before.models]
+    back = [f"{name} no longer left out" for name in before.left_out if name in after.models]
     found = list(code_changes(*_code_to_compare(before, after)))
     files = [each.removesuffix(CHANGED) for each in found if _is_file(each.split()[0])]
     packages = [each for each in found if not _is_file(each.split()[0])]
@@ -351,7 +360,9 @@ def changes(before: Experiment, after: Experiment) -> list[str]:
     is_raw = before.nodes["load"].sources != after.nodes["load"].sources
     settings = setting_changes(before.settings, after.settings)
     in_order = sorted(settings, key=lambda each: each.startswith(("evaluate.", "explore.")))
-    return [*code, *packages, *["raw files changed"] * is_raw, *in_order][:MOST_CHANGES]
+    return [*gone, *back, *code, *packages, *["raw files changed"] * is_raw, *in_order][
+        :MOST_CHANGES
+    ]
 
 
 def _code_to_compare(before: Experiment, after: Experiment) -> tuple[dict[str, str], ...]:

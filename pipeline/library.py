@@ -5,6 +5,7 @@ competition of the project. Both give a `Run`. `compute` gives the values of sin
 """
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -60,6 +61,12 @@ class Run:
     def weights(self) -> dict[str, float]:
         """What the blend is made of: a weight a model."""
         return dict(self.experiment.weights)
+
+    @property
+    def cut_short(self) -> str:
+        """What the minutes left undone, as in `rnn (1 of 3 repeats), kernel (left out)`."""
+        undone: str = self.flow.value("blend").undone
+        return undone
 
     @cached_property
     def out_of_fold(self) -> "pd.DataFrame":
@@ -156,11 +163,12 @@ class Run:
 
     def __repr__(self) -> str:
         score = f"{self.expected.score:.4f} ± {self.expected.standard_error:.4f}"
-        return f"<Run: {self.experiment.metric} {score} ({self.experiment.method})>"
+        undone = self.cut_short and f"; cut short: {self.cut_short}"
+        return f"<Run: {self.experiment.metric} {score} ({self.experiment.method}){undone}>"
 
     def _repr_html_(self) -> str:
         html: str = self.leaderboard.to_html(index=False, float_format="{:.4f}".format)
-        return html
+        return html + (self.cut_short and f"<p>Cut short: {self.cut_short}</p>")
 
 
 @dataclass(frozen=True)
@@ -336,7 +344,13 @@ def _run(
         done = session.run(workspace, reporter=reporter, configuration=configuration, **asked)
     if done.experiment is None:
         raise DataError("the run ended without a blend. Run it again with verbose=True.")
-    return Run(done.flow, done.experiment, temporary)
+    run = Run(done.flow, done.experiment, temporary)
+    if run.cut_short:
+        warnings.warn(
+            f"the minutes were too few for all of the work: {run.cut_short}. Give more of them.",
+            stacklevel=3,
+        )
+    return run
 
 
 def _reporter(verbose: bool) -> Reporter:

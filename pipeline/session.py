@@ -178,7 +178,7 @@ def describe_graph(workspace: Workspace, preset: str) -> Iterator[str]:
         yield f"{node.name:<{widths[0]}}  <- {takes[node]:<{widths[1]}}  {state}"
     missing = [took[node] for node in nodes if node not in flow.done]
     if any(missing):
-        yield f"what would run took {duration(sum(filter(None, missing)))} the last time"
+        yield f"all that may run took {duration(sum(filter(None, missing)))} the last time"
     yield f"store: {flow.store.size() / 1e6:,.1f} MB in {from_here(workspace.store)}"
 
 
@@ -249,8 +249,13 @@ def submit_again(workspace: Workspace, number: str) -> list[str]:
             "ended before, or had no rows to predict. Choose another one, or run its settings "
             "again."
         )
+    file = workspace.submissions / experiment.submission
     with in_use(workspace.lock):
-        submitted = adopt(workspace, experiment, ["submit"]).value("submit")
+        try:
+            submitted = adopt(workspace, experiment, ["submit"]).value("submit")
+        except DataError as error:
+            there = f"{from_here(file)} is there still. " if file.is_file() else ""
+            raise DataError(f"{there}It cannot be written again: {error}") from None
         about = experiment.number, experiment.note
         path = submission.publish(submitted, workspace.submissions, *about)
     return [f"{from_here(path)}: the submission of experiment {experiment.number}"]

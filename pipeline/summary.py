@@ -129,7 +129,9 @@ def _verdict(entry: LeaderboardEntry, found: Summary) -> str:
     if entry.name != BLEND:
         return verdict
     submitted = "submitted " if found.experiment.submission else ""
-    return f"{verdict}; {submitted}({found.blend.method})"
+    gain, digits = found.blend.expected.averaging, found.evaluated.leaderboard.digits
+    averaging = f", {gain:+.{digits}f} by averaging all fits" if abs(gain) >= 10**-digits else ""
+    return f"{verdict}; {submitted}({found.blend.method}{averaging})"
 
 
 def _cut_short(found: Summary) -> Iterator[str]:

@@ -22,7 +22,7 @@ class Workspace:
             found = f"{self.competition[:60]!r}" if self.competition else "none"
             raise SettingsError(
                 f"the name of the competition: found {found}, allowed are small letters, digits "
-                "and _, with a letter first. Name a competition, as in `make C=airline all`."
+                "and _, with a letter first. Choose such a name, as in `make C=airline all`."
             )
 
     @property

@@ -203,6 +203,16 @@ def test_stages_and_models_that_one_experiment_alone_has_change_no_code(small):
     assert experiments.changes(first, shorter) == experiments.changes(shorter, first) == []
 
 
+def test_models_that_the_minutes_left_out_of_one_experiment_are_named_first(small):
+    (first,) = known(small)
+    settings = {**first.settings, "split": {**first.settings["split"], "folds": 9}}
+    rest = {name: score for name, score in first.models.items() if name != "linear"}
+    other = first.model_copy(update={"models": rest, "settings": settings})
+    assert experiments.changes(first, other)[0] == "linear left out"
+    assert experiments.changes(other, first)[0] == "linear no longer left out"
+    assert "linear" not in " ".join(experiments.changes(other, other))
+
+
 def test_a_package_that_changed_is_named_with_both_versions(small, with_code):
     with_code("lightgbm", "9.9.9")
     kept = small.experiment(*FEWER_ROUNDS)
@@ -442,6 +452,8 @@ def test_a_submission_whose_value_has_gone_is_one_message(small, command):
     code, _, error = command("submit", "tiny", "1")
     assert (code, "the value of submit is not in the store any more" in error) == (2, True)
     assert "`make C=tiny all`" in error and not file.exists()
+    file.write_text("id,y\n")
+    assert f"{file.name} is there still" in command("submit", "tiny", "1")[2]
 
 
 def test_what_computes_a_value_again_has_the_experiment_s_preset(small, command):

@@ -255,7 +255,7 @@ def test_what_would_run_is_given_the_seconds_that_it_took(small):
     run = [state for state in states if state.startswith("would run")]
     assert len(run) > 5
     assert all(re.search(r"; took [\d.]+ seconds? the last time$", state) for state in run)
-    assert re.fullmatch(r"what would run took [\d.]+ seconds? the last time", total)
+    assert re.fullmatch(r"all that may run took [\d.]+ seconds? the last time", total)
     assert len({line.index("<- ") for line in lines}) == 1
 
 

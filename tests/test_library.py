@@ -99,6 +99,14 @@ def test_a_run_shows_itself_as_its_leaderboard(binary):
     assert repr(run).startswith("<Run: roc_auc 0.9")
 
 
+def test_what_the_minutes_left_out_is_a_warning_and_is_shown(binary):
+    _, train, *_ = binary
+    with pytest.warns(UserWarning, match=r"lightgbm \(left out\)"):
+        run = pipeline.fit(train, "target", **{**QUICK, "minutes": 0.0001})
+    assert "lightgbm (left out)" in run.cut_short
+    assert run.cut_short in repr(run) and run.cut_short in run._repr_html_()
+
+
 def test_pages_are_shown_and_saved(binary, tmp_path):
     run, *_ = binary
     for page, id in ((run.report(), "leaderboard"), (run.exploration(), "drift")):

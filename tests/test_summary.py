@@ -80,7 +80,7 @@ def test_it_is_short_and_names_file_blend_alarms_and_what_is_next(summary, model
     assert max(map(len, lines)) <= 180
     assert lines[0] == f"submissions/airline/{FILE} (Accuracy 0.9400 ± 0.0043)"
     text = "\n".join(lines)
-    assert "submitted (greedy)" in text
+    assert "submitted (greedy, +0.0010 by averaging all fits)" in text
     assert text.count("ALARM") == min(alarms, 3)
     assert ("37 alarms more in the report" in text) == (alarms == 40)
     for step in ("make watch", "upload", f"score {FILE} SCORE", "make PRESET=best all"):

@@ -159,7 +159,7 @@ def conclusion(curves: LearningCurves, metric: Metric) -> str:
         return f"More rows would help: {change}; the curve is not flat yet."
     if high < 0:
         return f"More rows made it worse: {change}. Look at the data's order and at the settings."
-    return f"More rows would help little, if at all: {change}, which is within noise."
+    return f"It is not clear whether more rows would help: {change}, which is within noise."
 
 
 def plots(curves: LearningCurves, evidence: Evidence) -> list[figures.Draft]:

@@ -54,10 +54,11 @@ def check_columns(encoder: EncoderSettings, features: Sequence[Feature], model: 
     names = [feature.name for feature in features]
     coded = [feature.name for feature in features if feature.kind in ("category", "number")]
     means = () if encoder.target_means == "auto" else encoder.target_means
+    where = f"[encode] or [models.{model}.encode] target_means"
     for key, asked, what, allowed in (
         (f"[models.{model}] columns", encoder.columns or (), "column", names),
         (f"[models.{model}] drop", encoder.drop, "column", names),
-        ("[encode] target_means", means, "category or number column", coded),
+        (where, means, "category or number column", coded),
     ):
         unknown = [name for name in asked if name not in allowed]
         if unknown:
