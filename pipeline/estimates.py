@@ -1,21 +1,22 @@
 """How a score is written: with its standard error or interval, and as many digits as suit it."""
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pipeline.metrics import Estimate
+if TYPE_CHECKING:
+    from pipeline.metrics import Estimate
 
 Verdict = Literal["better", "worse", "within noise", "the same"]
 NORMAL_95 = 1.959964  # half the width of a 95% interval, in standard errors
 
 
-def interval(value: Estimate) -> tuple[float, float]:
+def interval(value: "Estimate") -> tuple[float, float]:
     """The 95% interval by the normal approximation."""
     half = NORMAL_95 * value.standard_error
     return value.score - half, value.score + half
 
 
-def verdict(difference: Estimate, greater_is_better: bool) -> Verdict:
+def verdict(difference: "Estimate", greater_is_better: bool) -> Verdict:
     """What a paired difference amounts to, by its 95% interval."""
     low, high = interval(difference)
     if low == high == 0:
@@ -40,26 +41,26 @@ def decimals(standard_error: float) -> int:
     return min(6, max(0, 1 - math.floor(math.log10(standard_error))))
 
 
-def with_error(value: Estimate, digits: int | None = None) -> str:
+def with_error(value: "Estimate", digits: int | None = None) -> str:
     """`0.9347 ± 0.0045`: a score with its standard error."""
     digits = decimals(value.standard_error) if digits is None else digits
     return f"{value.score:,.{digits}f} ± {value.standard_error:,.{digits}f}"
 
 
-def ends(value: Estimate, digits: int | None = None) -> str:
+def ends(value: "Estimate", digits: int | None = None) -> str:
     """`0.9259 to 0.9435`: the 95% interval of a score."""
     digits = decimals(value.standard_error) if digits is None else digits
     low, high = interval(value)
     return f"{low:,.{digits}f} to {high:,.{digits}f}"
 
 
-def signed(difference: Estimate) -> str:
+def signed(difference: "Estimate") -> str:
     """`+0.0012 ± 0.0007`: a difference with its standard error."""
     digits = decimals(difference.standard_error)
     return f"{difference.score:+,.{digits}f} ± {difference.standard_error:,.{digits}f}"
 
 
-def with_interval(value: Estimate, digits: int | None = None) -> str:
+def with_interval(value: "Estimate", digits: int | None = None) -> str:
     """`-0.0051 to +0.0025`: the 95% interval of a difference.
 
     One that excludes zero gets as many decimals as keep its ends from reading as zero, up to 10.

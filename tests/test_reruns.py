@@ -200,6 +200,10 @@ CHANGES = {
         appended("models/linear.py", NEW_FUNCTION),
         {"tune-linear", "train-linear", "evaluate"},
     ),
+    "the file of the model that explore could use, too": (
+        appended("models/lightgbm.py", NEW_FUNCTION),
+        {"tune-lightgbm", "train-lightgbm", "evaluate"},
+    ),
     "a module of from_scratch that one model uses": (
         appended("from_scratch/numerical_embeddings.py", NEW_FUNCTION),
         {"tune-neural_net", "train-neural_net", "evaluate"},

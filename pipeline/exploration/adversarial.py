@@ -14,8 +14,7 @@ from pipeline.exploration.column_drift import level_codes
 from pipeline.exploration.part import Part
 from pipeline.exploration.significance import SIGNIFICANT
 from pipeline.figures import Draft
-from pipeline.metrics import roc_auc
-from pipeline.models.lightgbm import native
+from pipeline.native_lightgbm import native
 from pipeline.page import p_value, percent
 from pipeline.parallel import Map
 from pipeline.problem import Feature
@@ -149,6 +148,8 @@ def _cross_validate(
     binned: Any, matrix: np.ndarray, is_test: np.ndarray, folds: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """`binned` is the matrix as a lightgbm.Dataset."""
+    from scipy.stats import mannwhitneyu
+
     aucs, gain = [], np.zeros(matrix.shape[1])
     for repeat, fold in itertools.product(folds, range(FOLDS)):
         train, valid = np.flatnonzero(repeat != fold), np.flatnonzero(repeat == fold)
@@ -156,7 +157,10 @@ def _cross_validate(
         part.set_label(is_test[train].astype(float))
         booster = native().train(dict(BOOSTING), part, num_boost_round=ROUNDS)
         probability = booster.predict(matrix[valid], num_threads=1)
-        aucs.append(roc_auc(is_test[valid], np.column_stack([1 - probability, probability])))
+        known = is_test[valid].astype(bool)
+        sides = probability[known], probability[~known]
+        pairs = len(sides[0]) * len(sides[1])
+        aucs.append(mannwhitneyu(*sides, method="asymptotic").statistic / pairs)
         gain += booster.feature_importance("gain")
     return float(np.mean(aucs)), gain
 

@@ -3,16 +3,14 @@
 Brings interactions and thresholds that nobody has to name; costs a second and a half a fit.
 """
 
-import importlib
-import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from pydantic import Field
 
 from pipeline.models import ModelProblem, State, Trial
+from pipeline.native_lightgbm import native
 from pipeline.settings import ModelSettings
 from pipeline.tree_text import Ensemble, checked
 
@@ -51,19 +49,6 @@ def suggest(trial: Trial) -> None:
     trial.suggest_float("feature_fraction", 0.2, 1.0)
     trial.suggest_float("bagging_fraction", 0.5, 1.0)
     trial.suggest_float("lambda_l2", 1e-2, 30.0, log=True)
-
-
-def native() -> ModuleType:
-    """LightGBM without its wrappers for scikit-learn: these are not used here, and what they import
-    takes more than half of the time that the import takes."""
-    blocked = "sklearn" not in sys.modules
-    if blocked:
-        sys.modules["sklearn"] = None  # type: ignore[assignment]
-    try:
-        return importlib.import_module("lightgbm")
-    finally:
-        if blocked:
-            del sys.modules["sklearn"]
 
 
 class Boosting:

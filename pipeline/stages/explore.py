@@ -24,7 +24,7 @@ from pipeline.exploration.part import Drawing, Part
 from pipeline.exploration.strength import most_related
 from pipeline.exploration.target import Target
 from pipeline.figures import Plot
-from pipeline.models.lightgbm import native
+from pipeline.native_lightgbm import native
 from pipeline.parallel import Map, workers
 from pipeline.problem import Loaded
 from pipeline.progress import Progress, Steps
