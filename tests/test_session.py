@@ -386,6 +386,9 @@ def test_ctrl_c_says_how_to_go_on(fresh, small):
 # -- damage ----------------------------------------------------------------------------------------
 
 
+# (The tests of the store do every kind of damage to every file.)
+
+
 def flip(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -400,16 +403,13 @@ def truncate(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-DAMAGE = [flip, zero, truncate, os.unlink]
-
-
 def of_kinds(small, *kinds):
     """The files of these values."""
     paths = (small.store.root.glob(f"{kind}/*/*") for kind in kinds)
     return sorted(path for found in paths for path in found if path.stat().st_size)
 
 
-@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("damage", [flip, os.unlink], ids=lambda damage: damage.__name__)
 def test_a_damaged_value_alone_is_computed_again(small, damage):
     before = files(small)
     for path in of_kinds(small, "load", "split", "encode", "tune", "train", "blend", "submit"):
@@ -425,7 +425,7 @@ def test_a_damaged_value_alone_is_computed_again(small, damage):
     assert files(small) == before
 
 
-@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("damage", [zero, truncate], ids=lambda damage: damage.__name__)
 def test_a_damaged_fit_alone_is_fitted_again(small, damage, monkeypatch):
     from pipeline import fitting
 
