@@ -35,6 +35,7 @@ Map = Callable[[Callable[[Item], Result], Iterable[Item]], Generator[Result, Non
 
 CRASHES = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that the parent's death sends
+TIDYING = 2.0  # seconds that a child may take to end after Ctrl-C, before it gets another signal
 LOOK = 1.0  # seconds after which whoever waits looks at the clock again
 START = "fork" if sys.platform == "linux" else "spawn"  # how a worker begins
 
@@ -251,8 +252,9 @@ def in_child_process(function: Callable[[], Result]) -> Result:
         process.join()
         raise UserError(death(process.exitcode)) from None
     except KeyboardInterrupt:
-        if process.pid:
-            os.kill(process.pid, signal.SIGINT)  # where Ctrl-C reached this process alone
+        process.join(TIDYING)  # Ctrl-C on a terminal reaches both
+        if process.is_alive() and process.pid:
+            os.kill(process.pid, signal.SIGINT)
         raise
     finally:
         process.join()

@@ -281,3 +281,35 @@ def test_a_child_process_ends_with_its_parent(with_signal):
     while os.path.exists(f"/proc/{child}") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not os.path.exists(f"/proc/{child}")
+
+
+TIDY = """
+import time
+from pipeline.parallel import in_child_process
+
+def wait():
+    print("begun", flush=True)
+    try:
+        time.sleep(60)
+    finally:
+        time.sleep(0.5)
+        print("tidied", flush=True)
+
+in_child_process(wait)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no child process")
+def test_a_child_process_tidies_up_after_ctrl_c():
+    """It shows the cursor again, which a bar has hidden."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", TIDY],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert parent.stdout is not None and parent.stdout.readline() == "begun\n"
+    os.killpg(parent.pid, signal.SIGINT)
+    output, _ = parent.communicate(timeout=20)
+    assert output == "tidied\n"
