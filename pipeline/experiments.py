@@ -357,12 +357,11 @@ def changes(before: Experiment, after: Experiment) -> list[str]:
     files = [each.removesuffix(CHANGED) for each in found if _is_file(each.split()[0])]
     packages = [each for each in found if not _is_file(each.split()[0])]
     code = [f"code: {some(files, MOST_FILES)}"] if files else []
-    is_raw = before.nodes["load"].sources != after.nodes["load"].sources
+    is_same_raw = before.nodes["load"].sources == after.nodes["load"].sources
+    raw = [] if is_same_raw else ["raw files changed"]
     settings = setting_changes(before.settings, after.settings)
     in_order = sorted(settings, key=lambda each: each.startswith(("evaluate.", "explore.")))
-    return [*gone, *back, *code, *packages, *["raw files changed"] * is_raw, *in_order][
-        :MOST_CHANGES
-    ]
+    return [*gone, *back, *code, *packages, *raw, *in_order][:MOST_CHANGES]
 
 
 def _code_to_compare(before: Experiment, after: Experiment) -> tuple[dict[str, str], ...]:
