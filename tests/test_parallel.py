@@ -288,8 +288,8 @@ import time
 from pipeline.parallel import in_child_process
 
 def wait():
-    print("begun", flush=True)
     try:
+        print("begun", flush=True)
         time.sleep(60)
     finally:
         time.sleep(0.5)

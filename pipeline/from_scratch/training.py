@@ -41,6 +41,8 @@ def subset(data: Data, rows: np.ndarray) -> Data:
     return RowSubset(X, rows), target[rows], weight[rows]
 
 
+# not by warnings: BLAS raises a false one now and then, from bytes beyond the end of a matrix
+@np.errstate(over="ignore", invalid="ignore")
 def train_epoch(
     network: Network,
     data: Data,
@@ -48,7 +50,10 @@ def train_epoch(
     batches: Iterable[np.ndarray | slice],
     learning_rates: Iterator[float],
 ) -> float:
-    """One optimizer step per batch, each with the next learning rate; returns the mean loss."""
+    """One optimizer step per batch, each with the next learning rate; returns the mean loss.
+
+    Errors: ValueError where the loss diverges.
+    """
     total, n = 0.0, 0
     for rows in batches:
         x, target, weight = (select(array, rows) for array in data)
@@ -56,6 +61,8 @@ def train_epoch(
         n += len(x)
         optimizer.lr = next(learning_rates)
         optimizer.update(network.theta, network.gradient)
+    if not np.isfinite(total):
+        raise ValueError(f"The loss is {total / n}: scale X, or decrease lr.")
     return total / n
 
 
@@ -95,10 +102,6 @@ class Training:
         for _ in range(self.epochs):
             batches = mini_batches(n, self.batch_size, rng)
             losses.append(train_epoch(network, data, optimizer, batches, learning_rates))
-            if not np.isfinite(losses[-1]):
-                raise ValueError(
-                    f"The loss is {losses[-1]} in epoch {len(losses)}: scale X, or decrease lr."
-                )
             if validation is None:
                 continue
             X, target, weight = validation

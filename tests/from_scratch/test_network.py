@@ -139,13 +139,10 @@ def test_early_stopping_restores_the_best_weights(rng) -> None:
     assert loss == min(validation_losses)
 
 
-def test_a_diverging_loss_raises_an_error(rng) -> None:
+def test_a_diverging_loss_raises_one_error_and_no_warning(rng) -> None:
     network = small(rng, SquaredErrorLoss(), 1)
     data = rng.normal(size=(20, 4)), rng.normal(size=20), np.ones(20)
-    with (
-        np.errstate(all="ignore"),
-        pytest.raises(ValueError, match=r"epoch \d+: scale X, or decrease lr"),
-    ):
+    with pytest.raises(ValueError, match="The loss is (inf|nan): scale X, or decrease lr"):
         Training(lr=1e9, epochs=50, batch_size=5).run(network, data, SGD(), rng)
 
 
