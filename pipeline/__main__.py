@@ -172,7 +172,9 @@ def new(
     test: Annotated[str, typer.Option(help="the test table")] = "",
     sample: Annotated[str, typer.Option(help="the sample submission")] = "",
     labels: Annotated[str, typer.Option(help="train's labels, if in a file apart")] = "",
-    target: Annotated[str, typer.Option(help="the column to predict")] = "",
+    target: Annotated[
+        list[str] | None, typer.Option(help="the column to predict; may repeat, if several")
+    ] = None,
     id: Annotated[str, typer.Option(help="the column that names the rows")] = "",
     metric: Annotated[str, typer.Option(help="what the organiser scores by")] = "",
     task: Annotated[str, typer.Option(help="binary, multiclass or regression")] = "",
@@ -187,8 +189,9 @@ def new(
     from pipeline.workspace import COMPETITIONS, Workspace
 
     refuse_nothing(name, source)
-    options = {"train": train, "test": test, "sample": sample, "labels": labels}
-    options |= {"target": target, "id": id, "metric": metric, "task": task}
+    options: dict[str, str | list[str]] = {"train": train, "test": test, "sample": sample}
+    options |= {"labels": labels, "id": id, "metric": metric, "task": task}
+    options["target"] = target[0] if target and len(target) == 1 else target or ""
     given = settings_given(options, settings or ())
     places, raw = [Path(s).expanduser() for s in source if s], Workspace(Path.cwd(), name).raw
     written = write_competition(name, places, COMPETITIONS, given, raw)
@@ -230,13 +233,13 @@ def score(
 ) -> None:
     """Keep a submission's leaderboard score in the ledger."""
     from pipeline.ledger import competition_of, find, parse_score, record_score
-    from pipeline.session import make_again
+    from pipeline.session import make_again, reporting_goal
 
     number = parse_score(value)
     submissions = Path.cwd() / "submissions"
     path = find(file, submissions)
     competition = competition_of(path, submissions)
-    again = make_again(_workspace(competition), "evaluate")
+    again = make_again(_workspace(competition), reporting_goal(_workspace(competition)))
     entry = record_score(path, number, competition)
     say(
         f"{path.name}: leaderboard {number}, cross-validation {entry.score}. "

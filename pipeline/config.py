@@ -8,6 +8,7 @@ import importlib
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -19,7 +20,7 @@ from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS, get_metric
 from pipeline.reading.contract import ColumnRule
 from pipeline.settings import Encode, ModelSettings, Name, Settings
-from pipeline.wording import did_you_mean
+from pipeline.wording import did_you_mean, quoted
 
 MODELS = Path(__file__).parent / "models"
 
@@ -37,13 +38,16 @@ Url = Annotated[str, AfterValidator(_web_address)]
 S = TypeVar("S", bound=Settings)
 
 
+Task = Literal["binary", "multiclass", "regression"]
+
+
 class Competition(Settings):
     """What the competition asks for. Left out, the task and the metric follow from the target."""
 
     title: str = ""
     url: Url = ""
     metric: str | None = Field(None, description=f"one of {', '.join(METRICS)}")
-    task: Literal["binary", "multiclass", "regression"] | None = None
+    task: Task | None = None
     positive: str | None = Field(
         None, description="of two classes, the one whose probability a submission holds"
     )
@@ -51,9 +55,26 @@ class Competition(Settings):
     @field_validator("metric")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
-        if name is not None and name not in METRICS:
-            raise ValueError(f"allowed metrics are {', '.join(METRICS)}")
-        return name
+        return _known_metric(name)
+
+
+def _known_metric(name: str | None) -> str | None:
+    if name is not None and name not in METRICS:
+        raise ValueError(f"allowed metrics are {', '.join(METRICS)}")
+    return name
+
+
+class TargetSettings(Settings):
+    """[targets.NAME]: what [competition] says otherwise of one of several targets."""
+
+    metric: str | None = Field(None, description="of this target; left out: [competition]'s")
+    task: Task | None = Field(None, description="of this target; left out: [competition]'s")
+    positive: str | None = Field(None, description="of this target's two classes")
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        return _known_metric(name)
 
 
 class Load(Settings):
@@ -63,7 +84,9 @@ class Load(Settings):
     test: str | None = Field(None, description='"none": there are no rows to predict')
     sample: str | None = Field(None, description='"none": whatever the names say, there is none')
     labels: str | None = Field(None, description='train\'s labels, if in a file apart; or "none"')
-    target: str | None = None
+    target: str | tuple[str, ...] | None = Field(
+        None, description="the column to predict, or a list of several"
+    )
     id: str | None = None
     drop: tuple[str, ...] = Field((), description="columns that no model may see")
     header: bool = Field(True, description="whether train and test begin with a line of names")
@@ -80,6 +103,18 @@ class Load(Settings):
     simulated_train_rows: int = Field(3000, ge=50)
     simulated_test_rows: int = Field(2000, ge=10)
     seed: int = Field(0, ge=0)
+
+    @field_validator("target")
+    @classmethod
+    def _each_once(cls, target: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(target, str) or target is None:
+            return target
+        if not target:
+            raise ValueError("a list of targets names one at least")
+        twice = [name for name, times in Counter(target).items() if times > 1]
+        if twice:
+            raise ValueError(f"each target is named once, and {twice[0]!r} is named twice")
+        return target if len(target) > 1 else target[0]
 
 
 class Explore(Settings):
@@ -145,6 +180,9 @@ class Configuration(Settings):
 
     competition: Competition = Competition()
     load: Load = Load()
+    targets: dict[str, TargetSettings] | None = Field(
+        None, description="what differs for one of several targets"
+    )
     explore: Explore = Explore()
     split: Split = Split()
     encode: Encode = Encode()
@@ -153,6 +191,40 @@ class Configuration(Settings):
     models: dict[Name, Any]
     blend: Blend = Blend()
     evaluate: Evaluate = Evaluate()
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The targets that [load] target lists; of one target, which may have to be found, ""."""
+        return self.load.target if isinstance(self.load.target, tuple) else ("",)
+
+    def of(self, target: str) -> "Configuration":
+        """The same for one of several targets: a competition of this target alone.
+
+        It gets an equal share of the minutes. Folds are the same rows for all, so that they follow
+        from no target's classes unless [split] asks for that.
+        """
+        names = self.target_names
+        if names == ("",):
+            return self
+        own = (self.targets or {}).get(target, TargetSettings()).model_dump(exclude_none=True)
+        minutes = self.budget.minutes and self.budget.minutes / len(names)
+        return self.model_copy(
+            update={
+                "competition": self.competition.model_copy(update=own),
+                "load": self.load.model_copy(update={"target": target}),
+                "targets": None,
+                "split": _same_for_all_targets(self.split),
+                "budget": self.budget.model_copy(update={"minutes": minutes}),
+            }
+        )
+
+
+def _same_for_all_targets(split: Split) -> Split:
+    """Plain folds where nothing but their number is asked for."""
+    free = {"folds", "repeats", "seed"}
+    if split.model_dump(exclude=free) != Split().model_dump(exclude=free):
+        return split
+    return split.model_copy(update={"scheme": "plain"})
 
 
 def load_configuration(
@@ -269,10 +341,27 @@ def _configuration(table: dict[str, Any], where: str) -> Configuration:
         )
     configuration = validate(Configuration, {**table, "models": {}}, where)
     asked = configuration.competition
-    if asked.task and asked.metric:
+    if asked.task and asked.metric and not configuration.targets:
         get_metric(asked.metric, asked.task, f"{where}: [competition] metric")
+    _check_targets(configuration, where)
     checked = {model: _model_settings(model, models[model], where) for model in models}
     return configuration.model_copy(update={"models": checked})
+
+
+def _check_targets(configuration: Configuration, where: str) -> None:
+    """Each [targets.NAME] is of a target that [load] target lists, its metric suits its task."""
+    names = configuration.target_names
+    for name in configuration.targets or {}:
+        if name not in names:
+            found = "is no list" if names == ("",) else f"lists {quoted(names)}"
+            meant = did_you_mean(name, names) or "Correct the name, or remove the table."
+            raise SettingsError(
+                f"{where}: [targets.{name}]: there is no such target; [load] target {found}. "
+                f"{meant}"
+            )
+        own = configuration.of(name).competition
+        if own.task and own.metric:
+            get_metric(own.metric, own.task, f"{where}: [targets.{name}] metric")
 
 
 def model_names() -> list[str]:
@@ -351,4 +440,6 @@ def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]
             kind = inner
         elif inner == dict[str, ColumnRule]:
             kind = ColumnRule
+        elif inner == dict[str, TargetSettings] | None:
+            kind = TargetSettings
     return [*kind.model_fields, *(["presets"] if kind is Configuration else [])]

@@ -17,7 +17,7 @@ from pipeline import config, new_toml, sizing
 from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric
-from pipeline.new_toml import Given, TableFindings
+from pipeline.new_toml import Given, TableFindings, TargetFindings
 from pipeline.reading import archives, finding, kinds, labels, schema
 from pipeline.reading.notation import read_numbers
 from pipeline.reading.schema import RawTables, Roles
@@ -36,7 +36,7 @@ OPTIONS = {  # of the command line, and the table that each belongs to
 TABLES: dict[str, Any] = {  # what --set may name
     name: field.annotation
     for name, field in config.Configuration.model_fields.items()
-    if name != "models"
+    if name not in ("models", "targets")
 }
 SETTING = re.compile(r"(\w+)\.(\w+)\s*=\s*(.+)", re.DOTALL)
 ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"|true|false|\d+))?')
@@ -142,7 +142,7 @@ def _refuse_absent(places: Sequence[Path]) -> None:
 
 
 def settings_given(
-    options: Mapping[str, str | None],
+    options: Mapping[str, str | Sequence[str] | None],
     lines: Sequence[str] = (),
     tables: Mapping[str, Mapping[str, Any]] | None = None,
     where: str = "new",
@@ -233,23 +233,48 @@ def look(
     """
     given = given or {}
     about = given.get("competition", {})
+    declared = given.get("load", {}).get("target")
+    targets = tuple(declared) if isinstance(declared, list | tuple) else ()
     settings = LoadStage(
-        **given.get("load", {}), task=about.get("task"), positive=about.get("positive")
+        **{**given.get("load", {}), "target": None if targets else declared},
+        task=about.get("task"),
+        positive=about.get("positive"),
     )
-    tables, notes = labels.joined_tables(labels.read_files(files.sources, settings), settings)
-    roles, guessed = _roles(tables, settings, files.notes)
-    form, _ = schema.find_form(tables, roles)
+    read = labels.read_files(files.sources, settings)
+    tables, notes = labels.joined_tables(read, settings)
+    targets = targets or schema.find_targets(tables, settings)
+    found = [_target(name, targets, tables, settings) for name in targets]
+    if found:
+        roles, form, guessed = found[0].roles, found[0].form, False
+    else:
+        roles, guessed = _roles(tables, settings, files.notes)
+        form, _ = schema.find_form(tables, roles)
     if "metric" in about:
-        get_metric(about["metric"], roles.task, metric)
-    used = {*tables.train.columns} & {*tables.test.columns} | {roles.target, roles.id}
+        for each in (roles, *(other.roles for other in found[1:])):
+            get_metric(about["metric"], each.task, metric)
+    own = {roles.target, roles.id, *targets}
+    used = {*tables.train.columns} & {*tables.test.columns} | own
     names = dict.fromkeys([*tables.train.columns, *tables.test.columns])
     drop = tuple(dict.fromkeys([*settings.drop, *(name for name in names if name not in used)]))
     columns = {
         name: _described(name, tables, settings)
         for name in tables.train.columns
-        if name not in {roles.target, roles.id, *drop}
+        if name not in {*own, *drop}
     }
-    return TableFindings(tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed)
+    several = tuple(found) if len(found) > 1 else ()
+    return TableFindings(
+        tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed, several=several
+    )
+
+
+def _target(
+    target: str, targets: Sequence[str], tables: RawTables, settings: LoadStage
+) -> TargetFindings:
+    """What the files show of one of several targets."""
+    of_one = settings.model_copy(update={"target": target, "targets": tuple(targets)})
+    own = schema.of_one_target(tables, of_one)
+    roles = schema.find_roles(own, of_one)
+    return TargetFindings(roles, schema.find_form(own, roles)[0])
 
 
 def _described(name: str, tables: RawTables, settings: LoadStage) -> kinds.Described | DataError:
@@ -302,7 +327,8 @@ def _which_target(tables: RawTables, names: Sequence[str], notes: Sequence[str])
     return DataError(
         f"train: which column is the target? Their names do not show it{values}. Columns "
         f"({alone}):{''.join(listed)}{left}\n"
-        'Name it: [load] target = "...". Columns that only train has are dropped otherwise.'
+        'Name it: [load] target = "...", or several in a list. Columns that only train has are '
+        "dropped otherwise."
     )
 
 
@@ -323,11 +349,18 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     roles, shape = found.roles, found.shape
     metric, why = found.metric
     yield from found.notes
-    check = f"; check [load] target in {path}" if found.guessed else ""
-    yield roles.notes["target"] + check
-    yield roles.notes["id"]
-    yield roles.notes["task"]
-    if "metric" in found.given.get("competition", {}):
+    if found.several:
+        yield f"{count(len(found.several), 'target')}: {quoted(found.targets, MOST_COLUMNS)}"
+        yield roles.notes["id"]
+        yield from (f"{each.roles.target!r}: {each.roles.notes['task']}" for each in found.several)
+    else:
+        check = f"; check [load] target in {path}" if found.guessed else ""
+        yield roles.notes["target"] + check
+        yield roles.notes["id"]
+        yield roles.notes["task"]
+    if found.several and len({each.roles.task for each in found.several}) > 1:
+        yield f"metrics: GUESSED, those of each task; check [targets.NAME] metric in {path}"
+    elif "metric" in found.given.get("competition", {}):
         yield f"metric {metric}: {why}"
     else:
         yield f"metric {metric}: GUESSED, {why}; check [competition] metric in {path}"

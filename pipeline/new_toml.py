@@ -15,7 +15,7 @@ from pipeline import config, sizing
 from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
 from pipeline.metrics import DEFAULTS, METRICS
-from pipeline.problem import Feature, Form
+from pipeline.problem import Feature, Form, Task
 from pipeline.reading import finding, kinds
 from pipeline.reading.kinds import Described
 from pipeline.reading.notation import numbers
@@ -44,12 +44,21 @@ QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
 
 
 @dataclass(frozen=True)
+class TargetFindings:
+    """What the files show of one of several targets."""
+
+    roles: Roles
+    form: Form
+
+
+@dataclass(frozen=True)
 class TableFindings:
     """What the files show: tables, roles, the form of a submission, and each column that a model
     may see, or why load will refuse it.
 
     given: what the command line declares; notes: on each choice among the files;
-    guessed: whether the target is a guess; files: role -> name in the folder of raw files.
+    guessed: whether the target is a guess; files: role -> name in the folder of raw files;
+    several: each of several targets, the first of which `roles` and `form` are of.
     """
 
     tables: RawTables
@@ -61,27 +70,46 @@ class TableFindings:
     notes: tuple[str, ...]
     guessed: bool
     files: Mapping[str, str] = field(default_factory=dict)
+    several: tuple[TargetFindings, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All of them, in the order of train's columns."""
+        return tuple(each.roles.target for each in self.several) or (self.roles.target,)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The different tasks of the targets."""
+        tasks = (each.roles.task for each in self.several)
+        return tuple(dict.fromkeys(tasks)) or (self.roles.task,)
 
     @cached_property
     def shape(self) -> sizing.Shape:
-        classes, train = len(self.roles.classes or [""]), self.tables.train
+        train, of = self.tables.train, [self.roles, *(each.roles for each in self.several)]
+        classes = max(len(roles.classes or [""]) for roles in of)
         width = sum(
             1 if _is_number(column) else min(train[name].nunique(), MOST_ONE_HOT)
             for name, column in self.columns.items()
         )
-        return sizing.Shape(len(train), len(self.columns), self.roles.task, classes, width)
+        hardest = "multiclass" if classes > 2 else "binary" if classes > 1 else "regression"
+        task: Task = hardest if len(self.tasks) > 1 else self.roles.task  # type: ignore[assignment]
+        return sizing.Shape(len(train), len(self.columns), task, classes, width)
 
     @cached_property
     def metric(self) -> tuple[str, str]:
         """The metric and why: no file names it, but a sample may ask for probabilities."""
-        roles, sample = self.roles, self.tables.sample
         declared = self.given.get("competition", {}).get("metric")
         if declared is not None:
             return declared, "named by --metric"
-        if self.form.kind == "classes":
+        return self.metric_of(self.roles, self.form)
+
+    def metric_of(self, roles: Roles, form: Form) -> tuple[str, str]:
+        """The metric that suits one target, and why."""
+        sample = self.tables.sample
+        if form.kind == "classes":
             return "log_loss", "the sample asks for a probability of each class"
         if roles.task == "binary" and sample is not None:
-            values = numbers(sample[self.form.target].dropna())
+            values = numbers(sample[form.target].dropna())
             if values.between(0, 1).all() and (values != values.round()).any():
                 return "roc_auc", "the sample asks for probabilities"
         return DEFAULTS[roles.task], f"the default of a {roles.task} task"
@@ -118,6 +146,7 @@ def text(name: str, found: TableFindings) -> str:
             _competition(name, found),
             _load(found),
             _contract(found),
+            *filter(None, [_targets(found)]),
             table("explore", config.Explore),
             table("split", config.Split, **found.split),
             table("encode", config.Encode),
@@ -138,16 +167,47 @@ def _competition(name: str, found: TableFindings) -> str:
     metric, why = found.metric
     guessed = "" if "metric" in given else "GUESSED: "
     positive = roles.notes.get("positive")
-    return _lines(
+    heading = (
         "[competition]",
         pair("title", given.get("title", name)),
         pair("url", given["url"]) if "url" in given else '# url = "https://..."',
+    )
+    if len(found.tasks) > 1:
+        return _lines(*heading, _comment("The targets differ in their tasks: see [targets.NAME]"))
+    if found.several:
+        positive = None
+    return _lines(
+        *heading,
         _comment(roles.notes["task"]),
         pair("task", roles.task),
         _comment(f"{guessed}{why}. The organiser's page names it; allowed are {allowed}"),
         pair("metric", metric),
         *([_comment(positive), pair("positive", roles.positive)] if positive else []),
     )
+
+
+def _targets(found: TableFindings) -> str:
+    """What differs between several targets: the task and the metric, or the positive class."""
+    if not found.several:
+        return ""
+    tables = []
+    for each in found.several:
+        roles, keys = each.roles, {}
+        if len(found.tasks) > 1:
+            keys = {"task": roles.task, "metric": found.metric_of(roles, each.form)[0]}
+        if roles.positive is not None:
+            keys["positive"] = roles.positive
+        if keys:
+            tables.append(_section(f"targets.{_key(roles.target)}", **keys))
+    return "\n".join(tables) or _lines(
+        _comment("What differs for one of the targets, in a table each: [targets.NAME]; keys are"),
+        *(_comment(f"{k}: {f.description}") for k, f in config.TargetSettings.model_fields.items()),
+    )
+
+
+def _key(name: str) -> str:
+    """A name as a key of TOML, in quotes where it needs them."""
+    return pair(name, 0).removesuffix(" = 0")
 
 
 def _load(found: TableFindings) -> str:
@@ -159,14 +219,20 @@ def _load(found: TableFindings) -> str:
         "[load]",
         *map(_comment, found.notes),
         *(pair(role, name) for role, name in found.files.items()),
-        _comment(roles.notes["target"]),
-        pair("target", roles.target),
+        _comment(_targets_found(found)),
+        pair("target", list(found.targets) if found.several else roles.target),
         _comment(roles.notes["id"]),
         pair("id", roles.id) if roles.id is not None else '# id = "..."',
         _comment(why),
         pair("drop", found.drop),
         *(pair(key, value) for key, value in others.items()),
     )
+
+
+def _targets_found(found: TableFindings) -> str:
+    if not found.several:
+        return found.roles.notes["target"]
+    return f"{len(found.several)} targets: the score is the mean over them"
 
 
 def _contract(found: TableFindings) -> str:

@@ -12,10 +12,17 @@ from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
 
 
 class LoadStage(Load):
-    """[load], and what [competition] says of the target."""
+    """[load], and what [competition] says of the target, which may be one of several `targets`."""
 
+    target: str | None = None
+    targets: tuple[str, ...] = ()
     task: Task | None = None
     positive: str | None = None
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The targets but for this one."""
+        return tuple(name for name in self.targets if name != self.target)
 
 
 class ExploreStage(Explore):
@@ -66,10 +73,17 @@ class EvaluateStage(Evaluate):
 
 
 class SubmitStage(Settings):
-    """The metric, and the competition's name, which begins the file's."""
+    """The competition's name, which begins the file's."""
 
-    metric: str | None = None
     name: str = ""
+
+
+class AverageStage(Settings):
+    """How the page is headed."""
+
+    name: str = ""
+    title: str = ""
+    url: Url = ""
 
 
 OF_STAGE: dict[str, type[Settings]] = {
@@ -80,6 +94,7 @@ OF_STAGE: dict[str, type[Settings]] = {
     "train": TrainStage,
     "blend": BlendStage,
     "evaluate": EvaluateStage,
+    "average": AverageStage,
     "submit": SubmitStage,
 }
 
@@ -98,8 +113,15 @@ def _encoder(configuration: Configuration, model: ModelSettings) -> EncoderSetti
     return EncoderSettings.model_validate({**chosen, "columns": model.columns, "drop": model.drop})
 
 
-def stage_settings(configuration: Configuration, name: str, stage: str, member: str) -> Settings:
-    """What a stage is given; `name` is the competition's, `member` one of its models' or ""."""
+def stage_settings(
+    configuration: Configuration, name: str, stage: str, member: str, target: str = ""
+) -> Settings:
+    """What a stage is given; `name` is the competition's, `member` one of its models' or "".
+
+    `target` is one of several, or "".
+    """
+    targets = configuration.target_names if target else ()
+    configuration = configuration.of(target) if target else configuration
     own = getattr(configuration, stage, None)
     if stage not in OF_STAGE:
         if not isinstance(own, Settings):
@@ -109,7 +131,9 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
             )
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
-    known = {**configuration.competition.model_dump(), "name": member or name}
+    known = {**configuration.competition.model_dump(), "name": member or name, "targets": targets}
+    if target and not member:
+        known["title"] = f"{known['title'] or name}: {target}"
     if stage == "encode":
         encoders: dict[str, EncoderSettings] = {}
         for model, each in members(configuration).items():

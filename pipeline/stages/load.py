@@ -36,9 +36,10 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     simulated = settings.simulator is not None and _is_bare(raw, settings)
     origin = (_simulated if simulated else _organisers)(settings, raw)
     progress.say(origin.message)
-    roles = schema.find_roles(origin.tables, settings)
-    form, form_note = schema.find_form(origin.tables, roles)
-    tables, target_notes = _known(origin.tables, roles)
+    tables = schema.of_one_target(origin.tables, settings)
+    roles = schema.find_roles(tables, settings)
+    form, form_note = schema.find_form(tables, roles)
+    tables, target_notes = _known(tables, roles)
     columns = _features(tables, settings, roles, form.by_row)
     _check(tables, settings, roles, columns)
     train, test = (_typed(table, columns, side) for side, table in _sides(tables))
@@ -191,7 +192,8 @@ def _check(
 
     described = {column.feature.name: column for column in columns}
     for side, table in _sides(tables):
-        other = {*settings.drop, *({roles.target, roles.id} - set(table.columns))}
+        absent = {roles.target, roles.id} - set(table.columns)
+        other = {*settings.drop, *settings.others, *absent}
         rules = {name: rule for name, rule in settings.columns.items() if name not in other}
         values = {
             name: _checked(table[name], described.get(name), rule, side)
