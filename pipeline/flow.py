@@ -472,7 +472,8 @@ class Flow:
             load, encode = (self.piece(Node(name, "", target)) for name in ("load", "encode"))
             problem = load.value.problem
             asked = self.configuration.of(target).competition.metric
-            metric = get_metric(asked, problem.task)
+            table = f"[targets.{target}]" if target else "[competition]"
+            metric = get_metric(asked, problem.task, f"{table} metric")
             metric.check_target(load.value.y)
             objective = Objective(problem.task, problem.outputs, metric.loss_for_models)
             self._fits[target] = Fits(self.store, load, encode, objective)

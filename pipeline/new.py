@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -243,28 +243,33 @@ def look(
     read = labels.read_files(files.sources, settings)
     tables, notes = labels.joined_tables(read, settings)
     targets = targets or schema.find_targets(tables, settings)
-    found = [_target(name, targets, tables, settings) for name in targets]
-    if found:
-        roles, form, guessed = found[0].roles, found[0].form, False
+    several = tuple(_target(name, targets, tables, settings) for name in targets)
+    if several:
+        roles, form, guessed = several[0].roles, several[0].form, False
     else:
         roles, guessed = _roles(tables, settings, files.notes)
         form, _ = schema.find_form(tables, roles)
     if "metric" in about:
-        for each in (roles, *(other.roles for other in found[1:])):
-            get_metric(about["metric"], each.task, metric)
+        for task in dict.fromkeys(each.roles.task for each in several) or [roles.task]:
+            get_metric(about["metric"], task, metric)
     own = {roles.target, roles.id, *targets}
-    used = {*tables.train.columns} & {*tables.test.columns} | own
-    names = dict.fromkeys([*tables.train.columns, *tables.test.columns])
-    drop = tuple(dict.fromkeys([*settings.drop, *(name for name in names if name not in used)]))
-    columns = {
-        name: _described(name, tables, settings)
-        for name in tables.train.columns
-        if name not in {*own, *drop}
-    }
-    several = tuple(found) if len(found) > 1 else ()
+    drop = _only_in_one(tables, settings, own)
+    names = [name for name in tables.train.columns if name not in {*own, *drop}]
+    columns = {name: _described(name, tables, settings) for name in names}
+    notes = [*files.notes, *notes]
     return TableFindings(
-        tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed, several=several
+        tables, roles, form, columns, drop, given, tuple(notes), guessed, several=several
     )
+
+
+def _only_in_one(
+    tables: RawTables, settings: LoadStage, own: Collection[str | None]
+) -> tuple[str, ...]:
+    """Columns to leave out: those that the settings name, and those that one table alone has, but
+    for targets and the id."""
+    used = {*tables.train.columns} & {*tables.test.columns} | {*own}
+    names = dict.fromkeys([*tables.train.columns, *tables.test.columns])
+    return tuple(dict.fromkeys([*settings.drop, *(name for name in names if name not in used)]))
 
 
 def _target(
@@ -378,7 +383,7 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
             yield f"load will refuse {column}"
     yield from schema.alike_messages(roles)
     if shape.many:
-        models, minutes = ", ".join(sizing.models(shape)), sizing.minutes(shape)
+        models, minutes = ", ".join(sizing.models(shape)), found.minutes()
         yield f"{count(shape.rows, 'row')}: {models}, in this order, in {minutes:g} minutes"
 
 

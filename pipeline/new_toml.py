@@ -31,6 +31,7 @@ Given = Mapping[str, Mapping[str, Any]]  # table of the TOML -> key -> value
 
 MOST_CATEGORIES = 20  # more of them are too many to list
 WIDTH = 98
+MOST_SHARES = 3  # of the minutes: of more targets each gets less
 QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
     "models.kernel": {"batch_size": 600},
     "evaluate": {
@@ -114,6 +115,12 @@ class TableFindings:
                 return "roc_auc", "the sample asks for probabilities"
         return DEFAULTS[roles.task], f"the default of a {roles.task} task"
 
+    def minutes(self, preset: str = "default") -> float:
+        """For all targets: each of up to MOST_SHARES gets what one alone would get. The best preset
+        takes no longer for several."""
+        shares = 1 if preset == "best" else min(len(self.targets), MOST_SHARES)
+        return sizing.minutes(self.shape, preset) * shares
+
     @property
     def split(self) -> dict[str, Any]:
         """Of few rows each model should see most, and one split into folds shows little of them.
@@ -150,7 +157,7 @@ def text(name: str, found: TableFindings) -> str:
             table("explore", config.Explore),
             table("split", config.Split, **found.split),
             table("encode", config.Encode),
-            table("budget", config.Budget, minutes=sizing.minutes(shape)),
+            table("budget", config.Budget, minutes=found.minutes()),
             table("tune", config.Tune),
             _model_notes(shape),
             *(_model(model, sizing.settings(shape, model)) for model in sizing.models(shape)),
@@ -310,13 +317,13 @@ def _presets(found: TableFindings) -> Iterator[str]:
     yield _comment("Presets change a few keys: make C=... PRESET=quick all")
     split, shape = found.split, found.shape
     folds = min(sizing.folds(shape, "quick"), split["folds"])
-    yield _section("presets.quick.budget", minutes=sizing.minutes(shape, "quick"))
+    yield _section("presets.quick.budget", minutes=found.minutes("quick"))
     yield _section("presets.quick.split", folds=folds, repeats=1)
     yield from _model_presets(shape, "quick")
     for table, less in QUICK.items():
         if table.removeprefix("models.") in ("evaluate", *sizing.models(shape)):
             yield _section(f"presets.quick.{table}", **less)
-    yield _section("presets.best.budget", minutes=sizing.minutes(shape, "best"))
+    yield _section("presets.best.budget", minutes=found.minutes("best"))
     yield _section("presets.best.split", repeats=split["repeats"] + 2)
     yield from _model_presets(shape, "best")
 
