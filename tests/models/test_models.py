@@ -293,6 +293,23 @@ def test_an_extra_that_is_not_installed_says_how_to_install_it(name, monkeypatch
         build(name, "binary")
 
 
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
+def test_without_a_graphics_card_one_message_names_the_line(name):
+    """The wheels that the project installs are built for CPUs."""
+    X, y = sample("binary", 100)
+    model = models.build(name, {**SMALL[name], "device": "cuda"}, problem("binary"))
+    with pytest.raises(SettingsError, match=rf"\[models.{name}\] device: found 'cuda'.* or take"):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("name", ["catboost", "lightgbm", "xgboost"])
+def test_a_fit_on_the_processor_is_not_named_by_a_device(name):
+    """So that the keys of such fits are those from before the setting was there."""
+    settings = models.module(name).Settings
+    assert "device" not in settings().of_model()
+    assert settings(device="cuda").of_model()["device"] == "cuda"
+
+
 def test_early_stopping_rows_are_spread_over_the_classes():
     _, y = sample("multiclass")
     held_out = held_out_rows(y, 0.15, seed=0)
