@@ -21,7 +21,13 @@ SMALL: dict[str, dict[str, object]] = {
     "kernel": {"steps": 15},
     "lightgbm": {"max_rounds": 60, "n_models": 2},
     "neural_net": {"epochs": 30, "n_networks": 2, "hidden": [16], "dropout": 0.0},
-    "rnn": {"epochs": 15, "n_networks": 2, "hidden": [16], "state_width": 8},
+    "rnn": {
+        "epochs": 15,
+        "n_networks": 2,
+        "hidden": [16],
+        "state_width": 8,
+        "sequence": list("abcdef"),
+    },
     "symmetric_trees": {"n_trees": 60},
     "xgboost": {"max_rounds": 60, "n_models": 2, "max_depth": 4},
 }
@@ -59,7 +65,8 @@ def sample(task, n=600):
 
 def problem(task, loss=None):
     suits = "squared_error" if task == "regression" else "zero_one"
-    return ModelProblem(task, OUTPUTS[task], loss or suits, tuple("abcdef"))
+    parts = {name: (place,) for place, name in enumerate("abcdef")}
+    return ModelProblem(task, OUTPUTS[task], loss or suits, tuple("abcdef"), parts=parts)
 
 
 def build(name, task, loss=None):
