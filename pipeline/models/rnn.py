@@ -58,6 +58,8 @@ def build(settings: Settings, problem: ModelProblem) -> FromScratch:
     chosen["sequence"] = steps(settings.sequence, problem)
     if problem.task == "regression":
         chosen.pop("label_smoothing")
+        if problem.loss == "absolute_error":
+            chosen["loss"] = "absolute_error"
         return FromScratch(RecurrentRegressor(**chosen), problem)
     return FromScratch(RecurrentClassifier(**chosen), problem)
 
