@@ -76,13 +76,14 @@ class TableFindings:
     def metric(self) -> tuple[str, str]:
         """The metric and why: no file names it, but a sample may ask for probabilities."""
         roles, sample = self.roles, self.tables.sample
-        cells = [] if sample is None or self.form.target is None else sample[self.form.target]
         declared = self.given.get("competition", {}).get("metric")
         if declared is not None:
             return declared, "named by --metric"
         if self.form.kind == "classes":
             return "log_loss", "the sample asks for a probability of each class"
-        several = labels_a_cell(roles.classes or (), [str(cell) for cell in cells])
+        several = 0
+        if sample is not None and self.form.target is not None:
+            several = labels_a_cell(roles.classes or (), list(map(str, sample[self.form.target])))
         if several > 1:
             return f"map@{several}", f"the sample has {several} labels in a cell"
         if roles.task == "binary" and sample is not None:

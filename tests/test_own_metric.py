@@ -9,7 +9,12 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import SettingsError
+from pipeline.folds import Folds
 from pipeline.metrics import METRICS, estimate, get_metric, paired_difference
+from pipeline.problem import Loaded
+from pipeline.store import Key
+from pipeline.training import Trained
+from tests.project import copy_project
 from tests.small_loaded import loaded
 
 WMAE = "return np.average(np.abs(y - prediction), weights=rows['w'])"
@@ -116,3 +121,53 @@ def test_rows_are_a_table_of_train(own):
     metric = get_metric("own:mine", "regression")
     y = metric.target(loaded([1.0, 2.0], "regression", train={"w": [1, 2]}))
     assert isinstance(y.rows, pd.DataFrame) and metric.score(y, np.zeros((2, 1))) == 0
+
+
+TOML = """
+[competition]
+metric = "own"
+[split]
+folds = 3
+[models.linear]
+"""
+METRIC = """
+import numpy as np
+
+greater_is_better = False
+tuned_by = "mae"
+
+
+def metric(y, prediction, rows):
+    return np.average(np.abs(y - prediction), weights=np.where(rows["day"] == "sun", 5, 1))
+"""
+
+
+def test_a_run_is_scored_by_it_and_an_edit_computes_no_fit_again(tmp_path):
+    project = copy_project(tmp_path, TOML)
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=120), "day": rng.choice(["sun", "mon"], 120)})
+    train = table.assign(y=(3 * table.x + rng.normal(size=120)).round(2))
+    project.raw.mkdir(parents=True)
+    train.iloc[:90].to_csv(project.raw / "train.csv", index=False)
+    table.iloc[90:].to_csv(project.raw / "test.csv", index=False)
+    own = project.toml.with_suffix(".py")
+    own.write_text(METRIC)
+
+    done = project.make("blend")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (record,) = project.experiments()
+    assert record["metric"] == "own:tiny" and "Own metric (tiny)" in done.stdout
+    load, split, train = (
+        project.store.get(Key(*record["nodes"][name]["key"]), kind)
+        for name, kind in (("load", Loaded), ("split", Folds), ("train-linear", Trained))
+    )
+    error = np.abs(load.y - train.mean_oof[:, 0])
+    weights = np.where(load.train["day"] == "sun", 5, 1)
+    assert record["models"]["linear"] == pytest.approx(np.average(error, weights=weights))
+    assert len(split.validated) == 90
+
+    fits = {key for key in project.stored() if key.kind == "fit"}
+    own.write_text(METRIC.replace("5, 1", "2, 1"))
+    assert "blend" in project.computed("blend")
+    assert {key for key in project.stored() if key.kind == "fit"} == fits
+    assert project.experiments()[-1]["models"]["linear"] != record["models"]["linear"]

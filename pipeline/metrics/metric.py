@@ -184,9 +184,10 @@ class Metric:
         default = "rmse" if task == "regression" else "log_loss"
         by = get_metric(self.tuned_by or default, task, where)
         loss = by.loss_for_models if self.tuned_by or task == "regression" else self.loss_for_models
-        kept = {"needs": "values", "decision": "none"} if task == "regression" else {}
-        parts = {"loss_parameter": by.loss_parameter, "tuned_by": by.name, **kept}
-        return replace(self, loss_for_models=loss, **parts)
+        found = replace(
+            self, loss_for_models=loss, loss_parameter=by.loss_parameter, tuned_by=by.name
+        )
+        return replace(found, needs="values", decision="none") if task == "regression" else found
 
     def target(self, load: Loaded) -> np.ndarray:
         """The target (n,) as `score` takes it; the organiser's own is told labels and rows."""

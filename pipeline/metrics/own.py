@@ -172,7 +172,7 @@ def own_metric(name: str) -> Metric:
             f"{where}: greater_is_better {shown}; allowed are True, where the best score is the "
             "highest, and False. Write it beside metric(y, prediction)."
         )
-    takes = getattr(found, "takes", "labels")
+    takes: Any = getattr(found, "takes", "labels")
     if takes not in TAKES:
         raise SettingsError(
             f"{where}: takes is {takes!r}; allowed are {' and '.join(map(repr, TAKES))}, of "
