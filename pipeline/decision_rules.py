@@ -5,11 +5,12 @@ out-of-fold predictions, and judged like the blend's weights on rows that it nev
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.metrics import Metric
+from pipeline.metrics import METRICS, Metric
 
 # by which classes are weighted, share^-a: not at all, up to fully
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -25,12 +26,13 @@ class DecisionRule:
     """What is done to predictions (n, k), in this order; None where nothing is.
 
     `class_weights` (k,) multiply the probabilities, which for two classes is a threshold. Values
-    are multiplied by `factor`, kept within `limits` (2,), rounded where they are `whole`, or become
-    `levels` (l,) between `cuts` (l - 1,).
+    are multiplied by `factor`, raised by `shift`, kept within `limits` (2,), rounded where they are
+    `whole`, or become `levels` (l,) between `cuts` (l - 1,).
     """
 
     class_weights: np.ndarray | None = None
     factor: float = 1.0
+    shift: float = 0.0
     limits: np.ndarray | None = None
     whole: bool = False
     cuts: np.ndarray | None = None
@@ -41,6 +43,7 @@ class DecisionRule:
         if self.class_weights is not None:
             return reweighted(prediction, self.class_weights)
         values = prediction * self.factor if self.factor != 1.0 else prediction
+        values = values + self.shift if self.shift else values
         if self.limits is not None:
             values = np.clip(values, *self.limits)
         if self.cuts is not None and self.levels is not None:
@@ -66,13 +69,21 @@ class DecisionRule:
             shown = ", ".join(f"{weight:.2f}" for weight in self.class_weights[:10])
             return f"probabilities weighted by class: {shown}"
         parts = [f"multiplied by {self.factor:.3f}"] if self.factor != 1.0 else []
+        if self.shift:
+            parts.append(f"raised by {self.shift:.4g}")
         if self.limits is not None:
-            parts.append(f"kept within {self.limits[0]:g} to {self.limits[1]:g}")
+            parts.append(_kept_within(*self.limits))
         if self.cuts is not None:
             parts.append(f"cut at {', '.join(f'{cut:.2f}' for cut in self.cuts)}")
         if self.whole:
             parts.append("rounded to whole numbers")
         return ", ".join(parts)
+
+
+def _kept_within(low: float, high: float) -> str:
+    if math.isinf(high):
+        return f"kept from {low:g} on"
+    return f"kept up to {high:g}" if math.isinf(low) else f"kept within {low:g} to {high:g}"
 
 
 def fit_rule(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> DecisionRule | None:
@@ -192,27 +203,38 @@ def _best_end(
 
 
 def value_rule(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> DecisionRule | None:
-    """A factor where errors are relative, then the training range, then whole numbers: each is kept
-    only where it is better by more than noise."""
+    """A factor where errors are relative, or a shift to a quantile; then the least and the greatest
+    target, then whole numbers: each is kept only where it is better by more than noise."""
     rule = DecisionRule()
     if metric.decision == "factor":
         losses = [metric.loss(y, prediction * factor) for factor in FACTORS]
         rule = replace(rule, factor=float(FACTORS[int(np.argmin(losses))]))
-        rule = rule if _is_better(metric, y, prediction, rule, DecisionRule()) else DecisionRule()
-    limited = replace(rule, limits=np.array([y.min(), y.max()], dtype=float))
-    rule = limited if _is_better(metric, y, prediction, limited, rule) else rule
+    if metric.decision == "shift":
+        errors = y - prediction[:, 0]
+        rule = replace(rule, shift=float(np.quantile(errors, metric.loss_parameter or 0.5)))
+    kept = _better(metric, y, prediction, DecisionRule(), rule)
+    low, high = float(y.min()), float(y.max())
+    kept = _better(metric, y, prediction, kept, replace(kept, limits=np.array([low, np.inf])))
+    least = -np.inf if kept.limits is None else low
+    kept = _better(metric, y, prediction, kept, replace(kept, limits=np.array([least, high])))
     if (y == np.rint(y)).all():
-        rounded = replace(rule, whole=True)
-        rule = rounded if _is_better(metric, y, prediction, rounded, rule) else rule
-    return None if rule.does_nothing else rule
+        kept = _better(metric, y, prediction, kept, replace(kept, whole=True))
+    return None if kept.does_nothing else kept
 
 
-def _is_better(
-    metric: Metric, y: np.ndarray, prediction: np.ndarray, one: DecisionRule, other: DecisionRule
-) -> bool:
-    """Whether one rule's mean over rows is better than the other's by two standard errors."""
-    assert metric.per_row is not None, "rules of values are judged row by row"
-    before, after = (metric.per_row(y, rule.apply(prediction)) for rule in (other, one))
-    gain = metric.sign * (after - before)
+def _better(
+    metric: Metric, y: np.ndarray, prediction: np.ndarray, kept: DecisionRule, other: DecisionRule
+) -> DecisionRule:
+    """The other rule, if its mean over rows is better by two standard errors; else the kept one."""
+    rows = _by_row(metric)
+    before, after = (rows(y, rule.apply(prediction)) for rule in (kept, other))
+    gain = before - after
     error = gain.std(ddof=1) / np.sqrt(len(y)) if len(y) > 1 else np.inf
-    return bool(gain.mean() > CLEAR * error)
+    return other if gain.mean() > CLEAR * error else kept
+
+
+def _by_row(metric: Metric) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """What each row loses by the metric, or by the one that stands for it: R² by squared errors."""
+    judged = next(each for each in (metric, metric.smooth, METRICS["rmse"]) if each.per_row)
+    assert judged.per_row is not None and not judged.greater_is_better
+    return judged.per_row

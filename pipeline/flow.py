@@ -400,6 +400,7 @@ class Flow:
         problem = load.value.problem
         metric = get_metric(self.configuration.competition.metric, problem.task)
         metric.check_target(load.value.y)
+        metric.check_labels(problem.classes or ())
         objective = Objective(
             problem.task, problem.outputs, metric.loss_for_models, metric.loss_parameter
         )

@@ -338,11 +338,11 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
             f"metric {metric}: GUESSED, {why}; check [competition] metric in {path}, "
             "`python -m pipeline metrics` lists them"
         )
-    wants = "" if metric == OWN else METRICS[metric].needs
-    if roles.positive is not None and wants == "probabilities":
+    if roles.positive is not None and metric != OWN and METRICS[metric].counts_positives:
         check = "is it the one that the organiser asks for? [competition] positive in"
         guessed = f": GUESSED; {check} {path}" if roles.positive_guessed else ""
-        yield f"probabilities are of class {roles.positive!r}{guessed}"
+        what = "probabilities are of class" if METRICS[metric].needs != "labels" else "positive is"
+        yield f"{what} {roles.positive!r}{guessed}"
     for side, other in (("train", "test"), ("test", "train")):
         columns = getattr(found.tables, side).columns
         names = [name for name in found.drop if name in columns]

@@ -91,6 +91,24 @@ def test_a_factor_shrinks_values_of_relative_errors(name, rng):
     assert rule.factor == pytest.approx(expected, abs=0.03)
 
 
+def test_a_shift_moves_means_to_a_quantile(rng):
+    p = rng.normal(size=(20_000, 1))
+    y = p[:, 0] + rng.normal(size=20_000)
+    rule = fit_rule(METRICS["pinball@0.9"], y, p)
+    assert rule.shift == pytest.approx(1.2816, abs=0.03)
+    assert np.mean(y <= rule.apply(p)[:, 0]) == pytest.approx(0.9, abs=0.001)
+
+
+@pytest.mark.parametrize("name", ["mae", "r2"])
+def test_numbers_below_the_least_target_and_between_whole_ones_are_put_right(name, rng):
+    truth = rng.poisson(0.7, size=4000).astype(float)
+    p = (truth + 0.15 * rng.normal(size=4000))[:, None]
+    rule = fit_rule(METRICS[name], truth, p)
+    assert rule.whole and METRICS[name].loss(truth, rule.apply(p)) < METRICS[name].loss(truth, p)
+    rule = fit_rule(METRICS[name], truth + 0.5 * (truth > 2), p)
+    assert rule.limits[0] == 0 and not rule.whole and rule.apply(p).min() == 0
+
+
 def test_a_gain_within_noise_is_no_rule(rng):
     p = np.exp(rng.normal(size=(60, 1)))
     y = (p * np.exp(0.05 * rng.normal(size=p.shape)))[:, 0]

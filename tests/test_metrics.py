@@ -246,6 +246,13 @@ def test_a_target_below_what_the_metric_takes_is_refused():
         METRICS["qwk"].check_target(y)
 
 
+def test_labels_with_blanks_cannot_stand_several_in_a_cell():
+    METRICS["accuracy"].check_labels(["New York", "Rome"])
+    METRICS["map@3"].check_labels(["Paris", "Rome"])
+    with pytest.raises(DataError, match=r"'New York' holds a blank, but a submission for MAP@3"):
+        METRICS["map@3"].check_labels(["New York", "Rome"])
+
+
 def test_labels_read_well_in_a_sentence_and_name_their_unit():
     assert METRICS["log_loss"].in_sentence == "log loss"
     assert [METRICS[name].in_sentence for name in ("rmse", "r2", "f1_macro", "roc_auc")] == [

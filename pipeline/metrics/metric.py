@@ -5,7 +5,7 @@ regression. The target is (n,): class codes 0..k-1, or values.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from pipeline.models import Loss
 
 Needs = Literal["labels", "probabilities", "values"]
-Decision = Literal["none", "class_weights", "threshold", "cut_points", "rounding", "factor"]
+Decision = Literal[
+    "none", "class_weights", "threshold", "cut_points", "rounding", "factor", "shift"
+]
 LEAVE_NO_PROBABILITIES = ("class_weights", "threshold", "cut_points")
 LABELS_OF_NEEDS = {"labels": "a label", "probabilities": "probabilities", "values": "a value"}
 
@@ -62,6 +64,11 @@ class Metric:
         if self.for_tasks:
             return self.for_tasks
         return ("regression",) if self.needs == "values" else ("binary", "multiclass")
+
+    @property
+    def counts_positives(self) -> bool:
+        """Whether it matters which of two classes is the positive one."""
+        return self.needs == "probabilities" or self.tasks == ("binary",)
 
     @property
     def least(self) -> float:
@@ -188,6 +195,16 @@ class Metric:
             self, loss_for_models=loss, loss_parameter=by.loss_parameter, tuned_by=by.name
         )
         return replace(found, needs="values", decision="none") if task == "regression" else found
+
+    def check_labels(self, classes: Sequence[str]) -> None:
+        """Raises DataError for labels that cannot stand several in a cell."""
+        blanks = [label for label in classes if len(label.split()) != 1]
+        if self.labels_a_cell > 1 and blanks:
+            raise DataError(
+                f"train: the label {blanks[0]!r} holds a blank, but a submission for {self.label} "
+                "has several labels in a cell, with blanks between them. Rename the label in the "
+                "file, or choose another [competition] metric in the competition's TOML."
+            )
 
     def target(self, load: Loaded) -> np.ndarray:
         """The target (n,) as `score` takes it; the organiser's own is told labels and rows."""

@@ -174,6 +174,7 @@ METRICS = (
         per_row=squared_error,
         root=True,
         unit=UNIT,
+        decision="rounding",
     ),
     Metric(
         "mse",
@@ -182,6 +183,7 @@ METRICS = (
         loss_for_models="squared_error",
         formula="mean (y - p)²",
         per_row=squared_error,
+        decision="rounding",
     ),
     Metric(
         "mae",
@@ -191,6 +193,7 @@ METRICS = (
         formula="mean |y - p|",
         per_row=absolute_error,
         unit=UNIT,
+        decision="rounding",
     ),
     Metric(
         "median_ae",
@@ -211,6 +214,7 @@ METRICS = (
         per_row=squared_log_error,
         root=True,
         least_value=0.0,
+        decision="rounding",
     ),
     Metric(
         "r2",
@@ -222,6 +226,7 @@ METRICS = (
         greater_is_better=True,
         lowest=-math.inf,
         highest=1.0,
+        decision="rounding",
     ),
     Metric(
         "mape",
@@ -271,6 +276,7 @@ METRICS = (
         formula="Σ |y - p| / Σ |y|",
         overall=normalised_error,
         tuned_by="mae",
+        decision="rounding",
     ),
     Metric(
         "poisson_deviance",
@@ -328,6 +334,7 @@ def pinball(quantile: float) -> Metric:
         formula=f"mean of {quantile:g} (y - p) above and {1 - quantile:g} (p - y) below",
         per_row=Pinball(quantile),
         unit=UNIT,
+        decision="shift",
         loss_parameter=quantile,
     )
 

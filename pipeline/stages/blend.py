@@ -195,3 +195,5 @@ def _report(blended: Blended, metric: Metric, progress: Progress) -> None:
     expected = blended.expected
     score = f"{metric.label} {expected.score:.4f} ± {expected.standard_error:.4f}"
     progress.say(f"{score}, {blended.method}: {', '.join(shares)}")
+    if blended.blend.decision_rule is not None:
+        progress.detail(f"predictions are {blended.blend.decision_rule.describe()}")
