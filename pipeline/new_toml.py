@@ -15,13 +15,14 @@ from pipeline import config, sizing
 from pipeline.column_order import MOST_LEVELS, found_order
 from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
-from pipeline.metrics import DEFAULTS, METRICS
+from pipeline.metrics import DEFAULTS
 from pipeline.problem import Feature, Form
 from pipeline.reading import finding, kinds
 from pipeline.reading.kinds import Described
 from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
 from pipeline.settings import ModelSettings
+from pipeline.submission import labels_a_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +89,11 @@ class TableFindings:
             return declared, "named by --metric"
         if self.form.kind == "classes":
             return "log_loss", "the sample asks for a probability of each class"
+        several = 0
+        if sample is not None and self.form.target is not None:
+            several = labels_a_cell(roles.classes or (), list(map(str, sample[self.form.target])))
+        if several > 1:
+            return f"map@{several}", f"the sample has {several} labels in a cell"
         if roles.task == "binary" and sample is not None:
             values = numbers(sample[self.form.target].dropna())
             if values.between(0, 1).all() and (values != values.round()).any():
@@ -149,7 +155,6 @@ def text(name: str, found: TableFindings) -> str:
 
 def _competition(name: str, found: TableFindings) -> str:
     roles, given = found.roles, found.given.get("competition", {})
-    allowed = ", ".join(metric.name for metric in METRICS.values() if roles.task in metric.tasks)
     metric, why = found.metric
     guessed = "" if "metric" in given else "GUESSED: "
     positive = roles.notes.get("positive")
@@ -159,7 +164,10 @@ def _competition(name: str, found: TableFindings) -> str:
         pair("url", given["url"]) if "url" in given else '# url = "https://..."',
         _comment(roles.notes["task"]),
         pair("task", roles.task),
-        _comment(f"{guessed}{why}. The organiser's page names it; allowed are {allowed}"),
+        _comment(
+            f"{guessed}{why}. The organiser's page names it; `python -m pipeline metrics` lists "
+            "those that there are"
+        ),
         pair("metric", metric),
         *([_comment(positive), pair("positive", roles.positive)] if positive else []),
     )

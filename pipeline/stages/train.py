@@ -60,8 +60,8 @@ def train(
     if decision.done > len(repeats):  # another run was first to decide
         repeats = fitting.run(budget, progress)
     trained = gather(load, split, tune, metric, repeats[: decision.done])
-    rows = split.validated
-    score = metric.score(load.y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
+    y, rows = metric.target(load), split.validated
+    score = metric.score(y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
     report(trained, decision, f"{metric.label} {score:.4f}", progress)
     return trained
 
@@ -137,13 +137,14 @@ def gather(
         oof[fold.repeat, fold.valid] = fit.valid
         tests.setdefault(fold.number, []).append(fit.test)
     shape = len(load.test), load.problem.outputs
+    target = metric.target(load)
     by_fold = [np.mean(tests[number], axis=0) for number in sorted(tests)]
     return Trained(
         member=tune.member,
         oof=oof,
         test=np.mean([fit.test for _, fit in fitted], axis=0) if fitted else np.full(shape, np.nan),
         test_by_fold=np.stack(by_fold) if fitted else np.empty((0, *shape)),
-        fits=tuple(scored(fold, fit, load.y, metric) for fold, fit in fitted),
+        fits=tuple(scored(fold, fit, target, metric) for fold, fit in fitted),
         asked=split.repeats,
         fit_seconds=sum(fit.fit_seconds for _, fit in fitted),
         predict_seconds=sum(fit.predict_seconds for _, fit in fitted),
