@@ -27,13 +27,15 @@ class Fold:
 class Folds:
     """What the split stage gives: the folds of every repeat, in order, for `rows` rows.
 
-    `group` is the column whose rows stay together, None where rows are drawn one by one.
+    `group` is the column whose rows stay together, None where rows are drawn one by one; `time` are
+    the columns whose order the folds follow, none where they follow none.
     """
 
     rows: int
     folds: tuple[Fold, ...]
     scheme: str
     group: str | None = None
+    time: tuple[str, ...] = ()
 
     @property
     def repeats(self) -> int:

@@ -340,6 +340,8 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
         names = [name for name in found.drop if name in columns]
         if names:
             yield f"left out, for {other} lacks them: {', '.join(map(new_toml.string, names))}"
+    if found.mirror is not None:
+        yield f"{found.mirror.sentence}; the folds mirror it: [split] in {path}"
     for column in found.columns.values():
         if isinstance(column, DataError):
             yield f"load will refuse {column}"

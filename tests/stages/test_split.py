@@ -141,7 +141,7 @@ def test_groups_of_classes_that_are_all_rare_stay_together():
 @pytest.mark.parametrize(
     ("task", "settings", "sentence"),
     [
-        ("binary", {"group": "nowhere"}, "no such column; allowed are y, g"),
+        ("binary", {"group": "nowhere"}, "no such column; allowed are 'y', 'g'"),
         ("binary", {"group": "y"}, "found the target 'y'"),
         ("binary", {"scheme": "group"}, "names no column"),
         ("binary", {"scheme": "plain", "group": "g"}, "would ignore"),
