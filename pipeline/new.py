@@ -419,6 +419,9 @@ def configuration_for(
     for name, content in raw_tables(**frames).items():
         write_atomically(raw / name, content)
     load = {**given.get("load", {}), **({} if "test" in frames else {"test": finding.NONE})}
+    known, asked = config.Split.model_fields, overlay.get("split", {})
+    split = {key: value for key, value in asked.items() if key in known and value is not None}
+    tables = {**given, "load": load, "split": split}
     with tempfile.TemporaryDirectory() as empty:
-        made = write_competition(FRAMES, raw, Path(empty), {**given, "load": load}, raw, FIT)
+        made = write_competition(FRAMES, raw, Path(empty), tables, raw, FIT)
     return config.parse(made.text, preset, "fit", overlay, only=models)

@@ -31,7 +31,8 @@ def group_numbers(settings: "Split", load: Loaded) -> np.ndarray:
     values = load.train[settings.group]
     if settings.group_before is not None:
         values = _beginnings(settings, values)
-    numbers, known = pd.factorize(values)
+    in_order = settings.numbering == "scikit-learn"
+    numbers, known = pd.factorize(_as_numbers(values) if in_order else values, sort=in_order)
     alone = numbers < 0
     return np.where(alone, len(known) + np.cumsum(alone), numbers)
 
@@ -46,6 +47,14 @@ def _beginnings(settings: "Split", values: "pd.Series") -> "pd.Series":
             "remove the line."
         )
     return found
+
+
+def _as_numbers(values: "pd.Series") -> "pd.Series":
+    """Words that are all numbers as such, since 9 sorts before 10."""
+    import pandas as pd
+
+    found = pd.to_numeric(values, errors="coerce")
+    return values if (found.isna() & values.notna()).any() else found
 
 
 def before_last(words: "pd.Series", separator: str) -> "pd.Series":
