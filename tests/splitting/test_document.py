@@ -1,8 +1,8 @@
 """docs/validation.md: its own split works, and every key of [split] is in it."""
 
+import importlib.util
 import re
 import sys
-import types
 
 import numpy as np
 
@@ -15,13 +15,16 @@ from tests.small_loaded import loaded
 TEXT = (ROOT / "docs" / "validation.md").read_text()
 
 
-def test_the_own_split_works(monkeypatch):
+def test_the_own_split_works(monkeypatch, tmp_path):
     """Its lines, on 52 weeks of two rows each."""
     (written,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    module = types.ModuleType("pipeline.competitions.shops")
-    exec(compile(written, "shops.py", "exec"), vars(module))
+    path = tmp_path / "shops.py"
+    path.write_text(written)
+    spec = importlib.util.spec_from_file_location("pipeline.competitions.shops", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    load = loaded(np.arange(104) % 2, week=np.arange(104) // 2)
+    load = loaded(np.arange(104) % 2, train={"week": np.arange(104) // 2})
     folds = split(Split(own="shops", time="week"), load, Progress(live=False)).folds
     assert [fold.valid.tolist() for fold in folds] == [[60, 61], [80, 81], [100, 101]]
     assert [int(fold.train[-1]) for fold in folds] == [55, 75, 95]
