@@ -5,6 +5,7 @@ and a competition's own split are the same every time, and are made once.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,8 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     else:
         folds = _fixed(settings, scheme, load)
     found = Folds(len(load.y), tuple(folds), scheme, settings.group, time_columns(settings))
+    if scheme in ("time", "own"):
+        found = replace(found, refit=len(found.validated) < found.rows)
     progress.say(summary(settings, found))
     missing = missing_classes(load.problem, load.y, folds)
     if missing:
