@@ -18,11 +18,13 @@ from pipeline.errors import DataError
 from pipeline.metrics import DEFAULTS
 from pipeline.problem import Feature, Form
 from pipeline.reading import finding, kinds
+from pipeline.reading.contract import ColumnRule
 from pipeline.reading.kinds import Described
 from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
 from pipeline.settings import ModelSettings
 from pipeline.submission import labels_a_cell
+from pipeline.splitting.mirroring import Mirror, find_mirror
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 Given = Mapping[str, Mapping[str, Any]]  # table of the TOML -> key -> value
 
+SIZES = {"folds", "repeats", "seed", "bins", "numbering"}  # of [split]: not how test differs
 MOST_CATEGORIES = 20  # more of them are too many to list
 WIDTH = 98
 QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
@@ -100,15 +103,43 @@ class TableFindings:
                 return "roc_auc", "the sample asks for probabilities"
         return DEFAULTS[roles.task], f"the default of a {roles.task} task"
 
+    @cached_property
+    def mirror(self) -> Mirror | None:
+        """How test was split from train; None where the command line says how to split."""
+        if {*self.given.get("split", {})} - SIZES:
+            return None
+        described = [each for each in self.columns.values() if not isinstance(each, DataError)]
+        train, test, id = self.tables.train, self.tables.test, self.roles.id
+        dated = None if id is None else kinds.describe_id(id, train, test, self._declared(id))
+        described += [] if dated is None else [dated]
+        one, other = kinds.typed(train, described, "train"), kinds.typed(test, described, "test")
+        features = [each.feature for each in described]
+        return find_mirror(one, other, features, None if dated else id, sizing.folds(self.shape))
+
+    def _declared(self, name: str) -> ColumnRule | None:
+        """What the command line declares of a column."""
+        rule = self.given.get("load", {}).get("columns", {}).get(name)
+        return None if rule is None else ColumnRule.model_validate(rule)
+
+    @property
+    def drawn_folds(self) -> bool:
+        """Whether folds are drawn at random, so that repeats differ."""
+        found = self.mirror.settings if self.mirror is not None else {}
+        return not {"time", "column", "own"} & {*found, *self.given.get("split", {})}
+
     @property
     def split(self) -> dict[str, Any]:
         """Of few rows each model should see most, and one split into folds shows little of them.
 
         Folds have two rows at least. Classes of fewer rows than there are folds cost none: they are
-        spread over as many as they have rows.
+        spread over as many as they have rows. How test differs from train changes both.
         """
         folds, repeats = sizing.folds(self.shape), sizing.repeats(self.shape)
-        return {"folds": max(2, min(folds, self.shape.rows // 2)), "repeats": repeats}
+        sized = {
+            "folds": max(2, min(folds, self.shape.rows // 2)),
+            "repeats": repeats if self.drawn_folds else 1,
+        }
+        return {**sized, **(self.mirror.settings if self.mirror is not None else {})}
 
 
 def _is_number(column: Described | DataError) -> bool:
@@ -140,6 +171,7 @@ def text(name: str, found: TableFindings) -> str:
             _load(found),
             _contract(found),
             table("explore", config.Explore),
+            *([_comment(f"{found.mirror.sentence}. The folds mirror it.")] if found.mirror else []),
             table("split", config.Split, **found.split),
             table("encode", config.Encode),
             table("budget", config.Budget, minutes=sizing.minutes(shape)),
@@ -280,7 +312,8 @@ def _presets(found: TableFindings) -> Iterator[str]:
         if table.removeprefix("models.") in ("evaluate", *sizing.models(shape)):
             yield _section(f"presets.quick.{table}", **less)
     yield _section("presets.best.budget", minutes=sizing.minutes(shape, "best"))
-    yield _section("presets.best.split", repeats=split["repeats"] + 2)
+    if found.drawn_folds:
+        yield _section("presets.best.split", repeats=split["repeats"] + 2)
     yield from _model_presets(found, "best")
 
 
