@@ -23,8 +23,8 @@ from pipeline.reading.kinds import Described
 from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
 from pipeline.settings import ModelSettings
-from pipeline.submission import labels_a_cell
 from pipeline.splitting.mirroring import Mirror, find_mirror
+from pipeline.submission import labels_a_cell
 
 if TYPE_CHECKING:
     import pandas as pd
