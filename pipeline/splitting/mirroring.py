@@ -239,22 +239,23 @@ def _extent(moments: Moments) -> Extent:
     ends = train.min(), train.max(), test.min(), test.max()
     if not moments.are_dates:
         step = 1.0 if (train == np.round(train)).all() else 0.0
-        return _extent_of(NUMBER, *map(float, ends), step)
+        return _extent_of(NUMBER, step, *map(float, ends))
     monthly = bool((train == train.astype("datetime64[M]")).all())
     if _is_month(test.min()) and (monthly or _is_month(test.max().astype("datetime64[D]") + 1)):
-        return _extent_of("month", *(_whole(each, "M") for each in ends), 1)
+        return _extent_of("month", 1, *(_whole(each, "M") for each in ends))
     daily = bool((train == train.astype("datetime64[D]")).all())
     if daily:
-        return _extent_of("day", *(_whole(each, "D") for each in ends), 1)
+        return _extent_of("day", 1, *(_whole(each, "D") for each in ends))
     span = test.max() - test.min()
-    for unit, letter in (("day", "D"), ("hour", "h")):
-        if span >= 3 * np.timedelta64(1, letter):
-            return _extent_of(unit, *(_whole(each, letter) for each in ends), 1)
-    return _extent_of("minute", *(_whole(each, "m") for each in ends), 1)
+    if span >= np.timedelta64(3, "D"):
+        return _extent_of("day", 1, *(_whole(each, "D") for each in ends))
+    if span >= np.timedelta64(3, "h"):
+        return _extent_of("hour", 1, *(_whole(each, "h") for each in ends))
+    return _extent_of("minute", 1, *(_whole(each, "m") for each in ends))
 
 
 def _extent_of(
-    unit: str, first: float, last: float, begin: float, end: float, step: float
+    unit: str, step: float, first: float, last: float, begin: float, end: float
 ) -> Extent:
     """`step` is 1 where both ends count."""
     horizon = end - begin + step
