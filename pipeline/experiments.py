@@ -406,7 +406,7 @@ def _rows_of_all(targets: Sequence[TargetRecord]) -> str:
 
 def _scores(flow: Flow, metric: Metric) -> dict[str, float]:
     """Of each model that has one, out of fold."""
-    y, rows = flow.value("load").y, flow.value("split").validated
+    y, rows = metric.target(flow.value("load")), flow.value("split").validated
     trained = {name: flow.value("train", name) for name in flow.names}
     return {
         name: metric.score(y[rows], each.mean_oof[rows])

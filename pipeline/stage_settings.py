@@ -7,6 +7,7 @@ from pydantic import Field
 
 from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Tune, Url
 from pipeline.member import Member
+from pipeline.metrics import prefers_values
 from pipeline.problem import Task
 from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
 
@@ -17,6 +18,7 @@ class LoadStage(Load):
     target: str | None = None
     targets: tuple[str, ...] = ()
     task: Task | None = None
+    prefers_values: bool = False
     positive: str | None = None
 
     @property
@@ -132,6 +134,7 @@ def stage_settings(
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
     known = {**configuration.competition.model_dump(), "name": member or name, "targets": targets}
+    known["prefers_values"] = prefers_values(known["metric"])
     if target and not member:
         known["title"] = f"{known['title'] or name}: {target}"
     if stage == "encode":

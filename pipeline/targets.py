@@ -26,7 +26,12 @@ DRAWS = 200  # of the bootstrap
 SAME = Estimate(0.0, 0.0)  # the difference of predictions that are the same
 LONGEST_FOLDER = 40  # letters
 LOSS = Metric(
-    "mean_loss", "Mean loss", needs="values", loss_for_models="squared_error", lowest=-math.inf
+    "mean_loss",
+    "Mean loss",
+    needs="values",
+    loss_for_models="squared_error",
+    formula="mean of 1 - score or of the loss",
+    lowest=-math.inf,
 )
 
 
@@ -101,7 +106,7 @@ class Scored:
 def scored(load: Loaded, metric: Metric, oof: np.ndarray, valid: np.ndarray) -> Scored:
     """The rows of these numbers (v,) of out-of-fold predictions (n, k)."""
     all_there = "train" in load.files and load.files["train"].rows == len(load.y)
-    return Scored(metric, load.y[valid], oof[valid], valid if all_there else None)
+    return Scored(metric, metric.target(load)[valid], oof[valid], valid if all_there else None)
 
 
 def mean_estimate(targets: Sequence[Scored]) -> Estimate:

@@ -151,7 +151,7 @@ def test_the_settings_of_one_target_are_those_of_a_competition_of_its_own():
         (f'"{KOREAN}"]\n[', '"Y1"]\n[', "each target is named once, and 'Y1' is named twice"),
         (f'["Y1", "{KOREAN}"]', "[]", "a list of targets names one at least"),
         ('[targets."', '[targets."Y', r"\[targets.Y승차.* no such target; .* lists 'Y1', '승차"),
-        ('"mae"', '"mse"', r"\[targets.*metric: found 'mse', but allowed metrics are"),
+        ('"mae"', '"best"', r"\[targets.*metric: found 'best', but"),
         ('metric = "mae"', "folds = 2", "no such key; allowed are metric, task, positive"),
         ('"mae"', '"mae"\ntask = "binary"', r"\[targets.승차.*\] metric: found 'mae', but the"),
     ],
