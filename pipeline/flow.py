@@ -32,7 +32,7 @@ from pipeline.plan import Decision, Plan, Shares
 from pipeline.progress import Progress
 from pipeline.raw_files import checksums
 from pipeline.settings import Settings
-from pipeline.stage_settings import members, stage_settings
+from pipeline.stage_settings import OF_STAGE, members, stage_settings
 from pipeline.store import Key, Manifest, Piece, Store
 from pipeline.targets import ByTarget
 from pipeline.wording import make_command
@@ -535,6 +535,17 @@ class Flow:
         """The modules that a stage runs: its own, and those that its settings name."""
         return [f"pipeline.stages.{node.stage}", *self._modules(node)]
 
+    def _own_metrics(self, node: Node) -> list[str]:
+        """The organiser's own metrics that a stage scores by: that of its settings, or those of all
+        targets whose values it takes."""
+        of_all = stages()[node.stage].by_target
+        settings = OF_STAGE.get(node.stage)
+        if not of_all and (settings is None or "metric" not in settings.model_fields):
+            return []
+        targets = self.targets if of_all else (node.target,)
+        asked = {self.configuration.of(target).competition.metric or "" for target in targets}
+        return sorted(name for name in asked if name.startswith(PREFIX))
+
     def _modules(self, node: Node) -> Iterator[str]:
         """The models that the stage may fit, and the organiser's own metric; features where it may
         compute these of other rows.
@@ -542,8 +553,7 @@ class Flow:
         A stage of one member is given them as columns of a table, whose digests are in its key.
         """
         settings, fits = self.configuration, "fits" in stages()[node.stage].services
-        metric = getattr(self.settings(node), "metric", None) or ""
-        if metric.startswith(PREFIX):
+        for metric in self._own_metrics(node):
             yield f"pipeline.competitions.{metric.removeprefix(PREFIX)}"
         if node.stage == "load" and settings.load.simulator:
             yield f"pipeline.competitions.{settings.load.simulator}"
