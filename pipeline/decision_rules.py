@@ -55,6 +55,11 @@ class DecisionRule:
         return not self.describe()
 
     @property
+    def gives_whole(self) -> bool:
+        """Whether values become whole numbers."""
+        return self.whole or self.cuts is not None
+
+    @property
     def threshold(self) -> float | None:
         """Of two classes, the probability from which on a row is positive."""
         if self.class_weights is None or len(self.class_weights) != 2:
