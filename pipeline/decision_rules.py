@@ -14,7 +14,8 @@ from pipeline.metrics import METRICS, Metric
 
 # by which classes are weighted, share^-a: not at all, up to fully
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-THRESHOLDS = 100  # tried, at equal numbers of rows
+THRESHOLDS, FEWER = 100, 20  # tried, at equal numbers of rows; fewer by a function of the user's
+MOST_ROWS = 50_000  # that thresholds and cut points are found on: more of them change nothing
 FACTORS = np.exp(np.linspace(-0.5, 0.5, 101))  # by which values are multiplied
 SWEEPS = 20  # over the cut points
 DRAWS, DRAWN = 10, 0.63  # of the rows, to find cut points on; and the share of them in each
@@ -121,8 +122,9 @@ def class_weights(y: np.ndarray, prediction: np.ndarray, metric: Metric) -> np.n
 
 def threshold_weights(y: np.ndarray, prediction: np.ndarray, metric: Metric) -> np.ndarray:
     """Weights of two classes, (2,), that make the best threshold of those tried that of a half."""
-    probability = prediction[:, 1]
-    tried = np.unique(np.quantile(probability, np.linspace(0, 1, THRESHOLDS + 2)[1:-1]))
+    step, count = max(1, len(y) // MOST_ROWS), FEWER if metric.is_own else THRESHOLDS
+    y, prediction = y[::step], prediction[::step]
+    tried = np.unique(np.quantile(prediction[:, 1], np.linspace(0, 1, count + 2)[1:-1]))
     tried = np.append(tried[(tried > 0) & (tried < 1)], 0.5)
     losses = [metric.loss(y, reweighted(prediction, weights_of(t))) for t in tried]
     return weights_of(float(tried[int(np.argmin(losses))]))
@@ -149,7 +151,7 @@ def cut_rule(y: np.ndarray, prediction: np.ndarray) -> DecisionRule:
     rng, each_level = np.random.default_rng(0), np.unique(y, return_index=True)[1]
     found = []
     for _ in range(DRAWS):
-        drawn = rng.permutation(len(y))[: math.ceil(DRAWN * len(y))]
+        drawn = rng.permutation(len(y))[: min(math.ceil(DRAWN * len(y)), MOST_ROWS)]
         rows = np.union1d(drawn, each_level)
         found.append(_cuts(y[rows], values[rows], levels))
     return DecisionRule(cuts=np.mean(found, axis=0), levels=levels)
