@@ -17,7 +17,7 @@ EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 THRESHOLDS, FEWER = 100, 20  # tried, at equal numbers of rows; fewer by a function of the user's
 MOST_ROWS = 50_000  # that thresholds and cut points are found on: more of them change nothing
 FACTORS = np.exp(np.linspace(-0.5, 0.5, 101))  # by which values are multiplied
-SWEEPS = 20  # over the cut points
+SWEEPS, MOST_LEVELS = 20, 50  # over the cut points; more levels have too few rows each
 DRAWS, DRAWN = 10, 0.63  # of the rows, to find cut points on; and the share of them in each
 CLEAR = 2.0  # standard errors
 
@@ -146,8 +146,10 @@ def reweighted(prediction: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def cut_rule(y: np.ndarray, prediction: np.ndarray) -> DecisionRule:
     """Cut points with the greatest quadratic weighted kappa: the mean of those of several draws of
-    the rows, which vary less than those of all rows at once."""
+    the rows, which vary less than those of all rows at once. Of many levels, rounding alone."""
     values, levels = prediction[:, 0], np.unique(y)
+    if len(levels) > MOST_LEVELS:
+        return DecisionRule(limits=levels[[0, -1]], whole=True)
     rng, each_level = np.random.default_rng(0), np.unique(y, return_index=True)[1]
     found = []
     for _ in range(DRAWS):

@@ -24,7 +24,7 @@ from pipeline.fits import Fits
 from pipeline.fitting import Objective
 from pipeline.journal import Journal
 from pipeline.metrics import get_metric
-from pipeline.metrics.own import PREFIX
+from pipeline.metrics.own import PREFIX, module_of
 from pipeline.parallel import Result, in_child_process
 from pipeline.plan import Decision, Plan, Shares
 from pipeline.progress import Progress
@@ -461,7 +461,7 @@ class Flow:
         settings, fits = self.configuration, "fits" in stages()[node.stage].services
         metric = getattr(self.settings(node), "metric", None) or ""
         if metric.startswith(PREFIX):
-            yield f"pipeline.competitions.{metric.removeprefix(PREFIX)}"
+            yield module_of(metric)
         if node.stage == "load" and settings.load.simulator:
             yield f"pipeline.competitions.{settings.load.simulator}"
         known = members(settings)
