@@ -208,7 +208,9 @@ class Fits:
         return fitting.fit(member, self.objective, tables.features, table, self.y[rows], fold)
 
     def _predict(self, fitted: FittedMember, fold: Fold, rows: np.ndarray) -> np.ndarray:
-        values = fitted.predict(self.tables(fitted.member).train.take(rows))
+        values = np.empty((0, self.objective.outputs))
+        if len(rows):
+            values = fitted.predict(self.tables(fitted.member).train.take(rows))
         self._check(values, len(rows), fitted.member, fold)
         return values
 

@@ -464,6 +464,8 @@ class Flow:
             yield module_of(metric)
         if node.stage == "load" and settings.load.simulator:
             yield f"pipeline.competitions.{settings.load.simulator}"
+        if node.stage == "split" and settings.split.own:
+            yield f"pipeline.competitions.{settings.split.own}"
         known = members(settings)
         chosen = [known[node.member]] if node.member else list(known.values())
         if node.member or fits:

@@ -348,6 +348,8 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
         names = [name for name in found.drop if name in columns]
         if names:
             yield f"left out, for {other} lacks them: {', '.join(map(new_toml.string, names))}"
+    if found.mirror is not None:
+        yield f"{found.mirror.sentence}; the folds mirror it: [split] in {path}"
     for column in found.columns.values():
         if isinstance(column, DataError):
             yield f"load will refuse {column}"
@@ -425,6 +427,9 @@ def configuration_for(
     for name, content in raw_tables(**frames).items():
         write_atomically(raw / name, content)
     load = {**given.get("load", {}), **({} if "test" in frames else {"test": finding.NONE})}
+    known, asked = config.Split.model_fields, overlay.get("split", {})
+    split = {key: value for key, value in asked.items() if key in known and value is not None}
+    tables = {**given, "load": load, "split": split}
     with tempfile.TemporaryDirectory() as empty:
-        made = write_competition(FRAMES, raw, Path(empty), {**given, "load": load}, raw, FIT)
+        made = write_competition(FRAMES, raw, Path(empty), tables, raw, FIT)
     return config.parse(made.text, preset, "fit", overlay, only=models)
