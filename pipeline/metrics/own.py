@@ -53,6 +53,11 @@ class ScoredTarget(np.ndarray):
         self.labels, self.table = getattr(source, "labels", None), getattr(source, "table", None)
         self.places = None
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keys: Any) -> Any:
+        """What is computed of it is a plain array."""
+        plain = (np.asarray(each) if isinstance(each, ScoredTarget) else each for each in inputs)
+        return getattr(ufunc, method)(*plain, **keys)
+
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
         if self.places is not None and isinstance(found, ScoredTarget) and found.ndim == 1:
