@@ -17,6 +17,7 @@ EXAMPLES = {  # of the commands that take more than a competition
     "predict": "predict airline new_rows.csv --experiment 2",
     "score": "score airline_greedy_0.9400_12345678.csv 0.941",
     "fetch": "fetch --seed 1",
+    "metrics": "metrics",
 }
 MORE_MEMORY = "Close other programs, or use fewer rows, and run again: what is done is kept."
 

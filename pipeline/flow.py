@@ -26,7 +26,7 @@ from pipeline.fits import Fits
 from pipeline.fitting import Objective
 from pipeline.journal import Journal
 from pipeline.metrics import get_metric
-from pipeline.metrics.own import PREFIX
+from pipeline.metrics.own import PREFIX, module_of
 from pipeline.parallel import Result, in_child_process
 from pipeline.plan import Decision, Plan, Shares
 from pipeline.progress import Progress
@@ -553,8 +553,7 @@ class Flow:
         A stage of one member is given them as columns of a table, whose digests are in its key.
         """
         settings, fits = self.configuration, "fits" in stages()[node.stage].services
-        for metric in self._own_metrics(node):
-            yield f"pipeline.competitions.{metric.removeprefix(PREFIX)}"
+        yield from map(module_of, self._own_metrics(node))
         if node.stage == "load" and settings.load.simulator:
             yield f"pipeline.competitions.{settings.load.simulator}"
         if node.stage == "split" and settings.split.own:

@@ -122,7 +122,8 @@ class TableFindings:
             return "log_loss", "the sample asks for a probability of each class"
         several = 0
         if sample is not None and self.form.target is not None:
-            several = labels_a_cell(roles.classes or (), list(map(str, sample[self.form.target])))
+            cells = sample[self.form.target].dropna().unique().tolist()
+            several = labels_a_cell(roles.classes or (), list(map(str, cells)))
         if several > 1:
             return f"map@{several}", f"the sample has {several} labels in a cell"
         if roles.task == "binary" and sample is not None:

@@ -1,6 +1,7 @@
 """Combine the models by their out-of-fold predictions, scored on rows the weights never saw."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,7 +76,7 @@ def blend(
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
         comparisons=comparisons,
         rule=rule(settings.method, metric, len(members), outputs),
-        expected=_expected(metric, fitted, members, (known.y, unseen)),
+        expected=_expected(metric, fitted, members, known, unseen),
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
     )
     _report(blended, metric, progress)
@@ -93,11 +94,17 @@ def _expected(
     metric: Metric,
     fitted: FittedBlend,
     members: Mapping[str, Trained],
-    known: tuple[np.ndarray, np.ndarray],
+    known: OutOfFold,
+    unseen: np.ndarray,
 ) -> Expected:
-    """Of known = (y (v,), prediction (v, k)): their score, and what averaging all fits adds."""
+    """The score of the nested blend's predictions (v, k), and what averaging all fits adds."""
     by_fold = {name: each.test_by_fold for name, each in members.items()}
-    return expectation(metric, *known, averaging(metric, fitted, by_fold, known))
+    rule, predicted = fitted.decision_rule, unseen
+    if rule is not None and rule.gives_whole:
+        plain = replace(fitted, decision_rule=None)
+        predicted = plain.combine(dict(zip(members, known.predictions, strict=True)))
+    gain = averaging(metric, fitted, by_fold, (known.y, predicted))
+    return expectation(metric, known.y, unseen, gain)
 
 
 def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> OutOfFold:
