@@ -35,6 +35,9 @@ BLEND = "blend"  # no model's name: it is that of the blend in every table
 WEB_ADDRESS = re.compile(r"(?i)https?://[^\s\x00-\x1f\x7f]+")
 Url = Annotated[str, AfterValidator(_web_address)]
 S = TypeVar("S", bound=Settings)
+Aggregate = Literal[
+    "mean", "sum", "min", "max", "std", "median", "count", "nunique", "first", "last"
+]
 
 
 class Competition(Settings):
@@ -56,6 +59,34 @@ class Competition(Settings):
         return name
 
 
+class Join(Settings):
+    """A side table, joined to train and test by columns that name each of its rows once."""
+
+    file: str = Field(description="among the raw files")
+    on: str | tuple[str, ...] | dict[str, str] = Field(
+        description='the key; { dest = "faa" } where the side table names its columns otherwise'
+    )
+    aggregate: dict[str, tuple[Aggregate, ...]] = Field(
+        default_factory=dict,
+        description="of a table with several rows a key: its columns, and what to make of each",
+    )
+
+    @field_validator("on")
+    @classmethod
+    def _some(cls, on: Any) -> Any:
+        if not on:
+            raise ValueError("it names no column; at least one is needed")
+        return on
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """(column of train and test, column of the side table) for each part of the key."""
+        if isinstance(self.on, dict):
+            return tuple(self.on.items())
+        names = (self.on,) if isinstance(self.on, str) else self.on
+        return tuple((name, name) for name in names)
+
+
 class Load(Settings):
     """Which files and columns. Left out, they are found by looking at train, test and sample."""
 
@@ -63,6 +94,12 @@ class Load(Settings):
     test: str | None = Field(None, description='"none": there are no rows to predict')
     sample: str | None = Field(None, description='"none": whatever the names say, there is none')
     labels: str | None = Field(None, description='train\'s labels, if in a file apart; or "none"')
+    read: Name | None = Field(
+        None, description="module in pipeline/competitions with `read(raw)` -> tables"
+    )
+    join: dict[str, Join] = Field(
+        default_factory=dict, description="side tables, joined one after another"
+    )
     target: str | None = None
     id: str | None = None
     drop: tuple[str, ...] = Field((), description="columns that no model may see")
@@ -351,4 +388,6 @@ def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]
             kind = inner
         elif inner == dict[str, ColumnRule]:
             kind = ColumnRule
+        elif inner == dict[str, Join]:
+            kind = Join
     return [*kind.model_fields, *(["presets"] if kind is Configuration else [])]

@@ -456,6 +456,8 @@ class Flow:
         settings, fits = self.configuration, "fits" in stages()[node.stage].services
         if node.stage == "load" and settings.load.simulator:
             yield f"pipeline.competitions.{settings.load.simulator}"
+        if node.stage == "load" and settings.load.read:
+            yield f"pipeline.competitions.{settings.load.read}"
         known = members(settings)
         chosen = [known[node.member]] if node.member else list(known.values())
         if node.member or fits:

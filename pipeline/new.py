@@ -18,9 +18,10 @@ from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric
 from pipeline.new_toml import Given, TableFindings
-from pipeline.reading import archives, finding, kinds, labels, schema
+from pipeline.reading import archives, finding, joins, kinds, labels, schema
 from pipeline.reading.notation import read_numbers
 from pipeline.reading.schema import RawTables, Roles
+from pipeline.reading.side_tables import SideTables, find_side_tables
 from pipeline.reading.typed_tables import raw_tables
 from pipeline.stage_settings import LoadStage
 from pipeline.wording import FRAMES, count, from_here, quoted, some
@@ -113,11 +114,16 @@ def write_competition(
     raw = raw or folder / "raw"
     _refuse_absent(places)
     named = {role: given.get("load", {}).get(role) for role in finding.ROLES}
+    sides = {
+        joins.role(side): about["file"]
+        for side, about in given.get("load", {}).get("join", {}).items()
+    }
     command = " --from ".join([name, *(shlex.quote(str(place)) for place in places)])
     with _options_named(replace(caller, again=caller.again.format(command=command))):
-        files = finding.find_files(places, named, anywhere=True)
+        files = finding.find_files(places, named | sides, anywhere=True)
+        findings, further = look(files, given, caller.metric)
+        files = replace(files, sources=files.sources | further)
         copies = _copies(files.sources.values(), places, raw)
-        findings = look(files, given, caller.metric)
     kept = {
         role: "/".join((copies[table.path].relative_to(raw).as_posix(), *table.members))
         for role, table in files.sources.items()
@@ -226,17 +232,25 @@ def _refuse_name(name: str, folder: Path) -> None:
 
 def look(
     files: finding.Files, given: Given | None = None, metric: str = COMMAND.metric
-) -> TableFindings:
+) -> tuple[TableFindings, dict[str, archives.Source]]:
     """Read the files, and find the target, the id, the task and what the columns hold.
 
-    `metric` is how a message names it.
+    `metric` is how a message names it. Also returns the files of the side tables that were found,
+    by role.
     """
     given = given or {}
     about = given.get("competition", {})
     settings = LoadStage(
         **given.get("load", {}), task=about.get("task"), positive=about.get("positive")
     )
-    tables, notes = labels.joined_tables(labels.read_files(files.sources, settings), settings)
+    read = labels.read_files(files.sources, settings)
+    tables, notes = labels.joined_tables(read, settings)
+    if settings.join:
+        tables, joined = joins.join_side_tables(tables, read, settings.join)
+        sides = SideTables(tables, settings.join, notes=tuple(joined))
+    else:
+        sides = find_side_tables(files.others if settings.header else (), tables)
+        tables = sides.tables
     roles, guessed = _roles(tables, settings, files.notes)
     form, _ = schema.find_form(tables, roles)
     if "metric" in about:
@@ -249,7 +263,11 @@ def look(
         for name in tables.train.columns
         if name not in {roles.target, roles.id, *drop}
     }
-    return TableFindings(tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed)
+    notes = [*files.notes, *notes, *sides.notes]
+    findings = TableFindings(
+        tables, roles, form, columns, drop, given, tuple(notes), guessed, joins=sides.joins
+    )
+    return findings, {joins.role(name): source for name, source in sides.sources.items()}
 
 
 def _described(name: str, tables: RawTables, settings: LoadStage) -> kinds.Described | DataError:

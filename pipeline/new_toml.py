@@ -16,7 +16,7 @@ from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
 from pipeline.metrics import DEFAULTS, METRICS
 from pipeline.problem import Feature, Form
-from pipeline.reading import finding, kinds
+from pipeline.reading import finding, joins, kinds
 from pipeline.reading.kinds import Described
 from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
@@ -49,7 +49,8 @@ class TableFindings:
     may see, or why load will refuse it.
 
     given: what the command line declares; notes: on each choice among the files;
-    guessed: whether the target is a guess; files: role -> name in the folder of raw files.
+    guessed: whether the target is a guess; files: role -> name in the folder of raw files;
+    joins: the side tables that are joined, by name.
     """
 
     tables: RawTables
@@ -61,6 +62,7 @@ class TableFindings:
     notes: tuple[str, ...]
     guessed: bool
     files: Mapping[str, str] = field(default_factory=dict)
+    joins: Mapping[str, config.Join] = field(default_factory=dict)
 
     @cached_property
     def shape(self) -> sizing.Shape:
@@ -153,12 +155,13 @@ def _competition(name: str, found: TableFindings) -> str:
 def _load(found: TableFindings) -> str:
     roles = found.roles
     why = "columns that only one of train and test has" if found.drop else "columns not to look at"
-    written = {*finding.ROLES, "target", "id", "drop", "columns"}
+    written = {*finding.ROLES, "join", "target", "id", "drop", "columns"}
     others = {k: v for k, v in found.given.get("load", {}).items() if k not in written}
     return _lines(
         "[load]",
         *map(_comment, found.notes),
-        *(pair(role, name) for role, name in found.files.items()),
+        *(pair(role, found.files[role]) for role in finding.ROLES if role in found.files),
+        *_joins(found),
         _comment(roles.notes["target"]),
         pair("target", roles.target),
         _comment(roles.notes["id"]),
@@ -167,6 +170,15 @@ def _load(found: TableFindings) -> str:
         pair("drop", found.drop),
         *(pair(key, value) for key, value in others.items()),
     )
+
+
+def _joins(found: TableFindings) -> Iterator[str]:
+    """The side tables, as keys of [load], one after another."""
+    if not found.joins:
+        yield '# join: side tables: join.NAME = { file = "...", on = ["..."] }'
+    for name, join in found.joins.items():
+        about = join.model_dump(mode="json", exclude_defaults=True)
+        yield f"join.{pair(name, {**about, 'file': found.files[joins.role(name)]})}"
 
 
 def _contract(found: TableFindings) -> str:

@@ -40,11 +40,12 @@ UNREAD = {  # kinds of file that may hold a table and are not read
 class Files:
     """Role -> source, with no entry for test, sample or labels that are not there.
 
-    notes: a message on each choice that was not plain.
+    notes: a message on each choice that was not plain; others: tables of no role.
     """
 
     sources: dict[str, Source]
     notes: tuple[str, ...] = ()
+    others: tuple["TableFile", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def find_files(
     anywhere: bool = False,
 ) -> Files:
     """Which file is train, test, sample and train's labels; `names` settles what names leave open.
+    Other roles, those of side tables, have the file that is named.
 
     places: folders to look through, or single files, zips among them. names: role -> file in a
     place, or "archive.zip/member"; with `anywhere` it may be any other path too, and labels are
@@ -108,7 +110,12 @@ def find_files(
         elif role in ("train", "test"):
             raise _absent(places, role, files)
         notes += [note] if note else []
-    return Files(found, (*notes, *_test_labels(free, found)))
+    return Files(found, (*notes, *_test_labels(free, found)), tuple(_of_no_role(free, found)))
+
+
+def named_file(place: Path, role: str, name: str) -> Source:
+    """The file of this name in the place, as [load] names it."""
+    return _named([place], role, name, _files([place]), anywhere=False)
 
 
 def locate(path: Path) -> Source:
@@ -303,6 +310,16 @@ def _test_labels(files: Iterable[TableFile], found: Mapping[str, Source]) -> Ite
     for file in files:
         if file.implied.role == "test labels" and file.source not in found.values():
             yield f"{file}: left out, taken for the labels of test, which no stage may see"
+
+
+def _of_no_role(files: Iterable[TableFile], found: Mapping[str, Source]) -> Iterator[TableFile]:
+    """Tables that may be side tables; of equal names the first, which a zip may hold again."""
+    seen = {source.name for source in found.values()}
+    for file in files:
+        name = file.source.name
+        if not (file.implied.role or file.problem or is_text(name) or name in seen):
+            seen.add(name)
+            yield file
 
 
 def _absent(places: Sequence[Path], role: str, files: Sequence[TableFile]) -> DataError:

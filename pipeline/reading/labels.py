@@ -43,7 +43,7 @@ def read_files(sources: Mapping[str, Source], settings: "LoadStage") -> dict[str
     differ."""
     headless = {"train": False, "test": False, "sample": None, "labels": None}
     return {
-        role: read_table(source, True if settings.header else headless[role])
+        role: read_table(source, True if settings.header else headless.get(role))
         for role, source in sources.items()
     }
 

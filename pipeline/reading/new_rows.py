@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.problem import Feature, Loaded
-from pipeline.reading import contract, finding, kinds, labels, tables
+from pipeline.reading import contract, finding, joins, kinds, labels, tables
 from pipeline.reading.typed_tables import as_words
 from pipeline.wording import count, quoted, some
 
@@ -49,8 +49,12 @@ def _checked(words: "pd.DataFrame", loaded: Loaded, settings: "LoadStage", where
     columns = {feature.column: feature for feature in problem.features}
     if not settings.header:
         made = {feature.name for feature in problem.features if feature.source}
+        made |= {str(name) for side in loaded.sides.values() for name in side.values}
         names = [name for name in loaded.test.columns if name not in made]
         words = labels.named_by_place(words, names)
+    if loaded.sides:
+        words, _ = kinds.align(words, list(loaded.test.columns))
+        words = joins.join_rows(words, loaded.sides)
     words, _ = kinds.align(words, [*columns, *filter(None, [problem.id])])
     id = problem.id if problem.id in words else None
     needed = {id, *columns} & {*words.columns}

@@ -7,11 +7,11 @@ it, and each finding comes with a note. What the other columns hold is for `kind
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError, SettingsError
-from pipeline.problem import Form, Task
+from pipeline.problem import Form, SideTable, Task
 from pipeline.reading.contract import WHOLE, check_ids, check_sample, check_target, comparable
 from pipeline.reading.csv_files import TextTable
 from pipeline.reading.finding import NONE
@@ -60,7 +60,7 @@ class RawTables:
     """The organiser's tables as words; `sample` is None where there is none.
 
     `sample_file` is how the sample's file is written; `label_columns` are those of train that come
-    from a file of labels.
+    from a file of labels; `sides` are the side tables that were joined, by name.
     """
 
     train: "pd.DataFrame"
@@ -68,6 +68,7 @@ class RawTables:
     sample: "pd.DataFrame | None" = None
     sample_file: TextTable | None = None
     label_columns: tuple[str, ...] = ()
+    sides: Mapping[str, SideTable] = field(default_factory=dict)
 
     @classmethod
     def of(cls, frames: "Mapping[str, pd.DataFrame]") -> "RawTables":

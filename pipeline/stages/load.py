@@ -13,10 +13,20 @@ import numpy as np
 from pipeline.errors import DataError, SettingsError
 from pipeline.problem import File, Form, Loaded, Problem
 from pipeline.progress import Progress
-from pipeline.reading import archives, contract, finding, kinds, labels, schema
+from pipeline.reading import (
+    archives,
+    contract,
+    finding,
+    joins,
+    kinds,
+    labels,
+    own_tables,
+    schema,
+)
 from pipeline.reading.contract import ColumnRule
 from pipeline.reading.kinds import Described
 from pipeline.reading.schema import RawTables, Roles
+from pipeline.reading.tables import read_table
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -34,7 +44,8 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     DataError or SettingsError for what cannot be learnt from.
     """
     simulated = settings.simulator is not None and _is_bare(raw, settings)
-    origin = (_simulated if simulated else _organisers)(settings, raw)
+    own = _own if settings.read else _organisers
+    origin = (_simulated if simulated else own)(settings, raw)
     progress.say(origin.message)
     roles = schema.find_roles(origin.tables, settings)
     form, form_note = schema.find_form(origin.tables, roles)
@@ -58,7 +69,9 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     )
     sample = _sample(tables, roles, form)
     y = _target(tables.train[roles.target], roles)
-    return Loaded(train, test, sample, y, problem, origin.files, simulated, notes)
+    return Loaded(
+        train, test, sample, y, problem, origin.files, simulated, notes, origin.tables.sides
+    )
 
 
 def _sides(tables: RawTables) -> "Iterator[tuple[str, pd.DataFrame]]":
@@ -85,8 +98,29 @@ def _is_bare(raw: Path, settings: "LoadStage") -> bool:
     return not raw.is_dir() or all(path.name.startswith(".") for path in raw.iterdir())
 
 
+def _own(settings: "LoadStage", raw: Path) -> _Origin:
+    """What the competition's own read(raw) gives, and the side tables joined to it."""
+    assert settings.read is not None
+    frames = own_tables.read_own(settings.read, raw)
+    tables = RawTables.of({"test": frames["train"].iloc[:0], **frames})
+    files = {
+        role: File(f"{role} of {settings.read}.read", _content_hash(frame), len(frame))
+        for role, frame in frames.items()
+    }
+    sides = {name: joins.role(name) for name in settings.join}
+    read = {
+        role: read_table(finding.named_file(raw, role, settings.join[name].file))
+        for name, role in sides.items()
+    }
+    tables, notes = joins.join_side_tables(tables, read, settings.join)
+    message = f"from {raw}, by read of pipeline/competitions/{settings.read}.py"
+    return _Origin(tables, files, message, notes)
+
+
 def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
-    chosen = finding.find_files(raw, {role: getattr(settings, role) for role in finding.ROLES})
+    named = {role: getattr(settings, role) for role in finding.ROLES}
+    sides = {joins.role(name): join.file for name, join in settings.join.items()}
+    chosen = finding.find_files(raw, named | sides)
     read = labels.read_files(chosen.sources, settings)
     files = {
         role: File(
@@ -94,11 +128,13 @@ def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
             archives.checksum(source.path),
             len(read[role].words),
         )
-        for role, source in chosen.sources.items()
+        for role, source in ((role, chosen.sources.get(role)) for role in (*named, *sides))
+        if source is not None
     }
     tables, notes = labels.joined_tables(read, settings)
+    tables, joined = joins.join_side_tables(tables, read, settings.join)
     message = f"from {raw}: {', '.join(file.name for file in files.values())}"
-    return _Origin(tables, files, message, [*chosen.notes, *notes])
+    return _Origin(tables, files, message, [*chosen.notes, *notes, *joined])
 
 
 def _simulated(settings: "LoadStage", raw: Path) -> _Origin:
