@@ -126,6 +126,7 @@ def write_competition(
         copies = _copies(files.sources.values(), places, raw)
     kept = {
         role: "/".join((copies[table.path].relative_to(raw).as_posix(), *table.members))
+        + (f"#{table.sheet}" if table.sheet else "")
         for role, table in files.sources.items()
     }
     kept |= {role: finding.NONE for role in finding.ROLES if named[role] == finding.NONE}

@@ -9,7 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import DataError
-from pipeline.reading.archives import Source, content, is_hidden, is_table, is_text, listed, members
+from pipeline.reading.archives import (
+    Source,
+    content,
+    is_hidden,
+    is_table,
+    is_text,
+    listed,
+    members,
+    without_sheet,
+)
 from pipeline.reading.naming import WORD_KINDS, FileRole, classify, words
 from pipeline.wording import printable, some
 
@@ -29,7 +38,7 @@ PUT_THERE = (
     "sample_submission.csv, or the zip that holds them"
 )
 UNREAD = {  # kinds of file that may hold a table and are not read
-    (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"): "a workbook, not read: save its sheet as CSV",
+    (".xls", ".xlsm", ".xlsb", ".ods"): "such a workbook is not read: save it as .xlsx, or as CSV",
     (".rar", ".7z", ".tar", ".tgz", ".tar.gz"): "an archive, not read: unpack it",
     (".json", ".jsonl", ".ndjson", ".arff", ".feather", ".h5"): "not read: save it as CSV",
     (".pkl", ".pickle", ".rds", ".rdata", ".sav", ".dta"): "not read: save it as CSV",
@@ -119,7 +128,11 @@ def named_file(place: Path, role: str, name: str) -> Source:
 
 
 def locate(path: Path) -> Source:
-    """The table at this path, which may lead into a zip: "archive.zip/test.csv"."""
+    """The table at this path, which may lead into a zip: "archive.zip/test.csv", and name the sheet
+    of a workbook: "new.xlsx#June"."""
+    name, sheet = without_sheet(path.name)
+    if sheet and not path.exists():
+        return replace(locate(path.with_name(name)), sheet=sheet)
     archive = next(
         (p for p in path.parents if p.name.lower().endswith(".zip") and p.is_file()), None
     )
@@ -342,7 +355,11 @@ def _named(
     files: Sequence[TableFile],
     anywhere: bool,
 ) -> Source:
-    """The file that is named: "foo.csv", "foo.zip" or "archive.zip/foo.csv", or its last part."""
+    """The file that is named: "foo.csv", "foo.zip" or "archive.zip/foo.csv", or its last part; a
+    sheet as "foo.xlsx#June"."""
+    file, sheet = without_sheet(name)
+    if sheet:
+        return replace(_named(places, role, file, files, anywhere), sheet=sheet)
     bases = [place if place.is_dir() else place.parent for place in places]
     first, *inner = IN_ZIP.split(name)
     inside = not Path(first).is_absolute() and ".." not in Path(first).parts

@@ -56,7 +56,7 @@ def join_side_tables(
         notes.append(_note(name, side, placed))
         frames = {which: _joined(frames[which], side, rows) for which, rows in placed.items()}
         sides[name] = side
-    return replace(tables, **frames, sides=sides), notes
+    return replace(tables, train=frames["train"], test=frames["test"], sides=sides), notes
 
 
 def join_rows(frame: "pd.DataFrame", sides: Mapping[str, SideTable]) -> "pd.DataFrame":
