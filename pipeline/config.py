@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_va
 from pipeline import workspace
 from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS, get_metric
+from pipeline.problem import Aggregate as OfGroup
 from pipeline.reading.contract import ColumnRule
 from pipeline.settings import Encode, ModelSettings, Name, Settings
 from pipeline.wording import did_you_mean
@@ -177,6 +178,16 @@ class Evaluate(Settings):
     seed: int = Field(0, ge=0)
 
 
+class Submit(Settings):
+    """What becomes of the predictions."""
+
+    aggregate: OfGroup = Field(
+        "mean",
+        description="where the sample has one row for several of test: what is made of their "
+        "predictions; one of mean, median, min, max, last, any",
+    )
+
+
 class Configuration(Settings):
     """A whole competition's settings: one TOML. Its models keep their order."""
 
@@ -190,6 +201,7 @@ class Configuration(Settings):
     models: dict[Name, Any]
     blend: Blend = Blend()
     evaluate: Evaluate = Evaluate()
+    submit: Submit = Submit()
 
 
 def load_configuration(

@@ -28,12 +28,14 @@ class Folds:
     """What the split stage gives: the folds of every repeat, in order, for `rows` rows.
 
     `group` is the column whose rows stay together, None where rows are drawn one by one.
+    `answers`: where groups of rows have one answer, the row of each that stands for it.
     """
 
     rows: int
     folds: tuple[Fold, ...]
     scheme: str
     group: str | None = None
+    answers: np.ndarray | None = None
 
     @property
     def repeats(self) -> int:
@@ -49,7 +51,8 @@ class Folds:
         times = np.zeros(self.rows, dtype=int)
         for fold in self.folds:
             times[fold.valid] += 1
-        return np.flatnonzero(times >= self.repeats)
+        rows = np.flatnonzero(times >= self.repeats)
+        return rows if self.answers is None else np.intersect1d(rows, self.answers)
 
     def numbers(self, repeat: int = 0) -> np.ndarray:
         """The fold that validates each row, (rows,) int; -1 for rows that none does."""

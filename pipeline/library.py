@@ -117,7 +117,7 @@ class Run:
         loaded, settings = self.flow.value("load"), session.load_settings(self.experiment)
         with one_thread(), workers() as parallel_map:
             rows = rows_of(frame, loaded, settings)
-            prediction = self._predictor.predict(rows.frame, parallel_map)
+            prediction = self._predictor.predict(rows.frame, parallel_map, rows.groups)
         predicted = _with_numbers(labelled(prediction, loaded.problem), loaded.problem)
         predicted.index = frame.index
         return predicted

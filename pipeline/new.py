@@ -253,7 +253,9 @@ def look(
         sides = find_side_tables(files.others if settings.header else (), tables)
         tables = sides.tables
     roles, guessed = _roles(tables, settings, files.notes)
-    form, _ = schema.find_form(tables, roles)
+    form, form_note = schema.find_form(
+        tables, roles, given.get("submit", {}).get("aggregate", "mean")
+    )
     if "metric" in about:
         get_metric(about["metric"], roles.task, metric)
     used = {*tables.train.columns} & {*tables.test.columns} | {roles.target, roles.id}
@@ -264,7 +266,7 @@ def look(
         for name in tables.train.columns
         if name not in {roles.target, roles.id, *drop}
     }
-    notes = [*files.notes, *notes, *sides.notes]
+    notes = [*files.notes, *notes, *sides.notes, *([form_note] if form.aggregate else [])]
     findings = TableFindings(
         tables, roles, form, columns, drop, given, tuple(notes), guessed, joins=sides.joins
     )

@@ -129,6 +129,7 @@ def text(name: str, found: TableFindings) -> str:
             *(_model(model, sizing.settings(shape, model)) for model in sizing.models(shape)),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
+            table("submit", config.Submit),
             *_presets(found),
         )
     )

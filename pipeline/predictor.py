@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.answers import aggregated
 from pipeline.encoded import Tables
 from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features
@@ -62,17 +63,22 @@ class Predictor:
         return {**vars(self), "_fitted": {}}
 
     def predict(
-        self, frame: "pd.DataFrame", parallel_map: Map[Fold, dict[str, np.ndarray]] = in_turn
+        self,
+        frame: "pd.DataFrame",
+        parallel_map: Map[Fold, dict[str, np.ndarray]] = in_turn,
+        groups: np.ndarray | None = None,
     ) -> np.ndarray:
         """Rows -> (n, k): each member's mean over its fits, then blended.
 
-        A member that was cut short has the fits of fewer repeats than others.
+        A member that was cut short has the fits of fewer repeats than others. `groups` (n,) are
+        those of rows that have one answer together.
         """
         work = functools.partial(self._fold_predictions, self.code(frame, self.members))
         totals: dict[str, Any] = dict.fromkeys(self.members, 0.0)
         for predictions in parallel_map(work, self.folds):
             for name, prediction in predictions.items():
-                totals[name] = totals[name] + prediction / len(self.keys[name])
+                own = aggregated(prediction, groups, self.problem.form.aggregate)
+                totals[name] = totals[name] + own / len(self.keys[name])
         with np.errstate(all="ignore"):  # what is no number is refused, not warned of
             blended = self.blend.combine(totals)
         check(blended, len(frame), self.problem.outputs, "the blend", REMEDY)

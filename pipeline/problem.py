@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Task = Literal["binary", "multiclass", "regression"]
 Kind = Literal["number", "category", "date", "text"]
+Aggregate = Literal["mean", "median", "min", "max", "last", "any"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Form:
     `class_columns` hold a probability each, in the order of the classes. `id` is None where the
     sample has only predictions; `by_row`: its rows stand for test's rows in order; `made_up`: there
     was no sample. `header`, `separator`, `decimal` and `encoding` are the sample file's own.
+    `aggregate`: the sample's ids name groups of test's rows, and so the predictions of a group's
+    rows become one; None where each row has its own.
     """
 
     columns: tuple[str, ...]
@@ -60,6 +63,7 @@ class Form:
     separator: str = ","
     decimal: str = "."
     encoding: str = "utf-8"
+    aggregate: Aggregate | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

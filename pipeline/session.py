@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline import code, experiments, ledger, page, submission, summary, unchanged
+from pipeline.answers import answer_rows
 from pipeline.config import Competition, Configuration, load_configuration
 from pipeline.errors import DataError
 from pipeline.experiments import About, Experiment
@@ -295,8 +296,10 @@ def _predict_file(
     )
     with workers() as parallel_map:  # before the reading starts threads
         rows = read_rows(file, load, settings)
-        prediction = predictor_of(flow).predict(rows.frame, parallel_map)
+        prediction = predictor_of(flow).predict(rows.frame, parallel_map, rows.groups)
     table = labelled(prediction, load.problem, rows.ids)
+    if rows.groups is not None:  # one line a group
+        table = table.iloc[answer_rows(rows.groups)]
     notes = (*write_predictions(target, table), *rows.notes)
     return Scored(target, len(table), notes, experiment)
 

@@ -5,17 +5,18 @@ The less it holds, the less runs again when something else changes.
 
 from pydantic import Field
 
-from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Tune, Url
+from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Submit, Tune, Url
 from pipeline.member import Member
-from pipeline.problem import Task
+from pipeline.problem import Aggregate, Task
 from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
 
 
 class LoadStage(Load):
-    """[load], and what [competition] says of the target."""
+    """[load], and what [competition] says of the target and [submit] of answers to groups."""
 
     task: Task | None = None
     positive: str | None = None
+    aggregate: Aggregate = "mean"
 
 
 class ExploreStage(Explore):
@@ -65,8 +66,8 @@ class EvaluateStage(Evaluate):
     url: Url = ""
 
 
-class SubmitStage(Settings):
-    """The metric, and the competition's name, which begins the file's."""
+class SubmitStage(Submit):
+    """[submit], the metric, and the competition's name, which begins the file's."""
 
     metric: str | None = None
     name: str = ""
@@ -110,6 +111,7 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
     known = {**configuration.competition.model_dump(), "name": member or name}
+    known["aggregate"] = configuration.submit.aggregate
     if stage == "encode":
         encoders: dict[str, EncoderSettings] = {}
         for model, each in members(configuration).items():
@@ -120,4 +122,4 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
         known["member"] = members(configuration)[member]
         known["trials"] = configuration.models[member].trials
     kind = OF_STAGE[stage]
-    return kind(**table, **{each: known[each] for each in kind.model_fields if each in known})
+    return kind(**{**table, **{each: known[each] for each in kind.model_fields if each in known}})

@@ -48,9 +48,9 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     origin = (_simulated if simulated else own)(settings, raw)
     progress.say(origin.message)
     roles = schema.find_roles(origin.tables, settings)
-    form, form_note = schema.find_form(origin.tables, roles)
+    form, form_note = schema.find_form(origin.tables, roles, settings.aggregate)
     tables, target_notes = _known(origin.tables, roles)
-    columns = _features(tables, settings, roles, form.by_row)
+    columns = _features(tables, settings, roles, form)
     _check(tables, settings, roles, columns)
     train, test = (_typed(table, columns, side) for side, table in _sides(tables))
     features = tuple(column.feature for column in columns)
@@ -192,13 +192,13 @@ def _known(tables: RawTables, roles: Roles) -> tuple[RawTables, list[str]]:
 
 
 def _features(
-    tables: RawTables, settings: "LoadStage", roles: Roles, by_row: bool
+    tables: RawTables, settings: "LoadStage", roles: Roles, form: Form
 ) -> list[Described]:
     """The columns that models may see, in the file's order, and the id's own date before them.
 
     Ids, and that train and test have the same columns, are checked before.
     """
-    if roles.id is not None and not by_row:
+    if roles.id is not None and not form.by_row and form.aggregate is None:
         contract.check_ids(tables.test, roles.id, "test")
     train, test = (
         table.drop(columns=list(settings.drop), errors="ignore") for _, table in _sides(tables)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.answers import answer_rows, train_groups
 from pipeline.errors import DataError, SettingsError
 from pipeline.folds import Fold, Folds, folds_of
 from pipeline.problem import Loaded, Problem, Task
@@ -20,6 +21,7 @@ SCHEMES = {"stratified": "stratified", "group": "grouped", "plain": "plain"}
 
 def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     """Folds of every repeat. Rows keep their place: only the folds' numbers are drawn."""
+    settings, answered = by_answer(settings, load), train_groups(load)
     y, scheme = load.y, choose_scheme(settings, load.problem.task)
     groups = group_numbers(settings, load) if scheme == "group" else None
     check_size(settings, y, groups)
@@ -37,7 +39,30 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
             f"missing from a fold's training rows, whose models give it probability 0: "
             f"{some(missing, MOST_NAMED)}"
         )
-    return Folds(len(y), tuple(folds), scheme, settings.group)
+    if answered is not None:
+        refuse_divided(folds, answered, load.problem)
+    rows = None if answered is None else answer_rows(answered)
+    return Folds(len(y), tuple(folds), scheme, settings.group, rows)
+
+
+def by_answer(settings: "Split", load: Loaded) -> "Split":
+    """Rows that have one answer together stay together, unless the TOML chooses the folds."""
+    free = settings.scheme == "auto" and not settings.model_fields_set & {"group", "column", "own"}
+    if train_groups(load) is None or not free:
+        return settings
+    return settings.model_copy(update={"group": load.problem.id})
+
+
+def refuse_divided(folds: list[Fold], groups: np.ndarray, problem: Problem) -> None:
+    """DataError where rows of one answer are on both sides of a fold: it would be known."""
+    for fold in folds:
+        both = np.intersect1d(groups[fold.train], groups[fold.valid])
+        if len(both):
+            raise DataError(
+                f"[split]: {count(len(both), 'group')} of {problem.id!r}, which have one answer "
+                f"each, are on both sides of fold {fold.name}. Set [split] group = "
+                f"'{problem.id}', or leave scheme and group out."
+            )
 
 
 def choose_scheme(settings: "Split", task: Task) -> str:
