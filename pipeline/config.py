@@ -101,6 +101,9 @@ class Load(Settings):
     join: dict[str, Join] = Field(
         default_factory=dict, description="side tables, joined one after another"
     )
+    extra: str | None = Field(
+        None, description="labelled rows to learn from that are never validated; see models' extra"
+    )
     target: str | None = None
     id: str | None = None
     drop: tuple[str, ...] = Field((), description="columns that no model may see")
@@ -321,7 +324,20 @@ def _configuration(table: dict[str, Any], where: str) -> Configuration:
     if asked.task and asked.metric:
         get_metric(asked.metric, asked.task, f"{where}: [competition] metric")
     checked = {model: _model_settings(model, models[model], where) for model in models}
+    _refuse_absent_extra(configuration.load.extra, checked, where)
     return configuration.model_copy(update={"models": checked})
+
+
+def _refuse_absent_extra(
+    extra: str | None, models: Mapping[str, ModelSettings], where: str
+) -> None:
+    """A model cannot learn from extra rows that are not there."""
+    using = [name for name, settings in models.items() if settings.extra]
+    if using and not extra:
+        raise SettingsError(
+            f"{where}: [models.{using[0]}] extra: found {models[using[0]].extra:g}, and there are "
+            'no extra rows. Name their file, [load] extra = "...", or remove the line.'
+        )
 
 
 def model_names() -> list[str]:

@@ -19,6 +19,7 @@ from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric
 from pipeline.new_toml import Given, TableFindings
 from pipeline.reading import archives, finding, joins, kinds, labels, schema
+from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.notation import read_numbers
 from pipeline.reading.schema import RawTables, Roles
 from pipeline.reading.side_tables import SideTables, find_side_tables
@@ -118,6 +119,7 @@ def write_competition(
         joins.role(side): about["file"]
         for side, about in given.get("load", {}).get("join", {}).items()
     }
+    sides |= {ROLE: given["load"][ROLE]} if ROLE in given.get("load", {}) else {}
     command = " --from ".join([name, *(shlex.quote(str(place)) for place in places)])
     with _options_named(replace(caller, again=caller.again.format(command=command))):
         files = finding.find_files(places, named | sides, anywhere=True)

@@ -17,6 +17,7 @@ from pipeline.errors import DataError
 from pipeline.metrics import DEFAULTS, METRICS
 from pipeline.problem import Feature, Form
 from pipeline.reading import finding, joins, kinds
+from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.kinds import Described
 from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
@@ -127,6 +128,7 @@ def text(name: str, found: TableFindings) -> str:
             table("tune", config.Tune),
             _model_notes(shape),
             *(_model(model, sizing.settings(shape, model)) for model in sizing.models(shape)),
+            *_learning_from_extra(found),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
             table("submit", config.Submit),
@@ -156,12 +158,12 @@ def _competition(name: str, found: TableFindings) -> str:
 def _load(found: TableFindings) -> str:
     roles = found.roles
     why = "columns that only one of train and test has" if found.drop else "columns not to look at"
-    written = {*finding.ROLES, "join", "target", "id", "drop", "columns"}
+    written = {*finding.ROLES, "join", "extra", "target", "id", "drop", "columns"}
     others = {k: v for k, v in found.given.get("load", {}).items() if k not in written}
     return _lines(
         "[load]",
         *map(_comment, found.notes),
-        *(pair(role, found.files[role]) for role in finding.ROLES if role in found.files),
+        *(pair(role, found.files[role]) for role in (*finding.ROLES, ROLE) if role in found.files),
         *_joins(found),
         _comment(roles.notes["target"]),
         pair("target", roles.target),
@@ -251,6 +253,14 @@ def _model_notes(shape: sizing.Shape) -> str:
 def _model(name: str, given: Mapping[str, Any]) -> str:
     settings = importlib.import_module(f"pipeline.models.{name}").Settings
     return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
+
+
+def _learning_from_extra(found: TableFindings) -> Iterator[str]:
+    """The first model once more, with the extra rows: the report compares the two."""
+    if ROLE in found.files:
+        model = sizing.models(found.shape)[0]
+        given = sizing.settings(found.shape, model)
+        yield _section(f"models.{model}_extra", kind=model, extra=1.0, **given)
 
 
 def _presets(found: TableFindings) -> Iterator[str]:

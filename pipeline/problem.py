@@ -136,13 +136,22 @@ class SideTable:
 
 
 @dataclass(frozen=True)
+class ExtraRows:
+    """Rows to learn from that are never validated: their features (e rows), and y (e,)."""
+
+    table: "pd.DataFrame"
+    y: np.ndarray
+
+
+@dataclass(frozen=True)
 class Loaded:
     """What the load stage gives: the tables, the target and the problem.
 
     `train` (n rows) and `test` (m rows) hold every column of the file, the features with their
     types; y (n,) class codes int64 or values float64; `sample` is the organiser's, as words.
     `files` go by role (train, test, sample, labels); `notes` report what was found. `sides` are the
-    side tables that were joined, by name, in their order: new rows get them too.
+    side tables that were joined, by name, in their order: new rows get them too. The rows of
+    `extra` are in no other table.
     """
 
     train: "pd.DataFrame"
@@ -154,3 +163,4 @@ class Loaded:
     simulated: bool
     notes: tuple[str, ...]
     sides: Mapping[str, SideTable] = field(default_factory=dict)
+    extra: ExtraRows | None = None

@@ -88,7 +88,12 @@ OF_STAGE: dict[str, type[Settings]] = {
 def members(configuration: Configuration) -> dict[str, Member]:
     """Each `[models.NAME]` as a member, in the order of the TOML."""
     return {
-        name: Member(settings.kind or name, settings.of_model(), _encoder(configuration, settings))
+        name: Member(
+            settings.kind or name,
+            settings.of_model(),
+            _encoder(configuration, settings),
+            settings.extra,
+        )
         for name, settings in configuration.models.items()
     }
 

@@ -60,7 +60,8 @@ class RawTables:
     """The organiser's tables as words; `sample` is None where there is none.
 
     `sample_file` is how the sample's file is written; `label_columns` are those of train that come
-    from a file of labels; `sides` are the side tables that were joined, by name.
+    from a file of labels; `sides` are the side tables that were joined, by name; `extra`
+    are further labelled rows.
     """
 
     train: "pd.DataFrame"
@@ -69,6 +70,7 @@ class RawTables:
     sample_file: TextTable | None = None
     label_columns: tuple[str, ...] = ()
     sides: Mapping[str, SideTable] = field(default_factory=dict)
+    extra: "pd.DataFrame | None" = None
 
     @classmethod
     def of(cls, frames: "Mapping[str, pd.DataFrame]") -> "RawTables":

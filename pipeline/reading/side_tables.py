@@ -124,8 +124,16 @@ def _holding(train: "pd.DataFrame", test: "pd.DataFrame", words: "pd.Series") ->
 
 
 def _left(file: TableFile, side: "pd.DataFrame", tables: RawTables) -> str:
-    """What to do with a table that has several rows for a value of train and test."""
+    """What to do with a table that has several rows for a value of train and test, or that is like
+    train; "" for any other."""
     train, test = tables.train, tables.test
+    if len([name for name in side if name in train]) > len(train.columns) / 2 and any(
+        name in side and name not in test for name in train
+    ):
+        return (
+            f"{file}: has train's columns, the target too. If its rows are to be learnt from "
+            f'beside train\'s, name it: [load] extra = "{file}"'
+        )
     names = [name for name in side if name in train and name in test]
     keys = [name for name in names if train[name].isin(side[name]).mean() >= FEWEST_MATCHED]
     others = [name for name in side if name not in train]

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import DataError, SettingsError
-from pipeline.problem import File, Form, Loaded, Problem
+from pipeline.problem import ExtraRows, Feature, File, Form, Loaded, Problem
 from pipeline.progress import Progress
 from pipeline.reading import (
     archives,
     contract,
+    extra_rows,
     finding,
     joins,
     kinds,
@@ -24,6 +25,7 @@ from pipeline.reading import (
     schema,
 )
 from pipeline.reading.contract import ColumnRule
+from pipeline.reading.csv_files import TextTable
 from pipeline.reading.kinds import Described
 from pipeline.reading.schema import RawTables, Roles
 from pipeline.reading.tables import read_table
@@ -55,8 +57,10 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     train, test = (_typed(table, columns, side) for side, table in _sides(tables))
     features = tuple(column.feature for column in columns)
     names = [feature.name for feature in features]
+    extra, extra_notes = _extra(tables, roles, features, (train, test))
     notes = (
         *(*origin.notes, *roles.notes.values(), form_note, *target_notes, _counted(columns)),
+        *extra_notes,
         *kinds.notes(columns),
         *kinds.infinite_numbers({"train": train[names], "test": test[names]}),
     )
@@ -69,9 +73,20 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     )
     sample = _sample(tables, roles, form)
     y = _target(tables.train[roles.target], roles)
-    return Loaded(
-        train, test, sample, y, problem, origin.files, simulated, notes, origin.tables.sides
-    )
+    about = (problem, origin.files, simulated, notes)
+    return Loaded(train, test, sample, y, *about, origin.tables.sides, extra)
+
+
+def _extra(
+    tables: RawTables,
+    roles: Roles,
+    features: Sequence[Feature],
+    typed: "tuple[pd.DataFrame, pd.DataFrame]",
+) -> tuple[ExtraRows | None, list[str]]:
+    """The rows of [load] extra, if it names a file, and notes on them."""
+    if tables.extra is None:
+        return None, []
+    return extra_rows.read_extra(tables.extra, tables, roles, features, typed)
 
 
 def _sides(tables: RawTables) -> "Iterator[tuple[str, pd.DataFrame]]":
@@ -107,19 +122,31 @@ def _own(settings: "LoadStage", raw: Path) -> _Origin:
         role: File(f"{role} of {settings.read}.read", _content_hash(frame), len(frame))
         for role, frame in frames.items()
     }
-    sides = {name: joins.role(name) for name in settings.join}
-    read = {
-        role: read_table(finding.named_file(raw, role, settings.join[name].file))
-        for name, role in sides.items()
-    }
+    sides = {joins.role(name): join.file for name, join in settings.join.items()}
+    sides |= {extra_rows.ROLE: settings.extra} if settings.extra else {}
+    read = {role: read_table(finding.named_file(raw, role, file)) for role, file in sides.items()}
     tables, notes = joins.join_side_tables(tables, read, settings.join)
+    tables = _with_extra(tables, read, settings)
     message = f"from {raw}, by read of pipeline/competitions/{settings.read}.py"
     return _Origin(tables, files, message, notes)
+
+
+def _with_extra(
+    tables: RawTables, read: Mapping[str, TextTable], settings: "LoadStage"
+) -> RawTables:
+    """Extra rows are named like train's where neither file has a line of names."""
+    if extra_rows.ROLE not in read:
+        return tables
+    words = read[extra_rows.ROLE].words
+    if not settings.header:
+        words = labels.named_by_place(words, [str(name) for name in tables.train.columns])
+    return replace(tables, extra=words)
 
 
 def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
     named = {role: getattr(settings, role) for role in finding.ROLES}
     sides = {joins.role(name): join.file for name, join in settings.join.items()}
+    sides |= {extra_rows.ROLE: settings.extra} if settings.extra else {}
     chosen = finding.find_files(raw, named | sides)
     read = labels.read_files(chosen.sources, settings)
     files = {
@@ -133,6 +160,7 @@ def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
     }
     tables, notes = labels.joined_tables(read, settings)
     tables, joined = joins.join_side_tables(tables, read, settings.join)
+    tables = _with_extra(tables, read, settings)
     message = f"from {raw}: {', '.join(file.name for file in files.values())}"
     return _Origin(tables, files, message, [*chosen.notes, *notes, *joined])
 
