@@ -189,6 +189,10 @@ class Submit(Settings):
         description="where the sample has one row for several of test: what is made of their "
         "predictions; one of mean, median, min, max, last, any",
     )
+    postprocess: Name | None = Field(
+        None,
+        description="module in pipeline/competitions with `postprocess(prediction, frame)`",
+    )
 
 
 class Configuration(Settings):

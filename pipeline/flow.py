@@ -454,14 +454,17 @@ class Flow:
         A stage of one member is given them as columns of a table, whose digests are in its key.
         """
         settings, fits = self.configuration, "fits" in stages()[node.stage].services
-        if node.stage == "load" and settings.load.simulator:
-            yield f"pipeline.competitions.{settings.load.simulator}"
-        if node.stage == "load" and settings.load.read:
-            yield f"pipeline.competitions.{settings.load.read}"
+        own: list[str | None] = []
+        if node.stage == "load":
+            own += [settings.load.simulator, settings.load.read]
+        if node.stage == "blend":
+            own += [settings.submit.postprocess]
         known = members(settings)
         chosen = [known[node.member]] if node.member else list(known.values())
         if node.member or fits:
             yield from (f"pipeline.models.{kind}" for kind in sorted({m.kind for m in chosen}))
         if node.stage == "encode" or (fits and not node.member):
-            features = {each.encoder.features for each in chosen} - {None}
-            yield from (f"pipeline.competitions.{name}" for name in sorted(map(str, features)))
+            own += sorted({each.encoder.features or "" for each in chosen})
+        for name in filter(None, own):  # of one that is not there the stage says what to do
+            if (code.PACKAGE / "competitions" / f"{name}.py").is_file():
+                yield f"pipeline.competitions.{name}"

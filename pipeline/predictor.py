@@ -18,6 +18,7 @@ from pipeline.fits import Fits
 from pipeline.fitting import FittedMember, code_frame
 from pipeline.folds import Fold, Folds
 from pipeline.parallel import Map, in_turn
+from pipeline.postprocessing import postprocessed
 from pipeline.prediction import check, off_rounding
 from pipeline.problem import Loaded
 from pipeline.training import Trained
@@ -46,7 +47,7 @@ class Predictor:
         fits: Fits,
     ) -> None:
         self.problem, self.folds = loaded.problem, split.folds
-        self.blend, self.fits = blend.blend, fits
+        self.blend, self.fits, self.postprocess = blend.blend, fits, blend.postprocess
         weights = zip(self.blend.models, self.blend.weights, strict=True)
         names = [name for name, w in weights if w > 0 or self.blend.stacker is not None]
         self.members = {name: train[name].member for name in names}
@@ -82,6 +83,7 @@ class Predictor:
         with np.errstate(all="ignore"):  # what is no number is refused, not warned of
             blended = self.blend.combine(totals)
         check(blended, len(frame), self.problem.outputs, "the blend", REMEDY)
+        blended = postprocessed(self.postprocess, blended, frame, self.problem)
         return blended if self.problem.task == "regression" else off_rounding(blended)
 
     def predict_fold(self, frame: "pd.DataFrame", fold: Fold) -> np.ndarray:

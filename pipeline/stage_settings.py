@@ -52,9 +52,10 @@ class TrainStage(Settings):
 
 
 class BlendStage(Blend):
-    """[blend] and the metric."""
+    """[blend], the metric, and what [submit] does to the blend's predictions."""
 
     metric: str | None = None
+    postprocess: Name | None = None
 
 
 class EvaluateStage(Evaluate):
@@ -116,7 +117,7 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
     known = {**configuration.competition.model_dump(), "name": member or name}
-    known["aggregate"] = configuration.submit.aggregate
+    known |= configuration.submit.model_dump()
     if stage == "encode":
         encoders: dict[str, EncoderSettings] = {}
         for model, each in members(configuration).items():

@@ -3,14 +3,12 @@
 For what no line of the TOML can say. What it returns is checked like the organiser's files.
 """
 
-import importlib
-import importlib.util
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.errors import DataError, SettingsError, UserError
+from pipeline.errors import DataError
+from pipeline.own_functions import own_function
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +22,7 @@ def read_own(module: str, raw: Path) -> "dict[str, pd.DataFrame]":
     Raises SettingsError where there is no such function, DataError where it fails or returns
     something else.
     """
-    found = _function(module)(raw)
+    found = own_function(module, "read", "raw", "[load] read")(raw)
     if not isinstance(found, Mapping):
         raise _refused(module, f"returned {type(found).__name__}")
     frames = {str(name): frame for name, frame in found.items() if frame is not None}
@@ -38,33 +36,6 @@ def read_own(module: str, raw: Path) -> "dict[str, pd.DataFrame]":
         if name == "train" and not len(frame):
             raise _refused(module, "returned a table 'train' without rows")
     return frames
-
-
-def _function(module: str) -> Any:
-    place = f"pipeline.competitions.{module}"
-    if importlib.util.find_spec(place) is None:
-        raise SettingsError(
-            f"[load] read: found {module!r}, and there is no pipeline/competitions/{module}.py. "
-            "Correct the name, or write that file with `read(raw)`."
-        )
-    read = getattr(importlib.import_module(place), "read", None)
-    if read is None:
-        raise SettingsError(
-            f"[load] read: pipeline/competitions/{module}.py has no function `read(raw)`. Write "
-            "it, or remove the line."
-        )
-
-    def reporting(raw: Path) -> Any:
-        try:
-            return read(raw)
-        except UserError:
-            raise
-        except Exception as error:
-            line = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(line.filename).name}, line {line.lineno}"
-            raise _refused(module, f"raised {type(error).__name__}: {error} ({where})") from error
-
-    return reporting
 
 
 def _refused(module: str, what: str) -> DataError:
