@@ -30,7 +30,7 @@ def read_extra(
     tables: RawTables,
     roles: Roles,
     features: Sequence[Feature],
-    typed: "Sequence[pd.DataFrame]",
+    typed: "tuple[pd.DataFrame, pd.DataFrame]",
 ) -> tuple[ExtraRows, list[str]]:
     """The extra rows with their features and targets, and notes on what was left out.
 

@@ -75,8 +75,9 @@ def _checked(words: "pd.DataFrame", loaded: Loaded, settings: "LoadStage", where
         contract.check_ids(words, id, where)
     rows = kinds.conform(words, problem.features, where)
     ids = None if id is None else words[id]
-    is_grouped = ids is not None and problem.form.aggregate is not None
-    groups = group_numbers(ids) if is_grouped else None
+    groups = None
+    if ids is not None and problem.form.aggregate is not None:
+        groups = group_numbers(ids)
     return NewRows(rows, ids, tuple(_notes(rows, loaded, where)), groups)
 
 
