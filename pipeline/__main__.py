@@ -203,7 +203,8 @@ def new(
 def predict(
     competition: CompetitionName,
     file: Annotated[
-        Path, typer.Argument(help="rows to predict: CSV, zip, gz, parquet, or archive.zip/member")
+        Path,
+        typer.Argument(help="rows to predict: CSV, .xlsx, parquet, zip, gz, archive.zip/member"),
     ],
     out: Annotated[
         Path | None,
