@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import DataError
 from pipeline.reading.archives import (
+    WORKBOOK,
     Source,
     content,
     is_hidden,
@@ -20,6 +21,7 @@ from pipeline.reading.archives import (
     without_sheet,
 )
 from pipeline.reading.naming import WORD_KINDS, FileRole, classify, words
+from pipeline.reading.workbooks import sheet_names
 from pipeline.wording import printable, some
 
 IN_ZIP = re.compile(r"(?i)(?<=\.zip)/")  # where the name of a member begins
@@ -170,9 +172,10 @@ def _in_place(place: Path) -> Iterator[TableFile]:
         if problem:
             found = [(Source(path), classify(path.name, folder))]
         elif is_table(path.name):
-            found = _tables(Source(path), folder)
+            found = [each for table in _tables(Source(path), folder) for each in _sheets(*table)]
         for source, implied in found:
             shown = "/".join((source.path.relative_to(base).as_posix(), *source.members))
+            shown += f"#{source.sheet}" if source.sheet else ""
             yield TableFile(source, shown, implied, problem)
 
 
@@ -222,6 +225,15 @@ def _tables(source: Source, folder: str = "") -> list[tuple[Source, FileRole]]:
     if len(tables) == 1 and tables[0][1].role is None and own.role is not None:
         return [(tables[0][0], replace(own, why=f"{own.why} (the zip's)"))]
     return tables
+
+
+def _sheets(source: Source, own: FileRole) -> list[tuple[Source, FileRole]]:
+    """The sheets of a workbook of no role, if one is named like train or test; else the table."""
+    if own.role is None and source.name.endswith(WORKBOOK):
+        found = [(replace(source, sheet=name), classify(name)) for name in sheet_names(source)]
+        if {"train", "test"} & {role.role for _, role in found}:
+            return found
+    return [(source, own)]
 
 
 def _is_opened(member: Source) -> bool:

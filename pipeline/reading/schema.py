@@ -433,6 +433,11 @@ def find_form(tables: RawTables, roles: Roles, aggregate: Aggregate = "mean") ->
         form = replace(form, decimal=notation.decimal) if notation is not None else form
     if grouped:
         _refuse_mixed(tables.train, roles)
+        if aggregate == "any" and roles.task != "binary":
+            raise SettingsError(
+                f"[submit] aggregate: found 'any', but the target is a {roles.task} one, not of two "
+                "classes; allowed are mean, median, min, max and last. Choose one of them."
+            )
         rows = f"{len(tables.test):,} rows of test in {len(tables.sample):,} groups by {roles.id!r}"
         return replace(form, aggregate=aggregate), f"{note}; {rows}: {aggregate} of each"
     return form, note + ("; its rows stand for those of test, in order" if by_row else "")

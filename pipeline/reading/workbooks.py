@@ -5,11 +5,13 @@ with them. Macros and links to other files are never looked at.
 """
 
 import csv
+import html
 import io
 import re
 import unicodedata
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -19,6 +21,7 @@ from typing import Any
 from pipeline.errors import DataError, UserError
 from pipeline.reading.archives import (
     Source,
+    content,
     refuse_beyond_memory,
     refuse_columns,
     refuse_empty,
@@ -30,6 +33,8 @@ MOST_ROWS = 1_048_576  # of a sheet, as Excel has it
 XML_TIMES = 4  # a sheet's XML that reading takes: its cells as text, and the table made of them
 LOOKED_AT = 20  # rows in which a sheet that holds data has some
 EXACT = 1e15  # greater numbers are written as they are
+SHEET = re.compile(r'<(?:\w+:)?sheet\s[^>]*?name="([^"]*)"')
+MOST_LISTED = 1_000_000  # bytes of the list of sheets
 OLD = b"\xd0\xcf\x11\xe0"
 REMEDY = "Save the sheet as CSV (UTF-8), or the workbook again as .xlsx"
 
@@ -56,6 +61,16 @@ def as_csv(data: bytes, source: Source) -> tuple[bytes, tuple[str, ...]]:
         )
         sheet, notes = _chosen(book.worksheets, source)
         return _written(list(_rows(sheet, source)), source), notes
+
+
+def sheet_names(source: Source) -> list[str]:
+    """The sheets of a workbook, in order; none where it cannot be read, which reading it tells."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content(source))) as archive:
+            text = archive.read("xl/workbook.xml")[:MOST_LISTED].decode()
+    except (UserError, OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+        return []
+    return [html.unescape(name) for name in SHEET.findall(text)]
 
 
 @contextmanager

@@ -64,6 +64,7 @@ def test_train_and_test_may_be_sheets_of_one_workbook(tmp_path):
     path = workbook(tmp_path / "all.xlsx", 훈련=train, test=[["id", "day", "size"], *rows])
     settings = LoadStage(train="all.xlsx#훈련", test="all.xlsx#test")
     found = load(settings, tmp_path, Progress())
+    assert load(LoadStage(), tmp_path, Progress()).problem == found.problem  # by the sheets' names
     assert (found.problem.target, found.problem.id) == ("y", "id")
     assert {feature.name: feature.kind for feature in found.problem.features} == {
         "day": "date",
