@@ -435,8 +435,8 @@ def find_form(tables: RawTables, roles: Roles, aggregate: Aggregate = "mean") ->
         _refuse_mixed(tables.train, roles)
         if aggregate == "any" and roles.task != "binary":
             raise SettingsError(
-                f"[submit] aggregate: found 'any', but the target is a {roles.task} one, not of two "
-                "classes; allowed are mean, median, min, max and last. Choose one of them."
+                f"[submit] aggregate: found 'any', but the target is a {roles.task} one; allowed "
+                "are mean, median, min, max and last. Choose one of them."
             )
         rows = f"{len(tables.test):,} rows of test in {len(tables.sample):,} groups by {roles.id!r}"
         return replace(form, aggregate=aggregate), f"{note}; {rows}: {aggregate} of each"
