@@ -54,7 +54,7 @@ def aggregated(
     `any` is the probability that at least one row is positive, were rows independent. Without
     groups nothing changes.
     """
-    if groups is None or how is None:
+    if groups is None or how is None or not len(prediction):
         return prediction
     import pandas as pd
 

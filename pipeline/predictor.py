@@ -46,7 +46,7 @@ class Predictor:
         blend: "Blended",
         fits: Fits,
     ) -> None:
-        self.problem, self.folds = loaded.problem, split.folds
+        self.problem, self.folds = loaded.problem, split.predicting
         self.blend, self.fits, self.postprocess = blend.blend, fits, blend.postprocess
         weights = zip(self.blend.models, self.blend.weights, strict=True)
         names = [name for name, w in weights if w > 0 or self.blend.stacker is not None]
@@ -54,6 +54,8 @@ class Predictor:
         self.keys = {
             name: {(fit.repeat, fit.fold): fit.key for fit in train[name].fits} for name in names
         }
+        places = {(fold.repeat, fold.number) for fold in self.folds}
+        self.counts = {name: len(places & {*keys}) for name, keys in self.keys.items()}
         self._fitted: dict[str, FittedMember] = {}
         modules = {member.encoder.features for member in self.members.values()}
         for module in sorted(module for module in modules if module):
@@ -79,7 +81,7 @@ class Predictor:
         for predictions in parallel_map(work, self.folds):
             for name, prediction in predictions.items():
                 own = aggregated(prediction, groups, self.problem.form.aggregate)
-                totals[name] = totals[name] + own / len(self.keys[name])
+                totals[name] = totals[name] + own / self.counts[name]
         with np.errstate(all="ignore"):  # what is no number is refused, not warned of
             blended = self.blend.combine(totals)
         check(blended, len(frame), self.problem.outputs, "the blend", REMEDY)
