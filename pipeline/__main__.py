@@ -215,7 +215,8 @@ def metrics() -> None:
 def predict(
     competition: CompetitionName,
     file: Annotated[
-        Path, typer.Argument(help="rows to predict: CSV, zip, gz, parquet, or archive.zip/member")
+        Path,
+        typer.Argument(help="rows to predict: CSV, .xlsx, parquet, zip, gz, archive.zip/member"),
     ],
     out: Annotated[
         Path | None,

@@ -96,6 +96,7 @@ class Blended:
     oof (n, k): each row blended by a method and by weights that were chosen without its fold, NaN
     for rows that no fold validates; test (m, k). `candidates` are the methods' cross-validated
     scores, `rule` is how one was chosen. `cut_short` names models with less than was asked for.
+    `postprocess` names the module that has changed `oof` and `test` last, None where none has.
     """
 
     blend: FittedBlend
@@ -108,6 +109,7 @@ class Blended:
     rule: str
     expected: Expected
     cut_short: Mapping[str, CutShort]
+    postprocess: str | None = None
 
     @property
     def weights(self) -> dict[str, float]:

@@ -26,6 +26,7 @@ from pipeline import workspace
 from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS, get_metric, why_unknown
 from pipeline.metrics.own import OWN, PREFIX
+from pipeline.problem import Aggregate as OfGroup
 from pipeline.reading.contract import ColumnRule
 from pipeline.settings import Encode, ModelSettings, Name, Settings
 from pipeline.splitting.lengths import parse_length
@@ -45,6 +46,9 @@ BLEND = "blend"  # no model's name: it is that of the blend in every table
 WEB_ADDRESS = re.compile(r"(?i)https?://[^\s\x00-\x1f\x7f]+")
 Url = Annotated[str, AfterValidator(_web_address)]
 S = TypeVar("S", bound=Settings)
+Aggregate = Literal[
+    "mean", "sum", "min", "max", "std", "median", "count", "nunique", "first", "last"
+]
 
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -86,6 +90,34 @@ class TargetSettings(Settings):
         return _known_metric(name)
 
 
+class Join(Settings):
+    """A side table, joined to train and test by columns that name each of its rows once."""
+
+    file: str = Field(description="among the raw files")
+    on: str | tuple[str, ...] | dict[str, str] = Field(
+        description='the key; { dest = "faa" } where the side table names its columns otherwise'
+    )
+    aggregate: dict[str, tuple[Aggregate, ...]] = Field(
+        default_factory=dict,
+        description="of a table with several rows a key: its columns, and what to make of each",
+    )
+
+    @field_validator("on")
+    @classmethod
+    def _some(cls, on: Any) -> Any:
+        if not on:
+            raise ValueError("it names no column; at least one is needed")
+        return on
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """(column of train and test, column of the side table) for each part of the key."""
+        if isinstance(self.on, dict):
+            return tuple(self.on.items())
+        names = (self.on,) if isinstance(self.on, str) else self.on
+        return tuple((name, name) for name in names)
+
+
 class Load(Settings):
     """Which files and columns. Left out, they are found by looking at train, test and sample."""
 
@@ -93,6 +125,15 @@ class Load(Settings):
     test: str | None = Field(None, description='"none": there are no rows to predict')
     sample: str | None = Field(None, description='"none": whatever the names say, there is none')
     labels: str | None = Field(None, description='train\'s labels, if in a file apart; or "none"')
+    read: Name | None = Field(
+        None, description="module in pipeline/competitions with `read(raw)` -> tables"
+    )
+    join: dict[str, Join] = Field(
+        default_factory=dict, description="side tables, joined one after another"
+    )
+    extra: str | None = Field(
+        None, description="labelled rows to learn from that are never validated; see models' extra"
+    )
     target: str | tuple[str, ...] | None = Field(
         None, description="the column to predict, or a list of several"
     )
@@ -244,6 +285,20 @@ class Evaluate(Settings):
     seed: int = Field(0, ge=0)
 
 
+class Submit(Settings):
+    """What becomes of the predictions."""
+
+    aggregate: OfGroup = Field(
+        "mean",
+        description="where the sample has one row for several of test: what is made of their "
+        "predictions; one of mean, median, min, max, last, any",
+    )
+    postprocess: Name | None = Field(
+        None,
+        description="module in pipeline/competitions with `postprocess(prediction, frame)`",
+    )
+
+
 class Configuration(Settings):
     """A whole competition's settings: one TOML. Its models keep their order."""
 
@@ -260,6 +315,7 @@ class Configuration(Settings):
     models: dict[Name, Any]
     blend: Blend = Blend()
     evaluate: Evaluate = Evaluate()
+    submit: Submit = Submit()
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -429,6 +485,7 @@ def _configuration(table: dict[str, Any], where: str) -> Configuration:
         get_metric(asked.metric, asked.task, f"{where}: [competition] metric")
     _check_targets(configuration, where)
     checked = {model: _model_settings(model, models[model], where) for model in models}
+    _refuse_absent_extra(configuration.load.extra, checked, where)
     return configuration.model_copy(update={"models": checked})
 
 
@@ -446,6 +503,18 @@ def _check_targets(configuration: Configuration, where: str) -> None:
         own = configuration.of(name).competition
         if own.task and own.metric and not own.metric.startswith(OWN):
             get_metric(own.metric, own.task, f"{where}: [targets.{name}] metric")
+
+
+def _refuse_absent_extra(
+    extra: str | None, models: Mapping[str, ModelSettings], where: str
+) -> None:
+    """A model cannot learn from extra rows that are not there."""
+    using = [name for name, settings in models.items() if settings.extra]
+    if using and not extra:
+        raise SettingsError(
+            f"{where}: [models.{using[0]}] extra: found {models[using[0]].extra:g}, and there are "
+            'no extra rows. Name their file, [load] extra = "...", or remove the line.'
+        )
 
 
 def model_names() -> list[str]:
@@ -526,4 +595,6 @@ def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]
             kind = ColumnRule
         elif inner == dict[str, TargetSettings] | None:
             kind = TargetSettings
+        elif inner == dict[str, Join]:
+            kind = Join
     return [*kind.model_fields, *(["presets"] if kind is Configuration else [])]

@@ -554,14 +554,19 @@ class Flow:
         """
         settings, fits = self.configuration, "fits" in stages()[node.stage].services
         yield from map(module_of, self._own_metrics(node))
-        if node.stage == "load" and settings.load.simulator:
-            yield f"pipeline.competitions.{settings.load.simulator}"
-        if node.stage == "split" and settings.split.own:
-            yield f"pipeline.competitions.{settings.split.own}"
+        own: list[str | None] = []
+        if node.stage == "load":
+            own += [settings.load.simulator, settings.load.read]
+        if node.stage == "split":
+            own += [settings.split.own]
+        if node.stage == "blend":
+            own += [settings.submit.postprocess]
         known = members(settings)
         chosen = [known[node.member]] if node.member else list(known.values())
         if node.member or fits:
             yield from (f"pipeline.models.{kind}" for kind in sorted({m.kind for m in chosen}))
         if node.stage == "encode" or (fits and not node.member):
-            features = {each.encoder.features for each in chosen} - {None}
-            yield from (f"pipeline.competitions.{name}" for name in sorted(map(str, features)))
+            own += sorted({each.encoder.features or "" for each in chosen})
+        for name in filter(None, own):  # of one that is not there the stage says what to do
+            if (code.PACKAGE / "competitions" / f"{name}.py").is_file():
+                yield f"pipeline.competitions.{name}"

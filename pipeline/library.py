@@ -162,7 +162,7 @@ class Run:
             settings = session.load_settings(self.experiment, target)
             with one_thread(), workers() as parallel_map:
                 rows = rows_of(frame, loaded, settings)
-                prediction = predictor.predict(rows.frame, parallel_map)
+                prediction = predictor.predict(rows.frame, parallel_map, rows.groups)
             table = labelled(prediction, loaded.problem, several=self._is_several)
             tables.append(_with_numbers(table, loaded.problem))
         predicted = side_by_side(tables)

@@ -19,9 +19,12 @@ from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric, prefers_values
 from pipeline.metrics.own import OWN
 from pipeline.new_toml import Given, TableFindings, TargetFindings
-from pipeline.reading import archives, finding, kinds, labels, schema
+from pipeline.problem import Aggregate
+from pipeline.reading import archives, finding, joins, kinds, labels, schema
+from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.notation import read_numbers
 from pipeline.reading.schema import RawTables, Roles
+from pipeline.reading.side_tables import SideTables, find_side_tables
 from pipeline.reading.typed_tables import raw_tables
 from pipeline.stage_settings import LoadStage
 from pipeline.wording import FRAMES, count, from_here, quoted, some
@@ -114,13 +117,20 @@ def write_competition(
     raw = raw or folder / "raw"
     _refuse_absent(places)
     named = {role: given.get("load", {}).get(role) for role in finding.ROLES}
+    sides = {
+        joins.role(side): about["file"]
+        for side, about in given.get("load", {}).get("join", {}).items()
+    }
+    sides |= {ROLE: given["load"][ROLE]} if ROLE in given.get("load", {}) else {}
     command = " --from ".join([name, *(shlex.quote(str(place)) for place in places)])
     with _options_named(replace(caller, again=caller.again.format(command=command))):
-        files = finding.find_files(places, named, anywhere=True)
+        files = finding.find_files(places, named | sides, anywhere=True)
+        findings, further = look(files, given, caller.metric)
+        files = replace(files, sources=files.sources | further)
         copies = _copies(files.sources.values(), places, raw)
-        findings = look(files, given, caller.metric)
     kept = {
         role: "/".join((copies[table.path].relative_to(raw).as_posix(), *table.members))
+        + (f"#{table.sheet}" if table.sheet else "")
         for role, table in files.sources.items()
     }
     kept |= {role: finding.NONE for role in finding.ROLES if named[role] == finding.NONE}
@@ -227,10 +237,11 @@ def _refuse_name(name: str, folder: Path) -> None:
 
 def look(
     files: finding.Files, given: Given | None = None, metric: str = COMMAND.metric
-) -> TableFindings:
+) -> tuple[TableFindings, dict[str, archives.Source]]:
     """Read the files, and find the target, the id, the task and what the columns hold.
 
-    `metric` is how a message names it.
+    `metric` is how a message names it. Also returns the files of the side tables that were found,
+    by role.
     """
     given = given or {}
     about = given.get("competition", {})
@@ -244,13 +255,21 @@ def look(
     )
     read = labels.read_files(files.sources, settings)
     tables, notes = labels.joined_tables(read, settings)
+    if settings.join:
+        tables, joined = joins.join_side_tables(tables, read, settings.join)
+        sides = SideTables(tables, settings.join, notes=tuple(joined))
+    else:
+        sides = find_side_tables(files.others if settings.header else (), tables)
+        tables = sides.tables
     targets = targets or schema.find_targets(tables, settings)
-    several = tuple(_target(name, targets, tables, settings) for name in targets)
+    how = given.get("submit", {}).get("aggregate", "mean")
+    several = tuple(_target(name, targets, tables, settings, how) for name in targets)
     if several:
         roles, form, guessed = several[0].roles, several[0].form, False
     else:
         roles, guessed = _roles(tables, settings, files.notes)
-        form, _ = schema.find_form(tables, roles)
+        form, form_note = schema.find_form(tables, roles, how)
+        notes = [*notes, *([form_note] if form.aggregate else [])]
     if about.get("metric", OWN) != OWN:
         for task in dict.fromkeys(each.roles.task for each in several) or [roles.task]:
             get_metric(about["metric"], task, metric)
@@ -258,10 +277,19 @@ def look(
     drop = _only_in_one(tables, settings, own)
     names = [name for name in tables.train.columns if name not in {*own, *drop}]
     columns = {name: _described(name, tables, settings) for name in names}
-    notes = [*files.notes, *notes]
-    return TableFindings(
-        tables, roles, form, columns, drop, given, tuple(notes), guessed, several=several
+    findings = TableFindings(
+        tables,
+        roles,
+        form,
+        columns,
+        drop,
+        given,
+        (*files.notes, *notes, *sides.notes),
+        guessed,
+        several=several,
+        joins=sides.joins,
     )
+    return findings, {joins.role(name): source for name, source in sides.sources.items()}
 
 
 def _only_in_one(
@@ -275,13 +303,13 @@ def _only_in_one(
 
 
 def _target(
-    target: str, targets: Sequence[str], tables: RawTables, settings: LoadStage
+    target: str, targets: Sequence[str], tables: RawTables, settings: LoadStage, how: Aggregate
 ) -> TargetFindings:
     """What the files show of one of several targets."""
     of_one = settings.model_copy(update={"target": target, "targets": tuple(targets)})
     own = schema.of_one_target(tables, of_one)
     roles = schema.find_roles(own, of_one)
-    return TargetFindings(roles, schema.find_form(own, roles)[0])
+    return TargetFindings(roles, schema.find_form(own, roles, how)[0])
 
 
 def _described(name: str, tables: RawTables, settings: LoadStage) -> kinds.Described | DataError:

@@ -17,8 +17,9 @@ from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
 from pipeline.metrics import DEFAULTS
 from pipeline.problem import Feature, Form, Task
-from pipeline.reading import finding, kinds
+from pipeline.reading import finding, joins, kinds
 from pipeline.reading.contract import ColumnRule
+from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.kinds import Described
 from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
@@ -64,7 +65,8 @@ class TableFindings:
 
     given: what the command line declares; notes: on each choice among the files;
     guessed: whether the target is a guess; files: role -> name in the folder of raw files;
-    several: each of several targets, the first of which `roles` and `form` are of.
+    several: each of several targets, the first of which `roles` and `form` are of; joins: the side
+    tables that are joined, by name.
     """
 
     tables: RawTables
@@ -77,6 +79,7 @@ class TableFindings:
     guessed: bool
     files: Mapping[str, str] = field(default_factory=dict)
     several: tuple[TargetFindings, ...] = ()
+    joins: Mapping[str, config.Join] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -214,8 +217,10 @@ def text(name: str, found: TableFindings) -> str:
             table("tune", config.Tune),
             _model_notes(shape),
             *(_model(model, _given(model, found)) for model in sizing.models(shape)),
+            *_learning_from_extra(found),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
+            table("submit", config.Submit),
             *_presets(found),
         )
     )
@@ -275,12 +280,13 @@ def _key(name: str) -> str:
 def _load(found: TableFindings) -> str:
     roles = found.roles
     why = "columns that only one of train and test has" if found.drop else "columns not to look at"
-    written = {*finding.ROLES, "target", "id", "drop", "columns"}
+    written = {*finding.ROLES, "join", "extra", "target", "id", "drop", "columns"}
     others = {k: v for k, v in found.given.get("load", {}).items() if k not in written}
     return _lines(
         "[load]",
         *map(_comment, found.notes),
-        *(pair(role, name) for role, name in found.files.items()),
+        *(pair(role, found.files[role]) for role in (*finding.ROLES, ROLE) if role in found.files),
+        *_joins(found),
         _comment(_targets_found(found)),
         pair("target", list(found.targets) if found.several else roles.target),
         _comment(roles.notes["id"]),
@@ -295,6 +301,15 @@ def _targets_found(found: TableFindings) -> str:
     if not found.several:
         return found.roles.notes["target"]
     return f"{len(found.several)} targets: the score is the mean over them"
+
+
+def _joins(found: TableFindings) -> Iterator[str]:
+    """The side tables, as keys of [load], one after another."""
+    if not found.joins:
+        yield '# join: side tables: join.NAME = { file = "...", on = ["..."] }'
+    for name, join in found.joins.items():
+        about = join.model_dump(mode="json", exclude_defaults=True)
+        yield f"join.{pair(name, {**about, 'file': found.files[joins.role(name)]})}"
 
 
 def _contract(found: TableFindings) -> str:
@@ -372,6 +387,14 @@ def _given(model: str, found: TableFindings) -> dict[str, Any]:
 def _model(name: str, given: Mapping[str, Any]) -> str:
     settings = importlib.import_module(f"pipeline.models.{name}").Settings
     return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
+
+
+def _learning_from_extra(found: TableFindings) -> Iterator[str]:
+    """The first model once more, with the extra rows: the report compares the two."""
+    if ROLE in found.files:
+        model = sizing.models(found.shape)[0]
+        given = _given(model, found)
+        yield _section(f"models.{model}_extra", kind=model, extra=1.0, **given)
 
 
 def _presets(found: TableFindings) -> Iterator[str]:

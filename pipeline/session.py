@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import code, experiments, ledger, page, submission, summary, unchanged
+from pipeline.answers import answer_rows
 from pipeline.config import (
     Competition,
     Configuration,
@@ -342,8 +343,12 @@ def _predict_file(
     with workers() as parallel_map:  # before the reading starts threads
         for target, load in zip(flows, loads, strict=True):
             rows = read_rows(file, load, load_settings(experiment, target))
-            prediction = predictor_of(flows[target]).predict(rows.frame, parallel_map)
-            tables.append(labelled(prediction, load.problem, rows.ids, several=len(flows) > 1))
+            predictor = predictor_of(flows[target])
+            prediction = predictor.predict(rows.frame, parallel_map, rows.groups)
+            table = labelled(prediction, load.problem, rows.ids, several=len(flows) > 1)
+            if rows.groups is not None:  # one line a group
+                table = table.iloc[answer_rows(rows.groups)]
+            tables.append(table)
             notes |= dict.fromkeys(rows.notes)
     table = side_by_side(tables)
     return Scored(place, len(table), (*write_predictions(place, table), *notes), experiment)

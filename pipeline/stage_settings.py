@@ -5,21 +5,23 @@ The less it holds, the less runs again when something else changes.
 
 from pydantic import Field
 
-from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Tune, Url
+from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Submit, Tune, Url
 from pipeline.member import Member
 from pipeline.metrics import prefers_values
-from pipeline.problem import Task
+from pipeline.problem import Aggregate, Task
 from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
 
 
 class LoadStage(Load):
-    """[load], and what [competition] says of the target, which may be one of several `targets`."""
+    """[load], what [competition] says of the target, which may be one of several `targets`, and
+    [submit] of answers to groups."""
 
     target: str | None = None
     targets: tuple[str, ...] = ()
     task: Task | None = None
     prefers_values: bool = False
     positive: str | None = None
+    aggregate: Aggregate = "mean"
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -60,9 +62,10 @@ class TrainStage(Settings):
 
 
 class BlendStage(Blend):
-    """[blend] and the metric."""
+    """[blend], the metric, and what [submit] does to the blend's predictions."""
 
     metric: str | None = None
+    postprocess: Name | None = None
 
 
 class EvaluateStage(Evaluate):
@@ -74,8 +77,8 @@ class EvaluateStage(Evaluate):
     url: Url = ""
 
 
-class SubmitStage(Settings):
-    """The competition's name, which begins the file's."""
+class SubmitStage(Submit):
+    """[submit], and the competition's name, which begins the file's."""
 
     name: str = ""
 
@@ -104,7 +107,12 @@ OF_STAGE: dict[str, type[Settings]] = {
 def members(configuration: Configuration) -> dict[str, Member]:
     """Each `[models.NAME]` as a member, in the order of the TOML."""
     return {
-        name: Member(settings.kind or name, settings.of_model(), _encoder(configuration, settings))
+        name: Member(
+            settings.kind or name,
+            settings.of_model(),
+            _encoder(configuration, settings),
+            settings.extra,
+        )
         for name, settings in configuration.models.items()
     }
 
@@ -134,6 +142,7 @@ def stage_settings(
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
     known = {**configuration.competition.model_dump(), "name": member or name, "targets": targets}
+    known |= configuration.submit.model_dump()
     known["prefers_values"] = prefers_values(known["metric"])
     if target and not member:
         known["title"] = f"{known['title'] or name}: {target}"
@@ -147,4 +156,4 @@ def stage_settings(
         known["member"] = members(configuration)[member]
         known["trials"] = configuration.models[member].trials
     kind = OF_STAGE[stage]
-    return kind(**table, **{each: known[each] for each in kind.model_fields if each in known})
+    return kind(**{**table, **{each: known[each] for each in kind.model_fields if each in known}})

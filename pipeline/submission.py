@@ -180,7 +180,9 @@ def _rows_of_test(load: Loaded) -> np.ndarray:
         return np.arange(len(load.sample))
     asked = load.sample[form.id]
     known, wanted = comparable(load.test[load.problem.id], asked)
-    rows = pd.Index(known).get_indexer(pd.Index(wanted))
+    known = known.drop_duplicates(keep="last")  # of a group, whose rows have one prediction
+    places = np.append(known.index.to_numpy(), -1)
+    rows = places[pd.Index(known).get_indexer(pd.Index(wanted))]
     if (rows < 0).any():
         refuse([f"the sample asks for ids that test lacks: {_names(asked[rows < 0])}"])
     return rows
@@ -353,15 +355,20 @@ def problems(submission: "pd.DataFrame", load: Loaded, metric: Metric) -> list[s
         how = "in another order" if sorted(found) == sorted(asked) else "others"
         return [f"its columns are {how} than the sample's: {_names(found)} for {_names(asked)}"]
     reasons = []
-    if len(submission) != len(test):
+    known = test.get(load.problem.id)
+    if form.aggregate is not None and known is not None:
+        known = known.drop_duplicates()
+        if len(submission) != len(known):
+            reasons.append(f"it has {len(submission):,} rows, and test {len(known):,} groups")
+    elif len(submission) != len(test):
         reasons.append(f"it has {len(submission):,} rows, and test has {len(test):,}")
     if form.id is not None:
         ids, samples = submission[form.id], sample[form.id]
         found = [*_id_problems(ids, samples, "the sample")]
         if not found and list(ids) != list(samples):
             found = ["ids in another order than the sample"]
-        if not form.by_row:
-            found += _id_problems(*comparable(ids, test[load.problem.id]), "test")
+        if not form.by_row and known is not None:
+            found += _id_problems(*comparable(ids, known), "test")
         reasons += found
     for name in form.class_columns or [form.target]:
         reasons += _value_problems(submission[name], sample[name], load.problem, metric)

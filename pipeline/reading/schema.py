@@ -7,11 +7,11 @@ it, and each finding comes with a note. What the other columns hold is for `kind
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError, SettingsError
-from pipeline.problem import Form, Task
+from pipeline.problem import Aggregate, Form, SideTable, Task
 from pipeline.reading.contract import WHOLE, check_ids, check_sample, check_target, comparable
 from pipeline.reading.csv_files import TextTable
 from pipeline.reading.finding import NONE
@@ -60,8 +60,9 @@ class RawTables:
     """The organiser's tables as words; `sample` is None where there is none.
 
     `sample_file` is how the sample's file is written; `label_columns` are those of train that come
-    from a file of labels. `places` are those of the sample's columns in its file, where the columns
-    of other targets are left out.
+    from a file of labels; `sides` are the side tables that were joined, by name; `extra`
+    are further labelled rows. `places` are those of the sample's columns in its file, where the
+    columns of other targets are left out.
     """
 
     train: "pd.DataFrame"
@@ -70,6 +71,8 @@ class RawTables:
     sample_file: TextTable | None = None
     label_columns: tuple[str, ...] = ()
     places: tuple[int, ...] = ()
+    sides: Mapping[str, SideTable] = field(default_factory=dict)
+    extra: "pd.DataFrame | None" = None
 
     @classmethod
     def of(cls, frames: "Mapping[str, pd.DataFrame]") -> "RawTables":
@@ -336,7 +339,7 @@ def _counterpart(
     ids = sample[sample_id]
     for name in names:
         column, wanted = comparable(test[name], ids)
-        if _is_unique(column) and set(column) == set(wanted):
+        if column.notna().all() and _is_unique(wanted) and {*column} == {*wanted}:
             return name
     return None
 
@@ -498,8 +501,11 @@ def _denies(word: str, of: str) -> bool:
 # -- the sample's form -----------------------------------------------------------------------------
 
 
-def find_form(tables: RawTables, roles: Roles) -> tuple[Form, str]:
-    """What a submission must look like; the sample is checked against test."""
+def find_form(tables: RawTables, roles: Roles, aggregate: Aggregate = "mean") -> tuple[Form, str]:
+    """What a submission must look like; the sample is checked against test.
+
+    aggregate: what a sample with one row for several of test makes of their predictions.
+    """
     if tables.sample is None:
         made = (roles.id, roles.target) if roles.id is not None else (roles.target,)
         by_row = roles.id is None
@@ -507,7 +513,8 @@ def find_form(tables: RawTables, roles: Roles) -> tuple[Form, str]:
         return form, f"no sample: a submission has {quoted(made)}"
     columns = tuple(tables.sample.columns)
     values = [name for name in columns if name != roles.sample_id]
-    by_row = _is_by_row(tables.sample, tables.test, roles)
+    grouped = _names_groups(tables.sample, tables.test, roles)
+    by_row = not grouped and _is_by_row(tables.sample, tables.test, roles)
     places = tables.places
     form = Form(columns, "target", roles.sample_id, by_row, header=columns, places=places)
     if len(values) == 1:
@@ -521,7 +528,39 @@ def find_form(tables: RawTables, roles: Roles) -> tuple[Form, str]:
         shown = {word for name in values for word in tables.sample[name].dropna().unique()}
         notation = find_notation(sorted(shown)) if file.separator != "," else None
         form = replace(form, decimal=notation.decimal) if notation is not None else form
+    if grouped:
+        _refuse_mixed(tables.train, roles)
+        if aggregate == "any" and roles.task != "binary":
+            raise SettingsError(
+                f"[submit] aggregate: found 'any', but the target is a {roles.task} one; allowed "
+                "are mean, median, min, max and last. Choose one of them."
+            )
+        rows = f"{len(tables.test):,} rows of test in {len(tables.sample):,} groups by {roles.id!r}"
+        return replace(form, aggregate=aggregate), f"{note}; {rows}: {aggregate} of each"
     return form, note + ("; its rows stand for those of test, in order" if by_row else "")
+
+
+def _names_groups(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bool:
+    """Whether the sample has one row for each id, and test several rows."""
+    if roles.id is None or roles.sample_id is None or len(sample) >= len(test):
+        return False
+    known, wanted = comparable(test[roles.id], sample[roles.sample_id])
+    return bool(known.notna().all() and _is_unique(wanted) and {*known} == {*wanted})
+
+
+def _refuse_mixed(train: "pd.DataFrame", roles: Roles) -> None:
+    """DataError where a group of train has several targets: its answer is not known."""
+    if roles.id not in train:
+        return
+    targets = train[roles.target].groupby(train[roles.id]).nunique(dropna=False)
+    mixed = targets[targets > 1]
+    if len(mixed):
+        raise DataError(
+            f"sample: it has one row for each {roles.id!r}, and train has several targets "
+            f"{roles.target!r} for {len(mixed):,} of them, as {mixed.index[0]!r}. Make one row of "
+            "each group, with its target, in read(raw) of pipeline/competitions/NAME.py, with "
+            '[load] read = "NAME"; or, if the sample is none, set [load] sample = "none".'
+        )
 
 
 def _is_by_row(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bool:

@@ -27,6 +27,7 @@ SECTIONS = (
     "overview",
     "leaderboard",
     "blend",
+    "extra_rows",
     "class_errors",
     "value_errors",
     "segments",

@@ -18,6 +18,7 @@ from pipeline.blending import (
 from pipeline.expectation import averaging, expectation
 from pipeline.folds import Folds, folds_of
 from pipeline.metrics import Metric, estimate, get_metric, paired_difference
+from pipeline.postprocessing import postprocessed
 from pipeline.prediction import check
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
@@ -67,6 +68,10 @@ def blend(
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
+    before, validated = unseen, load.train.iloc[split.validated]
+    unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
+    test = postprocessed(settings.postprocess, test, load.test, load.problem)
+    effect = worth(settings.postprocess, metric, known.y, unseen, before)
     blended = Blended(
         blend=fitted,
         method=method,
@@ -75,12 +80,31 @@ def blend(
         test=test,
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
         comparisons=comparisons,
-        rule=rule(settings.method, metric, len(members), outputs),
+        rule=rule(settings.method, metric, len(members), outputs) + effect,
         expected=_expected(metric, fitted, members, known, unseen),
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
+        postprocess=settings.postprocess,
     )
     _report(blended, metric, progress)
+    if effect:
+        progress.say(effect.strip())
     return blended
+
+
+def worth(
+    module: str | None, metric: Metric, y: np.ndarray, after: np.ndarray, before: np.ndarray
+) -> str:
+    """What postprocessing brings, y (v,), predictions (v, k) after and before it; "" without any.
+
+    The candidates' scores and the members' are without it.
+    """
+    if module is None:
+        return ""
+    found = paired_difference(metric, y, after, before)
+    return (
+        f" Last comes postprocess of pipeline/competitions/{module}.py: {metric.in_sentence} "
+        f"after minus before it {found.score:+.4f} ± {found.standard_error:.4f}."
+    )
 
 
 def on_all_rows(unseen: np.ndarray, split: Folds) -> np.ndarray:
