@@ -16,7 +16,7 @@ from itertools import dropwhile, groupby
 from pathlib import Path
 from typing import Any
 
-from pipeline import code, ledger
+from pipeline import code, foreign, ledger
 from pipeline.config import Configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.files import digest_of
@@ -25,7 +25,7 @@ from pipeline.fitting import Objective
 from pipeline.journal import Journal
 from pipeline.metrics import get_metric
 from pipeline.parallel import Result, in_child_process
-from pipeline.plan import Decision, Plan, Shares
+from pipeline.plan import Allowance, Decision, Plan, Shares
 from pipeline.progress import Progress
 from pipeline.raw_files import checksums
 from pipeline.settings import Settings
@@ -35,7 +35,7 @@ from pipeline.wording import make_command
 from pipeline.workspace import Workspace
 
 STAGES = Path(__file__).parent / "stages"
-SERVICES = ("raw", "scores", "fits", "journal", "budget", "progress")
+SERVICES = ("raw", "scores", "foreign", "fits", "journal", "budget", "progress")
 LIGHT = ("encode", "tune", "train", "blend", "submit")  # import little: one process for all
 ALL = ("submit", "explore", "evaluate")  # the file first: no failure of a page stands before it
 
@@ -244,7 +244,10 @@ class Flow:
 
     def run(self, goal: str) -> None:
         """Compute what is missing of a goal, stages that share a process one after the other."""
-        nodes = nodes_for(goals_of(goal, self.names), self.names)
+        goals = goals_of(goal, self.names)
+        # what is read from files first: a file that is none is reported before hours of fits
+        needed = nodes_for(goals, self.names)
+        nodes = nodes_for([*filter(self._is_foreign, needed), *goals], self.names)
         for _, group in groupby(nodes, lambda node: node.stage in LIGHT or node.stage):
             if missing := list(dropwhile(self.is_there, group)):
                 self.done |= self.call(partial(self._compute_all, missing))
@@ -295,10 +298,15 @@ class Flow:
                 return True
         return False
 
+    def _is_foreign(self, node: Node) -> bool:
+        """Whether a node is of predictions from elsewhere."""
+        return isinstance(self.configuration.models.get(node.member), foreign.Settings)
+
     def _is_bound(self, node: Node) -> bool:
         """Whether the budget may cut a node short."""
         minutes = self.configuration.budget.minutes
-        return "budget" in stages()[node.stage].services and minutes is not None
+        services = stages()[node.stage].services
+        return "budget" in services and minutes is not None and not self._is_foreign(node)
 
     def _is_cut(self, node: Node) -> bool:
         """Whether the plan of the budget says that a node was cut short."""
@@ -385,13 +393,32 @@ class Flow:
             return self.workspace.raw
         if name == "scores":
             return self.scores
+        if name == "foreign":
+            return self._foreign_files(node)
         if name == "fits":
             return self.fits
         if name == "journal":
             return Journal(self.workspace.journal)
         if name == "budget":
-            return self.plan.allowance(_part(node))
+            return self.plan.allowance(_part(node)) if self._is_bound(node) else Allowance()
         return progress
+
+    @property
+    def foreign_files(self) -> list[Path]:
+        """The files of all members that were made elsewhere, which may lie anywhere."""
+        folders = self.workspace.raw, self.workspace.root
+        chosen = self.configuration.models.values()
+        found = [
+            foreign.paths(each, *folders) for each in chosen if isinstance(each, foreign.Settings)
+        ]
+        return [path for paths in found for path in paths]
+
+    def _foreign_files(self, node: Node) -> foreign.PredictionFiles | None:
+        """Where the files lie that a member is read from; None for one that is fitted."""
+        settings = self.configuration.models[node.member]
+        if not isinstance(settings, foreign.Settings):
+            return None
+        return foreign.find(node.member, settings, self.workspace.raw, self.workspace.root)
 
     @cached_property
     def fits(self) -> Fits:
@@ -405,8 +432,12 @@ class Flow:
     @cached_property
     def plan(self) -> Plan:
         """How [budget] minutes are shared; it is about these data, folds, members and code."""
-        chosen = members(self.configuration)
-        trials = {name: settings.trials for name, settings in self.configuration.models.items()}
+        chosen = {
+            name: each
+            for name, each in members(self.configuration).items()
+            if each.kind != foreign.KIND
+        }
+        trials = {name: self.configuration.models[name].trials for name in chosen}
         about = {
             "minutes": self.configuration.budget.minutes,
             "members": [[name, repr(each), trials[name]] for name, each in chosen.items()],
@@ -435,6 +466,9 @@ class Flow:
         if "scores" in stage.services:
             scores = [ledger.ENTRY.dump_python(each, mode="json") for each in self.scores]
             found["scores"] = digest_of(scores)
+        if "foreign" in stage.services and self._is_foreign(node):
+            asked = self.configuration.models[node.member]
+            found |= foreign.checksums(asked, self.workspace.raw, self.workspace.root)
         if not in_time:
             decision = self.plan.decision(_part(node))
             found["budget"] = f"{decision.done} of {decision.asked}" if decision else "open"
@@ -459,7 +493,8 @@ class Flow:
         known = members(settings)
         chosen = [known[node.member]] if node.member else list(known.values())
         if node.member or fits:
-            yield from (f"pipeline.models.{kind}" for kind in sorted({m.kind for m in chosen}))
+            kinds = {each.kind for each in chosen} - {foreign.KIND}
+            yield from (f"pipeline.models.{kind}" for kind in sorted(kinds))
         if node.stage == "encode" or (fits and not node.member):
             features = {each.encoder.features for each in chosen} - {None}
             yield from (f"pipeline.competitions.{name}" for name in sorted(map(str, features)))

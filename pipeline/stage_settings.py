@@ -5,6 +5,7 @@ The less it holds, the less runs again when something else changes.
 
 from pydantic import Field
 
+from pipeline import foreign
 from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Tune, Url
 from pipeline.member import Member
 from pipeline.problem import Task
@@ -12,10 +13,11 @@ from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
 
 
 class LoadStage(Load):
-    """[load], and what [competition] says of the target."""
+    """[load], what [competition] says of the target, and files that are predictions, no tables."""
 
     task: Task | None = None
     positive: str | None = None
+    predictions: tuple[str, ...] = ()
 
 
 class ExploreStage(Explore):
@@ -110,10 +112,17 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
     known = {**configuration.competition.model_dump(), "name": member or name}
+    if stage == "load":
+        known["predictions"] = tuple(
+            name
+            for each in configuration.models.values()
+            if isinstance(each, foreign.Settings)
+            for name in each.files.values()
+        )
     if stage == "encode":
         encoders: dict[str, EncoderSettings] = {}
         for model, each in members(configuration).items():
-            if each.encoder not in encoders.values():
+            if each.kind != foreign.KIND and each.encoder not in encoders.values():
                 encoders[model] = each.encoder
         table = {"encoders": tuple(encoders.values()), "models": tuple(encoders)}
     if stage == "tune":

@@ -27,6 +27,7 @@ SECTIONS = (
     "overview",
     "leaderboard",
     "blend",
+    "foreign",
     "class_errors",
     "value_errors",
     "segments",

@@ -86,7 +86,8 @@ def _is_bare(raw: Path, settings: "LoadStage") -> bool:
 
 
 def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
-    chosen = finding.find_files(raw, {role: getattr(settings, role) for role in finding.ROLES})
+    named = {role: getattr(settings, role) for role in finding.ROLES}
+    chosen = finding.find_files(raw, named, without=settings.predictions)
     read = labels.read_files(chosen.sources, settings)
     files = {
         role: File(
