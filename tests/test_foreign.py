@@ -12,8 +12,9 @@ from pipeline.errors import DataError, SettingsError
 from pipeline.folds import pairs_together
 from pipeline.foreign import Origin
 from pipeline.reading.finding import find_files
+from pipeline.reading.predictions import Rows, read_folds, read_predictions
 from pipeline.report import foreign
-from pipeline.session import predict_file
+from pipeline.session import adopt, last_experiment, predict_file
 from tests.finished import TOML, TRAIN, survey
 from tests.report import values
 
@@ -170,3 +171,26 @@ def test_the_part_of_our_own_models_is_a_blend_by_their_shares():
     np.testing.assert_allclose(own.weights, [0.6, 0.4])
     np.testing.assert_allclose(own.inverse_temperatures, [2.0, 1.0, 1.5])
     assert blend.of([]) is None
+
+
+# -- export ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".npy"])
+def test_what_is_exported_is_read_again(suffix, small, command, tmp_path):
+    to = tmp_path / f"mine{suffix}"
+    code, printed, _ = command("oof", "tiny", "--model", "linear", "--to", str(to))
+    assert code == 0 and "mine_test" in printed
+    flow = adopt(small.workspace, last_experiment(small.workspace))
+    load, split, train = flow.value("load"), flow.value("split"), flow.value("train", "linear")
+    rows = Rows("train", TRAIN, load.train["id"], np.ones(TRAIN, dtype=bool))
+    found = read_predictions(to, rows, load.problem, load.y)
+    np.testing.assert_allclose(found, train.mean_oof, rtol=1e-12)
+    if suffix == ".csv":
+        folds = read_folds(to, "fold", rows, load.problem)
+        assert pairs_together(folds, split.numbers()) == 1.0
+
+    code, _, errors = command("oof", "tiny", "--to", str(to))
+    assert code == 2 and "is there already, and is not overwritten" in errors
+    code, _, errors = command("oof", "tiny", "--to", str(tmp_path / "x.csv"), "--model", "lineal")
+    assert code == 2 and "Did you mean 'linear'?" in errors

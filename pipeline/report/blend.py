@@ -58,18 +58,18 @@ def render(
     return [
         Markup("<strong>{}</strong>").format(blend.conclusion()),
         evidence.blend.rule,
-        of_many(evidence.blend),
+        of_many(evidence.blend, len(evidence.trained)),
         table(blend, evidence.metric, evidence.results["leaderboard"].digits),
     ]
 
 
-def of_many(blend: Blended) -> str:
+def of_many(blend: Blended, models: int) -> str:
     """Which models were not looked at closely; empty where all were."""
     found = []
     if blend.duplicates:
         pairs = [f"{name} (as {same})" for name, same in blend.duplicates.items()]
         found.append(f"Left out, for they predict the same as another: {some(pairs, MOST_NAMED)}.")
-    if len(blend.blend.models) == MOST_MODELS:
+    if models - len(blend.duplicates) > MOST_MODELS:
         found.append(
             f"Of many models the {MOST_MODELS} that least squares, weights not below 0, finds the "
             "most useful are blended; they, too, are chosen without the rows that score them."

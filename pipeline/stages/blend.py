@@ -220,7 +220,10 @@ def choose(
 def _report(blended: Blended, metric: Metric, progress: Progress) -> None:
     if blended.cut_short:
         progress.say(f"[budget] minutes cut short: {blended.undone}")
-    shares = [f"{name} {w:.2f}" for name, w in blended.weights.items() if w >= LEAST]
+    used = [(name, weight) for name, weight in blended.weights.items() if weight >= LEAST]
+    if len(used) > MOST_NAMED:
+        used.sort(key=lambda item: -item[1])
+    shares = [f"{name} {weight:.2f}" for name, weight in used]
     expected = blended.expected
     score = f"{metric.label} {expected.score:.4f} ± {expected.standard_error:.4f}"
     progress.say(f"{score}, {blended.method}: {some(shares, MOST_NAMED)}")
