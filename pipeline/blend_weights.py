@@ -45,8 +45,11 @@ def shortlist(y: np.ndarray, predictions: np.ndarray, most: int, l2: float) -> n
 def error_products(y: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """G (m, m)."""
     models, rows, outputs = predictions.shape
-    truth = y[:, np.newaxis] if outputs == 1 else np.eye(outputs)[y]
-    errors = (predictions - truth).reshape(models, rows * outputs)
+    if outputs == 2:  # the errors of both classes are the same but for the sign
+        errors = predictions[:, :, 1] - y
+    else:
+        truth = y[:, np.newaxis] if outputs == 1 else np.eye(outputs)[y]
+        errors = (predictions - truth).reshape(models, rows * outputs)
     return np.asarray(errors @ errors.T / rows)
 
 

@@ -20,6 +20,7 @@ from pipeline.training import CutShort
 
 TINY = 1e-6
 MOST_MODELS = 30  # of more of them those are chosen first that are worth a closer look
+PATIENCE = 5  # rounds of greedy selection without a gain, of very many models
 LEVELS, PARTS = "levels", ("greedy", "ridge", "stack")  # the mean of these is the second level
 # by which classes are weighted, share^-a, where a metric counts them: not at all, up to fully
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -175,19 +176,21 @@ class OutOfFold:
 
 @dataclass(frozen=True)
 class Fitter:
-    """Fits blends of `models` for a metric: `rounds` of greedy selection, weight decay `l2` of the
-    stacker."""
+    """Fits blends of `models` for a metric: `rounds` of greedy selection, which ends after
+    `patience` of them without a gain; weight decay `l2` of the stacker."""
 
     models: tuple[str, ...]
     metric: Metric
     rounds: int
     l2: float
+    patience: int | None = None
 
     def fit(self, methods: Sequence[str], known: OutOfFold) -> dict[str, FittedBlend]:
         """A blend of each method; of very many models, of those that are worth a closer look."""
         if len(self.models) > MOST_MODELS:
             chosen = shortlist(known.y, known.predictions, MOST_MODELS, self.l2)
-            few = replace(self, models=tuple(self.models[place] for place in chosen))
+            names = tuple(self.models[place] for place in chosen)
+            few = replace(self, models=names, patience=PATIENCE)
             return few.fit(methods, replace(known, predictions=known.predictions[chosen]))
         plain = [method for method in methods if method != LEVELS]
         blends = self._one_level(plain, known) if plain else {}
@@ -235,7 +238,8 @@ class Fitter:
             return FittedBlend(self.models, ridge_weights(y, predictions, self.l2))
         smooth = self.metric.smooth_on(predictions.shape[2], y)
         if method == "greedy":
-            return FittedBlend(self.models, greedy_weights(y, predictions, smooth, self.rounds))
+            drawn = greedy_weights(y, predictions, smooth, self.rounds, self.patience)
+            return FittedBlend(self.models, drawn)
         return FittedBlend(self.models, equal_weights(y, predictions, smooth))
 
     def _calibrated(
@@ -266,11 +270,16 @@ def equal_weights(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.
 
 
 def greedy_weights(
-    y: np.ndarray, predictions: np.ndarray, metric: Metric, rounds: int
+    y: np.ndarray,
+    predictions: np.ndarray,
+    metric: Metric,
+    rounds: int,
+    patience: int | None = None,
 ) -> np.ndarray:
     """Draw models with replacement, each time the one that helps the mean most (Caruana 2004).
 
     Returns each model's share of the draws up to the best round, (m,), summing to 1.
+    `patience` ends it after so many rounds without a gain.
     """
     y, predictions = _relevant(y, predictions, metric)
     total = np.zeros_like(predictions[0])
@@ -283,6 +292,8 @@ def greedy_weights(
         counts = counts + np.eye(len(counts), dtype=int)[choice]
         if losses[choice] < best_loss:
             best_loss, best_counts = losses[choice], counts
+        elif patience is not None and drawn - best_counts.sum() >= patience:
+            break
     return best_counts / best_counts.sum()
 
 

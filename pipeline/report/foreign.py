@@ -63,7 +63,7 @@ class Outside:
 
 @dataclass(frozen=True)
 class Outsiders:
-    """In the order of the leaderboard."""
+    """The best first."""
 
     found: tuple[Outside, ...]
 
@@ -75,9 +75,8 @@ def compute(evidence: Evidence) -> Outsiders | None:
     y = evidence.validated_y
     losses = {name: row_losses(y, evidence.validated(name)).mean() for name in evidence.fitted}
     rival = min(losses, key=lambda name: losses[name], default=None)
-    board = [entry.name for entry in evidence.results["leaderboard"].entries]
-    names = sorted(evidence.foreign, key=board.index)
-    return Outsiders(tuple(_outside(name, rival, evidence) for name in names))
+    found = [_outside(name, rival, evidence) for name in evidence.foreign]
+    return Outsiders(tuple(sorted(found, key=lambda each: -evidence.metric.sign * each.score)))
 
 
 def row_losses(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
