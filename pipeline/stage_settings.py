@@ -8,6 +8,7 @@ from pydantic import Field
 from pipeline import foreign
 from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Tune, Url
 from pipeline.member import Member
+from pipeline.metrics import prefers_values
 from pipeline.problem import Task
 from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
 
@@ -16,6 +17,7 @@ class LoadStage(Load):
     """[load], what [competition] says of the target, and files that are predictions, no tables."""
 
     task: Task | None = None
+    prefers_values: bool = False
     positive: str | None = None
     predictions: tuple[str, ...] = ()
 
@@ -119,6 +121,7 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
             if isinstance(each, foreign.Settings)
             for name in each.files.values()
         )
+    known["prefers_values"] = prefers_values(known["metric"])
     if stage == "encode":
         encoders: dict[str, EncoderSettings] = {}
         for model, each in members(configuration).items():

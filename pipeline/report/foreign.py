@@ -14,7 +14,9 @@ from markupsafe import Markup
 from pipeline import figures, page
 from pipeline.exploration.strength import FoldedTarget
 from pipeline.foreign import Origin
-from pipeline.metrics import Estimate, row_log_loss, squared_error
+from pipeline.metrics import Estimate
+from pipeline.metrics.classes import row_log_loss
+from pipeline.metrics.values import squared_error
 from pipeline.report.alarm import Alarm
 from pipeline.report.evidence import Evidence
 from pipeline.training import Trained
@@ -72,7 +74,7 @@ def compute(evidence: Evidence) -> Outsiders | None:
     """None where all models are fitted here."""
     if not evidence.foreign:
         return None
-    y = evidence.validated_y
+    y = evidence.load.y[evidence.rows]
     losses = {name: row_losses(y, evidence.validated(name)).mean() for name in evidence.fitted}
     rival = min(losses, key=lambda name: losses[name], default=None)
     found = [_outside(name, rival, evidence) for name in evidence.foreign]
@@ -86,10 +88,10 @@ def row_losses(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 
 def _outside(name: str, rival: str | None, evidence: Evidence) -> Outside:
-    found, y = evidence.foreign[name], evidence.validated_y
+    found, y = evidence.foreign[name], evidence.load.y[evidence.rows]
     origin, theirs = found.origin, evidence.validated(name)
     assert origin is not None
-    about = name, origin, evidence.metric.score(y, theirs)
+    about = name, origin, evidence.metric.score(evidence.validated_y, theirs)
     if rival is None:
         return Outside(*about)
     before = row_losses(y, evidence.validated(rival))
