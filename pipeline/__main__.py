@@ -16,6 +16,7 @@ EXAMPLES = {  # of the commands that take more than a competition
     "new": "new titanic --from ~/Downloads/titanic",
     "predict": "predict airline new_rows.csv --experiment 2",
     "score": "score airline_greedy_0.9400_12345678.csv 0.941",
+    "oof": "oof airline --to oof.csv --model lightgbm",
     "fetch": "fetch --seed 1",
     "metrics": "metrics",
 }
@@ -233,6 +234,25 @@ def predict(
     rows = count(scored.rows, "row")
     say(f"wrote {from_here(scored.path)}: {rows}, predicted by {scored.experiment.title}")
     say(*(f"note: {note}" for note in scored.notes))
+
+
+@app.command()
+def oof(
+    competition: CompetitionName,
+    to: Annotated[Path, typer.Option(help="file to write: .csv or .npy; test's go beside it")],
+    model: Annotated[str, typer.Option(help="a model's name; left out: the blend")] = "blend",
+    experiment: Annotated[str, typer.Option(help="left out: the last run")] = "",
+) -> None:
+    """Write out-of-fold predictions and those of the test rows, for blends elsewhere."""
+    from pipeline.experiments import find
+    from pipeline.export import export
+    from pipeline.files import in_use
+
+    workspace = _workspace(competition)
+    chosen = find(workspace, experiment) if experiment else None
+    with in_use(workspace.lock):
+        paths = export(workspace, model, to, chosen)
+    say(f"wrote {', '.join(str(from_here(path)) for path in paths)}")
 
 
 # a score may be negative: -1 is a value, not an option

@@ -22,7 +22,7 @@ from pydantic import (
     field_validator,
 )
 
-from pipeline import workspace
+from pipeline import foreign, workspace
 from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS, get_metric, why_unknown
 from pipeline.metrics.own import OWN, PREFIX
@@ -267,9 +267,14 @@ class Tune(Settings):
 class Blend(Settings):
     """Greedy selection with replacement (Caruana 2004) against a logistic stacker."""
 
-    method: Literal["auto", "greedy", "stack", "equal"] = "auto"
+    method: Literal["auto", "greedy", "stack", "equal", "ridge", "levels"] = Field(
+        "auto",
+        description="equal: the best few; greedy; stack: a regression on all; ridge: weights by "
+        "least squares, none below 0; levels: the mean of greedy, ridge and stack; auto: the "
+        "simplest of equal, greedy and stack unless a later one is clearly better",
+    )
     rounds: int = Field(30, ge=1, description="greedy: how many models are drawn")
-    l2: float = Field(0.01, ge=0, description="stacker: weight decay")
+    l2: float = Field(0.01, ge=0, description="stacker and ridge: weight decay")
 
 
 class Evaluate(Settings):
@@ -529,11 +534,14 @@ def _model_settings(name: str, table: Any, where: str) -> ModelSettings:
             'and name the model by kind = "...".'
         )
     kind = table.get("kind", name) if isinstance(table, Mapping) else name
+    if kind == foreign.KIND:
+        return _foreign_settings(name, table, where)
     if kind not in model_names():
         line = f"[models.{name}]" + (f" kind: found {kind!r}," if kind != name else ":")
         raise SettingsError(
             f"{where}: {line} there is no model '{kind}'; allowed are "
-            f"{', '.join(model_names())}. Correct it, or add pipeline/models/{kind}.py."
+            f"{', '.join(model_names())}, and {foreign.KIND}, made elsewhere. Correct it, or add "
+            f"pipeline/models/{kind}.py."
         )
     settings: type[ModelSettings] = importlib.import_module(f"pipeline.models.{kind}").Settings
     found = validate(settings, table, where, f"models.{name}")
@@ -542,6 +550,23 @@ def _model_settings(name: str, table: Any, where: str) -> ModelSettings:
         raise SettingsError(
             f"{where}: [models.{name}] has both columns and drop; allowed is one of them. Leave "
             "out of columns what the model must not see, and remove drop."
+        )
+    return found
+
+
+def _foreign_settings(name: str, table: Any, where: str) -> foreign.Settings:
+    """Of predictions from elsewhere, which nothing is fitted for."""
+    found = validate(foreign.Settings, table, where, f"models.{name}")
+    unused = [key for key in foreign.NOT_FITTED if key in found.model_fields_set]
+    if unused:
+        raise SettingsError(
+            f"{where}: [models.{name}] {unused[0]}: predictions from elsewhere are read and not "
+            "fitted; allowed are kind, oof, test and folds. Remove the line."
+        )
+    if found.folds is not None and not all(found.folds.rpartition("/")[::2]):
+        raise SettingsError(
+            f"{where}: [models.{name}] folds: found {found.folds!r}, allowed is FILE/COLUMN. Name "
+            'the column too, as in folds = "folds.csv/fold".'
         )
     return found
 

@@ -18,7 +18,7 @@ from itertools import dropwhile, groupby
 from pathlib import Path
 from typing import Any
 
-from pipeline import code, ledger
+from pipeline import code, foreign, ledger
 from pipeline.config import Configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.files import digest_of
@@ -28,7 +28,7 @@ from pipeline.journal import Journal
 from pipeline.metrics import get_metric
 from pipeline.metrics.own import PREFIX, module_of
 from pipeline.parallel import Result, in_child_process
-from pipeline.plan import Decision, Plan, Shares
+from pipeline.plan import Allowance, Decision, Plan, Shares
 from pipeline.progress import Progress
 from pipeline.raw_files import checksums
 from pipeline.settings import Settings
@@ -39,7 +39,7 @@ from pipeline.wording import make_command
 from pipeline.workspace import Workspace
 
 STAGES = Path(__file__).parent / "stages"
-SERVICES = ("raw", "scores", "fits", "journal", "budget", "progress")
+SERVICES = ("raw", "scores", "foreign", "fits", "journal", "budget", "progress")
 LIGHT = ("encode", "tune", "train", "blend", "submit")  # import little: one process for all
 ALL = ("submit", "explore", "evaluate")  # the file first: no failure of a page stands before it
 OVER_TARGETS = "average"  # of several targets, the page on all of them
@@ -313,7 +313,10 @@ class Flow:
 
     def run(self, goal: str) -> None:
         """Compute what is missing of a goal, stages that share a process one after the other."""
-        nodes = self.nodes(goal)
+        goals = goals_of(goal, self.names, self.targets)
+        # what is read from files first: a file that is none is reported before hours of fits
+        read = filter(self._is_foreign, self.nodes(goal))
+        nodes = nodes_for([*read, *goals], self.names, self.targets)
         for _, group in groupby(nodes, lambda node: node.stage in LIGHT or node.stage):
             if missing := list(dropwhile(self.is_there, group)):
                 self.done |= self.call(partial(self._compute_all, missing))
@@ -364,10 +367,15 @@ class Flow:
                 return True
         return False
 
+    def _is_foreign(self, node: Node) -> bool:
+        """Whether a node is of predictions from elsewhere."""
+        return isinstance(self.configuration.models.get(node.member), foreign.Settings)
+
     def _is_bound(self, node: Node) -> bool:
         """Whether the budget may cut a node short."""
         minutes = self.configuration.budget.minutes
-        return "budget" in stages()[node.stage].services and minutes is not None
+        services = stages()[node.stage].services
+        return "budget" in services and minutes is not None and not self._is_foreign(node)
 
     def _is_cut(self, node: Node) -> bool:
         """Whether the plan of the budget says that a node was cut short."""
@@ -455,17 +463,38 @@ class Flow:
             return self.workspace.raw
         if name == "scores":
             return self._scores(node)
+        if name == "foreign":
+            return self._foreign_files(node)
         if name == "fits":
             return self.fits(node.target)
         if name == "journal":
             return Journal(self.workspace.journal)
         if name == "budget":
+            if not self._is_bound(node):
+                return Allowance()
             return self.plan(node.target).allowance(_part(node))
         return progress
 
     def _scores(self, node: Node) -> Sequence[ledger.Entry]:
         """Submissions with a leaderboard score, which is that of all targets together."""
         return self.scores if node.target == "" else ()
+
+    @property
+    def foreign_files(self) -> list[Path]:
+        """The files of all members that were made elsewhere, which may lie anywhere."""
+        folders = self.workspace.raw, self.workspace.root
+        chosen = self.configuration.models.values()
+        found = [
+            foreign.paths(each, *folders) for each in chosen if isinstance(each, foreign.Settings)
+        ]
+        return [path for paths in found for path in paths]
+
+    def _foreign_files(self, node: Node) -> foreign.PredictionFiles | None:
+        """Where the files lie that a member is read from; None for one that is fitted."""
+        settings = self.configuration.models[node.member]
+        if not isinstance(settings, foreign.Settings):
+            return None
+        return foreign.find(node.member, settings, self.workspace.raw, self.workspace.root)
 
     def fits(self, target: str = "") -> Fits:
         """The fits of a target."""
@@ -492,8 +521,10 @@ class Flow:
     def _plan(self, target: str) -> Plan:
         """It is about these data, folds, members and code."""
         configuration = self.configuration.of(target)
-        chosen = members(configuration)
-        trials = {name: settings.trials for name, settings in configuration.models.items()}
+        chosen = {
+            name: each for name, each in members(configuration).items() if each.kind != foreign.KIND
+        }
+        trials = {name: configuration.models[name].trials for name in chosen}
         inputs = {name: self.done[Node(name, "", target)] for name in ("load", "split", "encode")}
         about = {
             "minutes": configuration.budget.minutes,
@@ -522,6 +553,9 @@ class Flow:
         if "scores" in stage.services:
             scores = [ledger.ENTRY.dump_python(each, mode="json") for each in self._scores(node)]
             found["scores"] = digest_of(scores)
+        if "foreign" in stage.services and self._is_foreign(node):
+            asked = self.configuration.models[node.member]
+            found |= foreign.checksums(asked, self.workspace.raw, self.workspace.root)
         if not in_time:
             decision = self.plan(node.target).decision(_part(node))
             found["budget"] = f"{decision.done} of {decision.asked}" if decision else "open"
@@ -564,7 +598,8 @@ class Flow:
         known = members(settings)
         chosen = [known[node.member]] if node.member else list(known.values())
         if node.member or fits:
-            yield from (f"pipeline.models.{kind}" for kind in sorted({m.kind for m in chosen}))
+            kinds = {each.kind for each in chosen} - {foreign.KIND}
+            yield from (f"pipeline.models.{kind}" for kind in sorted(kinds))
         if node.stage == "encode" or (fits and not node.member):
             own += sorted({each.encoder.features or "" for each in chosen})
         for name in filter(None, own):  # of one that is not there the stage says what to do

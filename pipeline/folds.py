@@ -90,3 +90,20 @@ def folds_of(repeat: int, numbers: np.ndarray) -> list[Fold]:
         Fold(repeat, number, np.flatnonzero(numbers != number), np.flatnonzero(numbers == number))
         for number in range(int(numbers.max()) + 1)
     ]
+
+
+def pairs_together(one: np.ndarray, other: np.ndarray) -> float:
+    """Of the pairs of rows that either of two partitions has in one fold, the share that both have.
+
+    Fold numbers (n,) each, -1 for rows in no fold; 1 where the folds are the same but for their
+    numbers, 0 where no pair is (the index of Jaccard).
+    """
+    known = (one >= 0) & (other >= 0)
+    if not known.any():
+        return 0.0
+    table = np.zeros((int(one.max()) + 1, int(other.max()) + 1))
+    np.add.at(table, (one[known], other[known]), 1)
+    both, first, second = ((t**2).sum() for t in (table, table.sum(axis=1), table.sum(axis=0)))
+    rows = known.sum()
+    either = first + second - both - rows
+    return float((both - rows) / either) if either > 0 else 1.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import fitting, models
+from pipeline import fitting, foreign, models
 from pipeline.config import Configuration
 from pipeline.errors import SettingsError
 from pipeline.fits import Fits
@@ -97,7 +97,7 @@ def _matrices(fits: Fits, member: Member, fold: Fold) -> FoldMatrices:
 
 
 def _member(configuration: Configuration, name: str) -> Member:
-    known = members(configuration)
+    known = {n: each for n, each in members(configuration).items() if each.kind != foreign.KIND}
     if name not in known:
         raise SettingsError(
             f"model: found {name!r}, allowed are {', '.join(known)}. Name one of [models] in the "

@@ -375,6 +375,10 @@ def _model_notes(shape: sizing.Shape) -> str:
             _comment(f"{key}: {field.description or 'of the random numbers'}")
             for key, field in fields
         ),
+        _comment(
+            "Predictions made elsewhere are a model too: a table [models.NAME] with the keys kind "
+            '("predictions"), oof and test (files; docs/blending.md).'
+        ),
     )
 
 

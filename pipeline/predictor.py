@@ -48,8 +48,7 @@ class Predictor:
     ) -> None:
         self.problem, self.folds = loaded.problem, split.predicting
         self.blend, self.fits, self.postprocess = blend.blend, fits, blend.postprocess
-        weights = zip(self.blend.models, self.blend.weights, strict=True)
-        names = [name for name, w in weights if w > 0 or self.blend.stacker is not None]
+        names = self.blend.needed
         self.members = {name: train[name].member for name in names}
         self.keys = {
             name: {(fit.repeat, fit.fold): fit.key for fit in train[name].fits} for name in names

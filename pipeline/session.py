@@ -179,6 +179,7 @@ def _remember(flow: Flow, preset: str, before: str, headline: str, left: list[Pa
     folder = flow.workspace.experiments
     kept = [*left, folder / experiments.CURRENT, *folder.glob(f"*/{experiments.RECORD}")]
     kept += sorted(flow.workspace.plans.glob("*.json"))
+    kept += flow.foreign_files
     parts = {part for done in flow.done.values() for part in done.dependencies.code}
     kept += [code.file_of(part) for part in sorted(parts) if part.startswith(code.OUTSIDE)]
     files = unchanged.files_left(flow.workspace, kept)
@@ -387,6 +388,13 @@ def predictor_of(flow: Flow) -> Predictor:
     names = ("load", "split", "blend")
     load, split, blend = (flow.value(name) for name in names)
     train = {name: flow.value("train", name) for name in flow.names}
+    foreign = [name for name in blend.blend.needed if train[name].is_foreign]
+    if foreign:
+        raise DataError(
+            f"the blend has a part of {some(foreign, MOST_NAMED)}, predictions from elsewhere, "
+            "which know no new rows. Predict with an experiment without them: "
+            f"`python -m pipeline predict {flow.workspace.competition} FILE --experiment NUMBER`."
+        )
     return Predictor(load, split, train, blend, flow.fits())
 
 

@@ -5,6 +5,7 @@ The less it holds, the less runs again when something else changes.
 
 from pydantic import Field
 
+from pipeline import foreign
 from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Submit, Tune, Url
 from pipeline.member import Member
 from pipeline.metrics import prefers_values
@@ -14,7 +15,7 @@ from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
 
 class LoadStage(Load):
     """[load], what [competition] says of the target, which may be one of several `targets`, and
-    [submit] of answers to groups."""
+    [submit] of answers to groups; `predictions` are files that are no tables."""
 
     target: str | None = None
     targets: tuple[str, ...] = ()
@@ -22,6 +23,7 @@ class LoadStage(Load):
     prefers_values: bool = False
     positive: str | None = None
     aggregate: Aggregate = "mean"
+    predictions: tuple[str, ...] = ()
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -143,13 +145,20 @@ def stage_settings(
     table = own.model_dump() if isinstance(own, Settings) else {}
     known = {**configuration.competition.model_dump(), "name": member or name, "targets": targets}
     known |= configuration.submit.model_dump()
+    if stage == "load":
+        known["predictions"] = tuple(
+            name
+            for each in configuration.models.values()
+            if isinstance(each, foreign.Settings)
+            for name in each.files.values()
+        )
     known["prefers_values"] = prefers_values(known["metric"])
     if target and not member:
         known["title"] = f"{known['title'] or name}: {target}"
     if stage == "encode":
         encoders: dict[str, EncoderSettings] = {}
         for model, each in members(configuration).items():
-            if each.encoder not in encoders.values():
+            if each.kind != foreign.KIND and each.encoder not in encoders.values():
                 encoders[model] = each.encoder
         table = {"encoders": tuple(encoders.values()), "models": tuple(encoders)}
     if stage == "tune":

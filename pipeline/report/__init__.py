@@ -28,6 +28,7 @@ SECTIONS = (
     "leaderboard",
     "blend",
     "extra_rows",
+    "foreign",
     "class_errors",
     "value_errors",
     "segments",

@@ -148,7 +148,7 @@ def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
     named = {role: getattr(settings, role) for role in finding.ROLES}
     sides = {joins.role(name): join.file for name, join in settings.join.items()}
     sides |= {extra_rows.ROLE: settings.extra} if settings.extra else {}
-    chosen = finding.find_files(raw, named | sides)
+    chosen = finding.find_files(raw, named | sides, without=settings.predictions)
     read = labels.read_files(chosen.sources, settings)
     files = {
         role: File(
