@@ -36,6 +36,7 @@ from searchers import suggest_lightgbm
 from tables import TABLES, Table
 
 from pipeline import fitting, metrics
+from pipeline.errors import UserError
 
 HELD_OUT = 0.3
 PRESETS = ("quick", "default", "best")
@@ -337,7 +338,7 @@ def one(method: str, drawn: Draw, seed: int, options: argparse.Namespace) -> Non
     except ModuleNotFoundError as error:
         print(f"{method}: skipped, {error.name} is not installed here.", flush=True)
         return
-    except (RuntimeError, ValueError, TypeError) as error:
+    except (RuntimeError, ValueError, TypeError, UserError) as error:
         line["error"] = f"{type(error).__name__}: {error}"
     else:
         y = drawn.y(drawn.held_out)
