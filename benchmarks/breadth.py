@@ -139,6 +139,8 @@ def pipeline(preset: str, drawn: Draw, project: Path, minutes: float | None) -> 
 
 def _options(table: Table) -> list[str]:
     options = ["--target", table.target, "--id", ID, "--metric", table.metric]
+    if metrics.METRICS[table.metric].needs == "values":
+        options += ["--task", "regression"]  # whole numbers of few values could be classes
     if table.group is None:
         return options
     group = json.dumps(table.group)

@@ -70,6 +70,11 @@ def mice(folder: Path) -> pd.DataFrame:
     return frame.assign(mouse=frame["MouseID"].str.partition("_")[0])
 
 
+def mixes(folder: Path) -> pd.DataFrame:
+    frame = csv("Concrete_Data.csv")(folder)
+    return frame.rename(columns=str.strip)
+
+
 def steel(folder: Path) -> pd.DataFrame:
     names = (folder / "Faults27x7_var").read_text().split()
     frame = csv("Faults.NNA", sep="\t", names=names)(folder)
@@ -113,7 +118,7 @@ def flights(folder: Path) -> pd.DataFrame:
 
 
 FAULTS = ("TWF", "HDF", "PWF", "OSF", "RNF")
-STRENGTH = "Concrete compressive strength(MPa, megapascals) "
+STRENGTH = "Concrete compressive strength(MPa, megapascals)"
 UJI = ("LONGITUDE", "LATITUDE", "BUILDINGID", "SPACEID", "RELATIVEPOSITION", "PHONEID", "TIMESTAMP")
 LATE = ("dep_time", "dep_delay", "arr_time", "air_time")
 DUST = "초미세먼지(㎍/㎥)"
@@ -122,7 +127,7 @@ ISO = "%Y-%m-%d %H:%M:%S"
 TABLES = (  # the fewest cells first
     Table("energy_efficiency", "Y1", "rmse", csv("ENB2012_data.csv"), drop=("Y2",)),
     Table("insurance", "expenses", "mae", csv()),
-    Table("concrete", STRENGTH, "rmse", csv("Concrete_Data.csv")),
+    Table("concrete", STRENGTH, "rmse", mixes),
     Table("student_performance", "G3", "rmse", csv("student-por.csv", sep=";"), drop=("G1", "G2")),
     Table(
         "cervical_cancer",
