@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
+from pipeline.early_stopping import held_out_rows, rounds_of_all_rows
 from pipeline.models import ModelProblem, State, Trial
-from pipeline.native_lightgbm import native
+from pipeline.native_library import import_module_bare
 from pipeline.settings import ModelSettings
 from pipeline.tree_text import Ensemble, checked
 
@@ -25,7 +26,6 @@ OBJECTIVES = {
     "l1": "regression_l1",
     "l2": "regression",
 }
-MORE = 1.5  # times the trees of early stopping, which had fewer rows and averaged no seeds
 
 
 class Settings(ModelSettings):
@@ -63,9 +63,9 @@ class Boosting:
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
-        held_out = self._held_out(y)
+        held_out = held_out_rows(y, self.settings.held_out, self.settings.seed)
         stopped = self._train(X[~held_out], y[~held_out], (X[held_out], y[held_out]))
-        rounds = min(round(MORE * max(1, stopped.best_iteration)), self.settings.max_rounds)
+        rounds = rounds_of_all_rows(stopped.best_iteration, self.settings.max_rounds)
         self.boosters = [self._train(X, y, rounds=rounds, number=i) for i in self._numbers()]
         return self
 
@@ -86,22 +86,12 @@ class Boosting:
         objective = OBJECTIVES[asked["objective"]].format(trees)
         ensemble = Ensemble(objective, trees, len(self.problem.columns))
         texts = [text for text, _ in zip(state["boosters"], self._numbers(), strict=True)]
-        self.boosters = [native().Booster(model_str=checked(text, ensemble)) for text in texts]
+        lightgbm = import_module_bare("lightgbm")
+        self.boosters = [lightgbm.Booster(model_str=checked(text, ensemble)) for text in texts]
         return self
 
     def _numbers(self) -> range:
         return range(self.settings.n_models)
-
-    def _held_out(self, y: np.ndarray) -> np.ndarray:
-        """A mask of rows for early stopping, (n,) bool; every class in its share."""
-        rng = np.random.default_rng(self.settings.seed)
-        shuffled = rng.permutation(len(y))
-        order = shuffled[np.argsort(y[shuffled], kind="stable")]
-        step = 1 / self.settings.held_out
-        mask = np.zeros(len(y), dtype=bool)
-        first = min(step / 2, len(y) - 1)  # one row at least
-        mask[order[np.arange(first, len(y), step).astype(int)]] = True
-        return mask
 
     def _train(
         self,
@@ -111,7 +101,7 @@ class Boosting:
         rounds: int | None = None,
         number: int = 0,
     ) -> "lightgbm.Booster":
-        lightgbm = native()
+        lightgbm = import_module_bare("lightgbm")
         parameters = self._parameters(number)
         data = lightgbm.Dataset(X, y, params=parameters, free_raw_data=False)
         stopping: list[Callable[..., Any]] = []
