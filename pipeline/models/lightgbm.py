@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
+from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import held_out_rows, rounds_of_all_rows
 from pipeline.models import ModelProblem, State, Trial
 from pipeline.native_library import import_module_bare
-from pipeline.settings import ModelSettings
 from pipeline.tree_text import Ensemble, checked
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ OBJECTIVES = {
 }
 
 
-class Settings(ModelSettings):
+class Settings(DeviceSettings):
     learning_rate: float = Field(0.1, gt=0, le=1)
     num_leaves: int = Field(31, ge=2, le=1024)
     min_child_samples: int = Field(10, ge=1, description="rows in a leaf, at least")
@@ -109,13 +109,14 @@ class Boosting:
         if valid is not None:
             watched = [lightgbm.Dataset(*valid, reference=data, params=parameters)]
             stopping = [lightgbm.early_stopping(self.settings.patience, verbose=False)]
-        return lightgbm.train(
-            parameters,
-            data,
-            rounds or self.settings.max_rounds,
-            valid_sets=watched,
-            callbacks=stopping,
-        )
+        with fitting_on(self.settings.device, "lightgbm"):
+            return lightgbm.train(
+                parameters,
+                data,
+                rounds or self.settings.max_rounds,
+                valid_sets=watched,
+                callbacks=stopping,
+            )
 
     def _parameters(self, number: int) -> dict[str, Any]:
         chosen = self.settings
@@ -133,6 +134,7 @@ class Boosting:
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
+            **({"device_type": chosen.device} if chosen.device else {}),
         }
 
     def _objective(self) -> dict[str, Any]:

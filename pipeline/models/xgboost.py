@@ -3,15 +3,16 @@
 Brings trees that grow level by level, where LightGBM's grow leaf by leaf; costs a second a fit.
 """
 
+import json
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from pydantic import Field
 
+from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import held_out_rows, rounds_of_all_rows
 from pipeline.models import ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
-from pipeline.settings import ModelSettings
 from pipeline.tree_json import Forest, checked
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 VIEW = "tree"
 
 
-class Settings(ModelSettings):
+class Settings(DeviceSettings):
     learning_rate: float = Field(0.1, gt=0, le=1)
     max_depth: int = Field(6, ge=1, le=16, description="splits from the root to a leaf, at most")
     min_child_weight: float = Field(
@@ -107,14 +108,17 @@ class Boosting:
         rounds: int | None = None,
         number: int = 0,
     ) -> "xgboost.Booster":
-        booster: xgboost.Booster = import_module_bare("xgboost").train(
-            self._parameters(number),
-            self._matrix(*rows),
-            rounds or self.settings.max_rounds,
-            evals=[(self._matrix(*valid), "held_out")] if valid is not None else [],
-            early_stopping_rounds=self.settings.patience if valid is not None else None,
-            verbose_eval=False,
-        )
+        with fitting_on(self.settings.device, "xgboost"):
+            booster: xgboost.Booster = import_module_bare("xgboost").train(
+                self._parameters(number),
+                self._matrix(*rows),
+                rounds or self.settings.max_rounds,
+                evals=[(self._matrix(*valid), "held_out")] if valid is not None else [],
+                early_stopping_rounds=self.settings.patience if valid is not None else None,
+                verbose_eval=False,
+            )
+            if self.settings.device:
+                leave_card(booster)
         return booster
 
     def _parameters(self, number: int) -> dict[str, Any]:
@@ -133,6 +137,7 @@ class Boosting:
             "seed": chosen.seed * chosen.n_models + number,
             "nthread": 1,
             "verbosity": 0,
+            **({"device": chosen.device} if chosen.device else {}),
         }
 
     def _objective(self) -> str:
@@ -146,6 +151,14 @@ class Boosting:
     def _trees(self) -> int:
         """That make a round."""
         return len(self.classes) if self.problem.task == "multiclass" else 1
+
+
+def leave_card(booster: "xgboost.Booster") -> None:
+    """Predict on the CPU, as a stored model does; RuntimeError where it was fitted there, too."""
+    used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
+    if used == "cpu":
+        raise RuntimeError("XGBoost found none, and went on with the CPU")
+    booster.set_param({"device": "cpu"})
 
 
 build = Boosting

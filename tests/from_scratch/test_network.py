@@ -7,6 +7,7 @@ from pipeline.from_scratch.batch_normalisation import BatchNormalisation
 from pipeline.from_scratch.gradients import numerical_gradient
 from pipeline.from_scratch.initialisation import he
 from pipeline.from_scratch.layers import (
+    AbsoluteErrorLoss,
     Affine,
     Loss,
     Relu,
@@ -49,7 +50,12 @@ def test_layers_hold_views_and_weights_come_first(rng) -> None:
 
 @pytest.mark.parametrize(
     ("loss", "k"),
-    [(SoftmaxWithLoss(smoothing=0.1), 3), (SigmoidWithLoss(), 1), (SquaredErrorLoss(), 1)],
+    [
+        (SoftmaxWithLoss(smoothing=0.1), 3),
+        (SigmoidWithLoss(), 1),
+        (SquaredErrorLoss(), 1),
+        (AbsoluteErrorLoss(), 1),
+    ],
 )
 @pytest.mark.parametrize("weight", [None, np.ones(6), np.ones(6, np.float32)])
 def test_float32_stays_float32(rng, loss, k, weight) -> None:

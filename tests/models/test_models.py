@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -21,7 +21,13 @@ SMALL: dict[str, dict[str, object]] = {
     "kernel": {"steps": 15},
     "lightgbm": {"max_rounds": 60, "n_models": 2},
     "neural_net": {"epochs": 30, "n_networks": 2, "hidden": [16], "dropout": 0.0},
-    "rnn": {"epochs": 15, "n_networks": 2, "hidden": [16], "state_width": 8},
+    "rnn": {
+        "epochs": 15,
+        "n_networks": 2,
+        "hidden": [16],
+        "state_width": 8,
+        "sequence": list("abcdef"),
+    },
     "symmetric_trees": {"n_trees": 60},
     "xgboost": {"max_rounds": 60, "n_models": 2, "max_depth": 4},
 }
@@ -59,7 +65,8 @@ def sample(task, n=600):
 
 def problem(task, loss=None):
     suits = "squared_error" if task == "regression" else "zero_one"
-    return ModelProblem(task, OUTPUTS[task], loss or suits, tuple("abcdef"))
+    parts = {name: (place,) for place, name in enumerate("abcdef")}
+    return ModelProblem(task, OUTPUTS[task], loss or suits, tuple("abcdef"), parts=parts)
 
 
 def build(name, task, loss=None):
@@ -246,13 +253,33 @@ def test_the_squared_log_error_is_made_small_on_logarithms(name):
     assert errors[0] < 0.7 * errors[1]
 
 
-def test_the_absolute_error_is_made_small_by_medians():
-    """Of a skewed target LightGBM's l1 predicts less than its l2, which goes for the mean."""
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("lightgbm", SMALL["lightgbm"]),
+        ("xgboost", SMALL["xgboost"]),
+        (
+            "neural_net",
+            {
+                "hidden": [16],
+                "dropout": 0.0,
+                "sparsity": 0.0,
+                "weight_decay": 0.0,
+                "lr": 0.02,
+                "epochs": 80,
+            },
+        ),
+    ],
+)
+def test_the_absolute_error_is_made_small_by_medians(name, settings):
+    """Of a skewed target they are less than the mean, which the squared error goes for."""
     rng = np.random.default_rng(0)
     X = np.repeat([[0.0], [1.0]], 300, axis=0).astype(np.float32)
     y = rng.exponential(size=600) + X[:, 0]
     by_loss = {
-        loss: build("lightgbm", "regression", loss).fit(X, y).predict(X[[0, -1]])[:, 0]
+        loss: models.build(name, settings, replace(problem("regression", loss), columns=("a",)))
+        .fit(X, y)
+        .predict(X[[0, -1]])[:, 0]
         for loss in ("absolute_error", "squared_error")
     }
     medians, means = ([part(y[:300]), part(y[300:])] for part in (np.median, np.mean))
@@ -291,6 +318,23 @@ def test_an_extra_that_is_not_installed_says_how_to_install_it(name, monkeypatch
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(SettingsError, match=rf"\[models.{name}\].*not installed.*pip install"):
         build(name, "binary")
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
+def test_without_a_graphics_card_one_message_names_the_line(name):
+    """The wheels that the project installs are built for CPUs."""
+    X, y = sample("binary", 100)
+    model = models.build(name, {**SMALL[name], "device": "cuda"}, problem("binary"))
+    with pytest.raises(SettingsError, match=rf"\[models.{name}\] device: found 'cuda'.* or take"):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("name", ["catboost", "lightgbm", "xgboost"])
+def test_a_fit_on_the_processor_is_not_named_by_a_device(name):
+    """So that the keys of such fits are those from before the setting was there."""
+    settings = models.module(name).Settings
+    assert "device" not in settings().of_model()
+    assert settings(device="cuda").of_model()["device"] == "cuda"
 
 
 def test_early_stopping_rows_are_spread_over_the_classes():
