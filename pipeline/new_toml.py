@@ -362,14 +362,21 @@ def _range(known: "pd.Series") -> dict[str, Any]:
 
 
 def _model_notes(shape: sizing.Shape) -> str:
-    """The models that are left out because of the table's size, and the keys that all may have."""
+    """Why these models in this order, those left out because of the table's size, and the keys that
+    all may have."""
     names, fields = sizing.left_out(shape), ModelSettings.model_fields.items()
+    order = (
+        "The models share the minutes in this order: boosting first, which is the most accurate "
+        "over many tables (benchmarks/README.md). The blend gives those that do not help no weight."
+    )
     left_out = (
-        f"{shape.rows:,} rows: lightgbm comes first. Not listed, because a repeat of each would "
-        f"take more than its part of the minutes: {', '.join(names)}"
+        f"{shape.rows:,} rows: not listed, because a repeat of each would take more than its part "
+        f"of the minutes: {', '.join(names)}"
     )
     return _lines(
-        *([_comment(left_out), ""] if names else []),
+        _comment(order),
+        *([_comment(left_out)] if names else []),
+        "",
         _comment("Every table [models.NAME] may have these keys, and its model's own:"),
         *(
             _comment(f"{key}: {field.description or 'of the random numbers'}")
