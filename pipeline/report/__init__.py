@@ -35,6 +35,7 @@ SECTIONS = (
     "odds",
     "learning_curve",
     "drift",
+    "validation",
     "submissions",
     "alarms",
     "tuning",
