@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.problem import Feature
 from pipeline.reading.dates import MONTH_NUMBERS
 from pipeline.splitting.groups import before_last
-from pipeline.splitting.lengths import NUMBER, Length
+from pipeline.splitting.lengths import NUMBER, STEPS, Length
 from pipeline.splitting.times import described, joined_parts
 from pipeline.splitting.windows import PERIODS, Windows, places, shown
 from pipeline.wording import count
@@ -239,24 +239,26 @@ def _extent(moments: Moments) -> Extent:
     ends = train.min(), train.max(), test.min(), test.max()
     if not moments.are_dates:
         step = 1.0 if (train == np.round(train)).all() else 0.0
-        return _extent_of(NUMBER, *map(float, ends), step)
+        return _extent_of(NUMBER, [float(each) for each in ends], step)
+    unit, letter = _unit(train, test)
+    return _extent_of(unit, [_whole(each, letter) for each in ends], 1.0)
+
+
+def _unit(train: np.ndarray, test: np.ndarray) -> tuple[str, str]:
+    """Months where test has whole ones, days, or what test has three of; and numpy's letter."""
     monthly = bool((train == train.astype("datetime64[M]")).all())
     if _is_month(test.min()) and (monthly or _is_month(test.max().astype("datetime64[D]") + 1)):
-        return _extent_of("month", *(_whole(each, "M") for each in ends), 1)
+        return "month", "M"
     daily = bool((train == train.astype("datetime64[D]")).all())
-    if daily:
-        return _extent_of("day", *(_whole(each, "D") for each in ends), 1)
     span = test.max() - test.min()
-    for unit, letter in (("day", "D"), ("hour", "h")):
-        if span >= 3 * np.timedelta64(1, letter):
-            return _extent_of(unit, *(_whole(each, letter) for each in ends), 1)
-    return _extent_of("minute", *(_whole(each, "m") for each in ends), 1)
+    if daily or span >= 3 * STEPS["day"]:
+        return "day", "D"
+    return ("hour", "h") if span >= 3 * STEPS["hour"] else ("minute", "m")
 
 
-def _extent_of(
-    unit: str, first: float, last: float, begin: float, end: float, step: float
-) -> Extent:
-    """`step` is 1 where both ends count."""
+def _extent_of(unit: str, ends: Sequence[float], step: float) -> Extent:
+    """`ends` are the first and last of train and of test; `step` is 1 where both ends count."""
+    first, last, begin, end = ends
     horizon = end - begin + step
     return Extent(unit, last - first + step, horizon or 1.0, max(0.0, begin - last - step))
 
