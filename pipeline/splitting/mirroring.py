@@ -32,6 +32,7 @@ ENOUGH_GROUPS = 5
 LEAST_P = 1e-8
 OVERLAP = 0.01  # of the rows of either side: the day of the cut may be in both
 MOST_WINDOWS, FEWEST_BLOCKS = 5, 3
+ENOUGH_ROWS = 500  # in so many windows as long as test; of fewer rows there are more windows
 MOST_VALIDATED = 0.6  # of the time that train covers
 LOOKED_AT = 200  # values of test, at first
 SEPARATORS = "_-:/.|"
@@ -212,7 +213,8 @@ def _lengths(moments: Moments, folds: int) -> dict[str, Any]:
     """
     extent = _extent(moments)
     horizon, gap = extent.horizon, extent.gap
-    number = min(folds, MOST_WINDOWS, int((MOST_VALIDATED * extent.covered - gap) // horizon))
+    most = MOST_WINDOWS if MOST_WINDOWS * len(moments.test) >= ENOUGH_ROWS else folds
+    number = min(folds, most, int((MOST_VALIDATED * extent.covered - gap) // horizon))
     if number < 1:
         third = max(1, extent.covered // 3)
         number, horizon, gap = 1, third, min(gap, third)
@@ -347,7 +349,8 @@ def _by_group(
         f"Train and test share no value of {what}: {count(here, 'value')} in train, "
         f"{there:,} in test, each of which may have many rows"
     )
-    settings["folds"] = max(2, min(folds, here))
+    if here < folds:
+        settings["folds"] = here
     return Mirror("group", (best.column,), sentence, settings)
 
 
