@@ -71,10 +71,10 @@ def time_columns(settings: "Split") -> tuple[str, ...]:
 
 def summary(settings: "Split", found: Folds) -> str:
     """'3,000 rows in 5 stratified folds, 3 times'."""
-    names = {"group": "grouped", "stratified_group": "stratified grouped"}
+    names = {"group": "grouped", "stratified_group": "stratified grouped", "column": "", "own": ""}
     number = len(found.repeat(0))
     kind = names.get(found.scheme, found.scheme)
-    text = f"{found.rows:,} rows in {count(number, f'{kind} fold')}"
+    text = f"{found.rows:,} rows in {count(number, f'{kind} fold'.strip())}"
     if found.scheme == "time" and settings.within is None:
         text = f"{found.rows:,} rows: {count(number, 'window')} by {described(found.time)}"
     elif found.scheme == "time":
