@@ -23,7 +23,8 @@ from pydantic import (
 
 from pipeline import workspace
 from pipeline.errors import SettingsError
-from pipeline.metrics import METRICS, get_metric
+from pipeline.metrics import METRICS, get_metric, why_unknown
+from pipeline.metrics.own import OWN, PREFIX
 from pipeline.reading.contract import ColumnRule
 from pipeline.settings import Encode, ModelSettings, Name, Settings
 from pipeline.splitting.lengths import parse_length
@@ -50,7 +51,7 @@ class Competition(Settings):
 
     title: str = ""
     url: Url = ""
-    metric: str | None = Field(None, description=f"one of {', '.join(METRICS)}")
+    metric: str | None = Field(None, description="`python -m pipeline metrics` lists them all")
     task: Literal["binary", "multiclass", "regression"] | None = None
     positive: str | None = Field(
         None, description="of two classes, the one whose probability a submission holds"
@@ -59,8 +60,8 @@ class Competition(Settings):
     @field_validator("metric")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
-        if name is not None and name not in METRICS:
-            raise ValueError(f"allowed metrics are {', '.join(METRICS)}")
+        if name is not None and name != OWN and name not in METRICS:
+            raise ValueError(str(why_unknown(name)))
         return name
 
 
@@ -242,7 +243,16 @@ def load_configuration(
     for each in dict.fromkeys([preset, *presets]):
         where = str(path) if each == "default" else f"{path} (preset '{each}')"
         _configuration(_preset(presets, each, str(path)), where)
-    return _overlaid(presets[preset], "settings", overlay or {}, only)
+    return _with_own_metric(_overlaid(presets[preset], "settings", overlay or {}, only), name)
+
+
+def _with_own_metric(configuration: Configuration, name: str) -> Configuration:
+    """`metric = "own"` is the function in the file that is named like the competition."""
+    asked = configuration.competition
+    if asked.metric != OWN:
+        return configuration
+    own = asked.model_copy(update={"metric": f"{PREFIX}{name}"})
+    return configuration.model_copy(update={"competition": own})
 
 
 def parse(
@@ -337,7 +347,7 @@ def _configuration(table: dict[str, Any], where: str) -> Configuration:
         )
     configuration = validate(Configuration, {**table, "models": {}}, where)
     asked = configuration.competition
-    if asked.task and asked.metric:
+    if asked.task and asked.metric and not asked.metric.startswith(OWN):
         get_metric(asked.metric, asked.task, f"{where}: [competition] metric")
     checked = {model: _model_settings(model, models[model], where) for model in models}
     return configuration.model_copy(update={"models": checked})

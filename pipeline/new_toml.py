@@ -12,9 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline import config, sizing
+from pipeline.column_order import MOST_LEVELS, found_order
 from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
-from pipeline.metrics import DEFAULTS, METRICS
+from pipeline.metrics import DEFAULTS
 from pipeline.problem import Feature, Form
 from pipeline.reading import finding, kinds
 from pipeline.reading.contract import ColumnRule
@@ -23,6 +24,7 @@ from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
 from pipeline.settings import ModelSettings
 from pipeline.splitting.mirroring import Mirror, find_mirror
+from pipeline.submission import labels_a_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +74,14 @@ class TableFindings:
             1 if _is_number(column) else min(train[name].nunique(), MOST_ONE_HOT)
             for name, column in self.columns.items()
         )
-        return sizing.Shape(len(train), len(self.columns), self.roles.task, classes, width)
+        rows, columns = len(train), len(self.columns)
+        ordered = bool(self.order)
+        return sizing.Shape(rows, columns, self.roles.task, classes, width, ordered)
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Columns that stand in an order, which a recurrent network reads."""
+        return found_order({name: _numbers_held(column) for name, column in self.columns.items()})
 
     @cached_property
     def metric(self) -> tuple[str, str]:
@@ -83,6 +92,11 @@ class TableFindings:
             return declared, "named by --metric"
         if self.form.kind == "classes":
             return "log_loss", "the sample asks for a probability of each class"
+        several = 0
+        if sample is not None and self.form.target is not None:
+            several = labels_a_cell(roles.classes or (), list(map(str, sample[self.form.target])))
+        if several > 1:
+            return f"map@{several}", f"the sample has {several} labels in a cell"
         if roles.task == "binary" and sample is not None:
             values = numbers(sample[self.form.target].dropna())
             if values.between(0, 1).all() and (values != values.round()).any():
@@ -133,6 +147,13 @@ def _is_number(column: Described | DataError) -> bool:
     return isinstance(column, DataError) or column.feature.kind in ("number", "date")
 
 
+def _numbers_held(column: Described | DataError) -> frozenset[float]:
+    """What a column of numbers holds, as many of them as `found_order` must know."""
+    if isinstance(column, DataError) or column.feature.kind != "number" or not column.plain:
+        return frozenset()
+    return frozenset(column.plain["train"].dropna().unique()[: MOST_LEVELS + 1].tolist())
+
+
 def text(name: str, found: TableFindings) -> str:
     """The whole TOML, presets included."""
     shape, given = found.shape, found.given
@@ -156,7 +177,7 @@ def text(name: str, found: TableFindings) -> str:
             table("budget", config.Budget, minutes=sizing.minutes(shape)),
             table("tune", config.Tune),
             _model_notes(shape),
-            *(_model(model, sizing.settings(shape, model)) for model in sizing.models(shape)),
+            *(_model(model, _given(model, found)) for model in sizing.models(shape)),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
             *_presets(found),
@@ -166,7 +187,6 @@ def text(name: str, found: TableFindings) -> str:
 
 def _competition(name: str, found: TableFindings) -> str:
     roles, given = found.roles, found.given.get("competition", {})
-    allowed = ", ".join(metric.name for metric in METRICS.values() if roles.task in metric.tasks)
     metric, why = found.metric
     guessed = "" if "metric" in given else "GUESSED: "
     positive = roles.notes.get("positive")
@@ -176,7 +196,10 @@ def _competition(name: str, found: TableFindings) -> str:
         pair("url", given["url"]) if "url" in given else '# url = "https://..."',
         _comment(roles.notes["task"]),
         pair("task", roles.task),
-        _comment(f"{guessed}{why}. The organiser's page names it; allowed are {allowed}"),
+        _comment(
+            f"{guessed}{why}. The organiser's page names it; `python -m pipeline metrics` lists "
+            "those that there are"
+        ),
         pair("metric", metric),
         *([_comment(positive), pair("positive", roles.positive)] if positive else []),
     )
@@ -267,6 +290,12 @@ def _model_notes(shape: sizing.Shape) -> str:
     )
 
 
+def _given(model: str, found: TableFindings) -> dict[str, Any]:
+    """What a model's table holds beside its defaults."""
+    order = {"sequence": found.order} if model == "rnn" else {}
+    return {**sizing.settings(found.shape, model), **order}
+
+
 def _model(name: str, given: Mapping[str, Any]) -> str:
     settings = importlib.import_module(f"pipeline.models.{name}").Settings
     return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
@@ -278,21 +307,24 @@ def _presets(found: TableFindings) -> Iterator[str]:
     folds = min(sizing.folds(shape, "quick"), split["folds"])
     yield _section("presets.quick.budget", minutes=sizing.minutes(shape, "quick"))
     yield _section("presets.quick.split", folds=folds, repeats=1)
-    yield from _model_presets(shape, "quick")
+    yield from _model_presets(found, "quick")
     for table, less in QUICK.items():
         if table.removeprefix("models.") in ("evaluate", *sizing.models(shape)):
             yield _section(f"presets.quick.{table}", **less)
     yield _section("presets.best.budget", minutes=sizing.minutes(shape, "best"))
     if found.drawn_folds:
         yield _section("presets.best.split", repeats=split["repeats"] + 2)
-    yield from _model_presets(shape, "best")
+    yield from _model_presets(found, "best")
 
 
-def _model_presets(shape: sizing.Shape, preset: str) -> Iterator[str]:
+def _model_presets(found: TableFindings, preset: str) -> Iterator[str]:
     """Other settings; the best preset also has models that need more time."""
+    shape = found.shape
     listed = sizing.models(shape)
     for model in sizing.models(shape, "best") if preset == "best" else listed:
         given = sizing.settings(shape, model, preset)
+        if model not in listed:
+            given = {**_given(model, found), **given}
         if given or model not in listed:
             yield _section(f"presets.{preset}.models.{model}", **given)
 

@@ -24,7 +24,7 @@ from pipeline.exploration.part import Drawing, Part
 from pipeline.exploration.strength import most_related
 from pipeline.exploration.target import Target
 from pipeline.figures import Plot
-from pipeline.native_lightgbm import native
+from pipeline.native_library import import_module_bare
 from pipeline.parallel import Map, workers
 from pipeline.problem import Loaded
 from pipeline.progress import Progress, Steps
@@ -38,7 +38,7 @@ OTHER_FIGURES = 12  # besides one a column; for the progress bar
 
 def explore(settings: "ExploreStage", load: Loaded, progress: Progress) -> Explored:
     """The findings, and the page with its figures."""
-    native()  # imported here, so that the workers need not import it each
+    import_module_bare("lightgbm")  # imported here, so that the workers need not import it each
     sample = draw_sample(settings, load)
     target = Target(load.problem.target, np.asarray(load.y), load.problem.classes)
     total = adversarial.batches(settings.permutations) + len(sample.features) + OTHER_FIGURES

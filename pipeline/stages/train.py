@@ -60,8 +60,8 @@ def train(
     if decision.done > len(repeats):  # another run was first to decide
         repeats = fitting.run(budget, progress)
     trained = gather(load, split, tune, metric, repeats[: decision.done])
-    rows = split.validated
-    score = metric.score(load.y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
+    y, rows = metric.target(load), split.validated
+    score = metric.score(y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
     report(trained, decision, f"{metric.label} {score:.4f}", progress)
     return trained
 
@@ -148,6 +148,7 @@ def gather(
     for fold, fit in fitted:
         oof[fold.repeat, fold.valid] = fit.valid
     shape = len(load.test), load.problem.outputs
+    target = metric.target(load)
     tests = [(fold.number, fit.test) for fold, fit in fitted if fold.name in predicting]
     by_fold = [
         np.mean([test for number, test in tests if number == each], axis=0)
@@ -158,7 +159,7 @@ def gather(
         oof=oof,
         test=np.mean([test for _, test in tests], axis=0) if fitted else np.full(shape, np.nan),
         test_by_fold=np.stack(by_fold) if fitted else np.empty((0, *shape)),
-        fits=tuple(scored(fold, fit, load.y, metric) for fold, fit in fitted),
+        fits=tuple(scored(fold, fit, target, metric) for fold, fit in fitted),
         asked=split.repeats,
         fit_seconds=sum(fit.fit_seconds for _, fit in fitted),
         predict_seconds=sum(fit.predict_seconds for _, fit in fitted),
