@@ -30,6 +30,8 @@ class Folds:
     `group` is the column whose rows stay together, None where rows are drawn one by one; `time` are
     the columns whose order the folds follow, none where they follow none. `refit`: rows to predict
     get the prediction of a fit on all rows, not the mean of the folds' fits, which lack the latest.
+    `clusters` (rows,) number the rows that err alike, being of one group or of one stretch of time;
+    None where rows are independent.
     """
 
     rows: int
@@ -38,6 +40,7 @@ class Folds:
     group: str | None = None
     time: tuple[str, ...] = ()
     refit: bool = False
+    clusters: np.ndarray | None = None
 
     @property
     def final(self) -> Fold | None:
@@ -72,6 +75,11 @@ class Folds:
         for fold in self.folds:
             times[fold.valid] += 1
         return np.flatnonzero(times >= self.repeats)
+
+    @property
+    def validated_clusters(self) -> np.ndarray | None:
+        """Those of the validated rows."""
+        return None if self.clusters is None else self.clusters[self.validated]
 
     def numbers(self, repeat: int = 0) -> np.ndarray:
         """The fold that validates each row, (rows,) int; -1 for rows that none does."""

@@ -75,7 +75,7 @@ def blend(
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
         comparisons=comparisons,
         rule=rule(settings.method, metric, len(members), outputs),
-        expected=_expected(metric, fitted, members, (known.y, unseen)),
+        expected=_expected(metric, fitted, members, (known.y, unseen), split.validated_clusters),
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
     )
     _report(blended, metric, progress)
@@ -94,10 +94,11 @@ def _expected(
     fitted: FittedBlend,
     members: Mapping[str, Trained],
     known: tuple[np.ndarray, np.ndarray],
+    clusters: np.ndarray | None,
 ) -> Expected:
     """Of known = (y (v,), prediction (v, k)): their score, and what averaging all fits adds."""
     by_fold = {name: each.test_by_fold for name, each in members.items()}
-    return expectation(metric, *known, averaging(metric, fitted, by_fold, known))
+    return expectation(metric, *known, averaging(metric, fitted, by_fold, known), clusters)
 
 
 def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> OutOfFold:
