@@ -31,6 +31,8 @@ class Folds:
     the columns whose order the folds follow, none where they follow none. `refit`: rows to predict
     get the prediction of a fit on all rows, not the mean of the folds' fits, which lack the latest.
     `answers`: where groups of rows have one answer, the row of each that stands for it.
+    `clusters` (rows,) number the rows that err alike, being of one group or of one stretch of time;
+    None where rows are independent.
     """
 
     rows: int
@@ -40,6 +42,7 @@ class Folds:
     time: tuple[str, ...] = ()
     refit: bool = False
     answers: np.ndarray | None = None
+    clusters: np.ndarray | None = None
 
     @property
     def final(self) -> Fold | None:
@@ -75,6 +78,11 @@ class Folds:
             times[fold.valid] += 1
         rows = np.flatnonzero(times >= self.repeats)
         return rows if self.answers is None else np.intersect1d(rows, self.answers)
+
+    @property
+    def validated_clusters(self) -> np.ndarray | None:
+        """Those of the validated rows."""
+        return None if self.clusters is None else self.clusters[self.validated]
 
     def numbers(self, repeat: int = 0) -> np.ndarray:
         """The fold that validates each row, (rows,) int; -1 for rows that none does."""

@@ -37,6 +37,7 @@ SECTIONS = (
     "odds",
     "learning_curve",
     "drift",
+    "validation",
     "submissions",
     "alarms",
     "tuning",

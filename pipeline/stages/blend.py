@@ -86,7 +86,7 @@ def blend(
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
         comparisons=comparisons,
         rule=rule(settings.method, metric, len(members), outputs) + effect,
-        expected=_expected(metric, fitted, members, known, unseen),
+        expected=_expected(metric, fitted, members, known, (unseen, split.validated_clusters)),
         duplicates=duplicates,
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
         postprocess=settings.postprocess,
@@ -140,9 +140,11 @@ def _expected(
     fitted: FittedBlend,
     members: Mapping[str, Trained],
     known: OutOfFold,
-    unseen: np.ndarray,
+    judged: tuple[np.ndarray, np.ndarray | None],
 ) -> Expected:
-    """The score of the nested blend's predictions (v, k), and what averaging all fits adds."""
+    """The score of judged = (the nested blend's predictions (v, k), clusters of rows (v,)), and what
+    averaging all fits adds."""
+    unseen, clusters = judged
     folds = max(len(each.test_by_fold) for each in members.values())
     by_fold = {name: _spread(each.test_by_fold, folds) for name, each in members.items()}
     rule, predicted = fitted.decision_rule, unseen
@@ -150,7 +152,7 @@ def _expected(
         plain = replace(fitted, decision_rule=None)
         predicted = plain.combine(dict(zip(members, known.predictions, strict=True)))
     gain = averaging(metric, fitted, by_fold, (known.y, predicted))
-    return expectation(metric, known.y, unseen, gain)
+    return expectation(metric, known.y, unseen, gain, clusters)
 
 
 def _spread(by_fold: np.ndarray, folds: int) -> np.ndarray:
