@@ -13,9 +13,10 @@ import pytest
 
 from pipeline import flow
 from pipeline.__main__ import app
-from pipeline.metrics import Metric
+from pipeline.metrics import Metric, get_metric, listing
 from pipeline.models import Loss, ModelProblem
 from tests.project import ROOT, TINY, copy_project
+from tests.small_loaded import loaded
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 DOCUMENTS = sorted(
@@ -75,13 +76,14 @@ def test_the_graph_is_drawn_as_flow_reads_it():
 
 def test_the_recipes_work(tmp_path):
     """A metric, a section of the report, a second LightGBM and a stage, as they stand there."""
-    project = copy_project(tmp_path, TINY.replace('"accuracy"', '"mcc"') + table())
+    project = copy_project(tmp_path, TINY.replace('"accuracy"', '"youden"') + table())
     package = tmp_path / "pipeline"
     for name in ("confident_mistakes.py", "agree.py"):
         (package / RECIPES[name] / name).write_text(recipe(name))
     formula, entry = metric()
-    insert(package / "metrics.py", "def roc_auc(", formula)
-    insert(package / "metrics.py", '        Metric(\n            "roc_auc"', entry)
+    classes = package / "metrics" / "classes.py"
+    insert(classes, "def roc_auc(", formula)
+    insert(classes, '    Metric(\n        "roc_auc"', entry)
     insert(package / "report" / "__init__.py", '    "value_errors",', '    "confident_mistakes",\n')
     agree = 'class Agree(Settings):\n    method: Literal["spearman", "kendall"] = "spearman"\n\n\n'
     insert(package / "config.py", "class Evaluate(", agree)
@@ -94,7 +96,7 @@ def test_the_recipes_work(tmp_path):
         assert goal == "all" or "the least alike agree by" in done.stdout
 
     report = (project.build / "report.html").read_text()
-    assert "Confident mistakes" in report and "Matthews correlation" in report
+    assert "Confident mistakes" in report and "Youden&#39;s J" in report
     assert "lightgbm_ratings (lightgbm)" in report
 
 
@@ -115,6 +117,23 @@ def test_every_field_of_a_metric_is_described():
     first = " ".join(row.split("|")[1] for row in table.splitlines()[2:] if row)
     assert set(re.findall(r"`(\w+)`", first)) == {field.name for field in fields(Metric)}
     assert all(f'"{loss}"' in table for loss in get_args(Loss))
+
+
+def test_every_metric_is_listed():
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    assert listing.markdown() in text
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/metrics.md"])
+def test_the_own_metric_that_is_shown_is_one(name, monkeypatch):
+    shown = re.findall(r"```python\n(import numpy.*?)```", (ROOT / name).read_text(), re.DOTALL)
+    (code,) = (each for each in shown if "greater_is_better" in each)
+    module = ModuleType("pipeline.competitions.shown")
+    exec(code, vars(module))  # noqa: S102
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    metric = get_metric("own:shown", "regression")
+    y = metric.target(loaded([2.0, 4.0], "regression"))
+    assert metric.score(y, np.array([[1.0], [5.0]])) == (1 / 2 + 1 / 4) / 2
 
 
 def test_every_module_is_described():
@@ -141,8 +160,8 @@ def recipe(name: str) -> str:
 
 def metric() -> tuple[str, str]:
     """The formula, and the entry."""
-    formula, entry = (each for each in blocks("python") if "matthews" in each)
-    return formula + "\n\n", textwrap.indent(entry.rstrip() + ",\n", " " * 8)
+    formula, entry = (each for each in blocks("python") if "youden" in each)
+    return formula + "\n\n", textwrap.indent(entry.rstrip() + ",\n", " " * 4)
 
 
 def table() -> str:

@@ -184,7 +184,7 @@ def test_what_was_found_is_reported_and_the_metric_is_a_guess(tmp_path, monkeypa
         "id 'id': the sample names its rows by it",
         "task multiclass: the target has 3 values, all whole numbers",
         "metric accuracy: GUESSED, the default of a multiclass task; "
-        "check [competition] metric in fresh.toml",
+        "check [competition] metric in fresh.toml, `python -m pipeline metrics` lists them",
     )
 
 
@@ -233,6 +233,28 @@ def test_metric_and_models_suit_the_task(tmp_path, labels, sample, task, metric)
     asked = experiment.competition
     assert (asked.task, asked.metric) == (task, metric)
     assert ("logistic" in experiment.models) == (task != "regression")
+
+
+@pytest.mark.parametrize(
+    ("cell", "metric"),
+    [("a b c", "map@3"), ("c a", "map@2"), ("a", "accuracy"), ("a x", "accuracy")],
+)
+def test_several_labels_in_a_cell_of_the_sample_suggest_map_at_as_many(tmp_path, cell, metric):
+    raw = organiser(tmp_path / "raw", labels=("a", "b", "c"), sample=["y"])
+    sample = pd.read_csv(raw / "sample_submission.csv").assign(y=cell)
+    sample.to_csv(raw / "sample_submission.csv", index=False)
+    experiments, text = written(tmp_path, raw)
+    assert experiments["default"].competition.metric == metric
+    assert "`python -m pipeline metrics` lists" in text.replace("\n#  ", "")
+
+
+def test_a_metric_of_values_makes_few_whole_numbers_values(tmp_path):
+    raw = organiser(tmp_path / "raw", labels=(1, 2, 3))
+    _, experiment = drafted(tmp_path, raw, metric="qwk")
+    assert (experiment.competition.task, experiment.competition.metric) == ("regression", "qwk")
+    _, experiment = drafted(tmp_path, raw, metric="own")
+    assert experiment.competition.task == "multiclass"
+    assert experiment.competition.metric == "own:fresh"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,17 @@ OBJECTIVES = {
     "multiclass": "multiclass num_class:{}",
     "l1": "regression_l1",
     "l2": "regression",
+    "quantile": "quantile",
+    "poisson": "poisson",
+    "tweedie": "tweedie",
 }
+OF_LOSS = {
+    "absolute_error": "l1",
+    "quantile": "quantile",
+    "poisson": "poisson",
+    "tweedie": "tweedie",
+}
+PARAMETERS = {"quantile": "alpha", "tweedie": "tweedie_variance_power"}
 
 
 class Settings(DeviceSettings):
@@ -142,7 +152,9 @@ class Boosting:
             return {"objective": "binary"}
         if self.problem.task == "multiclass":
             return {"objective": "multiclass", "num_class": self.problem.outputs}
-        return {"objective": "l1" if self.problem.loss == "absolute_error" else "l2"}
+        objective = OF_LOSS.get(self.problem.loss, "l2")
+        named = PARAMETERS.get(objective)
+        return {"objective": objective, **({named: self.problem.loss_parameter} if named else {})}
 
 
 build = Boosting

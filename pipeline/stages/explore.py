@@ -28,6 +28,7 @@ from pipeline.native_library import import_module_bare
 from pipeline.parallel import Map, workers
 from pipeline.problem import Loaded
 from pipeline.progress import Progress, Steps
+from pipeline.splitting.mirroring import find_mirror
 
 if TYPE_CHECKING:
     from pipeline.stage_settings import ExploreStage
@@ -108,6 +109,7 @@ def look(
         duplicates=find_duplicates(
             load.train, load.test, np.asarray(load.y), problem.features, is_regression=not classes
         ),
+        mirror=find_mirror(load.train, load.test, problem.features, problem.id),
     )
 
 

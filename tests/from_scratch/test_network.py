@@ -148,7 +148,7 @@ def test_early_stopping_restores_the_best_weights(rng) -> None:
 def test_a_diverging_loss_raises_one_error_and_no_warning(rng) -> None:
     network = small(rng, SquaredErrorLoss(), 1)
     data = rng.normal(size=(20, 4)), rng.normal(size=20), np.ones(20)
-    with pytest.raises(ValueError, match="The loss is (inf|nan): scale X, or decrease lr"):
+    with pytest.raises(ValueError, match=r"The loss is (inf|nan): scale X, or decrease lr"):
         Training(lr=1e9, epochs=50, batch_size=5).run(network, data, SGD(), rng)
 
 

@@ -289,6 +289,32 @@ def test_the_absolute_error_is_made_small_by_medians(name, settings):
     np.testing.assert_allclose(by_loss["squared_error"], means, atol=0.1)
 
 
+def test_lightgbm_makes_the_losses_of_quantiles_and_deviances_small(tmp_path):
+    """Of two groups: their quantiles, and their means, which are never below 0."""
+    rng = np.random.default_rng(0)
+    X = np.repeat([[0.0], [1.0]], 400, axis=0).astype(np.float32)
+    y = rng.poisson(1 + 4 * X[:, 0]).astype(float) + rng.random(800)
+    for loss, parameter, expected in (
+        ("quantile", 0.8, lambda part: np.quantile(part, 0.8)),
+        ("poisson", None, np.mean),
+        ("tweedie", 1.5, np.mean),
+        ("absolute_log_error", None, np.median),
+    ):
+        asked = replace(problem("regression", loss), loss_parameter=parameter, columns=("a",))
+        model = models.build("lightgbm", SMALL["lightgbm"], asked).fit(X, y)
+        found = model.predict(X[[0, -1]])
+        np.testing.assert_allclose(found[:, 0], [expected(y[:400]), expected(y[400:])], atol=0.35)
+        again = models.restore("lightgbm", SMALL["lightgbm"], asked, model.state())
+        assert again.predict(X).tobytes() == model.predict(X).tobytes()
+
+
+def test_where_a_deviance_counts_every_model_predicts_above_zero():
+    X, y = sample("regression")
+    counts = np.maximum(y - 1000, 0)
+    for loss in ("poisson", "tweedie"):
+        assert build("linear", "regression", loss).fit(X, counts).predict(X).min() > 0
+
+
 def test_labels_are_smoothed_more_where_the_metric_counts_labels():
     chosen = {
         loss: models.build_bare("neural_net", {}, problem("binary", loss)).estimator.label_smoothing
@@ -377,6 +403,9 @@ def test_as_a_constant_the_median_suits_the_absolute_error_and_the_mean_of_logs_
     expected = np.exp(np.log(1 + y).mean()) - 1
     found = build("linear", "regression", "squared_log_error").fit(X, y).predict(X)[0, 0]
     np.testing.assert_allclose(found, expected)
+    assert build("linear", "regression", "absolute_log_error").fit(X, y).predict(X)[
+        0, 0
+    ] == pytest.approx(np.sqrt(3 * 4) - 1)
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
