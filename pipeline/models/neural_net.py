@@ -19,6 +19,7 @@ from pipeline.models import FromScratch, ModelProblem, Trial, parameters
 from pipeline.settings import ModelSettings
 
 VIEW = "dense"
+MOST_EMBEDDED = 100  # of 500 columns a fit would take ten times as long
 ROWS = 3000  # what the penalties are meant for
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -50,7 +51,8 @@ class Settings(ModelSettings):
         0.0, ge=0, description="learning-rate factor of a trainable scale per column; 0: none"
     )
     numbers: Literal["plain", "plr", "pbld", "piecewise"] = Field(
-        "pbld", description="embedding of quantities: numbers that are not one-hot, too"
+        "pbld",
+        description="embedding of quantities, numbers that are not one-hot, too; of 100 at most",
     )
     number_width: int = Field(4, ge=2, description="width of that embedding")
     frequency_std: float = Field(0.3, gt=0, description="of its frequencies, for plr and pbld")
@@ -80,13 +82,13 @@ def build(settings: Settings, problem: ModelProblem) -> FromScratch:
 
 
 def quantities(problem: ModelProblem) -> tuple[int, ...]:
-    """The places of numbers that have no one-hot levels beside them; those of levels have two
-    values, and are not embedded in any case."""
+    """The places of numbers that have no one-hot levels beside them; none if they are too many."""
     ratings: set[int] = set()
     for name, places in problem.parts.items():
         if any(problem.columns[place].startswith(f"{name}=") for place in places):
             ratings.update(places)
-    return tuple(place for place in range(len(problem.columns)) if place not in ratings)
+    found = tuple(place for place in range(len(problem.columns)) if place not in ratings)
+    return found if len(found) <= MOST_EMBEDDED else ()
 
 
 class Restrained(FromScratch):

@@ -433,6 +433,8 @@ def test_a_network_embeds_quantities_and_not_ratings_that_are_one_hot():
     estimator = models.build_bare("neural_net", {"epochs": 1}, asked).estimator
     X = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
     assert estimator.fit(X, np.arange(50) % 2).number_columns_.tolist() == [0, 6]
+    many = replace(asked, columns=(*columns, *(f"Sensor {number}" for number in range(100))))
+    assert models.build_bare("neural_net", {}, many).estimator.embedded == ()
 
 
 def test_left_out_the_layers_are_two_for_values_and_one_for_classes():
