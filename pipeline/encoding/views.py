@@ -156,13 +156,13 @@ class FoldEncoder:
         targets, inner = target_columns(y, self.classes), inner_folds(table.rows, rng)
         fitted = {
             name: TargetMeans.fit(columns[name], targets, inner, self.settings.smoothing)
-            for name in self._target_mean_names(columns, targets, inner)
+            for name in self._target_mean_names(columns, targets)
         }
         self.target_means_ = {name: means for name, (means, _) in fitted.items()}
         return {name: crossed for name, (_, crossed) in fitted.items()}
 
     def _target_mean_names(
-        self, columns: Mapping[str, CodedColumn], targets: np.ndarray, inner: np.ndarray
+        self, columns: Mapping[str, CodedColumn], targets: np.ndarray
     ) -> list[str]:
         """Categories of many levels, and the whole numbers that turn out to be codes."""
         if self.settings.target_means != "auto":
@@ -174,7 +174,7 @@ class FoldEncoder:
             name
             for name, column in columns.items()
             if (column.kind == "category" and len(column.distribution().values) > most)
-            or (name in raw and may_be_codes(column, most) and are_codes(column, targets, inner))
+            or (name in raw and may_be_codes(column, most) and are_codes(column, targets))
         ]
 
     def _parts(self, table: CodedTable) -> Iterator[tuple[str, str, CodedColumn]]:
