@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+Several = Annotated[tuple[str, ...], Field(min_length=2, max_length=4)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -29,6 +30,18 @@ class Encode(Settings):
         "and whole numbers that act as codes (departments, stores), not as quantities",
     )
     target_mean_levels: int = Field(12, ge=2, description="auto takes columns with more levels")
+    combinations: tuple[Several, ...] | Literal["auto"] = Field(
+        "auto",
+        description="columns to take together as one category with a target mean and a count: "
+        '[["a", "b"], ["a", "b", "c"]]; auto: pairs that a test finds, of categories and codes of '
+        "which one at least has many levels",
+    )
+    counts: tuple[str, ...] | Literal["auto"] = Field(
+        "auto",
+        description="columns to give the number of training rows that have the same value; auto: "
+        "those that have target means",
+    )
+    digits: tuple[str, ...] = Field((), description="number columns to take apart into digits")
     smoothing: float = Field(10.0, ge=0, description="target means: weight of the overall mean")
     log_skew: float = Field(1.5, ge=0, description="log1p of counts skewed more than this")
     seed: int = Field(0, ge=0)

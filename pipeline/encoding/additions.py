@@ -1,0 +1,122 @@
+"""What is added to the columns' own views: target means, counts and digits.
+
+Target means and counts are of single columns, and of combinations taken as one category.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.encoding import View
+from pipeline.encoding.codes import are_codes, may_be_codes
+from pipeline.encoding.columns import CodedColumn
+from pipeline.encoding.combinations import combined, find_pairs
+from pipeline.encoding.counts import Counts
+from pipeline.encoding.digits import Digits
+from pipeline.encoding.target_means import TargetMeans
+from pipeline.settings import Encode
+
+
+@dataclass(frozen=True)
+class Additions:
+    """By name of a column or a combination; `combinations` are the columns of each of these."""
+
+    combinations: dict[str, list[str]]
+    target_means: dict[str, TargetMeans]
+    counts: dict[str, Counts]
+    digits: dict[str, Digits]
+
+    @classmethod
+    def fit(
+        cls,
+        settings: Encode,
+        columns: Mapping[str, CodedColumn],
+        numbers: Collection[str],
+        targets: np.ndarray,
+        inner: np.ndarray,
+    ) -> tuple["Additions", dict[str, np.ndarray]]:
+        """Of the training rows: what is added, and their own, cross-fitted target means by name.
+
+        `numbers` are the columns that may be codes; targets (n, outputs), inner fold numbers (n,).
+        """
+        single = _target_means(settings, columns, numbers, targets)
+        chosen = _combinations(settings, columns, single, targets, inner)
+        joint = {_name(each, columns): each for each in chosen}
+        known = dict(columns) | {name: _combined(columns, name, of) for name, of in joint.items()}
+        fitted = {
+            name: TargetMeans.fit(known[name], targets, inner, settings.smoothing)
+            for name in [*single, *joint]
+        }
+        counted = single if settings.counts == "auto" else settings.counts
+        added = cls(
+            joint,
+            {name: means for name, (means, _) in fitted.items()},
+            {name: Counts.fit(known[name]) for name in [*counted, *joint] if name in known},
+            {name: Digits.fit(columns[name]) for name in settings.digits if name in columns},
+        )
+        return added, {name: crossed for name, (_, crossed) in fitted.items()}
+
+    def by_value(
+        self, columns: Mapping[str, CodedColumn], view: View
+    ) -> Iterator[tuple[str, CodedColumn, np.ndarray]]:
+        """Name, codes and a table (m + 1, d) of each addition, in the order of `names`."""
+        known = dict(columns)
+        for name, of in self.combinations.items():
+            known[name] = _combined(columns, name, of)
+        for kind in (self.target_means, self.counts, self.digits):
+            for name, each in kind.items():
+                yield name, known[name], each.by_value(known[name], view)
+
+    def names(self, view: View) -> list[tuple[str, list[str]]]:
+        """Of each addition the name of its column or combination, and those of its places."""
+        return [
+            *((name, means.names(name)) for name, means in self.target_means.items()),
+            *((name, [f"{name} count"]) for name in self.counts),
+            *((name, digits.names(name, view)) for name, digits in self.digits.items()),
+        ]
+
+
+def _target_means(
+    settings: Encode,
+    columns: Mapping[str, CodedColumn],
+    numbers: Collection[str],
+    targets: np.ndarray,
+) -> list[str]:
+    """Categories of many levels, and the whole numbers that turn out to be codes."""
+    if settings.target_means != "auto":
+        return [name for name in settings.target_means if name in columns]
+    most = settings.target_mean_levels
+    return [
+        name
+        for name, column in columns.items()
+        if (column.kind == "category" and len(column.distribution().values) > most)
+        or (name in numbers and may_be_codes(column, most) and are_codes(column, targets))
+    ]
+
+
+def _combinations(
+    settings: Encode,
+    columns: Mapping[str, CodedColumn],
+    many: Sequence[str],
+    targets: np.ndarray,
+    inner: np.ndarray,
+) -> list[list[str]]:
+    """Those that are asked for, of columns that are there; or the pairs that a test finds."""
+    if settings.combinations != "auto":
+        return [list(each) for each in settings.combinations if {*each} <= {*columns}]
+    if not many:
+        return []
+    return [list(each) for each in find_pairs(columns, many, targets, inner, settings.smoothing)]
+
+
+def _combined(columns: Mapping[str, CodedColumn], name: str, of: Sequence[str]) -> CodedColumn:
+    return combined([columns[each] for each in of], name)
+
+
+def _name(of: Sequence[str], columns: Collection[str]) -> str:
+    """'a × b', with a ' behind it where a column is called so."""
+    name = " × ".join(of)
+    while name in columns:
+        name += "'"
+    return name
