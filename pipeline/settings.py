@@ -38,10 +38,21 @@ class Encode(Settings):
     )
     counts: tuple[str, ...] | Literal["auto"] = Field(
         "auto",
-        description="columns to give the number of training rows that have the same value; auto: "
+        description="columns to give the number of other training rows of the same value; auto: "
         "those that have target means",
     )
     digits: tuple[str, ...] = Field((), description="number columns to take apart into digits")
+    texts: tuple[str, ...] | Literal["auto"] = Field(
+        "auto",
+        description="texts and categories of which TF-IDF is taken; auto: texts, and categories of "
+        "many levels of several words",
+    )
+    text_terms: int = Field(
+        1000, ge=1, description="TF-IDF: the most common words, and as many runs of 2 to 4 letters"
+    )
+    text_directions: int = Field(
+        30, ge=1, description="TF-IDF: main directions that it keeps, at most one for 60 rows"
+    )
     smoothing: float = Field(10.0, ge=0, description="target means: weight of the overall mean")
     log_skew: float = Field(1.5, ge=0, description="log1p of counts skewed more than this")
     seed: int = Field(0, ge=0)

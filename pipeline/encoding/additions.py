@@ -1,4 +1,4 @@
-"""What is added to the columns' own views: target means, counts and digits.
+"""What is added to the columns' own views: target means, counts, digits, directions of texts.
 
 Target means and counts are of single columns, and of combinations taken as one category.
 """
@@ -15,6 +15,7 @@ from pipeline.encoding.combinations import combined, find_pairs
 from pipeline.encoding.counts import Counts
 from pipeline.encoding.digits import Digits
 from pipeline.encoding.target_means import TargetMeans
+from pipeline.encoding.tfidf import Tfidf, is_text
 from pipeline.settings import Encode
 
 
@@ -26,6 +27,7 @@ class Additions:
     target_means: dict[str, TargetMeans]
     counts: dict[str, Counts]
     digits: dict[str, Digits]
+    texts: dict[str, Tfidf]
 
     @classmethod
     def fit(
@@ -54,19 +56,38 @@ class Additions:
             {name: means for name, (means, _) in fitted.items()},
             {name: Counts.fit(known[name]) for name in [*counted, *joint] if name in known},
             {name: Digits.fit(columns[name]) for name in settings.digits if name in columns},
+            {
+                name: Tfidf.fit(columns[name], settings.text_terms, settings.text_directions)
+                for name in _texts(settings, columns)
+            },
         )
         return added, {name: crossed for name, (_, crossed) in fitted.items()}
 
     def by_value(
-        self, columns: Mapping[str, CodedColumn], view: View
-    ) -> Iterator[tuple[str, CodedColumn, np.ndarray]]:
-        """Name, codes and a table (m + 1, d) of each addition, in the order of `names`."""
+        self,
+        columns: Mapping[str, CodedColumn],
+        view: View,
+        crossed: Mapping[str, np.ndarray] | None = None,
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Name, codes (n,) and a table (m + 1, d) of each addition, in the order of `names`.
+
+        `crossed`: of the training rows their own target means by name; such a row does not count
+        itself.
+        """
         known = dict(columns)
         for name, of in self.combinations.items():
             known[name] = _combined(columns, name, of)
-        for kind in (self.target_means, self.counts, self.digits):
+        for name, means in self.target_means.items():
+            if crossed is not None:
+                yield name, np.arange(len(crossed[name])), means.in_view(crossed[name], view)
+            else:
+                yield name, known[name].codes, means.by_value(known[name], view)
+        for name, counts in self.counts.items():
+            own = 0 if crossed is None else 1
+            yield name, known[name].codes, counts.by_value(known[name], view, own)
+        for kind in (self.digits, self.texts):
             for name, each in kind.items():
-                yield name, known[name], each.by_value(known[name], view)
+                yield name, known[name].codes, each.by_value(known[name], view)
 
     def names(self, view: View) -> list[tuple[str, list[str]]]:
         """Of each addition the name of its column or combination, and those of its places."""
@@ -74,6 +95,7 @@ class Additions:
             *((name, means.names(name)) for name, means in self.target_means.items()),
             *((name, [f"{name} count"]) for name in self.counts),
             *((name, digits.names(name, view)) for name, digits in self.digits.items()),
+            *((name, text.names(name)) for name, text in self.texts.items()),
         ]
 
 
@@ -108,6 +130,14 @@ def _combinations(
     if not many:
         return []
     return [list(each) for each in find_pairs(columns, many, targets, inner, settings.smoothing)]
+
+
+def _texts(settings: Encode, columns: Mapping[str, CodedColumn]) -> list[str]:
+    """Texts, and categories that are short ones."""
+    if settings.texts != "auto":
+        return [name for name in settings.texts if name in columns]
+    least = settings.target_mean_levels
+    return [name for name, column in columns.items() if is_text(column, least)]
 
 
 def _combined(columns: Mapping[str, CodedColumn], name: str, of: Sequence[str]) -> CodedColumn:

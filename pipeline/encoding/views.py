@@ -3,7 +3,7 @@
 It learns the same whichever view is asked for, and nothing from any other row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Self, TypeAlias
@@ -63,25 +63,18 @@ class FoldEncoder:
         self, table: CodedTable, y: np.ndarray, rng: np.random.Generator, view: View
     ) -> np.ndarray:
         """Learn from the rows and encode them, each one's target means from other rows."""
-        crossed, rows = self._fit(table, y, rng), np.arange(table.rows)
-        blocks = [(column.codes, values) for _, column, values in self._own(table, view)]
-        for name, column, values in self.added_.by_value(self.columns(table), view):
-            if name in crossed:  # target means come first, once a name
-                means = self.added_.target_means[name].in_view(crossed.pop(name), view)
-                blocks.append((rows, means))
-            else:
-                blocks.append((column.codes, values))
-        return _matrix(blocks, table.rows)
+        crossed = self._fit(table, y, rng)
+        added = self.added_.by_value(self.columns(table), view, crossed)
+        return _matrix([*self._own(table, view), *added], table.rows)
 
     def transform(self, table: CodedTable, view: View) -> np.ndarray:
         """Encode rows that the encoder was not fitted on."""
-        blocks = [(column.codes, values) for _, column, values in self.by_value(table, view)]
-        return _matrix(blocks, table.rows)
+        return _matrix(self.by_value(table, view), table.rows)
 
     def by_value(
         self, table: CodedTable, view: View
-    ) -> Iterator[tuple[str, CodedColumn, np.ndarray]]:
-        """What the matrix is looked up in, in its order: name, codes and a table (m + 1, d).
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """What the matrix is looked up in, in its order: name, codes (n,) and a table (m + 1, d).
 
         First every column's own; then what is added, under the name of the column again or of a
         combination.
@@ -122,6 +115,11 @@ class FoldEncoder:
     def combinations(self) -> dict[str, list[str]]:
         """The columns that are taken together as one category, by its name."""
         return self.added_.combinations
+
+    @property
+    def texts(self) -> list[str]:
+        """The columns of which TF-IDF is taken."""
+        return list(self.added_.texts)
 
     def codes(self) -> list[str]:
         """Columns of numbers that have target means: they act as codes, or were asked for."""
@@ -191,11 +189,12 @@ class FoldEncoder:
                 taken.add(name)
                 yield feature.name, name, column
 
-    def _own(self, table: CodedTable, view: View) -> Iterator[tuple[str, CodedColumn, np.ndarray]]:
+    def _own(self, table: CodedTable, view: View) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Of every column its name, its codes and its own table by value."""
         for name, column in self.columns(table).items():
             values = self.encoders_[name].by_value(column, view)
-            yield name, column, values[:, self.varying_[name]] if view == "dense" else values
+            own = values[:, self.varying_[name]] if view == "dense" else values
+            yield name, column.codes, own
 
     def _blocks(self, view: View) -> list[tuple[str, range, list[str]]]:
         """A column's name, places in the matrix and their names, in the order of `by_value`."""
@@ -253,12 +252,12 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return list(distinct)
 
 
-def _matrix(blocks: Sequence[tuple[np.ndarray, np.ndarray]], rows: int) -> np.ndarray:
+def _matrix(blocks: Iterable[tuple[str, np.ndarray, np.ndarray]], rows: int) -> np.ndarray:
     """Look up each block's table (m + 1, d) by its codes (n,) -> (n, sum of d) float32.
 
     A chunk of rows at a time, so that the part of the result being filled stays in the cache.
     """
-    tables = [(codes, table.astype(np.float32, copy=False)) for codes, table in blocks]
+    tables = [(codes, table.astype(np.float32, copy=False)) for _, codes, table in blocks]
     result = np.empty((rows, sum(table.shape[1] for _, table in tables)), dtype=np.float32)
     for start in range(0, rows, CHUNK):
         part, place = result[start : start + CHUNK], 0

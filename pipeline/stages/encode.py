@@ -56,6 +56,7 @@ def check_columns(encoder: EncoderSettings, features: Sequence[Feature], model: 
     names = [feature.name for feature in features]
     numbers = [feature.name for feature in features if feature.kind == "number"]
     coded = [feature.name for feature in features if feature.kind in ("category", "number")]
+    texts = [feature.name for feature in features if feature.kind in ("category", "text")]
     chosen = encoder.combinations if encoder.combinations != "auto" else ()
     where = f"[encode] or [models.{model}.encode]"
     for key, asked, what, allowed in (
@@ -65,6 +66,7 @@ def check_columns(encoder: EncoderSettings, features: Sequence[Feature], model: 
         (f"{where} counts", _named(encoder.counts), CODED, coded),
         (f"{where} combinations", [name for each in chosen for name in each], CODED, coded),
         (f"{where} digits", encoder.digits, "number column", numbers),
+        (f"{where} texts", _named(encoder.texts), "text or category column", texts),
     ):
         unknown = [name for name in asked if name not in allowed]
         if unknown:
@@ -113,6 +115,12 @@ def _notes(encoder: EncoderSettings, fitted: FoldEncoder) -> Iterator[str]:
             "pairs that say more than their columns alone: "
             f"{some(list(fitted.combinations), MOST_NAMED)}; they get a target mean and a count "
             "([encode] combinations = [] leaves them out)"
+        )
+    if fitted.texts:
+        yield (
+            f"TF-IDF of words and letters: {some(fitted.texts, MOST_NAMED)}; of each "
+            f"{encoder.text_directions} main directions at most ([encode] texts = [] leaves them "
+            "out)"
         )
     shortened = fitted.shortened()
     if shortened:

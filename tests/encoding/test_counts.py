@@ -16,6 +16,8 @@ def test_counts_are_those_of_the_training_rows():
     new = category(["a", "b", "c", None])
     found = fitted.by_value(new, "tree")[new.codes, 0]
     assert_allclose(np.expm1(found), [3, 1, 0, 1])
+    own = fitted.by_value(new, "tree", own=1)[new.codes, 0]
+    assert_allclose(np.expm1(own), [2, 0, 0, 0])
     dense = fitted.by_value(new, "dense")[new.codes, 0]
     assert np.isfinite(dense).all() and (np.argsort(dense) == np.argsort(found)).all()
 

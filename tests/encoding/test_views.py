@@ -256,7 +256,7 @@ def test_values_from_other_rows_change_the_places_of_their_feature_alone(classes
 def test_by_value_it_gives_what_the_matrix_is_looked_up_in():
     encoder, table = fitted(made_up(300))[0], coded(made_up(60, seed=5))
     for view in VIEWS:
-        blocks = [values[column.codes] for _, column, values in encoder.by_value(table, view)]
+        blocks = [values[codes] for _, codes, values in encoder.by_value(table, view)]
         found = np.hstack(blocks).astype(np.float32)
         assert_array_equal(found, encoder.transform(table, view))
 
@@ -285,7 +285,7 @@ def changed(state, path, value):
 
 def test_a_state_that_is_none_is_refused_or_encodes_numbers():
     """Whatever stands in it: another type, NaN, infinity, a list that lacks an entry."""
-    encoder, _ = fitted(made_up(300, seed=1), classes=3)
+    encoder, _ = fitted(made_up(300, seed=1), classes=3, texts=())
     state, new = json.loads(encoder.state()), coded(made_up(30, seed=5))
     refused = 0
     for path in places_of(state):
