@@ -20,7 +20,7 @@ LETTERS = (2, 3, 4)  # in a run; the blanks around a word count as such
 LONGEST = 40  # letters of a word that are looked at
 FEWEST_ROWS = 3  # that a term is in
 ROWS_EACH = 60  # for a direction, at least: of few rows, many would be noise
-SEVERAL = 2.0  # words a level, on average
+SEVERAL = 2.0  # words a level, on average, numbers aside
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,10 @@ def is_text(column: CodedColumn, least_levels: int) -> bool:
     levels = column.distribution().values
     if column.kind == "number" or len(levels) <= least_levels:
         return False
-    return bool(find_tokens(levels)[1].mean() >= SEVERAL)
+    tokens = find_tokens(levels)[2]
+    # "street 12" is one word and a number: a name, not a text
+    in_letters = np.array([not word.isdecimal() for word in tokens.vocabulary], dtype=bool)
+    return bool(in_letters[tokens.tokens].sum() >= SEVERAL * len(levels))
 
 
 def _runs(vocabulary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -67,6 +67,7 @@ def test_categories_are_texts_where_their_levels_are_of_several_words():
     titles = [f"{rank} of {unit}" for rank in ("Head", "Clerk") for unit in "abcdefgh"]
     assert is_text(category(titles), 12)
     assert not is_text(category(titles[:10]), 12)
+    assert not is_text(category([f"street {i}" for i in range(20)]), 12)
     assert not is_text(category([f"C{i}" for i in range(20)]), 12)
     assert is_text(text(drawn(30)), 12)
 
