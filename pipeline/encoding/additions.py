@@ -127,8 +127,6 @@ def _combinations(
     """Those that are asked for, of columns that are there; or the pairs that a test finds."""
     if settings.combinations != "auto":
         return [list(each) for each in settings.combinations if {*each} <= {*columns}]
-    if not many:
-        return []
     return [list(each) for each in find_pairs(columns, many, targets, inner, settings.smoothing)]
 
 

@@ -15,6 +15,7 @@ from pipeline.encoding.target_means import cross_fit
 
 SEPARATOR = "\x1f"  # between the labels of a combination: the character meant for that
 BINS = 16  # of numbers that are no categories
+FEWEST_ROWS = 10_000  # of fewer, what pairs add is noise as often as not
 MOST_ROWS = 50_000  # that the test looks at
 MOST_COLUMNS = 12  # that are combined
 MOST_BASE = 40  # columns of the least-squares fit
@@ -39,11 +40,14 @@ def find_pairs(
     inner: np.ndarray,
     smoothing: float,
 ) -> list[tuple[str, str]]:
-    """Pairs of categories, one of them at least of many levels; the clearest first.
+    """Pairs of categories, one of them at least of many levels; the clearest first. None where
+    there are too few rows.
 
     `many` are the names of those, of numbers that act as codes too. Targets (n, outputs) and inner
     folds (n,) are those of the training rows.
     """
+    if len(inner) < FEWEST_ROWS or not many:
+        return []
     rows = np.arange(0, len(inner), max(1, len(inner) // MOST_ROWS))
     targets, inner = targets[rows], inner[rows]
     targets = targets[:, np.argsort(-targets.var(axis=0), kind="stable")[:MOST_OUTPUTS]]

@@ -163,7 +163,7 @@ def _commonest(
 
 def _chosen(counts: sparse.csr_matrix, terms: np.ndarray, chosen: list[str]) -> sparse.csr_matrix:
     """The columns of these terms, zeros for those that no text has."""
-    place = positions(np.array(chosen, dtype=object), terms)
+    place = positions(np.array(chosen, dtype=object), terms.tolist())
     there = np.flatnonzero(place >= 0)
     ones = np.ones(len(there))
     select = sparse.csr_matrix((ones, (place[there], there)), (len(terms), len(chosen)))

@@ -6,13 +6,13 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pipeline.encoding.columns import CodedColumn, code_table, label_codes
-from pipeline.encoding.combinations import SEPARATOR, ScoreTest, combined, find_pairs
+from pipeline.encoding.combinations import FEWEST_ROWS, SEPARATOR, ScoreTest, combined, find_pairs
 from pipeline.encoding.target_means import inner_folds, target_columns
 from pipeline.encoding.views import VIEWS, FoldEncoder
 from pipeline.problem import Feature
 from pipeline.settings import Encode
 
-ROWS = 4000
+ROWS = FEWEST_ROWS
 
 
 def category(labels) -> CodedColumn:
@@ -40,6 +40,9 @@ def test_a_pair_with_an_effect_of_its_own_is_found_and_no_other(seed):
     assert [{*pair} for pair in found(*drawn(seed, 2.0))] == [{"one", "other"}]
     assert found(*drawn(seed, 0.0)) == []
     assert found(*drawn(seed, 2.0), many=()) == []
+    columns, y = drawn(seed, 2.0)
+    fewer = {name: column.take(np.arange(1, ROWS)) for name, column in columns.items()}
+    assert found(fewer, y[1:]) == []
 
 
 def test_a_combination_is_what_its_columns_hold_in_a_row_gaps_too():
