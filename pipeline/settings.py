@@ -21,7 +21,7 @@ class Encode(Settings):
         None, description="module in pipeline/competitions with row-wise `features(frame)`"
     )
     one_hot_levels: int = Field(
-        12, ge=2, description="a whole-number column with at most this many values is one-hot too"
+        24, ge=2, description="a whole-number column with at most this many values is one-hot too"
     )
     rare: int = Field(5, ge=1, description="categories seen in fewer training rows become 'rare'")
     target_means: tuple[str, ...] | Literal["auto"] = Field(
@@ -45,7 +45,7 @@ class Encode(Settings):
     texts: tuple[str, ...] | Literal["auto"] = Field(
         "auto",
         description="texts and categories of which TF-IDF is taken; auto: texts, and categories of "
-        "many levels of several words",
+        "several words and of more levels than are one-hot",
     )
     text_terms: int = Field(
         1000, ge=1, description="TF-IDF: the most common words, and as many runs of 2 to 4 letters"

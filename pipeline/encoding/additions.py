@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.encoding import View
+from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.encoding.codes import are_codes, may_be_codes
 from pipeline.encoding.columns import CodedColumn
 from pipeline.encoding.combinations import combined, find_pairs
@@ -134,8 +135,7 @@ def _texts(settings: Encode, columns: Mapping[str, CodedColumn]) -> list[str]:
     """Texts, and categories that are short ones."""
     if settings.texts != "auto":
         return [name for name in settings.texts if name in columns]
-    least = settings.target_mean_levels
-    return [name for name, column in columns.items() if is_text(column, least)]
+    return [name for name, column in columns.items() if is_text(column, MOST_ONE_HOT)]
 
 
 def _combined(columns: Mapping[str, CodedColumn], name: str, of: Sequence[str]) -> CodedColumn:
