@@ -200,6 +200,14 @@ def new(
 
 
 @app.command()
+def metrics() -> None:
+    """List the metrics: direction, task, and what each wants in a submission."""
+    from pipeline.metrics.listing import lines
+
+    say(*lines())
+
+
+@app.command()
 def predict(
     competition: CompetitionName,
     file: Annotated[

@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 
 from pipeline.calibration import inverse_temperature, temperature_scale
+from pipeline.decision_rules import DecisionRule, fit_rule
 from pipeline.from_scratch.linear_regression import LinearRegression
 from pipeline.from_scratch.logistic_regression import LogisticRegression
 from pipeline.metrics import Estimate, Metric
 from pipeline.training import CutShort
 
 TINY = 1e-6
-# by which classes are weighted, share^-a, where a metric counts them: not at all, up to fully
-EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class FittedBlend:
-    """How to combine: a weight a model (m,), or a stacker's state; then a weight a class (k,).
+    """How to combine: a weight a model (m,), or a stacker's state; then what suits the metric.
 
     `inverse_temperatures` (m + 1,) are 1 / T of each model's probabilities and, last, of the
     combination; None for values. A stacker's weights are its coefficients' shares.
@@ -34,7 +33,7 @@ class FittedBlend:
     weights: np.ndarray
     inverse_temperatures: np.ndarray | None = None
     stacker: Mapping[str, np.ndarray] | None = None
-    class_weights: np.ndarray | None = None
+    decision_rule: DecisionRule | None = None
 
     def combine(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
         """{model: (n, k)} -> (n, k); without a stacker, models of weight 0 may be absent."""
@@ -45,9 +44,7 @@ class FittedBlend:
             combined = self._weighted_mean(predictions)
         if self.inverse_temperatures is not None:
             combined = temperature_scale(combined, float(self.inverse_temperatures[-1]))
-        if self.class_weights is not None:
-            combined = reweighted(combined, self.class_weights)
-        return combined
+        return combined if self.decision_rule is None else self.decision_rule.apply(combined)
 
     def _weighted_mean(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
         total: Any = 0.0
@@ -153,7 +150,8 @@ class Fitter:
         """A blend of each method."""
         y, predictions = known.y, known.predictions
         if predictions.shape[2] == 1:
-            return {method: self._combination(method, y, predictions) for method in methods}
+            plain = {method: self._combination(method, y, predictions) for method in methods}
+            return {method: self._with_rule(each, y, predictions) for method, each in plain.items()}
         scales = np.array([inverse_temperature(y, each) for each in predictions])
         pairs = zip(predictions, scales, strict=True)
         scaled = np.stack([temperature_scale(each, scale) for each, scale in pairs])
@@ -184,14 +182,21 @@ class Fitter:
     def _calibrated(
         self, blend: FittedBlend, y: np.ndarray, predictions: np.ndarray, scales: np.ndarray
     ) -> FittedBlend:
-        """With temperatures, and with weights of classes where the metric counts classes."""
+        """With temperatures, and with the rule that suits the metric."""
         combined = blend.combine(self.named(predictions))
         last = inverse_temperature(y, combined)
         blend = replace(blend, inverse_temperatures=np.append(scales, last))
-        if not self.metric.counts_classes:
+        if self.metric.decision == "none":
             return blend
-        weights = class_weights(y, temperature_scale(combined, last), self.metric)
-        return replace(blend, class_weights=weights)
+        rule = fit_rule(self.metric, y, temperature_scale(combined, last))
+        return replace(blend, decision_rule=rule)
+
+    def _with_rule(self, blend: FittedBlend, y: np.ndarray, predictions: np.ndarray) -> FittedBlend:
+        """Of values (m, n, 1): with the rule that suits the metric."""
+        if self.metric.decision == "none":
+            return blend
+        rule = fit_rule(self.metric, y, blend.combine(self.named(predictions)))
+        return replace(blend, decision_rule=rule)
 
 
 def equal_weights(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.ndarray:
@@ -237,24 +242,6 @@ def _relevant(
     if not metric.reads_true_class_alone:
         return y, predictions
     return np.zeros_like(y), predictions[:, np.arange(len(y)), y][:, :, np.newaxis]
-
-
-def class_weights(y: np.ndarray, prediction: np.ndarray, metric: Metric) -> np.ndarray:
-    """share^-a per class, (k,), with the a in [0, 1] that suits the metric best.
-
-    The likeliest class is the best choice where rows count; where classes count, rarer ones are
-    worth more: a = 1 is the optimum of balanced accuracy (Menon et al. 2013), F1 lies between.
-    """
-    shares = np.bincount(y, minlength=prediction.shape[1]) / len(y)
-    tried = [np.where(shares > 0, shares, 1.0) ** -exponent for exponent in EXPONENTS]
-    losses = [metric.loss(y, reweighted(prediction, weights)) for weights in tried]
-    return tried[int(np.argmin(losses))]
-
-
-def reweighted(prediction: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(n, k) times (k,), each row summing to 1 again."""
-    product = prediction * weights
-    return product / product.sum(axis=1, keepdims=True)
 
 
 # -- stacking (Wolpert 1992) -----------------------------------------------------------------------

@@ -41,7 +41,8 @@ CHECKING_TYPES = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 CHOSEN = ("competitions", "models", "stages")  # whoever asks names the module of these folders
 INSTALLED = {"site-packages", "dist-packages"}  # folders of packages, of which the version counts
 OUTSIDE = "../"  # how parts begin that lie outside the package
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # found at once; others by looking at all
+# found at once; others by looking at all
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "xgboost": "xgboost-cpu"}
 
 
 def key(*modules: str) -> str:

@@ -12,13 +12,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from pipeline import workspace
 from pipeline.errors import SettingsError
-from pipeline.metrics import METRICS, get_metric
+from pipeline.metrics import METRICS, get_metric, why_unknown
+from pipeline.metrics.own import OWN, PREFIX
 from pipeline.reading.contract import ColumnRule
 from pipeline.settings import Encode, ModelSettings, Name, Settings
+from pipeline.splitting.lengths import parse_length
 from pipeline.wording import did_you_mean
 
 MODELS = Path(__file__).parent / "models"
@@ -42,7 +51,7 @@ class Competition(Settings):
 
     title: str = ""
     url: Url = ""
-    metric: str | None = Field(None, description=f"one of {', '.join(METRICS)}")
+    metric: str | None = Field(None, description="`python -m pipeline metrics` lists them all")
     task: Literal["binary", "multiclass", "regression"] | None = None
     positive: str | None = Field(
         None, description="of two classes, the one whose probability a submission holds"
@@ -51,8 +60,8 @@ class Competition(Settings):
     @field_validator("metric")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
-        if name is not None and name not in METRICS:
-            raise ValueError(f"allowed metrics are {', '.join(METRICS)}")
+        if name is not None and name != OWN and name not in METRICS:
+            raise ValueError(str(why_unknown(name)))
         return name
 
 
@@ -93,14 +102,74 @@ class Explore(Settings):
     seed: int = Field(0, ge=0)
 
 
-class Split(Settings):
-    """Repeated K-fold: stratified, grouped, or plain; `auto` takes what fits the task."""
+def _length(written: int | float | str | None) -> int | float | str | None:
+    """A length of time that can be read."""
+    if written is not None:
+        parse_length(written)
+    return written
 
-    scheme: Literal["auto", "stratified", "group", "plain"] = "auto"
+
+LengthOfTime = Annotated[int | float | str | None, AfterValidator(_length)]
+
+
+class Split(Settings):
+    """Which rows are validated together: at random, whole groups, windows of time, or your own."""
+
+    scheme: Literal[
+        "auto", "stratified", "plain", "group", "stratified_group", "time", "column", "own"
+    ] = Field("auto", description="auto: as the keys below say, else what fits the task")
     group: str | None = Field(None, description="rows that share this column stay together")
-    folds: int = Field(5, ge=2, le=50)
+    group_before: str | None = Field(
+        None,
+        min_length=1,
+        description='"_": the group is what stands before the last _ of that column, 309 of 309_1',
+    )
+    time: str | tuple[str, ...] | None = Field(
+        None,
+        description="a column of dates or numbers, or its parts, year first: each fold validates a "
+        "window of time and trains on what lies before it",
+    )
+    horizon: LengthOfTime = Field(
+        None,
+        description='how long each window is: "14 days", "1 month", "500 rows", or 2 of a number; '
+        "left out: equally many rows in each",
+    )
+    gap: LengthOfTime = Field(
+        None, description="rows less than this before a window are not trained on"
+    )
+    history: LengthOfTime = Field(
+        None, description="how far back a fold trains; left out: all that lies before"
+    )
+    within: Literal["year", "month", "week", "day"] | None = Field(
+        None,
+        description="not windows, but blocks of the days of every month (months of every year, "
+        "days of every week, hours of every day), where test has such a block",
+    )
+    column: str | None = Field(
+        None, description="a column of fold numbers; -1 or empty: never validated"
+    )
+    own: Name | None = Field(
+        None,
+        description="module in pipeline/competitions with `split(frame)` -> pairs of row numbers",
+    )
+    bins: int = Field(
+        0, ge=0, le=100, description="regression: folds get their share of so many quantile bins"
+    )
+    numbering: Literal["default", "scikit-learn"] = Field(
+        "default",
+        description="scikit-learn: folds as of KFold, StratifiedKFold and GroupKFold, shuffled by "
+        "random_state=seed, or GroupKFold(folds)",
+    )
+    folds: int = Field(5, ge=1, le=50, description="2 at least; windows of time: 1 at least")
     repeats: int = Field(1, ge=1, le=50)
     seed: int = Field(0, ge=0)
+
+    @field_validator("folds")
+    @classmethod
+    def _at_least_two(cls, folds: int, info: ValidationInfo) -> int:
+        if folds < 2 and info.data.get("time") is None:
+            raise ValueError("it should be greater than or equal to 2, but for one window of time")
+        return folds
 
 
 class Budget(Settings):
@@ -174,7 +243,16 @@ def load_configuration(
     for each in dict.fromkeys([preset, *presets]):
         where = str(path) if each == "default" else f"{path} (preset '{each}')"
         _configuration(_preset(presets, each, str(path)), where)
-    return _overlaid(presets[preset], "settings", overlay or {}, only)
+    return _with_own_metric(_overlaid(presets[preset], "settings", overlay or {}, only), name)
+
+
+def _with_own_metric(configuration: Configuration, name: str) -> Configuration:
+    """`metric = "own"` is the function in the file that is named like the competition."""
+    asked = configuration.competition
+    if asked.metric != OWN:
+        return configuration
+    own = asked.model_copy(update={"metric": f"{PREFIX}{name}"})
+    return configuration.model_copy(update={"competition": own})
 
 
 def parse(
@@ -269,7 +347,7 @@ def _configuration(table: dict[str, Any], where: str) -> Configuration:
         )
     configuration = validate(Configuration, {**table, "models": {}}, where)
     asked = configuration.competition
-    if asked.task and asked.metric:
+    if asked.task and asked.metric and not asked.metric.startswith(OWN):
         get_metric(asked.metric, asked.task, f"{where}: [competition] metric")
     checked = {model: _model_settings(model, models[model], where) for model in models}
     return configuration.model_copy(update={"models": checked})

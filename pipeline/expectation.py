@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.blending import Expected, FittedBlend
 from pipeline.metrics import Metric, estimate
+from pipeline.metrics.own import alike
 
 DRAWS = 100  # of the test rows' targets; of many rows fewer suffice
 MANY_CLASSES = 10  # a row counts once for each 10 classes
@@ -41,20 +42,22 @@ def averaging(
     test rows have both: `by_fold` (folds, m, k) of each model. They need no labels: targets are
     drawn as if the mean were right, values with errors like those of `known`, y (n,) and its
     out-of-fold blend (n, k). Of squared errors that makes the spread of the folds around their
-    mean (Krogh and Vedelsby 1995). 0 where no draw has a score, or test has no rows.
+    mean (Krogh and Vedelsby 1995). 0 where no draw has a score, test has no rows, or the metric
+    reads columns that test need not have.
     """
     rng = np.random.default_rng(0)
     means = {name: each.mean(axis=0) for name, each in by_fold.items()}
     mean = blend.combine(means)
-    probabilities = replace(blend, class_weights=None).combine(means)
-    if not len(mean):
+    if not len(mean) or metric.reads_rows:
         return 0.0
+    is_value = mean.shape[1] == 1
+    drawn_as = mean if is_value else replace(blend, decision_rule=None).combine(means)
     folds = range(len(next(iter(by_fold.values()))))
     parts = [blend.combine({name: each[i] for name, each in by_fold.items()}) for i in folds]
     gains = []
     read = len(mean) * max(1, mean.shape[1] // MANY_CLASSES)
     for _ in range(int(np.clip(DRAWN // read, FEWEST_DRAWS, DRAWS))):
-        y = drawn_targets(probabilities, known, rng)
+        y = alike(drawn_targets(drawn_as, known, rng), known[0])
         gains.append(metric.score(y, mean) - np.mean([metric.score(y, part) for part in parts]))
     scored = np.isfinite(gains)  # ROC AUC has no number where a class is absent
     return float(np.mean(np.array(gains)[scored])) if scored.any() else 0.0

@@ -297,7 +297,7 @@ def _submission(flow: Flow) -> str | None:
 
 def _scores(flow: Flow, metric: Metric) -> dict[str, float]:
     """Of each model that has one, out of fold."""
-    y, rows = flow.value("load").y, flow.value("split").validated
+    y, rows = metric.target(flow.value("load")), flow.value("split").validated
     trained = {name: flow.value("train", name) for name in flow.names}
     return {
         name: metric.score(y[rows], each.mean_oof[rows])
@@ -494,7 +494,8 @@ def differences(
             found[name] = None
         else:
             metric, rows = METRICS[one.metric], split.validated
-            found[name] = paired_difference(metric, load.y[rows], first[rows], second[rows])
+            y = metric.target(load)[rows]
+            found[name] = paired_difference(metric, y, first[rows], second[rows])
     return found
 
 

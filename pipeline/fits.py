@@ -7,7 +7,7 @@ and those that it validates, and of the code that computes it. It depends on not
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -73,7 +73,7 @@ class Fits:
                     dict(member.settings),
                     member.encoder.model_dump(mode="json", exclude=SELECTION),
                 ],
-                "objective": [self.objective.task, self.objective.outputs, self.objective.loss],
+                "objective": list(astuple(self.objective)),
                 "columns": _seen(member, tables.train_digests),
                 "y": self._y_digest,
                 "train": _digest(fold.train if rows is None else rows),
@@ -208,7 +208,9 @@ class Fits:
         return fitting.fit(member, self.objective, tables.features, table, self.y[rows], fold)
 
     def _predict(self, fitted: FittedMember, fold: Fold, rows: np.ndarray) -> np.ndarray:
-        values = fitted.predict(self.tables(fitted.member).train.take(rows))
+        values = np.empty((0, self.objective.outputs))
+        if len(rows):
+            values = fitted.predict(self.tables(fitted.member).train.take(rows))
         self._check(values, len(rows), fitted.member, fold)
         return values
 

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a member must know of the competition: `loss` is the one that suits the metric."""
+    """What a member must know of the competition: `loss` is the one that suits the metric,
+    `loss_parameter` its quantile or power."""
 
     task: Task
     outputs: int
     loss: models.Loss
+    loss_parameter: float | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def model_problem(member: Member, objective: Objective, encoder: FoldEncoder) ->
         encoder.names(member.view),
         encoder.categorical(member.view),
         encoder.parts(member.view),
+        objective.loss_parameter,
     )
 
 

@@ -24,6 +24,7 @@ from pipeline.fits import Fits
 from pipeline.fitting import Objective
 from pipeline.journal import Journal
 from pipeline.metrics import get_metric
+from pipeline.metrics.own import PREFIX
 from pipeline.parallel import Result, in_child_process
 from pipeline.plan import Decision, Plan, Shares
 from pipeline.progress import Progress
@@ -399,7 +400,10 @@ class Flow:
         problem = load.value.problem
         metric = get_metric(self.configuration.competition.metric, problem.task)
         metric.check_target(load.value.y)
-        objective = Objective(problem.task, problem.outputs, metric.loss_for_models)
+        metric.check_labels(problem.classes or ())
+        objective = Objective(
+            problem.task, problem.outputs, metric.loss_for_models, metric.loss_parameter
+        )
         return Fits(self.store, load, encode, objective)
 
     @cached_property
@@ -449,13 +453,19 @@ class Flow:
         return [f"pipeline.stages.{node.stage}", *self._modules(node)]
 
     def _modules(self, node: Node) -> Iterator[str]:
-        """The models that the stage may fit; features where it may compute these of other rows.
+        """The models that the stage may fit, and the organiser's own metric; features where it may
+        compute these of other rows.
 
         A stage of one member is given them as columns of a table, whose digests are in its key.
         """
         settings, fits = self.configuration, "fits" in stages()[node.stage].services
+        metric = getattr(self.settings(node), "metric", None) or ""
+        if metric.startswith(PREFIX):
+            yield f"pipeline.competitions.{metric.removeprefix(PREFIX)}"
         if node.stage == "load" and settings.load.simulator:
             yield f"pipeline.competitions.{settings.load.simulator}"
+        if node.stage == "split" and settings.split.own:
+            yield f"pipeline.competitions.{settings.split.own}"
         known = members(settings)
         chosen = [known[node.member]] if node.member else list(known.values())
         if node.member or fits:

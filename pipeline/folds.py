@@ -27,13 +27,35 @@ class Fold:
 class Folds:
     """What the split stage gives: the folds of every repeat, in order, for `rows` rows.
 
-    `group` is the column whose rows stay together, None where rows are drawn one by one.
+    `group` is the column whose rows stay together, None where rows are drawn one by one; `time` are
+    the columns whose order the folds follow, none where they follow none. `refit`: rows to predict
+    get the prediction of a fit on all rows, not the mean of the folds' fits, which lack the latest.
     """
 
     rows: int
     folds: tuple[Fold, ...]
     scheme: str
     group: str | None = None
+    time: tuple[str, ...] = ()
+    refit: bool = False
+
+    @property
+    def final(self) -> Fold | None:
+        """The fit on all rows, which validates none; None where the folds' fits predict."""
+        if not self.refit:
+            return None
+        nothing = np.empty(0, dtype=np.int64)
+        return Fold(0, len(self.repeat(0)), np.arange(self.rows), nothing)
+
+    @property
+    def predicting(self) -> tuple[Fold, ...]:
+        """Those whose fits predict other rows, by their mean."""
+        return self.folds if self.final is None else (self.final,)
+
+    def fitted(self, repeat: int) -> list[Fold]:
+        """All that is fitted for a repeat: its folds, and for the first one the fit on all rows."""
+        final = [] if self.final is None or repeat else [self.final]
+        return [*self.repeat(repeat), *final]
 
     @property
     def repeats(self) -> int:

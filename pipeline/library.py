@@ -93,7 +93,7 @@ class Run:
                 "[split] settings and metric."
             )
         metric, rows = METRICS[self.experiment.metric], self.flow.value("split").validated
-        y, theirs, found = self.flow.value("load").y[rows], other._oof, {}
+        y, theirs, found = metric.target(self.flow.value("load"))[rows], other._oof, {}
         for name, own in self._oof.items():
             if name in theirs:
                 each = paired_difference(metric, y, own[rows], theirs[name][rows])

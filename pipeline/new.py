@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline import config, new_toml, sizing
 from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.files import write_atomically
-from pipeline.metrics import METRICS, get_metric
+from pipeline.metrics import METRICS, get_metric, prefers_values
+from pipeline.metrics.own import OWN
 from pipeline.new_toml import Given, TableFindings
 from pipeline.reading import archives, finding, kinds, labels, schema
 from pipeline.reading.notation import read_numbers
@@ -234,12 +235,15 @@ def look(
     given = given or {}
     about = given.get("competition", {})
     settings = LoadStage(
-        **given.get("load", {}), task=about.get("task"), positive=about.get("positive")
+        **given.get("load", {}),
+        task=about.get("task"),
+        prefers_values=prefers_values(about.get("metric")),
+        positive=about.get("positive"),
     )
     tables, notes = labels.joined_tables(labels.read_files(files.sources, settings), settings)
     roles, guessed = _roles(tables, settings, files.notes)
     form, _ = schema.find_form(tables, roles)
-    if "metric" in about:
+    if about.get("metric", OWN) != OWN:
         get_metric(about["metric"], roles.task, metric)
     used = {*tables.train.columns} & {*tables.test.columns} | {roles.target, roles.id}
     names = dict.fromkeys([*tables.train.columns, *tables.test.columns])
@@ -330,16 +334,22 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     if "metric" in found.given.get("competition", {}):
         yield f"metric {metric}: {why}"
     else:
-        yield f"metric {metric}: GUESSED, {why}; check [competition] metric in {path}"
-    if roles.positive is not None and METRICS[metric].needs == "probabilities":
+        yield (
+            f"metric {metric}: GUESSED, {why}; check [competition] metric in {path}, "
+            "`python -m pipeline metrics` lists them"
+        )
+    if roles.positive is not None and metric != OWN and METRICS[metric].counts_positives:
         check = "is it the one that the organiser asks for? [competition] positive in"
         guessed = f": GUESSED; {check} {path}" if roles.positive_guessed else ""
-        yield f"probabilities are of class {roles.positive!r}{guessed}"
+        what = "probabilities are of class" if METRICS[metric].needs != "labels" else "positive is"
+        yield f"{what} {roles.positive!r}{guessed}"
     for side, other in (("train", "test"), ("test", "train")):
         columns = getattr(found.tables, side).columns
         names = [name for name in found.drop if name in columns]
         if names:
             yield f"left out, for {other} lacks them: {', '.join(map(new_toml.string, names))}"
+    if found.mirror is not None:
+        yield f"{found.mirror.sentence}; the folds mirror it: [split] in {path}"
     for column in found.columns.values():
         if isinstance(column, DataError):
             yield f"load will refuse {column}"
@@ -417,6 +427,9 @@ def configuration_for(
     for name, content in raw_tables(**frames).items():
         write_atomically(raw / name, content)
     load = {**given.get("load", {}), **({} if "test" in frames else {"test": finding.NONE})}
+    known, asked = config.Split.model_fields, overlay.get("split", {})
+    split = {key: value for key, value in asked.items() if key in known and value is not None}
+    tables = {**given, "load": load, "split": split}
     with tempfile.TemporaryDirectory() as empty:
-        made = write_competition(FRAMES, raw, Path(empty), {**given, "load": load}, raw, FIT)
+        made = write_competition(FRAMES, raw, Path(empty), tables, raw, FIT)
     return config.parse(made.text, preset, "fit", overlay, only=models)

@@ -12,15 +12,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline import config, sizing
+from pipeline.column_order import MOST_LEVELS, found_order
 from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
-from pipeline.metrics import DEFAULTS, METRICS
+from pipeline.metrics import DEFAULTS
 from pipeline.problem import Feature, Form
 from pipeline.reading import finding, kinds
+from pipeline.reading.contract import ColumnRule
 from pipeline.reading.kinds import Described
 from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
 from pipeline.settings import ModelSettings
+from pipeline.splitting.mirroring import Mirror, find_mirror
+from pipeline.submission import labels_a_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 Given = Mapping[str, Mapping[str, Any]]  # table of the TOML -> key -> value
 
+SIZES = {"folds", "repeats", "seed", "bins", "numbering"}  # of [split]: not how test differs
 MOST_CATEGORIES = 20  # more of them are too many to list
 WIDTH = 98
 QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
@@ -69,7 +74,14 @@ class TableFindings:
             1 if _is_number(column) else min(train[name].nunique(), MOST_ONE_HOT)
             for name, column in self.columns.items()
         )
-        return sizing.Shape(len(train), len(self.columns), self.roles.task, classes, width)
+        rows, columns = len(train), len(self.columns)
+        ordered = bool(self.order)
+        return sizing.Shape(rows, columns, self.roles.task, classes, width, ordered)
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Columns that stand in an order, which a recurrent network reads."""
+        return found_order({name: _numbers_held(column) for name, column in self.columns.items()})
 
     @cached_property
     def metric(self) -> tuple[str, str]:
@@ -80,26 +92,66 @@ class TableFindings:
             return declared, "named by --metric"
         if self.form.kind == "classes":
             return "log_loss", "the sample asks for a probability of each class"
+        several = 0
+        if sample is not None and self.form.target is not None:
+            several = labels_a_cell(roles.classes or (), list(map(str, sample[self.form.target])))
+        if several > 1:
+            return f"map@{several}", f"the sample has {several} labels in a cell"
         if roles.task == "binary" and sample is not None:
             values = numbers(sample[self.form.target].dropna())
             if values.between(0, 1).all() and (values != values.round()).any():
                 return "roc_auc", "the sample asks for probabilities"
         return DEFAULTS[roles.task], f"the default of a {roles.task} task"
 
+    @cached_property
+    def mirror(self) -> Mirror | None:
+        """How test was split from train; None where the command line says how to split."""
+        if {*self.given.get("split", {})} - SIZES:
+            return None
+        described = [each for each in self.columns.values() if not isinstance(each, DataError)]
+        train, test, id = self.tables.train, self.tables.test, self.roles.id
+        dated = None if id is None else kinds.describe_id(id, train, test, self._declared(id))
+        described += [] if dated is None else [dated]
+        one, other = kinds.typed(train, described, "train"), kinds.typed(test, described, "test")
+        features = [each.feature for each in described]
+        return find_mirror(one, other, features, None if dated else id, sizing.folds(self.shape))
+
+    def _declared(self, name: str) -> ColumnRule | None:
+        """What the command line declares of a column."""
+        rule = self.given.get("load", {}).get("columns", {}).get(name)
+        return None if rule is None else ColumnRule.model_validate(rule)
+
+    @property
+    def drawn_folds(self) -> bool:
+        """Whether folds are drawn at random, so that repeats differ."""
+        found = self.mirror.settings if self.mirror is not None else {}
+        return not {"time", "column", "own"} & {*found, *self.given.get("split", {})}
+
     @property
     def split(self) -> dict[str, Any]:
         """Of few rows each model should see most, and one split into folds shows little of them.
 
         Folds have two rows at least. Classes of fewer rows than there are folds cost none: they are
-        spread over as many as they have rows.
+        spread over as many as they have rows. How test differs from train changes both.
         """
         folds, repeats = sizing.folds(self.shape), sizing.repeats(self.shape)
-        return {"folds": max(2, min(folds, self.shape.rows // 2)), "repeats": repeats}
+        sized = {
+            "folds": max(2, min(folds, self.shape.rows // 2)),
+            "repeats": repeats if self.drawn_folds else 1,
+        }
+        return {**sized, **(self.mirror.settings if self.mirror is not None else {})}
 
 
 def _is_number(column: Described | DataError) -> bool:
     """A column that a linear model sees as one or a few numbers."""
     return isinstance(column, DataError) or column.feature.kind in ("number", "date")
+
+
+def _numbers_held(column: Described | DataError) -> frozenset[float]:
+    """What a column of numbers holds, as many of them as `found_order` must know."""
+    if isinstance(column, DataError) or column.feature.kind != "number" or not column.plain:
+        return frozenset()
+    return frozenset(column.plain["train"].dropna().unique()[: MOST_LEVELS + 1].tolist())
 
 
 def text(name: str, found: TableFindings) -> str:
@@ -119,12 +171,13 @@ def text(name: str, found: TableFindings) -> str:
             _load(found),
             _contract(found),
             table("explore", config.Explore),
+            *([_comment(f"{found.mirror.sentence}. The folds mirror it.")] if found.mirror else []),
             table("split", config.Split, **found.split),
             table("encode", config.Encode),
             table("budget", config.Budget, minutes=sizing.minutes(shape)),
             table("tune", config.Tune),
             _model_notes(shape),
-            *(_model(model, sizing.settings(shape, model)) for model in sizing.models(shape)),
+            *(_model(model, _given(model, found)) for model in sizing.models(shape)),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
             *_presets(found),
@@ -134,7 +187,6 @@ def text(name: str, found: TableFindings) -> str:
 
 def _competition(name: str, found: TableFindings) -> str:
     roles, given = found.roles, found.given.get("competition", {})
-    allowed = ", ".join(metric.name for metric in METRICS.values() if roles.task in metric.tasks)
     metric, why = found.metric
     guessed = "" if "metric" in given else "GUESSED: "
     positive = roles.notes.get("positive")
@@ -144,7 +196,10 @@ def _competition(name: str, found: TableFindings) -> str:
         pair("url", given["url"]) if "url" in given else '# url = "https://..."',
         _comment(roles.notes["task"]),
         pair("task", roles.task),
-        _comment(f"{guessed}{why}. The organiser's page names it; allowed are {allowed}"),
+        _comment(
+            f"{guessed}{why}. The organiser's page names it; `python -m pipeline metrics` lists "
+            "those that there are"
+        ),
         pair("metric", metric),
         *([_comment(positive), pair("positive", roles.positive)] if positive else []),
     )
@@ -235,6 +290,12 @@ def _model_notes(shape: sizing.Shape) -> str:
     )
 
 
+def _given(model: str, found: TableFindings) -> dict[str, Any]:
+    """What a model's table holds beside its defaults."""
+    order = {"sequence": found.order} if model == "rnn" else {}
+    return {**sizing.settings(found.shape, model), **order}
+
+
 def _model(name: str, given: Mapping[str, Any]) -> str:
     settings = importlib.import_module(f"pipeline.models.{name}").Settings
     return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
@@ -246,20 +307,24 @@ def _presets(found: TableFindings) -> Iterator[str]:
     folds = min(sizing.folds(shape, "quick"), split["folds"])
     yield _section("presets.quick.budget", minutes=sizing.minutes(shape, "quick"))
     yield _section("presets.quick.split", folds=folds, repeats=1)
-    yield from _model_presets(shape, "quick")
+    yield from _model_presets(found, "quick")
     for table, less in QUICK.items():
         if table.removeprefix("models.") in ("evaluate", *sizing.models(shape)):
             yield _section(f"presets.quick.{table}", **less)
     yield _section("presets.best.budget", minutes=sizing.minutes(shape, "best"))
-    yield _section("presets.best.split", repeats=split["repeats"] + 2)
-    yield from _model_presets(shape, "best")
+    if found.drawn_folds:
+        yield _section("presets.best.split", repeats=split["repeats"] + 2)
+    yield from _model_presets(found, "best")
 
 
-def _model_presets(shape: sizing.Shape, preset: str) -> Iterator[str]:
+def _model_presets(found: TableFindings, preset: str) -> Iterator[str]:
     """Other settings; the best preset also has models that need more time."""
+    shape = found.shape
     listed = sizing.models(shape)
     for model in sizing.models(shape, "best") if preset == "best" else listed:
         given = sizing.settings(shape, model, preset)
+        if model not in listed:
+            given = {**_given(model, found), **given}
         if given or model not in listed:
             yield _section(f"presets.{preset}.models.{model}", **given)
 

@@ -44,7 +44,7 @@ class Predictor:
         blend: "Blended",
         fits: Fits,
     ) -> None:
-        self.problem, self.folds = loaded.problem, split.folds
+        self.problem, self.folds = loaded.problem, split.predicting
         self.blend, self.fits = blend.blend, fits
         weights = zip(self.blend.models, self.blend.weights, strict=True)
         names = [name for name, w in weights if w > 0 or self.blend.stacker is not None]
@@ -52,6 +52,8 @@ class Predictor:
         self.keys = {
             name: {(fit.repeat, fit.fold): fit.key for fit in train[name].fits} for name in names
         }
+        places = {(fold.repeat, fold.number) for fold in self.folds}
+        self.counts = {name: len(places & {*keys}) for name, keys in self.keys.items()}
         self._fitted: dict[str, FittedMember] = {}
         modules = {member.encoder.features for member in self.members.values()}
         for module in sorted(module for module in modules if module):
@@ -72,7 +74,7 @@ class Predictor:
         totals: dict[str, Any] = dict.fromkeys(self.members, 0.0)
         for predictions in parallel_map(work, self.folds):
             for name, prediction in predictions.items():
-                totals[name] = totals[name] + prediction / len(self.keys[name])
+                totals[name] = totals[name] + prediction / self.counts[name]
         with np.errstate(all="ignore"):  # what is no number is refused, not warned of
             blended = self.blend.combine(totals)
         check(blended, len(frame), self.problem.outputs, "the blend", REMEDY)

@@ -8,6 +8,7 @@ begins, training measures its own pace (pace.py).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from pipeline.metrics import Task
@@ -33,15 +34,20 @@ ROUNDS = (200, 2000)  # LightGBM's, at least (fewer could be worse than its defa
 FITTED = 1.85  # LightGBM's fit on a fold: on 85% of its rows, then on all
 
 # cells (rows times columns) of which a repeat still fits into a quarter of MINUTES: seconds a row
-# of 22 columns are 0.0003 for neural_net, 0.0009 for rnn and 0.0005 for symmetric_trees; the
-# kernel learns from 5,000 rows, a small part of a larger table
+# of 22 columns are 0.0003 for neural_net and for a seed of catboost, 0.0009 for rnn and 0.0005 for
+# symmetric_trees; the kernel learns from 5,000 rows, a small part of a larger table
 MOST_CELLS = {
     "neural_net": 2_200_000,
+    "catboost": 2_200_000,
     "symmetric_trees": 1_600_000,
     "kernel": 1_100_000,
     "rnn": 900_000,
 }
-MODELS = ("linear", "logistic", "neural_net", "rnn", "lightgbm", "symmetric_trees", "kernel")
+MODELS = (
+    *("linear", "logistic", "neural_net", "rnn", "lightgbm", "catboost", "symmetric_trees"),
+    "kernel",
+)
+EXTRAS = ("catboost",)  # listed where its package is installed
 TRIALS = {"lightgbm": 20}
 BEST_TRIALS = {"linear": 10, "logistic": 10, "neural_net": 20, "lightgbm": 100}
 
@@ -49,13 +55,14 @@ BEST_TRIALS = {"linear": 10, "logistic": 10, "neural_net": 20, "lightgbm": 100}
 @dataclass(frozen=True)
 class Shape:
     """Of the training table; `classes` is 1 for regression and 2 for two classes, `width` is about
-    how many columns the dense view has."""
+    how many columns the dense view has, `ordered` whether some columns stand in an order."""
 
     rows: int
     columns: int
     task: Task
     classes: int = 1
     width: int = 0
+    ordered: bool = False
 
     @property
     def many(self) -> bool:
@@ -100,12 +107,21 @@ def repeats(shape: Shape) -> int:
 
 def models(shape: Shape, preset: str = "default") -> tuple[str, ...]:
     """Those to begin with, in the order in which they get their minutes."""
-    fitting = [name for name in MODELS if shape.task != "regression" or name != "logistic"]
+    fitting = [name for name in MODELS if suits(name, shape)]
     if not (shape.many or shape.wide):
         return tuple(fitting)
     fitting = [name for name in fitting if name not in left_out(shape, preset)]
     first = ("logistic", STRONGEST) if _is_sparse(shape) else (STRONGEST,)
     return (*first, *(name for name in fitting if name not in first))
+
+
+def suits(name: str, shape: Shape) -> bool:
+    """Whether the model can learn from such a table at all, and its package is there."""
+    if name == "logistic":
+        return shape.task != "regression"
+    if name == "rnn":
+        return shape.ordered
+    return name not in EXTRAS or find_spec(name) is not None
 
 
 def _is_sparse(shape: Shape) -> bool:
@@ -117,7 +133,7 @@ def _is_sparse(shape: Shape) -> bool:
 def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:
     """Models of which one repeat would take more than its part of the minutes."""
     cells = shape.cells * MINUTES / minutes(shape, preset) if shape.many else 0
-    return tuple(name for name, most in MOST_CELLS.items() if cells > most)
+    return tuple(name for name, most in MOST_CELLS.items() if cells > most and suits(name, shape))
 
 
 def settings(shape: Shape, model: str, preset: str = "default") -> dict[str, Any]:

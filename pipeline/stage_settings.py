@@ -7,6 +7,7 @@ from pydantic import Field
 
 from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Tune, Url
 from pipeline.member import Member
+from pipeline.metrics import prefers_values
 from pipeline.problem import Task
 from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
 
@@ -15,6 +16,7 @@ class LoadStage(Load):
     """[load], and what [competition] says of the target."""
 
     task: Task | None = None
+    prefers_values: bool = False
     positive: str | None = None
 
 
@@ -110,6 +112,7 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
     known = {**configuration.competition.model_dump(), "name": member or name}
+    known["prefers_values"] = prefers_values(known["metric"])
     if stage == "encode":
         encoders: dict[str, EncoderSettings] = {}
         for model, each in members(configuration).items():

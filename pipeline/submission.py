@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # how truth values are written, in train and in the sample
 TRUTHS = (("False", "True"), ("false", "true"), ("FALSE", "TRUE"), ("0", "1"))
 MOST_SHOWN = 5
+CELL = " "  # between the labels of a cell
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def fill(load: Loaded, prediction: np.ndarray, metric: Metric) -> "pd.DataFrame"
     if unknown:
         refuse([f"the blend has no finite prediction for {unknown:,} rows of test"])
     ordered = prediction[_rows_of_test(load)]
-    if metric.needs != "values":
+    if load.problem.task != "regression":
         ordered = off_rounding(ordered)
     if form.kind == "classes":
         values: dict[str, Any] = dict(zip(form.class_columns, ordered.T, strict=True))
@@ -151,11 +152,31 @@ def _target_values(
 ) -> Any:
     """What the metric scores, (m,): labels, the positive class's probability, or values."""
     if metric.needs == "values":
-        return np.maximum(prediction[:, 0], metric.least_value)
+        return _written_values(np.maximum(prediction[:, 0], metric.least), column, metric)
     if asks_for_labels(problem, metric):
         labels = written_labels(problem.classes or (), column)
+        if metric.labels_a_cell > 1:
+            return _likeliest(prediction, labels, metric.labels_a_cell)
         return labels.take(prediction.argmax(axis=1)).reset_index(drop=True)
     return prediction[:, 1]
+
+
+def _written_values(values: np.ndarray, column: "pd.Series", metric: Metric) -> Any:
+    """Numbers with decimals; whole ones, where the metric compares such, as the sample has them."""
+    if not metric.whole_values:
+        return values
+    shown = column.dropna()
+    point = len(shown) > 0 and all(WHOLE.fullmatch(str(word).strip()) for word in shown)
+    return values if point else np.rint(values).astype(np.int64)
+
+
+def _likeliest(prediction: np.ndarray, labels: "pd.Series", most: int) -> "pd.Series":
+    """The likeliest labels of each row in one cell, 'A B C', (n,)."""
+    import pandas as pd
+
+    order = np.argsort(-prediction, axis=1, kind="stable")[:, :most]
+    words = labels.to_numpy(dtype=object)[order]
+    return pd.Series([CELL.join(row) for row in words], dtype="str")
 
 
 def asks_for_labels(problem: Problem, metric: Metric) -> bool:
@@ -188,6 +209,8 @@ def written_labels(classes: Sequence[str], column: "pd.Series") -> "pd.Series":
     import pandas as pd
 
     shown = [str(word) for word in column.dropna().unique()]
+    if cells := labels_in_cells(classes, shown):
+        shown = cells
     own = pd.Series(list(classes), dtype="str")
     if not shown or set(shown) <= set(classes):
         return own
@@ -202,6 +225,22 @@ def written_labels(classes: Sequence[str], column: "pd.Series") -> "pd.Series":
     if set(spelled) <= {label.strip().casefold() for label in classes}:
         return own.map(lambda label: spelled.get(label.strip().casefold(), label))
     return own
+
+
+def labels_in_cells(classes: Sequence[str], cells: Sequence[str]) -> list[str]:
+    """The labels of a sample that has several in a cell, 'A B C'; none where it has not."""
+    found = [cell.split() for cell in cells]
+    several = bool(found) and all(len(words) > 1 for words in found)
+    words = list(dict.fromkeys(word for each in found for word in each))
+    return words if several and set(words) <= set(classes) else []
+
+
+def labels_a_cell(classes: Sequence[str], cells: Sequence[str]) -> int:
+    """How many labels each cell of a sample holds, 0 where it is not the same number in all."""
+    if not labels_in_cells(classes, cells):
+        return 0
+    counts = {len(cell.split()) for cell in cells}
+    return counts.pop() if len(counts) == 1 else 0
 
 
 def _truths(classes: Sequence[str], shown: Sequence[str]) -> list[str]:
@@ -314,17 +353,20 @@ def _value_problems(
         yield f"column {name} is empty in {empty:,} rows"
     if asks_for_labels(problem, metric):
         labels = written_labels(problem.classes or (), column)
-        unknown = values[~values.isin(labels) & values.notna()].unique()
+        known = values.dropna()
+        if metric.labels_a_cell > 1:
+            known = known.str.split(CELL).explode()
+        unknown = known[~known.isin(labels)].unique()
         if len(unknown):
             yield f"column {name} holds labels that train never had: {_names(unknown)}"
-    elif values.dtype != np.float64:
+    elif values.dtype != np.float64 and not (metric.whole_values and values.dtype == np.int64):
         yield f"column {name} holds {values.dtype}, not numbers with decimals"
     elif np.isinf(values).any():
         yield f"column {name} holds infinite numbers"
     elif metric.needs != "values" and not values.dropna().between(0, 1).all():
         yield f"column {name} holds probabilities outside 0 to 1"
-    elif (values < metric.least_value).any():
-        least = f"{metric.least_value:g}"
+    elif (values < metric.least).any():
+        least = f"{metric.least:g}"
         yield f"column {name} holds numbers below {least}, which {metric.label} does not allow"
 
 

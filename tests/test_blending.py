@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression as Oracle
 
 from pipeline import blending
 from pipeline.blending import FittedBlend, Fitter, OutOfFold
+from pipeline.decision_rules import DecisionRule
 from pipeline.expectation import WIDER, averaging, drawn_targets, expectation
 from pipeline.metrics import METRICS, estimate
 from pipeline.store import Key, Store
@@ -152,7 +153,7 @@ def test_draws_that_lack_a_class_are_left_out(rng):
 def test_weights_of_classes_do_not_change_what_is_drawn(rng):
     """With a rare class given 40 times the weight, its own chance still says how often it comes."""
     p = np.tile([0.97, 0.03], (4000, 1))
-    blend = FittedBlend(("a",), np.ones(1), class_weights=np.array([1.0, 40.0]))
+    blend = FittedBlend(("a",), np.ones(1), decision_rule=DecisionRule(np.array([1.0, 40.0])))
     shares = []
     metric = METRICS["accuracy"]
     spied = replace(metric, per_row=None, overall=lambda y, _: shares.append(y.mean()) or 0.0)
@@ -210,7 +211,7 @@ def test_rare_classes_are_favoured_where_the_metric_counts_classes(name, gain, r
 def test_accuracy_takes_the_likeliest_class(rng):
     y = rng.integers(2, size=100)
     blend = fit("equal", METRICS["accuracy"], y, noisy(y, rng, 1.0)[None])
-    assert blend.class_weights is None
+    assert blend.decision_rule is None
 
 
 @pytest.mark.parametrize("method", ["equal", "greedy"])

@@ -1,19 +1,22 @@
 """What the documents claim of the project is so: links, paths, commands, the graph, the recipes."""
 
-import ast
 import re
+import sys
 import textwrap
 from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from pipeline import flow
 from pipeline.__main__ import app
-from pipeline.metrics import Metric
-from pipeline.models import Loss
+from pipeline.metrics import Metric, get_metric, listing
+from pipeline.models import Loss, ModelProblem
 from tests.project import ROOT, TINY, copy_project
+from tests.small_loaded import loaded
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 DOCUMENTS = sorted(
@@ -22,7 +25,7 @@ DOCUMENTS = sorted(
     for path in (ROOT / place).glob("*.md")
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-RECIPES = {"xgboost.py": "models", "confident_mistakes.py": "report", "agree.py": "stages"}
+RECIPES = {"nearest.py": "models", "confident_mistakes.py": "report", "agree.py": "stages"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,13 +76,14 @@ def test_the_graph_is_drawn_as_flow_reads_it():
 
 def test_the_recipes_work(tmp_path):
     """A metric, a section of the report, a second LightGBM and a stage, as they stand there."""
-    project = copy_project(tmp_path, TINY.replace('"accuracy"', '"mcc"') + table())
+    project = copy_project(tmp_path, TINY.replace('"accuracy"', '"youden"') + table())
     package = tmp_path / "pipeline"
     for name in ("confident_mistakes.py", "agree.py"):
         (package / RECIPES[name] / name).write_text(recipe(name))
     formula, entry = metric()
-    insert(package / "metrics.py", "def roc_auc(", formula)
-    insert(package / "metrics.py", '        Metric(\n            "roc_auc"', entry)
+    classes = package / "metrics" / "classes.py"
+    insert(classes, "def roc_auc(", formula)
+    insert(classes, '    Metric(\n        "roc_auc"', entry)
     insert(package / "report" / "__init__.py", '    "value_errors",', '    "confident_mistakes",\n')
     agree = 'class Agree(Settings):\n    method: Literal["spearman", "kendall"] = "spearman"\n\n\n'
     insert(package / "config.py", "class Evaluate(", agree)
@@ -92,12 +96,20 @@ def test_the_recipes_work(tmp_path):
         assert goal == "all" or "the least alike agree by" in done.stdout
 
     report = (project.build / "report.html").read_text()
-    assert "Confident mistakes" in report and "Matthews correlation" in report
+    assert "Confident mistakes" in report and "Youden&#39;s J" in report
     assert "lightgbm_ratings (lightgbm)" in report
 
 
-def test_the_recipe_of_a_model_is_python():
-    ast.parse(recipe("xgboost.py"))
+def test_the_recipe_of_a_model_predicts_the_mean_of_the_nearest_rows():
+    module = ModuleType("nearest")
+    sys.modules["nearest"] = module  # where pydantic looks up annotations
+    exec(compile(recipe("nearest.py"), "nearest.py", "exec"), vars(module))  # noqa: S102
+    settings = module.Settings(neighbours=2)
+    model = module.build(settings, ModelProblem("regression", 1, "squared_error", ("a",)))
+    fitted = model.fit(np.array([[0.0], [1.0], [5.0], [7.0]]), np.array([1.0, 2.0, 30.0, 50.0]))
+    again = module.build(settings, fitted.problem).set_state(fitted.state())
+    for each in (fitted, again):
+        np.testing.assert_array_equal(each.predict(np.array([[0.4], [6.5]])), [[1.5], [40.0]])
 
 
 def test_every_field_of_a_metric_is_described():
@@ -105,6 +117,23 @@ def test_every_field_of_a_metric_is_described():
     first = " ".join(row.split("|")[1] for row in table.splitlines()[2:] if row)
     assert set(re.findall(r"`(\w+)`", first)) == {field.name for field in fields(Metric)}
     assert all(f'"{loss}"' in table for loss in get_args(Loss))
+
+
+def test_every_metric_is_listed():
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    assert listing.markdown() in text
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/metrics.md"])
+def test_the_own_metric_that_is_shown_is_one(name, monkeypatch):
+    shown = re.findall(r"```python\n(import numpy.*?)```", (ROOT / name).read_text(), re.DOTALL)
+    (code,) = (each for each in shown if "greater_is_better" in each)
+    module = ModuleType("pipeline.competitions.shown")
+    exec(code, vars(module))  # noqa: S102
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    metric = get_metric("own:shown", "regression")
+    y = metric.target(loaded([2.0, 4.0], "regression"))
+    assert metric.score(y, np.array([[1.0], [5.0]])) == (1 / 2 + 1 / 4) / 2
 
 
 def test_every_module_is_described():
@@ -131,8 +160,8 @@ def recipe(name: str) -> str:
 
 def metric() -> tuple[str, str]:
     """The formula, and the entry."""
-    formula, entry = (each for each in blocks("python") if "matthews" in each)
-    return formula + "\n\n", textwrap.indent(entry.rstrip() + ",\n", " " * 8)
+    formula, entry = (each for each in blocks("python") if "youden" in each)
+    return formula + "\n\n", textwrap.indent(entry.rstrip() + ",\n", " " * 4)
 
 
 def table() -> str:

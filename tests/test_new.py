@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import sizing
 from pipeline.config import load_configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.new import copy_raw, refuse_nothing, settings_given, write_competition
@@ -61,8 +62,7 @@ def test_the_toml_says_what_the_files_show_and_load_finds_the_same(tmp_path):
     experiments, text = written(tmp_path, raw)
     default = experiments["default"]
     assert (default.load.target, default.load.id, default.competition.task) == ("y", "id", "binary")
-    models = {"linear", "logistic", "neural_net", "rnn", "lightgbm", "symmetric_trees", "kernel"}
-    assert set(default.models) == models
+    assert tuple(default.models) == sizing.models(sizing.Shape(N, 2, "binary", 2))
     assert experiments["quick"].models["lightgbm"].trials == 0
     assert experiments["best"].split.repeats > default.split.repeats
     assert (
@@ -87,7 +87,11 @@ def uncommented(text):
 def test_every_line_in_a_comment_is_valid_by_itself_and_changes_nothing(tmp_path):
     raw = organiser(
         tmp_path / "raw",
-        named={'a "b"': ["red", "green"] * 20, "count": range(N)},
+        named={
+            'a "b"': ["red", "green"] * 20,
+            "count": range(N),
+            **{name: [1, 2, 3, 4, 5] * 8 for name in ("seat", "food", "crew", "gate")},
+        },
         note=['labels = "none"', "x"] * 20,
     )
     experiments, text = written(tmp_path, raw)
@@ -180,7 +184,7 @@ def test_what_was_found_is_reported_and_the_metric_is_a_guess(tmp_path, monkeypa
         "id 'id': the sample names its rows by it",
         "task multiclass: the target has 3 values, all whole numbers",
         "metric accuracy: GUESSED, the default of a multiclass task; "
-        "check [competition] metric in fresh.toml",
+        "check [competition] metric in fresh.toml, `python -m pipeline metrics` lists them",
     )
 
 
@@ -214,20 +218,43 @@ def test_columns_of_one_table_alone_are_dropped_and_the_run_goes_on(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("labels", "sample", "task", "metric", "models"),
+    ("labels", "sample", "task", "metric"),
     [
-        (("no", "yes"), ["y"], "binary", "roc_auc", 7),
-        ((0, 1), None, "binary", "accuracy", 7),
-        (("a", "b", "c"), ["y_a", "y_b", "y_c"], "multiclass", "log_loss", 7),
-        (("a", "b", "c"), None, "multiclass", "accuracy", 7),
-        (tuple(NUMBERS), None, "regression", "rmse", 6),
+        (("no", "yes"), ["y"], "binary", "roc_auc"),
+        ((0, 1), None, "binary", "accuracy"),
+        (("a", "b", "c"), ["y_a", "y_b", "y_c"], "multiclass", "log_loss"),
+        (("a", "b", "c"), None, "multiclass", "accuracy"),
+        (tuple(NUMBERS), None, "regression", "rmse"),
     ],
 )
-def test_metric_and_models_suit_the_task(tmp_path, labels, sample, task, metric, models):
+def test_metric_and_models_suit_the_task(tmp_path, labels, sample, task, metric):
     raw = organiser(tmp_path / "raw", labels=labels, sample=sample)
     experiment = written(tmp_path, raw)[0]["default"]
     asked = experiment.competition
-    assert (asked.task, asked.metric, len(experiment.models)) == (task, metric, models)
+    assert (asked.task, asked.metric) == (task, metric)
+    assert ("logistic" in experiment.models) == (task != "regression")
+
+
+@pytest.mark.parametrize(
+    ("cell", "metric"),
+    [("a b c", "map@3"), ("c a", "map@2"), ("a", "accuracy"), ("a x", "accuracy")],
+)
+def test_several_labels_in_a_cell_of_the_sample_suggest_map_at_as_many(tmp_path, cell, metric):
+    raw = organiser(tmp_path / "raw", labels=("a", "b", "c"), sample=["y"])
+    sample = pd.read_csv(raw / "sample_submission.csv").assign(y=cell)
+    sample.to_csv(raw / "sample_submission.csv", index=False)
+    experiments, text = written(tmp_path, raw)
+    assert experiments["default"].competition.metric == metric
+    assert "`python -m pipeline metrics` lists" in text.replace("\n#  ", "")
+
+
+def test_a_metric_of_values_makes_few_whole_numbers_values(tmp_path):
+    raw = organiser(tmp_path / "raw", labels=(1, 2, 3))
+    _, experiment = drafted(tmp_path, raw, metric="qwk")
+    assert (experiment.competition.task, experiment.competition.metric) == ("regression", "qwk")
+    _, experiment = drafted(tmp_path, raw, metric="own")
+    assert experiment.competition.task == "multiclass"
+    assert experiment.competition.metric == "own:fresh"
 
 
 @pytest.mark.parametrize(

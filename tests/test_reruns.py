@@ -150,8 +150,8 @@ NEW_FUNCTION = "\n\ndef unused() -> int:\n    return 1\n"
 CHANGES = {
     "a comment in the TOML": (in_toml("[split]", "# a comment\n[split]"), set()),
     "a default written out": (in_toml("[split]", "[split]\nseed = 0"), set()),
-    "a comment in code": (appended("metrics.py", "\n# a comment\n"), set()),
-    "a docstring in code": (in_code("metrics.py", '"""Metrics: how', '"""How'), set()),
+    "a comment in code": (appended("metrics/metric.py", "\n# a comment\n"), set()),
+    "a docstring in code": (in_code("metrics/metric.py", '"""A metric: its', '"""Its'), set()),
     "a description of a setting": (
         in_code("models/lightgbm.py", "trees, at most", "not more trees"),
         set(),
@@ -208,7 +208,7 @@ CHANGES = {
         appended("from_scratch/numerical_embeddings.py", NEW_FUNCTION),
         {"tune-neural_net", "train-neural_net", "evaluate"},
     ),
-    "metrics": (appended("metrics.py", NEW_FUNCTION), {*FITS, *ENDS}),
+    "metrics": (appended("metrics/metric.py", NEW_FUNCTION), {*FITS, *ENDS}),
     "the competition's features": (
         appended("competitions/airline.py", NEW_FUNCTION),
         {"encode", "evaluate"},

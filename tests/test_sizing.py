@@ -13,18 +13,31 @@ from pipeline.new import write_competition
 from pipeline.plan import MANY_ROWS
 from pipeline.sizing import Shape
 
-SEVEN = ("linear", "logistic", "neural_net", "rnn", "lightgbm", "symmetric_trees", "kernel")
+SIX = ("linear", "logistic", "neural_net", "lightgbm", "symmetric_trees", "kernel")
 CHEAP = ("lightgbm", "linear", "logistic")
 PRESETS = ("default", "quick", "best")
 
 
 def test_few_rows_keep_their_order_folds_and_minutes():
     few = Shape(MANY_ROWS, 5000, "binary", 2)
-    assert (sizing.models(few), sizing.models(few, "best")) == (SEVEN, SEVEN)
+    assert (sizing.models(few), sizing.models(few, "best")) == (SIX, SIX)
     assert (sizing.folds(few), sizing.repeats(few), sizing.folds(few, "quick")) == (10, 3, 5)
     assert [sizing.minutes(few, preset) for preset in PRESETS] == [6, 0.6, 30]
     given = [sizing.settings(few, "lightgbm", preset) for preset in PRESETS]
     assert given == [{"trials": 20}, {"trials": 0}, {"trials": 100}]
+
+
+def test_a_recurrent_network_is_for_columns_in_an_order():
+    for rows in (1000, MANY_ROWS + 1):
+        listed = [sizing.models(Shape(rows, 20, "binary", ordered=each)) for each in (False, True)]
+        assert set(listed[1]) - set(listed[0]) == {"rnn"}
+
+
+def test_an_extra_is_listed_where_its_package_is_installed(monkeypatch):
+    monkeypatch.setattr(sizing, "find_spec", lambda name: name)
+    listed = sizing.models(Shape(1000, 20, "binary"))
+    assert tuple(name for name in listed if name != "catboost") == SIX
+    assert "catboost" in listed
 
 
 def test_of_more_columns_than_rows_logistic_regression_keeps_few():
@@ -79,9 +92,11 @@ def test_one_repeat_fits_into_half_of_the_minutes(preset, classes):
 
 
 def test_the_toml_of_many_rows_lists_what_fits_and_names_what_does_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(sizing, "MOST_CELLS", {**sizing.MOST_CELLS, "rnn": 10_000, "kernel": 1000})
+    monkeypatch.setattr(sizing, "MOST_CELLS", {**sizing.MOST_CELLS, "rnn": 30_000, "kernel": 1000})
     rows = MANY_ROWS + 1
-    table = pd.DataFrame({"id": range(rows), "x": np.random.default_rng(0).normal(size=rows)})
+    rng = np.random.default_rng(0)
+    questions = {name: rng.integers(1, 6, size=rows) for name in ("seat", "food", "crew", "gate")}
+    table = pd.DataFrame({"id": range(rows), "x": rng.normal(size=rows), **questions})
     raw = tmp_path / "raw"
     raw.mkdir()
     table.assign(y=np.arange(rows) % 2).to_csv(raw / "train.csv", index=False)
@@ -93,6 +108,7 @@ def test_the_toml_of_many_rows_lists_what_fits_and_names_what_does_not(tmp_path,
     listed = ["lightgbm", "linear", "logistic", "neural_net", "symmetric_trees"]
     assert list(by_preset["default"].models) == list(by_preset["quick"].models) == listed
     assert list(by_preset["best"].models) == [*listed, "rnn"]  # it has five times the minutes
+    assert by_preset["best"].models["rnn"].sequence == tuple(questions)
     assert "part of the minutes: kernel, rnn\n" in text
     assert draft.messages[-1] == f"10,001 rows: {', '.join(listed)}, in this order, in 6 minutes"
     assert by_preset["default"].split.folds == 5

@@ -66,6 +66,7 @@ def words(frame):
 TWO = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])  # rows of test: ids 10, 20, 30
 THREE = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.2, 0.5, 0.3]])
 VALUES = np.array([[1.5], [-2.25], [3.0]])
+WHOLE_NUMBERS = np.array([[1.0], [2.0], [3.0]])
 BINARY, WORDS, AMOUNTS = [0, 1] * 10, ["a", "b", "c"] * 10, [float(i) for i in range(30)]
 
 
@@ -101,6 +102,13 @@ def csv_of(prediction, metric, *case, **keys):
          "id,y_c,y_a,y_b\n30,0.3,0.2,0.5\n10,0.1,0.7,0.2\n20,0.8,0.1,0.1\n"),
         (VALUES, "rmse", AMOUNTS, {"y": 0}, "id,y\n30,3.0\n10,1.5\n20,-2.25\n"),
         (VALUES, "rmsle", AMOUNTS, {"y": 0}, "id,y\n30,3.0\n10,1.5\n20,0.0\n"),
+        (THREE, "map@2", WORDS, {"y": "a b"}, "id,y\n30,b c\n10,a b\n20,c a\n"),
+        (THREE, "map@5", WORDS, {"y": "x"}, "id,y\n30,b c a\n10,a b c\n20,c a b\n"),
+        (THREE, "map@2", WORDS, {"y_c": 0.3, "y_a": 0.3, "y_b": 0.4},
+         "id,y_c,y_a,y_b\n30,0.3,0.2,0.5\n10,0.1,0.7,0.2\n20,0.8,0.1,0.1\n"),
+        (WHOLE_NUMBERS, "qwk", AMOUNTS, {"y": 0}, "id,y\n30,3\n10,1\n20,2\n"),
+        (WHOLE_NUMBERS, "qwk", AMOUNTS, {"y": "0.0"}, "id,y\n30,3.0\n10,1.0\n20,2.0\n"),
+        (VALUES, "tweedie@1.5", AMOUNTS, {"y": 0}, "id,y\n30,3.0\n10,1.5\n20,1e-06\n"),
     ],
 )  # fmt: skip
 def test_predictions_stand_in_the_samples_form_and_order(
@@ -222,6 +230,14 @@ def test_numbers_that_the_metric_does_not_take_are_named(metric, labels, values,
     load = competition(labels, {"y": 0})
     submission = load.sample.assign(y=values)
     assert reason in "; ".join(problems(submission, load, METRICS[metric]))
+
+
+def test_a_cell_of_labels_that_train_never_had_is_refused():
+    load = competition(WORDS, {"y": "a b"})
+    submission = load.sample.assign(y=["a b", "b z", "c a"])
+    assert "labels that train never had: z" in "; ".join(
+        problems(submission, load, METRICS["map@2"])
+    )
 
 
 ids = st.lists(st.integers(0, 10**12), min_size=2, max_size=30, unique=True)

@@ -14,7 +14,7 @@ from pipeline.exploration.column_drift import level_codes
 from pipeline.exploration.part import Part
 from pipeline.exploration.significance import SIGNIFICANT
 from pipeline.figures import Draft
-from pipeline.native_lightgbm import native
+from pipeline.native_library import import_module_bare
 from pipeline.page import p_value, percent
 from pipeline.parallel import Map
 from pipeline.problem import Feature
@@ -134,7 +134,8 @@ def run_shuffles(
 
     Number 0 is the true labels. Binning is the slow part of a small fit, and the same for all.
     """
-    binned = native().Dataset(matrix, params=dict(BOOSTING), free_raw_data=False).construct()
+    lightgbm = import_module_bare("lightgbm")
+    binned = lightgbm.Dataset(matrix, params=dict(BOOSTING), free_raw_data=False).construct()
     results = []
     for number in numbers:
         order = np.arange(len(is_test))
@@ -155,7 +156,7 @@ def _cross_validate(
         train, valid = np.flatnonzero(repeat != fold), np.flatnonzero(repeat == fold)
         part = binned.subset(train.tolist()).construct()
         part.set_label(is_test[train].astype(float))
-        booster = native().train(dict(BOOSTING), part, num_boost_round=ROUNDS)
+        booster = import_module_bare("lightgbm").train(dict(BOOSTING), part, num_boost_round=ROUNDS)
         probability = booster.predict(matrix[valid], num_threads=1)
         known = is_test[valid].astype(bool)
         sides = probability[known], probability[~known]

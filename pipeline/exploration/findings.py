@@ -14,6 +14,7 @@ from pipeline.exploration.profile import Profile
 from pipeline.exploration.ratings import Ratings
 from pipeline.exploration.target import Target
 from pipeline.problem import Feature, Loaded
+from pipeline.splitting.mirroring import Mirror
 from pipeline.store import MEASURED
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Findings:
 
     Of the `features` columns of a wide table those most related to the target are looked at: there
     is a profile, an association and a drift of each. `adversarial` is None where there are too few
-    rows.
+    rows, `mirror` where no column shows how test was split from train.
     """
 
     rows: Rows
@@ -48,6 +49,7 @@ class Findings:
     drifts: tuple[ColumnDrift, ...]
     adversarial: Adversarial | None
     duplicates: Duplicates
+    mirror: Mirror | None = None
 
 
 @dataclass(frozen=True)

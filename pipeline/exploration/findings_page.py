@@ -10,6 +10,7 @@ from pipeline.exploration import (
     column_drift,
     correlations,
     duplicates,
+    organiser_split,
     pairs,
     profile,
     ratings,
@@ -32,6 +33,7 @@ SECTIONS = (
     correlations,
     column_drift,
     adversarial,
+    organiser_split,
     duplicates,
 )  # as they stand on the page
 

@@ -200,6 +200,26 @@ class SquaredErrorLoss(Loss):
         return float(error**2 @ w)
 
 
+class AbsoluteErrorLoss(Loss):
+    """L = 1/n Σ w (√(e² + δ²) - δ), e = y - t;  backward: w e / √(e² + δ²) / n.
+
+    |e|, rounded off below δ: the pseudo-Huber loss, divided by δ. Its minimum is a median, on which
+    a few enormous targets have no hold  (Charbonnier et al. 1997).
+
+    Shapes: output (n, 1), target (n,).
+    """
+
+    def __init__(self, delta: float = 0.1) -> None:
+        self.delta = delta
+
+    def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
+        error = output[:, 0] - target.astype(output.dtype)
+        w = _scaled_weights(output, weight)
+        size = np.sqrt(error**2 + self.delta**2)
+        self.error = (w * error / size)[:, None]
+        return float((size - self.delta) @ w)
+
+
 def _scaled_weights(output: np.ndarray, weight: Any) -> np.ndarray:
     """w_i / n (n,), in the output's dtype."""
     n = len(output)

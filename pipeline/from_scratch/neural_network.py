@@ -18,6 +18,10 @@ from pipeline.from_scratch.schedules import SCHEDULES
 from pipeline.from_scratch.sparsity import ProximalL1
 from pipeline.from_scratch.training import Data, Training, subset, train_epoch
 
+REGRESSION_LOSSES: dict[str, type[layers.Loss]] = {
+    "squared_error": layers.SquaredErrorLoss,
+    "absolute_error": layers.AbsoluteErrorLoss,
+}
 Learner = tuple[Network, Optimizer, np.random.Generator]
 
 
@@ -201,10 +205,13 @@ class NeuralNetworkClassifier(Classifier, NeuralNetwork):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class NeuralNetworkRegressor(Regressor, NeuralNetwork):
-    """The output layer as it is, trained on the squared error of y scaled to mean 0, variance 1.
+    """The output layer as it is, trained on the error of y scaled to mean 0, variance 1.
 
-    The parameters are those of NeuralNetwork. Also learns target_mean_ and target_scale_.
+    loss: "squared_error" for means, "absolute_error" for medians. The other parameters are those of
+    NeuralNetwork. Also learns target_mean_ and target_scale_.
     """
+
+    loss: str = "squared_error"
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One epoch on these rows; the first call's y determines the scaling of y."""
@@ -233,8 +240,12 @@ class NeuralNetworkRegressor(Regressor, NeuralNetwork):
     def _n_outputs(self) -> int:
         return 1
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._require_one_of("loss", REGRESSION_LOSSES)
+
     def _loss(self) -> layers.Loss:
-        return layers.SquaredErrorLoss()
+        return REGRESSION_LOSSES[self.loss]()
 
 
 def _are_betas(found: Any) -> bool:

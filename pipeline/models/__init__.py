@@ -6,7 +6,7 @@ What `build` returns has four methods: `fit(X, y)`, `predict(X)` -> (n, k), `sta
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import ModuleType
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
@@ -18,7 +18,19 @@ from pipeline.problem import Task
 from pipeline.settings import ModelSettings
 
 # what predictions should make small; zero_one: how often the likeliest class is another than y
-Loss = Literal["zero_one", "log_loss", "squared_error", "absolute_error", "squared_log_error"]
+Loss = Literal[
+    "zero_one",
+    "log_loss",
+    "squared_error",
+    "absolute_error",
+    "squared_log_error",
+    "absolute_log_error",
+    "quantile",
+    "poisson",
+    "tweedie",
+]
+DEVIANCES = ("poisson", "tweedie")  # of targets from 0 on, and predictions above 0
+LEAST_SHARE = 1e-3  # of the mean target: what is predicted at least where a deviance counts
 # arrays, texts, bytes, numbers, lists of them, and mappings of all these
 State: TypeAlias = Mapping[str, Any]
 TRIED = (2, 3)  # rows: an array of the wrong shape may make predictions of one number of rows
@@ -30,7 +42,9 @@ class ModelProblem:
 
     `outputs` is k: the number of classes, or 1 for regression. `columns` names the view's columns
     (d,), `categorical` says which of them hold category codes (only the tree view has any), and
-    `parts` which of them each column of the table became, its target means apart.
+    `parts` which of them each column of the table became, its target means apart. `loss_parameter`
+    is the quantile, or the power of Tweedie's deviance. A model without such a loss takes the
+    nearest one that it has.
     """
 
     task: Task
@@ -39,6 +53,7 @@ class ModelProblem:
     columns: tuple[str, ...]
     categorical: tuple[int, ...] = ()
     parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    loss_parameter: float | None = None
 
 
 class Model(Protocol):
@@ -76,7 +91,10 @@ def module(kind: str) -> ModuleType:
 
 def build(kind: str, settings: Mapping[str, Any], problem: ModelProblem) -> Model:
     """The unfitted model of this kind, ready for whatever rows there are."""
-    model = UnlessConstant(build_bare(kind, settings, problem), problem)
+    inner = problem
+    if problem.loss == "absolute_log_error":  # of the logarithms, which the model is given
+        inner = replace(problem, loss="absolute_error")
+    model = UnlessConstant(build_bare(kind, settings, inner), inner)
     return ScaledTarget(model, problem) if problem.task == "regression" else model
 
 
@@ -138,29 +156,46 @@ class FromScratch:
 class ScaledTarget:
     """Fits a target that float32 can hold, `TargetScale`; predicts in the unit of y.
 
-    For the squared log error it fits log(1 + y), and predicts nothing below 0.
+    For errors of logarithms it fits log(1 + y), and predicts nothing below 0; for the absolute one
+    of targets below 0, y itself. For deviances it predicts `least`, above 0, or more.
     """
 
     def __init__(self, model: Model, problem: ModelProblem) -> None:
-        self.model, self.log = model, problem.loss == "squared_log_error"
+        self.model, self.loss = model, problem.loss
+        self.log = problem.loss == "squared_log_error"
+        self.least: float | None = None
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+        if self.loss == "absolute_log_error":
+            self.log = bool(np.min(y) >= 0)
         if self.log:
             assert np.min(y) >= 0, "the metric has refused such a target"
             y = np.log1p(y)
         self.scale = TargetScale.fit(y)
+        if self.loss in DEVIANCES:
+            self.scale = replace(self.scale, origin=0.0)
+            self.least = LEAST_SHARE * float(np.mean(y))
         self.model.fit(X, self.scale.apply(y))
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         values = self.scale.undo(self.model.predict(X))
-        return np.maximum(np.expm1(values), 0.0) if self.log else values
+        if self.log:
+            return np.maximum(np.expm1(values), 0.0)
+        return values if self.least is None else np.maximum(values, self.least)
 
     def state(self) -> State:
-        return {"scale": asdict(self.scale), "model": self.model.state()}
+        learned: dict[str, Any] = {"scale": asdict(self.scale), "model": self.model.state()}
+        if self.loss == "absolute_log_error":
+            learned["log"] = self.log
+        return learned if self.least is None else {**learned, "least": self.least}
 
     def set_state(self, state: State) -> Self:
         self.scale = TargetScale(**state["scale"])
+        if self.loss == "absolute_log_error":
+            self.log = bool(state["log"])
+        if self.loss in DEVIANCES:
+            self.least = float(state["least"])
         self.model.set_state(state["model"])
         return self
 
@@ -176,8 +211,8 @@ class UnlessConstant:
     """The model; or, where there is nothing to learn from, the constant that suits the target.
 
     Many models refuse rows in which no column varies, or which are all of one class or value. The
-    classes' shares (the median for mean absolute error, else the mean) are then the best
-    prediction.
+    classes' shares (the median for absolute errors, the quantile for its loss, else the mean) are
+    then the best prediction.
     """
 
     def __init__(self, model: Model, problem: ModelProblem) -> None:
@@ -212,6 +247,8 @@ class UnlessConstant:
         """(k,)"""
         if self.problem.task != "regression":
             return np.bincount(y, minlength=self.problem.outputs) / len(y)
+        if self.problem.loss == "quantile":
+            return np.array([np.quantile(y, self.problem.loss_parameter or 0.5)], dtype=float)
         middle = np.median if self.problem.loss == "absolute_error" else np.mean
         return np.array([middle(y)], dtype=float)
 

@@ -13,14 +13,14 @@ from typing import Any, Self
 import numpy as np
 from pydantic import Field
 
+from pipeline.device import DeviceSettings, fitting_on
 from pipeline.errors import SettingsError
 from pipeline.models import ModelProblem, State, Trial
-from pipeline.settings import ModelSettings
 
 VIEW = "tree"
 
 
-class Settings(ModelSettings):
+class Settings(DeviceSettings):
     iterations: int = Field(1000, ge=1, description="trees")
     learning_rate: float | None = Field(None, gt=0, le=1, description="left out: by the rows")
     depth: int = Field(6, ge=1, le=16)
@@ -53,7 +53,8 @@ class CatBoost:
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
-        self.models = [self._model(number).fit(X, y) for number in self._numbers()]
+        with fitting_on(self.settings.device, "catboost"):
+            self.models = [self._model(number).fit(X, y) for number in self._numbers()]
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -99,6 +100,7 @@ class CatBoost:
             thread_count=1,
             allow_writing_files=False,
             verbose=False,
+            **({"task_type": "GPU"} if chosen.device else {}),
         )
 
     def _loss(self) -> str:

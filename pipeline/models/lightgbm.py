@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
+from pipeline.device import DeviceSettings, fitting_on
+from pipeline.early_stopping import held_out_rows, rounds_of_all_rows
 from pipeline.models import ModelProblem, State, Trial
-from pipeline.native_lightgbm import native
-from pipeline.settings import ModelSettings
+from pipeline.native_library import import_module_bare
 from pipeline.tree_text import Ensemble, checked
 
 if TYPE_CHECKING:
@@ -24,11 +25,20 @@ OBJECTIVES = {
     "multiclass": "multiclass num_class:{}",
     "l1": "regression_l1",
     "l2": "regression",
+    "quantile": "quantile",
+    "poisson": "poisson",
+    "tweedie": "tweedie",
 }
-MORE = 1.5  # times the trees of early stopping, which had fewer rows and averaged no seeds
+OF_LOSS = {
+    "absolute_error": "l1",
+    "quantile": "quantile",
+    "poisson": "poisson",
+    "tweedie": "tweedie",
+}
+PARAMETERS = {"quantile": "alpha", "tweedie": "tweedie_variance_power"}
 
 
-class Settings(ModelSettings):
+class Settings(DeviceSettings):
     learning_rate: float = Field(0.1, gt=0, le=1)
     num_leaves: int = Field(31, ge=2, le=1024)
     min_child_samples: int = Field(10, ge=1, description="rows in a leaf, at least")
@@ -63,9 +73,9 @@ class Boosting:
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
-        held_out = self._held_out(y)
+        held_out = held_out_rows(y, self.settings.held_out, self.settings.seed)
         stopped = self._train(X[~held_out], y[~held_out], (X[held_out], y[held_out]))
-        rounds = min(round(MORE * max(1, stopped.best_iteration)), self.settings.max_rounds)
+        rounds = rounds_of_all_rows(stopped.best_iteration, self.settings.max_rounds)
         self.boosters = [self._train(X, y, rounds=rounds, number=i) for i in self._numbers()]
         return self
 
@@ -86,22 +96,12 @@ class Boosting:
         objective = OBJECTIVES[asked["objective"]].format(trees)
         ensemble = Ensemble(objective, trees, len(self.problem.columns))
         texts = [text for text, _ in zip(state["boosters"], self._numbers(), strict=True)]
-        self.boosters = [native().Booster(model_str=checked(text, ensemble)) for text in texts]
+        lightgbm = import_module_bare("lightgbm")
+        self.boosters = [lightgbm.Booster(model_str=checked(text, ensemble)) for text in texts]
         return self
 
     def _numbers(self) -> range:
         return range(self.settings.n_models)
-
-    def _held_out(self, y: np.ndarray) -> np.ndarray:
-        """A mask of rows for early stopping, (n,) bool; every class in its share."""
-        rng = np.random.default_rng(self.settings.seed)
-        shuffled = rng.permutation(len(y))
-        order = shuffled[np.argsort(y[shuffled], kind="stable")]
-        step = 1 / self.settings.held_out
-        mask = np.zeros(len(y), dtype=bool)
-        first = min(step / 2, len(y) - 1)  # one row at least
-        mask[order[np.arange(first, len(y), step).astype(int)]] = True
-        return mask
 
     def _train(
         self,
@@ -111,7 +111,7 @@ class Boosting:
         rounds: int | None = None,
         number: int = 0,
     ) -> "lightgbm.Booster":
-        lightgbm = native()
+        lightgbm = import_module_bare("lightgbm")
         parameters = self._parameters(number)
         data = lightgbm.Dataset(X, y, params=parameters, free_raw_data=False)
         stopping: list[Callable[..., Any]] = []
@@ -119,13 +119,14 @@ class Boosting:
         if valid is not None:
             watched = [lightgbm.Dataset(*valid, reference=data, params=parameters)]
             stopping = [lightgbm.early_stopping(self.settings.patience, verbose=False)]
-        return lightgbm.train(
-            parameters,
-            data,
-            rounds or self.settings.max_rounds,
-            valid_sets=watched,
-            callbacks=stopping,
-        )
+        with fitting_on(self.settings.device, "lightgbm"):
+            return lightgbm.train(
+                parameters,
+                data,
+                rounds or self.settings.max_rounds,
+                valid_sets=watched,
+                callbacks=stopping,
+            )
 
     def _parameters(self, number: int) -> dict[str, Any]:
         chosen = self.settings
@@ -143,6 +144,7 @@ class Boosting:
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
+            **({"device_type": chosen.device} if chosen.device else {}),
         }
 
     def _objective(self) -> dict[str, Any]:
@@ -150,7 +152,9 @@ class Boosting:
             return {"objective": "binary"}
         if self.problem.task == "multiclass":
             return {"objective": "multiclass", "num_class": self.problem.outputs}
-        return {"objective": "l1" if self.problem.loss == "absolute_error" else "l2"}
+        objective = OF_LOSS.get(self.problem.loss, "l2")
+        named = PARAMETERS.get(objective)
+        return {"objective": objective, **({named: self.problem.loss_parameter} if named else {})}
 
 
 build = Boosting

@@ -64,6 +64,8 @@ def build(settings: Settings, problem: ModelProblem) -> FromScratch:
     chosen = parameters(settings)
     if problem.task == "regression":
         chosen.pop("label_smoothing")
+        if problem.loss == "absolute_error":
+            chosen["loss"] = "absolute_error"
         return Restrained(NeuralNetworkRegressor(**chosen), problem)
     if settings.label_smoothing is None:
         # softer targets put more rows on the right side, and make worse probabilities

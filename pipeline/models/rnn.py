@@ -4,11 +4,13 @@ Brings one cell for all the questions of a survey, where a plain network learns 
 two seconds a fit on 3,000 rows. On airline surveys it is as accurate in any order of the questions.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field, PositiveInt
 
+from pipeline.column_order import MOST_LEVELS, found_order
 from pipeline.errors import SettingsError
 from pipeline.from_scratch.recurrent_network import RecurrentClassifier, RecurrentRegressor
 from pipeline.models import FromScratch, ModelProblem, Trial, parameters
@@ -16,11 +18,14 @@ from pipeline.settings import ModelSettings
 
 VIEW = "dense"
 Steps = tuple[tuple[int, ...], ...]
+NUMBER = re.compile(r"-?\d+")
 
 
 class Settings(ModelSettings):
     sequence: tuple[str, ...] = Field(
-        (), description="columns in reading order; none: those with one-hot levels, else all"
+        (),
+        description="columns in reading order; left out: names that end in ascending numbers, or "
+        "neighbours that hold ratings of one scale",
     )
     step_width: int = Field(16, ge=1, description="of each step's embedding")
     state_width: int = Field(32, ge=1, description="of the recurrent layer")
@@ -53,14 +58,16 @@ def build(settings: Settings, problem: ModelProblem) -> FromScratch:
     chosen["sequence"] = steps(settings.sequence, problem)
     if problem.task == "regression":
         chosen.pop("label_smoothing")
+        if problem.loss == "absolute_error":
+            chosen["loss"] = "absolute_error"
         return FromScratch(RecurrentRegressor(**chosen), problem)
     return FromScratch(RecurrentClassifier(**chosen), problem)
 
 
-def steps(names: Sequence[str], problem: ModelProblem) -> Steps | None:
-    """The places in the view of each named column; None: every place of the view is a step.
+def steps(names: Sequence[str], problem: ModelProblem) -> Steps:
+    """The places in the view of each column of the sequence: the named ones, or those found.
 
-    Raises SettingsError for a name that the view doesn't have.
+    Raises SettingsError for a name that the view doesn't have, and where no order is found.
     """
     parts = problem.parts
     absent = [name for name in names if not parts.get(name)]
@@ -70,9 +77,25 @@ def steps(names: Sequence[str], problem: ModelProblem) -> Steps | None:
             f"[models.rnn] sequence: there is no column '{absent[0]}' in what the models see; "
             f"allowed are {allowed}. Correct the name, or take it out."
         )
-    levelled = [
-        name
-        for name, places in parts.items()
-        if any(problem.columns[place].startswith(f"{name}=") for place in places)
-    ]
-    return tuple(parts[name] for name in names or levelled) or None
+    found = names or found_order(_numbers_held(problem))
+    if not found:
+        raise SettingsError(
+            "[models.rnn] sequence: it is left out, and the columns show no order: neither names "
+            "that end in ascending numbers (bill_1, bill_2, ...) nor neighbours that hold ratings "
+            'of one scale. Name the columns in reading order, sequence = ["...", "..."], or remove '
+            "the table from the competition's TOML."
+        )
+    return tuple(parts[name] for name in found)
+
+
+def _numbers_held(problem: ModelProblem) -> dict[str, frozenset[float]]:
+    """By column the numbers that it holds: the levels of a rating; of a quantity, too many."""
+    held = {}
+    for name, places in problem.parts.items():
+        names, start = [problem.columns[place] for place in places], f"{name}="
+        levels = [each.removeprefix(start) for each in names if each.startswith(start)]
+        is_number = bool(names) and not names[0].startswith(start)  # itself, before its levels
+        numbers = [float(level) for level in levels if NUMBER.fullmatch(level)]
+        many = range(MOST_LEVELS + 1) if is_number and not levels else ()
+        held[name] = frozenset([*numbers, *many] if is_number else [])
+    return held

@@ -298,6 +298,22 @@ def conform(frame: "pd.DataFrame", features: Sequence[Feature], where: str) -> "
     return pd.DataFrame(typed, index=frame.index)
 
 
+def typed(table: "pd.DataFrame", columns: Sequence[Described], side: str) -> "pd.DataFrame":
+    """Every column of the file "train" or "test", the features with their types."""
+    import pandas as pd
+
+    found = dict(table.items())
+    for column in columns:
+        feature = column.feature
+        found[feature.name] = (
+            column.plain[side]
+            if side in column.plain
+            else conform_column(table[feature.column], feature, side)
+        )
+    # a frame of thousands of columns is built at once: each that is set costs as much as all
+    return pd.DataFrame(found, index=table.index)
+
+
 def cleaned(values: "pd.Series", feature: Feature) -> "pd.Series":
     """Words (n,) -> words without blanks around, NaN where missing, and numbers written plainly."""
     import pandas as pd

@@ -107,7 +107,7 @@ def find_roles(tables: RawTables, settings: "LoadStage") -> Roles:
     target, why_target = find_target(tables, settings, asked_for)
     id, why_id = find_id(tables, settings, target, sample_id)
     values = target_values(tables.train[target], settings)
-    task, why_task = find_task(values, settings.task)
+    task, why_task = find_task(values, settings.task, settings.prefers_values)
     check_target(values.dropna() if settings.missing_target == "drop" else values, task)
     notes = {
         "target": f"target {target!r}: {why_target}",
@@ -275,8 +275,11 @@ def target_values(words: "pd.Series", settings: "LoadStage") -> "pd.Series":
     return labels.map(folded, na_action="ignore") if settings.merge_labels else labels
 
 
-def find_task(target: "pd.Series", declared: Task | None) -> tuple[Task, str]:
-    """Classes or values, and why. Few whole numbers, words and any two values are classes."""
+def find_task(
+    target: "pd.Series", declared: Task | None, prefers_values: bool = False
+) -> tuple[Task, str]:
+    """Classes or values, and why. Few whole numbers, words and any two values are classes; the
+    whole numbers are values where the metric `prefers_values`."""
     known = target.dropna()
     count = int(known.nunique())
     if declared == "multiclass" and count == 2:
@@ -288,6 +291,8 @@ def find_task(target: "pd.Series", declared: Task | None) -> tuple[Task, str]:
     if str(target.dtype) == "str":
         return _task_of_words(known, count)
     whole = bool((known == known.round()).all())
+    if whole and prefers_values:
+        return "regression", f"the target has {count:,} values, and the metric compares numbers"
     if whole and count <= min(MOST_CLASSES, len(known) / 2):
         return "multiclass", f"the target has {count} values, all whole numbers"
     what = "whole numbers" if whole else "numbers"

@@ -46,8 +46,20 @@ def render(
     return [
         Markup("<strong>{}</strong>").format(blend.conclusion()),
         evidence.blend.rule,
+        decision(evidence),
         table(blend, evidence.metric, evidence.results["leaderboard"].digits),
     ]
+
+
+def decision(evidence: Evidence) -> str | None:
+    """How predictions become what the metric scores, where that is more than the likeliest."""
+    rule = evidence.blend.blend.decision_rule
+    if rule is None:
+        return None
+    return (
+        f"To suit {evidence.metric.in_sentence}, the blend's predictions are {rule.describe()}. "
+        "This, too, was fitted on out-of-fold predictions, and in the score without each fold."
+    )
 
 
 def table(blend: Composition, metric: Metric, digits: int) -> page.SortableTable:

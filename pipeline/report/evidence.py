@@ -57,10 +57,10 @@ class Evidence:
     def metric(self) -> metrics.Metric:
         return metrics.get_metric(self.settings.metric, self.problem.task)
 
-    @property
+    @cached_property
     def y(self) -> np.ndarray:
-        """(n,): class codes or values."""
-        return self.load.y
+        """(n,): class codes or values, as the metric takes them."""
+        return self.metric.target(self.load)
 
     @property
     def trained(self) -> dict[str, Trained]:

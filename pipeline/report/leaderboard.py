@@ -188,7 +188,7 @@ def rank(
     names = sorted(predictions, key=lambda name: metric.loss(y, predictions[name]))
     best = predictions[names[0]]
     tasks = [(predictions[name], best if name != names[0] else None) for name in names]
-    work = functools.partial(_scores, metric.name, y, seed)  # by name: lambdas do not travel
+    work = functools.partial(_scores, metric, y, seed)
     entries = [
         LeaderboardEntry(
             name,
@@ -204,10 +204,10 @@ def rank(
 
 
 def _scores(
-    metric_name: str, y: np.ndarray, seed: int, task: tuple[np.ndarray, np.ndarray | None]
+    metric: Metric, y: np.ndarray, seed: int, task: tuple[np.ndarray, np.ndarray | None]
 ) -> tuple[Estimate, Estimate, Estimate | None]:
     """Of a prediction: both scores, and the difference to the best prediction, if it is another."""
-    metric, (prediction, best) = METRICS[metric_name], task
+    prediction, best = task
     return (
         estimate(metric, y, prediction, seed),
         estimate(metric.second, y, prediction, seed),

@@ -35,7 +35,7 @@ def render(
         describe_submission(expected, evidence, alarms.no_score_reason),
         _warning(len(alarms.found)) if alarms.found else None,
         page.Facts(list(facts(expected, evidence, board, alarms.no_score_reason))),
-        describe_scores(expected, board),
+        describe_scores(expected, board, evidence.split.refit),
     ]
 
 
@@ -68,15 +68,20 @@ def describe_submission(expected: Expected, evidence: Evidence, no_score_reason:
     return score
 
 
-def describe_scores(expected: Expected, board: Leaderboard) -> str:
+def describe_scores(expected: Expected, board: Leaderboard, refit: bool) -> str:
     """What the three kinds of scores on the page are."""
+    shift = (
+        "its models are fitted once more, on all rows"
+        if refit
+        else f"shifted by {expected.averaging:+,.{board.digits}f} because it averages the models "
+        "of all folds"
+    )
     return (
         "Three kinds of score are shown: a model's is out-of-fold (each row is predicted by fits "
         "that never saw it); the blend's is nested (its method and weights, too, were chosen "
-        "without the row's fold); and the submission's is the blend's, shifted by "
-        f"{expected.averaging:+,.{board.digits}f} because it averages the models of all folds. The "
-        "submission's standard error is the larger one: it allows for other training "
-        "rows as well, which would have given other models."
+        f"without the row's fold); and the submission's is the blend's, {shift}. The "
+        "submission's standard error is the larger one: it allows for other training rows as well, "
+        "which would have given other models."
     )
 
 

@@ -58,7 +58,7 @@ def blend(
     metric, outputs = get_metric(settings.metric, load.problem.task), load.problem.outputs
     fitter = Fitter(tuple(members), metric, settings.rounds, settings.l2)
     methods = methods_tried(settings.method, len(members), outputs)
-    known = out_of_fold(load.y, split, members)
+    known = out_of_fold(metric.target(load), split, members)
     candidates = cross_fitted(fitter, methods, known)
     method, comparisons = choose(metric, known.y, candidates)
     fitted = fitter.fit((method,), known)[method]
@@ -195,3 +195,5 @@ def _report(blended: Blended, metric: Metric, progress: Progress) -> None:
     expected = blended.expected
     score = f"{metric.label} {expected.score:.4f} ± {expected.standard_error:.4f}"
     progress.say(f"{score}, {blended.method}: {', '.join(shares)}")
+    if blended.blend.decision_rule is not None:
+        progress.detail(f"predictions are {blended.blend.decision_rule.describe()}")

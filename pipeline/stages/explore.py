@@ -24,10 +24,11 @@ from pipeline.exploration.part import Drawing, Part
 from pipeline.exploration.strength import most_related
 from pipeline.exploration.target import Target
 from pipeline.figures import Plot
-from pipeline.native_lightgbm import native
+from pipeline.native_library import import_module_bare
 from pipeline.parallel import Map, workers
 from pipeline.problem import Loaded
 from pipeline.progress import Progress, Steps
+from pipeline.splitting.mirroring import find_mirror
 
 if TYPE_CHECKING:
     from pipeline.stage_settings import ExploreStage
@@ -37,7 +38,7 @@ OTHER_FIGURES = 12  # besides one a column; for the progress bar
 
 def explore(settings: "ExploreStage", load: Loaded, progress: Progress) -> Explored:
     """The findings, and the page with its figures."""
-    native()  # imported here, so that the workers need not import it each
+    import_module_bare("lightgbm")  # imported here, so that the workers need not import it each
     sample = draw_sample(settings, load)
     target = Target(load.problem.target, np.asarray(load.y), load.problem.classes)
     total = adversarial.batches(settings.permutations) + len(sample.features) + OTHER_FIGURES
@@ -108,6 +109,7 @@ def look(
         duplicates=find_duplicates(
             load.train, load.test, np.asarray(load.y), problem.features, is_regression=not classes
         ),
+        mirror=find_mirror(load.train, load.test, problem.features, problem.id),
     )
 
 

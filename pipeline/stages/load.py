@@ -41,7 +41,7 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     tables, target_notes = _known(origin.tables, roles)
     columns = _features(tables, settings, roles, form.by_row)
     _check(tables, settings, roles, columns)
-    train, test = (_typed(table, columns, side) for side, table in _sides(tables))
+    train, test = (kinds.typed(table, columns, side) for side, table in _sides(tables))
     features = tuple(column.feature for column in columns)
     names = [feature.name for feature in features]
     notes = (
@@ -222,22 +222,6 @@ def _counted(columns: Sequence[Described]) -> str:
 
 
 # -- what later stages get -------------------------------------------------------------------------
-
-
-def _typed(table: "pd.DataFrame", columns: Sequence[Described], side: str) -> "pd.DataFrame":
-    """Every column of the file, the features with their types."""
-    import pandas as pd
-
-    typed = dict(table.items())
-    for column in columns:
-        feature = column.feature
-        typed[feature.name] = (
-            column.plain[side]
-            if side in column.plain
-            else kinds.conform_column(table[feature.column], feature, side)
-        )
-    # a frame of thousands of columns is built at once: each that is set costs as much as all
-    return pd.DataFrame(typed, index=table.index)
 
 
 def _sample(tables: RawTables, roles: Roles, form: Form) -> "pd.DataFrame":

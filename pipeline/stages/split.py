@@ -1,6 +1,11 @@
-"""Assign every training row to a validation fold, once per repeat: all models share these folds."""
+"""Assign the training rows to folds: all models share them.
 
-import warnings
+Folds that are drawn at random are drawn once per repeat; windows of time, a column of fold numbers
+and a competition's own split are the same every time, and are made once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,77 +14,187 @@ from pipeline.errors import DataError, SettingsError
 from pipeline.folds import Fold, Folds, folds_of
 from pipeline.problem import Loaded, Problem, Task
 from pipeline.progress import Progress
+from pipeline.splitting import kfold, own, windows
+from pipeline.splitting.fold_column import fold_numbers
+from pipeline.splitting.groups import group_numbers
+from pipeline.splitting.kfold import Rows
+from pipeline.splitting.lengths import parse_length
+from pipeline.splitting.times import described, row_times
+from pipeline.splitting.windows import Pair, Windows
 from pipeline.wording import count, some
 
 if TYPE_CHECKING:
     from pipeline.config import Split
 
 MOST_NAMED = 2  # classes
-SCHEMES = {"stratified": "stratified", "group": "grouped", "plain": "plain"}
+DRAWN = ("stratified", "plain", "group", "stratified_group")  # at random, once per repeat
+# the keys that a scheme reads, beside folds, repeats and seed; some need the first of them
+READS = {
+    "stratified": ("bins", "numbering"),
+    "plain": ("numbering",),
+    "group": ("group", "group_before", "numbering"),
+    "stratified_group": ("group", "group_before", "bins", "numbering"),
+    "time": ("time", "horizon", "gap", "history", "within", "group", "group_before"),
+    "column": ("column",),
+    "own": ("own", "time"),
+}
+NEEDS = {
+    scheme: READS[scheme][0] for scheme in ("group", "stratified_group", "time", "column", "own")
+}
 
 
 def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
-    """Folds of every repeat. Rows keep their place: only the folds' numbers are drawn."""
-    y, scheme = load.y, choose_scheme(settings, load.problem.task)
-    groups = group_numbers(settings, load) if scheme == "group" else None
-    check_size(settings, y, groups)
-    folds: list[Fold] = []
-    for repeat in range(settings.repeats):
-        (seed,) = np.random.SeedSequence([settings.seed, repeat]).generate_state(1).tolist()
-        numbers = assign_folds(settings, scheme, y, groups, seed)
-        refuse_empty_folds(settings, repeat, numbers)
-        folds += folds_of(repeat, numbers)
-    times = f", {settings.repeats} times" if settings.repeats > 1 else ""
-    progress.say(f"{len(y):,} rows in {settings.folds} {SCHEMES[scheme]} folds{times}")
-    missing = missing_classes(load.problem, y, folds)
+    """The folds of every repeat. Rows keep their place: only the folds' numbers are drawn."""
+    scheme = choose_scheme(settings, load.problem.task)
+    if scheme in DRAWN:
+        folds = _drawn(settings, scheme, load)
+    else:
+        folds = _fixed(settings, scheme, load)
+    found = Folds(len(load.y), tuple(folds), scheme, settings.group, time_columns(settings))
+    if scheme in ("time", "own"):
+        found = replace(found, refit=len(found.validated) < found.rows)
+    progress.say(summary(settings, found))
+    missing = missing_classes(load.problem, load.y, folds)
     if missing:
         progress.say(
             f"missing from a fold's training rows, whose models give it probability 0: "
             f"{some(missing, MOST_NAMED)}"
         )
-    return Folds(len(y), tuple(folds), scheme, settings.group)
+    return found
+
+
+def time_columns(settings: "Split") -> tuple[str, ...]:
+    """The columns of [split] time; none where there is none."""
+    time = settings.time
+    return () if time is None else (time,) if isinstance(time, str) else tuple(time)
+
+
+def summary(settings: "Split", found: Folds) -> str:
+    """'3,000 rows in 5 stratified folds, 3 times'."""
+    names = {"group": "grouped", "stratified_group": "stratified grouped"}
+    number = len(found.repeat(0))
+    kind = names.get(found.scheme, found.scheme)
+    text = f"{found.rows:,} rows in {count(number, f'{kind} fold')}"
+    if found.scheme == "time" and settings.within is None:
+        text = f"{found.rows:,} rows: {count(number, 'window')} by {described(found.time)}"
+    elif found.scheme == "time":
+        text = f"{found.rows:,} rows in {number} blocks of every {settings.within}"
+    elif found.scheme == "column":
+        text += f" of column '{settings.column}'"
+    elif found.scheme == "own":
+        text += f" of pipeline/competitions/{settings.own}.py"
+    times = f", {found.repeats} times" if found.repeats > 1 else ""
+    never = found.rows - len(found.validated)
+    return text + times + (f"; {count(never, 'row')} never validated" if never else "")
+
+
+# -- which scheme ----------------------------------------------------------------------------------
 
 
 def choose_scheme(settings: "Split", task: Task) -> str:
-    """The scheme asked for; `auto`: by group where one is named, else what the task calls for."""
-    scheme, group = settings.scheme, settings.group
-    if scheme == "auto":
-        return "group" if group else "plain" if task == "regression" else "stratified"
-    if scheme == "group" and group is None:
+    """The scheme asked for; `auto`: by the keys that are given, else what the task calls for."""
+    scheme = _auto(settings, task) if settings.scheme == "auto" else settings.scheme
+    given = settings.model_dump(exclude_defaults=True)
+    _refuse_ignored(scheme, given)
+    if scheme in NEEDS and NEEDS[scheme] not in given:
+        needed = NEEDS[scheme]
+        what = "no module" if needed == "own" else "no column"
         raise SettingsError(
-            "[split] scheme: found 'group', but [split] group names no column. "
-            "Name the column whose rows must stay together, or choose another scheme."
+            f"[split] scheme: found '{scheme}', but [split] {needed} names {what}. "
+            f"Set {needed}, or choose another scheme."
         )
-    if scheme != "group" and group is not None:
+    if task == "regression" and scheme.startswith("stratified") and not settings.bins:
         raise SettingsError(
-            f"[split] scheme: found '{scheme}' beside group = '{group}', which it would ignore; "
-            "allowed with a group are 'group' and 'auto'. Change the scheme, or remove the group."
+            f"[split] scheme: found '{scheme}', but the target is a regression one and has no "
+            "classes; allowed are 'auto', 'plain', 'group', 'time', 'column' and 'own', or bins "
+            "beside it, such as bins = 10. Choose one of them."
         )
-    if scheme == "stratified" and task == "regression":
-        raise SettingsError(
-            "[split] scheme: found 'stratified', but the target is a regression one and has no "
-            "classes; allowed are 'auto', 'plain' and 'group'. Choose one of them."
-        )
+    _refuse_numbers(settings, scheme, task)
     return scheme
 
 
-def group_numbers(settings: "Split", load: Loaded) -> np.ndarray:
-    """Group numbers (n,); a row whose group is missing is a group of its own."""
-    import pandas as pd
+def _auto(settings: "Split", task: Task) -> str:
+    for scheme in ("own", "column", "time"):
+        if getattr(settings, scheme) is not None:
+            return scheme
+    if settings.group is not None:
+        return "stratified_group" if settings.bins else "group"
+    return "plain" if task == "regression" and not settings.bins else "stratified"
 
-    if settings.group not in load.train.columns:
+
+def _refuse_ignored(scheme: str, given: dict[str, object]) -> None:
+    """Raise SettingsError for a key that the scheme does not read."""
+    keys = dict.fromkeys(key for read in READS.values() for key in read)
+    for key in keys:
+        if key in given and key not in READS[scheme]:
+            reading = ", ".join(f"'{each}'" for each, read in READS.items() if key in read)
+            raise SettingsError(
+                f"[split] scheme: found '{scheme}' beside {key} = {given[key]!r}, which it would "
+                f"ignore; allowed with {key} are 'auto' and {reading}. Change the scheme, or "
+                f"remove {key}."
+            )
+    for key, other in (("group_before", "group"), ("horizon", "time"), ("within", "time")):
+        if key in given and other not in given:
+            raise SettingsError(
+                f"[split] {key}: found {given[key]!r} without {other}, of which it is a part. "
+                f'Name the column: {other} = "...", or remove {key}.'
+            )
+    beside = [key for key in ("horizon", "gap", "history", "group") if key in given]
+    if "within" in given and beside:
         raise SettingsError(
-            f"[split] group: found '{settings.group}', but the training file has no such column; "
-            f"allowed are {', '.join(map(str, load.train.columns))}. Correct the name."
+            f"[split] within: found '{given['within']}' beside {beside[0]} = "
+            f"{given[beside[0]]!r}, which windows of time alone have. Remove one of them."
         )
-    if settings.group == load.problem.target:
+
+
+def _refuse_numbers(settings: "Split", scheme: str, task: Task) -> None:
+    """Raise SettingsError for folds, repeats and bins that the scheme cannot have."""
+    if settings.repeats > 1 and (
+        scheme not in DRAWN or (scheme == "group" and settings.numbering == kfold.SCIKIT_LEARN)
+    ):
         raise SettingsError(
-            f"[split] group: found the target '{settings.group}'; rows of one label must not be "
-            "kept together. Name another column."
+            f"[split] repeats: found {settings.repeats}, but folds of scheme '{scheme}' are the "
+            "same every time; allowed is 1. Set repeats = 1, in the presets too."
         )
-    numbers, known = pd.factorize(load.train[settings.group])
-    alone = numbers < 0
-    return np.where(alone, len(known) + np.cumsum(alone), numbers)
+    single = scheme in ("column", "own") or (scheme == "time" and settings.within is None)
+    if settings.folds < 2 and not single:
+        raise SettingsError(
+            f"[split] folds: found {settings.folds}, but folds of scheme '{scheme}' validate all "
+            "rows in turn; allowed are 2 to 50. Set folds = 5."
+        )
+    if settings.bins == 1 or (settings.bins and task != "regression"):
+        raise SettingsError(
+            f"[split] bins: found {settings.bins} of a {task} target; allowed are 2 to 100 bins of "
+            "a regression one, or 0. Correct the value, or remove the line."
+        )
+
+
+# -- folds drawn at random -------------------------------------------------------------------------
+
+
+def _drawn(settings: "Split", scheme: str, load: Loaded) -> list[Fold]:
+    """Once per repeat, every row validated once in each."""
+    y = load.y
+    groups = group_numbers(settings, load) if "group" in scheme else None
+    check_size(settings, y, groups)
+    classes: np.ndarray | None = y if load.problem.classes is not None else None
+    if settings.bins:
+        classes = kfold.quantile_bins(y, settings.bins)
+    rows = Rows(classes, groups, len(y))
+    folds: list[Fold] = []
+    for repeat in range(settings.repeats):
+        numbers = kfold.draw(settings, scheme, rows, _seed(settings, repeat))
+        refuse_empty_folds(settings, repeat, numbers)
+        folds += folds_of(repeat, numbers)
+    return folds
+
+
+def _seed(settings: "Split", repeat: int) -> int:
+    """Of a repeat; scikit-learn's numbering is that of random_state = seed, seed + 1, ..."""
+    if settings.numbering == kfold.SCIKIT_LEARN:
+        return settings.seed + repeat
+    (seed,) = np.random.SeedSequence([settings.seed, repeat]).generate_state(1).tolist()
+    return int(seed)
 
 
 def check_size(settings: "Split", y: np.ndarray, groups: np.ndarray | None) -> None:
@@ -101,46 +216,6 @@ def check_size(settings: "Split", y: np.ndarray, groups: np.ndarray | None) -> N
     )
 
 
-def assign_folds(
-    settings: "Split", scheme: str, y: np.ndarray, groups: np.ndarray | None, seed: int
-) -> np.ndarray:
-    """Each row's fold, (n,); every class over as many folds as it has rows, at most all.
-
-    Groups are dealt so that folds have their shares of the classes, where scikit-learn can: where
-    one class has as many rows as there are folds.
-    """
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
-
-    is_classes = np.issubdtype(y.dtype, np.integer)
-    has_large_class = is_classes and np.bincount(y).max() >= settings.folds
-    if scheme == "stratified" and not has_large_class:
-        return round_robin(y, settings.folds, seed)
-    if scheme == "group":
-        kind = StratifiedGroupKFold if has_large_class else GroupKFold
-    else:
-        kind = StratifiedKFold if scheme == "stratified" else KFold
-    splitter = kind(settings.folds, shuffle=True, random_state=seed)
-    numbers = np.full(len(y), -1)
-    with warnings.catch_warnings():
-        # that a class has fewer rows than there are folds: see `missing_classes`
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        for fold, (_, rows) in enumerate(splitter.split(np.empty((len(y), 0)), y, groups)):
-            numbers[rows] = fold
-    return numbers
-
-
-def round_robin(y: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Rows in the order of their class, each class shuffled, dealt to the folds in turn, (n,).
-
-    For classes that all have fewer rows than there are folds: scikit-learn refuses these.
-    """
-    shuffled = np.random.default_rng(seed).permutation(len(y))
-    order = shuffled[np.argsort(y[shuffled], kind="stable")]
-    numbers = np.empty(len(y), dtype=int)
-    numbers[order] = np.arange(len(y)) % folds
-    return numbers
-
-
 def refuse_empty_folds(settings: "Split", repeat: int, numbers: np.ndarray) -> None:
     """Raise DataError where a fold is empty, which only groups can bring about."""
     empty = np.flatnonzero(np.bincount(numbers, minlength=settings.folds) == 0)
@@ -152,7 +227,88 @@ def refuse_empty_folds(settings: "Split", repeat: int, numbers: np.ndarray) -> N
         )
 
 
-def missing_classes(problem: Problem, y: np.ndarray, folds: list[Fold]) -> list[str]:
+# -- folds that are the same every time ------------------------------------------------------------
+
+
+def _fixed(settings: "Split", scheme: str, load: Loaded) -> list[Fold]:
+    """Windows or blocks of time, the folds of a column, or the competition's own."""
+    if scheme == "column":
+        numbers = fold_numbers(str(settings.column), load)
+        return _checked(f"[split] column = '{settings.column}'", pairs_of(numbers), len(numbers))
+    names = time_columns(settings)
+    times = row_times(names, load) if names else np.empty(0)
+    where = described(names)
+    if scheme == "own":
+        pairs = own.own_pairs(str(settings.own), load)
+        folds = _checked(f"[split] own = '{settings.own}'", pairs, len(load.y))
+        if names:
+            _refuse_future(settings, times, pairs)
+        return folds
+    if settings.within is not None:
+        numbers = windows.blocks(times, settings.within, settings.folds, where)
+        return _checked(where, pairs_of(numbers), len(numbers))
+    pairs = _windows(settings).pairs(times, where)
+    if settings.group is not None:
+        pairs = _without_groups(pairs, group_numbers(settings, load))
+    return _checked(f"windows of {where}", pairs, len(times))
+
+
+def _windows(settings: "Split") -> Windows:
+    keys = ("horizon", "gap", "history")
+    lengths = {key: getattr(settings, key) for key in keys if getattr(settings, key) is not None}
+    return Windows(settings.folds, **{key: parse_length(each) for key, each in lengths.items()})
+
+
+def _without_groups(pairs: Sequence[Pair], groups: np.ndarray) -> list[Pair]:
+    """Training rows of a group that the fold validates are left out."""
+    return [(train[~np.isin(groups[train], groups[valid])], valid) for train, valid in pairs]
+
+
+def pairs_of(numbers: np.ndarray) -> list[Pair]:
+    """The rows of each fold by fold number (n,); -1 is in training alone."""
+    return [(fold.train, fold.valid) for fold in folds_of(0, numbers)]
+
+
+def _checked(where: str, pairs: Sequence[Pair], rows: int) -> list[Fold]:
+    """Raise DataError for folds without rows, with a row on both sides, or validated twice."""
+    validated = np.full(rows, -1)
+    for number, (train, valid) in enumerate(pairs):
+        for side, found in (("trains on", train), ("validates", valid)):
+            if not len(found):
+                raise DataError(
+                    f"{where}: fold {number} {side} no rows; allowed is at least one. Correct it, "
+                    "or leave the fold out."
+                )
+        both = np.intersect1d(train, valid)
+        if len(both):
+            raise DataError(
+                f"{where}: fold {number} trains on {count(len(both), 'row')} that it validates, "
+                f"row {both[0]:,} (counted from 0) for one. Take them out of one of the two."
+            )
+        twice = valid[validated[valid] >= 0]
+        if len(twice):
+            raise DataError(
+                f"{where}: folds {validated[twice[0]]} and {number} overlap: both validate row "
+                f"{twice[0]:,} (counted from 0). Validate each row once at most."
+            )
+        validated[valid] = number
+    return [Fold(0, number, train, valid) for number, (train, valid) in enumerate(pairs)]
+
+
+def _refuse_future(settings: "Split", times: np.ndarray, pairs: Sequence[Pair]) -> None:
+    number = windows.future_in_training(times, pairs)
+    if number is not None:
+        train, valid = pairs[number]
+        last, first = windows.shown(times[train].max()), windows.shown(times[valid].min())
+        raise DataError(
+            f"[split] own = '{settings.own}': fold {number} trains on the future: by "
+            f"{described(time_columns(settings))} its training rows reach {last}, and the rows "
+            f"that it validates begin at {first}. Train on earlier rows alone, or remove [split] "
+            "time."
+        )
+
+
+def missing_classes(problem: Problem, y: np.ndarray, folds: Sequence[Fold]) -> list[str]:
     """The classes that a fold's training rows lack, each with its rows and the fold."""
     if problem.classes is None:
         return []

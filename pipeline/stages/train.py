@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,8 +60,8 @@ def train(
     if decision.done > len(repeats):  # another run was first to decide
         repeats = fitting.run(budget, progress)
     trained = gather(load, split, tune, metric, repeats[: decision.done])
-    rows = split.validated
-    score = metric.score(load.y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
+    y, rows = metric.target(load), split.validated
+    score = metric.score(y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
     report(trained, decision, f"{metric.label} {score:.4f}", progress)
     return trained
 
@@ -91,17 +91,25 @@ class CrossFitting:
         folds = self.split.repeat(0)
         if any(self.found.get(fold.name, 1.0) for fold in folds):
             return 0.0
-        return pace.repeat_seconds(self.fits, self.member, folds, test_rows, budget)
+        fitted = self.split.fitted(0)
+        return pace.repeat_seconds(self.fits, self.member, fitted, test_rows, budget)
 
     def run(self, budget: Allowance, progress: Progress) -> list[list[FoldFit]]:
         """The fits of each repeat, as many repeats as the budget allows for."""
         repeats: list[list[FoldFit]] = []
         follow, left = budget.follow, budget.left if budget.is_bound else None
-        asked = [f for f in self.split.folds if follow is None or f.repeat < follow]
+        asked = [
+            fold
+            for repeat in range(self.split.repeats)
+            if follow is None or repeat < follow
+            for fold in self.split.fitted(repeat)
+        ]
+        names = frozenset(fold.name for fold in self.split.predicting)
+        work = functools.partial(fit_fold, self.fits, self.member, names)
         earlier: list[float] = []
         with workers(left=left) as parallel_map, progress.task("fits", len(asked)) as task:
             # the next repeat is begun while the last folds of one are under way: no core waits
-            fitted = parallel_map(functools.partial(fit_fold, self.fits, self.member), asked)
+            fitted = parallel_map(work, asked)
 
             def take(fold: Fold) -> FoldFit:
                 earlier.append(self.found.get(fold.name, 0.0))
@@ -114,15 +122,18 @@ class CrossFitting:
 
             with contextlib.suppress(OutOfTime):
                 while len(repeats) < self.split.repeats and budget.goes_on(len(repeats)):
-                    repeats.append([take(fold) for fold in self.split.repeat(len(repeats))])
+                    repeats.append([take(fold) for fold in self.split.fitted(len(repeats))])
         return repeats
 
 
-def fit_fold(fits: Fits, member: Member, fold: Fold) -> FoldFit:
-    """Fit on a fold's training rows; predict its validation rows and the test rows."""
-    fit, test = fits.fit(member, fold), fits.test(member, fold)
+def fit_fold(fits: Fits, member: Member, predicting: Collection[str], fold: Fold) -> FoldFit:
+    """Fit on a fold's training rows; predict its validation rows, and the test rows if the fold is
+    one of `predicting`."""
+    fit, key = fits.fit(member, fold), fits.key(member, fold).path
+    if fold.name not in predicting:
+        return FoldFit(fit.valid, np.empty((0, 0)), key, fit.fit_seconds, fit.predict_seconds)
+    test = fits.test(member, fold)
     predict_seconds = fit.predict_seconds + test.predict_seconds
-    key = fits.key(member, fold).path
     return FoldFit(fit.valid, test.values, key, fit.fit_seconds, predict_seconds)
 
 
@@ -130,20 +141,25 @@ def gather(
     load: Loaded, split: Folds, tune: Tuned, metric: Metric, repeats: Sequence[Sequence[FoldFit]]
 ) -> Trained:
     """Put the folds' predictions together."""
-    fitted = list(zip(split.folds, [fit for repeat in repeats for fit in repeat], strict=False))
+    folds = [fold for repeat in range(len(repeats)) for fold in split.fitted(repeat)]
+    fitted = list(zip(folds, [fit for repeat in repeats for fit in repeat], strict=True))
+    predicting = {fold.name for fold in split.predicting}
     oof = np.full((len(repeats), len(load.y), load.problem.outputs), np.nan)
-    tests: dict[int, list[np.ndarray]] = {}
     for fold, fit in fitted:
         oof[fold.repeat, fold.valid] = fit.valid
-        tests.setdefault(fold.number, []).append(fit.test)
     shape = len(load.test), load.problem.outputs
-    by_fold = [np.mean(tests[number], axis=0) for number in sorted(tests)]
+    target = metric.target(load)
+    tests = [(fold.number, fit.test) for fold, fit in fitted if fold.name in predicting]
+    by_fold = [
+        np.mean([test for number, test in tests if number == each], axis=0)
+        for each in sorted({number for number, _ in tests})
+    ]
     return Trained(
         member=tune.member,
         oof=oof,
-        test=np.mean([fit.test for _, fit in fitted], axis=0) if fitted else np.full(shape, np.nan),
+        test=np.mean([test for _, test in tests], axis=0) if fitted else np.full(shape, np.nan),
         test_by_fold=np.stack(by_fold) if fitted else np.empty((0, *shape)),
-        fits=tuple(scored(fold, fit, load.y, metric) for fold, fit in fitted),
+        fits=tuple(scored(fold, fit, target, metric) for fold, fit in fitted),
         asked=split.repeats,
         fit_seconds=sum(fit.fit_seconds for _, fit in fitted),
         predict_seconds=sum(fit.predict_seconds for _, fit in fitted),
@@ -154,6 +170,8 @@ def gather(
 
 def scored(fold: Fold, fit: FoldFit, y: np.ndarray, metric: Metric) -> FoldScore:
     """The score on the fold's validation rows; ROC AUC has none where a class is absent."""
+    if not len(fold.valid):
+        return FoldScore(fold.repeat, fold.number, None, fit.key)
     score = metric.score(y[fold.valid], fit.valid)
     return FoldScore(fold.repeat, fold.number, score if np.isfinite(score) else None, fit.key)
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import pseudo_huber
 
 from pipeline.from_scratch import layers, losses
 from pipeline.from_scratch.batch_ensemble import ScaleEnsemble, SubmodelsAsColumns
@@ -90,8 +91,14 @@ def test_backward_matches_finite_differences(layer, training, rng) -> None:
             np.array([0.5, -1, 2, 0]),
             lambda z, t, w: losses.mean_squared_error(z[:, 0], t, w),
         ),
+        (
+            layers.AbsoluteErrorLoss(),
+            1,
+            np.array([0.5, -1, 2, 0]),
+            lambda z, t, w: np.average(pseudo_huber(0.1, z[:, 0] - t) / 0.1, weights=w),
+        ),
     ],
-    ids=["softmax", "smoothed", "sigmoid", "squared"],
+    ids=["softmax", "smoothed", "sigmoid", "squared", "absolute"],
 )
 @pytest.mark.parametrize("weighted", [False, True])
 def test_loss_layers(loss, k, target, oracle, weighted, rng) -> None:

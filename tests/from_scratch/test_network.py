@@ -7,6 +7,7 @@ from pipeline.from_scratch.batch_normalisation import BatchNormalisation
 from pipeline.from_scratch.gradients import numerical_gradient
 from pipeline.from_scratch.initialisation import he
 from pipeline.from_scratch.layers import (
+    AbsoluteErrorLoss,
     Affine,
     Loss,
     Relu,
@@ -49,7 +50,12 @@ def test_layers_hold_views_and_weights_come_first(rng) -> None:
 
 @pytest.mark.parametrize(
     ("loss", "k"),
-    [(SoftmaxWithLoss(smoothing=0.1), 3), (SigmoidWithLoss(), 1), (SquaredErrorLoss(), 1)],
+    [
+        (SoftmaxWithLoss(smoothing=0.1), 3),
+        (SigmoidWithLoss(), 1),
+        (SquaredErrorLoss(), 1),
+        (AbsoluteErrorLoss(), 1),
+    ],
 )
 @pytest.mark.parametrize("weight", [None, np.ones(6), np.ones(6, np.float32)])
 def test_float32_stays_float32(rng, loss, k, weight) -> None:
@@ -142,7 +148,7 @@ def test_early_stopping_restores_the_best_weights(rng) -> None:
 def test_a_diverging_loss_raises_one_error_and_no_warning(rng) -> None:
     network = small(rng, SquaredErrorLoss(), 1)
     data = rng.normal(size=(20, 4)), rng.normal(size=20), np.ones(20)
-    with pytest.raises(ValueError, match="The loss is (inf|nan): scale X, or decrease lr"):
+    with pytest.raises(ValueError, match=r"The loss is (inf|nan): scale X, or decrease lr"):
         Training(lr=1e9, epochs=50, batch_size=5).run(network, data, SGD(), rng)
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import codec, models
 from pipeline.config import model_names
+from pipeline.early_stopping import held_out_rows
 from pipeline.errors import DataError, SettingsError
 from pipeline.models import ModelProblem, State
 from tests import values
@@ -20,8 +21,15 @@ SMALL: dict[str, dict[str, object]] = {
     "kernel": {"steps": 15},
     "lightgbm": {"max_rounds": 60, "n_models": 2},
     "neural_net": {"epochs": 30, "n_networks": 2, "hidden": [16], "dropout": 0.0},
-    "rnn": {"epochs": 15, "n_networks": 2, "hidden": [16], "state_width": 8},
+    "rnn": {
+        "epochs": 15,
+        "n_networks": 2,
+        "hidden": [16],
+        "state_width": 8,
+        "sequence": list("abcdef"),
+    },
     "symmetric_trees": {"n_trees": 60},
+    "xgboost": {"max_rounds": 60, "n_models": 2, "max_depth": 4},
 }
 
 CLASSES_ONLY = ("logistic",)
@@ -57,7 +65,8 @@ def sample(task, n=600):
 
 def problem(task, loss=None):
     suits = "squared_error" if task == "regression" else "zero_one"
-    return ModelProblem(task, OUTPUTS[task], loss or suits, tuple("abcdef"))
+    parts = {name: (place,) for place, name in enumerate("abcdef")}
+    return ModelProblem(task, OUTPUTS[task], loss or suits, tuple("abcdef"), parts=parts)
 
 
 def build(name, task, loss=None):
@@ -244,18 +253,64 @@ def test_the_squared_log_error_is_made_small_on_logarithms(name):
     assert errors[0] < 0.7 * errors[1]
 
 
-def test_the_absolute_error_is_made_small_by_medians():
-    """Of a skewed target LightGBM's l1 predicts less than its l2, which goes for the mean."""
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("lightgbm", SMALL["lightgbm"]),
+        ("xgboost", SMALL["xgboost"]),
+        (
+            "neural_net",
+            {
+                "hidden": [16],
+                "dropout": 0.0,
+                "sparsity": 0.0,
+                "weight_decay": 0.0,
+                "lr": 0.02,
+                "epochs": 80,
+            },
+        ),
+    ],
+)
+def test_the_absolute_error_is_made_small_by_medians(name, settings):
+    """Of a skewed target they are less than the mean, which the squared error goes for."""
     rng = np.random.default_rng(0)
     X = np.repeat([[0.0], [1.0]], 300, axis=0).astype(np.float32)
     y = rng.exponential(size=600) + X[:, 0]
     by_loss = {
-        loss: build("lightgbm", "regression", loss).fit(X, y).predict(X[[0, -1]])[:, 0]
+        loss: models.build(name, settings, replace(problem("regression", loss), columns=("a",)))
+        .fit(X, y)
+        .predict(X[[0, -1]])[:, 0]
         for loss in ("absolute_error", "squared_error")
     }
     medians, means = ([part(y[:300]), part(y[300:])] for part in (np.median, np.mean))
     np.testing.assert_allclose(by_loss["absolute_error"], medians, atol=0.1)
     np.testing.assert_allclose(by_loss["squared_error"], means, atol=0.1)
+
+
+def test_lightgbm_makes_the_losses_of_quantiles_and_deviances_small(tmp_path):
+    """Of two groups: their quantiles, and their means, which are never below 0."""
+    rng = np.random.default_rng(0)
+    X = np.repeat([[0.0], [1.0]], 400, axis=0).astype(np.float32)
+    y = rng.poisson(1 + 4 * X[:, 0]).astype(float) + rng.random(800)
+    for loss, parameter, expected in (
+        ("quantile", 0.8, lambda part: np.quantile(part, 0.8)),
+        ("poisson", None, np.mean),
+        ("tweedie", 1.5, np.mean),
+        ("absolute_log_error", None, np.median),
+    ):
+        asked = replace(problem("regression", loss), loss_parameter=parameter, columns=("a",))
+        model = models.build("lightgbm", SMALL["lightgbm"], asked).fit(X, y)
+        found = model.predict(X[[0, -1]])
+        np.testing.assert_allclose(found[:, 0], [expected(y[:400]), expected(y[400:])], atol=0.35)
+        again = models.restore("lightgbm", SMALL["lightgbm"], asked, model.state())
+        assert again.predict(X).tobytes() == model.predict(X).tobytes()
+
+
+def test_where_a_deviance_counts_every_model_predicts_above_zero():
+    X, y = sample("regression")
+    counts = np.maximum(y - 1000, 0)
+    for loss in ("poisson", "tweedie"):
+        assert build("linear", "regression", loss).fit(X, counts).predict(X).min() > 0
 
 
 def test_labels_are_smoothed_more_where_the_metric_counts_labels():
@@ -291,9 +346,26 @@ def test_an_extra_that_is_not_installed_says_how_to_install_it(name, monkeypatch
         build(name, "binary")
 
 
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
+def test_without_a_graphics_card_one_message_names_the_line(name):
+    """The wheels that the project installs are built for CPUs."""
+    X, y = sample("binary", 100)
+    model = models.build(name, {**SMALL[name], "device": "cuda"}, problem("binary"))
+    with pytest.raises(SettingsError, match=rf"\[models.{name}\] device: found 'cuda'.* or take"):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("name", ["catboost", "lightgbm", "xgboost"])
+def test_a_fit_on_the_processor_is_not_named_by_a_device(name):
+    """So that the keys of such fits are those from before the setting was there."""
+    settings = models.module(name).Settings
+    assert "device" not in settings().of_model()
+    assert settings(device="cuda").of_model()["device"] == "cuda"
+
+
 def test_early_stopping_rows_are_spread_over_the_classes():
     _, y = sample("multiclass")
-    held_out = build("lightgbm", "multiclass").model._held_out(y)
+    held_out = held_out_rows(y, 0.15, seed=0)
     shares = [held_out[y == code].mean() for code in range(3)]
     np.testing.assert_allclose(shares, 0.15, atol=0.02)
 
@@ -329,6 +401,9 @@ def test_as_a_constant_the_median_suits_the_absolute_error_and_the_mean_of_logs_
     expected = np.exp(np.log(1 + y).mean()) - 1
     found = build("linear", "regression", "squared_log_error").fit(X, y).predict(X)[0, 0]
     np.testing.assert_allclose(found, expected)
+    assert build("linear", "regression", "absolute_log_error").fit(X, y).predict(X)[
+        0, 0
+    ] == pytest.approx(np.sqrt(3 * 4) - 1)
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)

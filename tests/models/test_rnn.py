@@ -50,11 +50,23 @@ def test_a_step_has_exactly_the_columns_that_the_raw_column_was_encoded_to(frame
     assert found == [list(encoded(frame[[name]])[1].columns) for name in sequence]
 
 
-def test_left_out_the_steps_are_the_columns_with_levels_in_their_order(frame) -> None:
+def test_left_out_the_steps_are_ratings_that_stand_side_by_side(frame) -> None:
+    rating = frame["Seat"]
+    survey = frame[["Age", "Class"]].assign(Crew=rating, Food=6 - rating, Gate=rating, Wifi=rating)
+    _, problem = encoded(survey)
+    assert steps([], problem) == steps(["Crew", "Food", "Gate", "Wifi"], problem)
+
+
+def test_left_out_the_steps_are_columns_whose_names_end_in_ascending_numbers(frame) -> None:
+    amounts = {f"Bill {month}": frame["Age"] * month for month in (2, 1, 3, 10)}
+    _, problem = encoded(frame.assign(**amounts))
+    assert steps([], problem) == steps(["Bill 1", "Bill 2", "Bill 3", "Bill 10"], problem)
+
+
+def test_without_an_order_one_message_names_the_setting(frame) -> None:
     _, problem = encoded(frame)
-    levelled = ["Seat", "Seat comfort", "Class", "Class of the seat", "Seat=left"]
-    assert steps([], problem) == steps(levelled, problem)
-    assert steps([], encoded(frame[["Age"]])[1]) is None
+    with pytest.raises(SettingsError, match=r"\[models.rnn\] sequence: it is left out, and the co"):
+        build(Settings(), problem)
 
 
 @pytest.mark.parametrize(

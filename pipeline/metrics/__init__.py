@@ -1,0 +1,27 @@
+"""How a competition scores predictions, and all that follows from it: an entry a metric.
+
+A prediction is always a two-dimensional array: (n, k) class probabilities, or (n, 1) values for
+regression. The target is (n,): class codes 0..k-1, or values.
+"""
+
+from pipeline.metrics.catalogue import DEFAULTS, METRICS, get_metric, prefers_values, why_unknown
+from pipeline.metrics.classes import hits
+from pipeline.metrics.metric import Metric
+from pipeline.metrics.uncertainty import Estimate, estimate, paired_difference
+from pipeline.metrics.values import absolute_error
+from pipeline.problem import Task
+
+__all__ = [
+    "DEFAULTS",
+    "METRICS",
+    "Estimate",
+    "Metric",
+    "Task",
+    "absolute_error",
+    "estimate",
+    "get_metric",
+    "hits",
+    "paired_difference",
+    "prefers_values",
+    "why_unknown",
+]

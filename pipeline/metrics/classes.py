@@ -1,0 +1,308 @@
+"""Metrics of classes: y (n,) codes, prediction (n, k) probabilities."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.metrics.metric import Metric
+
+# -- labels: the likeliest class counts ------------------------------------------------------------
+
+
+def hits(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """1 where the most probable class is the true one, else 0, (n,)."""
+    return (prediction.argmax(axis=1) == y).astype(float)
+
+
+def mean_recall(y: np.ndarray, prediction: np.ndarray) -> float:
+    """Mean over the classes present of the share of their rows that is found."""
+    rows, found = np.bincount(y), np.bincount(y, hits(y, prediction))
+    return float(np.mean(found[rows > 0] / rows[rows > 0]))
+
+
+def f1_by_class(y: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """2 TP / (2 TP + FP + FN) a class, 0 where a class is neither true nor predicted, (k,); and the
+    rows that are true plus those that are predicted, (k,)."""
+    predicted, k = prediction.argmax(axis=1), prediction.shape[1]
+    rows = np.bincount(y, minlength=k) + np.bincount(predicted, minlength=k)
+    true_positives = np.bincount(y[y == predicted], minlength=k)
+    return 2 * true_positives / np.maximum(rows, 1), rows
+
+
+def f1_macro(y: np.ndarray, prediction: np.ndarray) -> float:
+    """Mean over classes of F1, over the classes in truth or prediction."""
+    scores, rows = f1_by_class(y, prediction)
+    return float(np.mean(scores[rows > 0]))
+
+
+def f1_weighted(y: np.ndarray, prediction: np.ndarray) -> float:
+    """Mean of F1 over the rows' true classes."""
+    scores, _ = f1_by_class(y, prediction)
+    return float(np.mean(scores[y]))
+
+
+def f1_positive(y: np.ndarray, prediction: np.ndarray) -> float:
+    """F1 of the positive class, the second of two."""
+    return float(f1_by_class(y, prediction)[0][1])
+
+
+def agreement(y: np.ndarray, prediction: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
+    """The share of rows predicted right, the share that would be by chance, and the shares of the
+    classes in truth and in prediction, (k,) each."""
+    k, predicted = prediction.shape[1], prediction.argmax(axis=1)
+    true_shares = np.bincount(y, minlength=k) / len(y)
+    predicted_shares = np.bincount(predicted, minlength=k) / len(y)
+    observed = float(np.mean(y == predicted))
+    return observed, float(true_shares @ predicted_shares), true_shares, predicted_shares
+
+
+def matthews(y: np.ndarray, prediction: np.ndarray) -> float:
+    """Correlation of true and predicted classes, in [-1, 1] (Matthews 1975; of several classes
+    Gorodkin 2004); 0 where one of them does not vary."""
+    observed, chance, true_shares, predicted_shares = agreement(y, prediction)
+    spread = (1 - true_shares @ true_shares) * (1 - predicted_shares @ predicted_shares)
+    return float((observed - chance) / math.sqrt(spread)) if spread > 0 else 0.0
+
+
+def cohens_kappa(y: np.ndarray, prediction: np.ndarray) -> float:
+    """(p_o - p_e) / (1 - p_e): agreement beyond that of chance (Cohen 1960); 0 where both are one
+    class throughout."""
+    observed, chance, _, _ = agreement(y, prediction)
+    return (observed - chance) / (1 - chance) if chance < 1 else 0.0
+
+
+# -- places: the order of the probabilities counts -------------------------------------------------
+
+
+def places(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """The place of the true class in the order of the probabilities, from 0 on, (n,); of equal
+    ones, the earlier class comes first."""
+    rows = np.arange(len(y))
+    true = prediction[rows, np.asarray(y)][:, np.newaxis]
+    earlier = np.arange(prediction.shape[1]) < np.asarray(y)[:, np.newaxis]
+    return np.asarray(((prediction > true) | ((prediction == true) & earlier)).sum(axis=1))
+
+
+@dataclass(frozen=True)
+class TopAccuracy:
+    """1 where the true class is among the k likeliest, else 0."""
+
+    k: int
+
+    def __call__(self, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        return (places(y, prediction) < self.k).astype(float)
+
+
+@dataclass(frozen=True)
+class AveragePrecisionAt:
+    """1 / place of the true class among the k likeliest labels, 0 where it is not among them."""
+
+    k: int
+
+    def __call__(self, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        place = places(y, prediction)
+        return np.where(place < self.k, 1 / (1 + place), 0.0)
+
+
+# -- probabilities ---------------------------------------------------------------------------------
+
+
+def row_log_loss(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """-log p(true class) per row, (n,); probabilities are kept off zero by the float's epsilon."""
+    true = prediction[np.arange(len(y)), np.asarray(y, dtype=int)].astype(float)
+    return -np.log(np.clip(true, np.finfo(float).eps, 1.0))
+
+
+def brier(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Squared error of the probabilities: of the positive class, of several summed over all."""
+    if prediction.shape[1] == 2:
+        return (prediction[:, 1] - y) ** 2
+    return np.asarray(((prediction - np.eye(prediction.shape[1])[y]) ** 2).sum(axis=1))
+
+
+def roc_auc(y: np.ndarray, prediction: np.ndarray) -> float:
+    """P(a random positive scores above a random negative), ties a half; several classes one against
+    the rest, averaged. NaN where a class is absent."""
+    import pandas as pd
+
+    codes = np.arange(prediction.shape[1])[1 if prediction.shape[1] == 2 else 0 :]
+    positive = y[:, np.newaxis] == codes
+    positives = positive.sum(axis=0)
+    pairs = positives * (len(y) - positives)
+    if not pairs.all():
+        return math.nan
+    # Mann-Whitney U over the number of pairs
+    u = (pd.DataFrame(prediction[:, codes]).rank().to_numpy() * positive).sum(axis=0)
+    return float(np.mean((u - positives * (positives + 1) / 2) / pairs))
+
+
+def average_precision(y: np.ndarray, prediction: np.ndarray) -> float:
+    """Sum of precision times the step in recall; several classes one against the rest, averaged.
+    NaN where a class is absent."""
+    codes = range(prediction.shape[1])[1 if prediction.shape[1] == 2 else 0 :]
+    return float(np.mean([_precision_of(y == code, prediction[:, code]) for code in codes]))
+
+
+def _precision_of(positive: np.ndarray, score: np.ndarray) -> float:
+    if not positive.any():
+        return math.nan
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.diff(score[order], append=-np.inf))  # after each run of ties
+    found = np.cumsum(positive[order])[ends]
+    return float(np.sum(np.diff(found, prepend=0) * found / (ends + 1)) / positive.sum())
+
+
+# -- entries ---------------------------------------------------------------------------------------
+
+SHARE: dict[str, Any] = {"greater_is_better": True, "highest": 1.0}
+AGREEMENT: dict[str, Any] = {**SHARE, "lowest": -1.0}
+
+METRICS = (
+    Metric(
+        "accuracy",
+        "Accuracy",
+        needs="labels",
+        loss_for_models="zero_one",
+        formula="share of rows whose label is right",
+        per_row=hits,
+        unit="share of rows",
+        **SHARE,
+    ),
+    Metric(
+        "balanced_accuracy",
+        "Balanced accuracy",
+        needs="labels",
+        loss_for_models="zero_one",
+        formula="mean over classes of the share of their rows that is found",
+        overall=mean_recall,
+        decision="class_weights",
+        **SHARE,
+    ),
+    Metric(
+        "f1",
+        "F1",
+        needs="labels",
+        loss_for_models="zero_one",
+        formula="2 TP / (2 TP + FP + FN) of the positive class",
+        overall=f1_positive,
+        decision="threshold",
+        for_tasks=("binary",),
+        **SHARE,
+    ),
+    Metric(
+        "f1_macro",
+        "F1 (macro)",
+        needs="labels",
+        loss_for_models="zero_one",
+        formula="mean of the classes' F1",
+        overall=f1_macro,
+        decision="class_weights",
+        **SHARE,
+    ),
+    Metric(
+        "f1_micro",
+        "F1 (micro)",
+        needs="labels",
+        loss_for_models="zero_one",
+        formula="F1 of all rows together: with one label a row, the accuracy",
+        per_row=hits,
+        **SHARE,
+    ),
+    Metric(
+        "f1_weighted",
+        "F1 (weighted)",
+        needs="labels",
+        loss_for_models="zero_one",
+        formula="mean of the classes' F1, each weighted by its rows",
+        overall=f1_weighted,
+        decision="threshold",
+        **SHARE,
+    ),
+    Metric(
+        "mcc",
+        "Matthews correlation",
+        needs="labels",
+        loss_for_models="zero_one",
+        formula="correlation of true and predicted classes",
+        overall=matthews,
+        decision="threshold",
+        **AGREEMENT,
+    ),
+    Metric(
+        "kappa",
+        "Cohen's kappa",
+        needs="labels",
+        loss_for_models="zero_one",
+        formula="agreement beyond that of chance",
+        overall=cohens_kappa,
+        decision="threshold",
+        **AGREEMENT,
+    ),
+    Metric(
+        "roc_auc",
+        "ROC AUC",
+        needs="probabilities",
+        loss_for_models="log_loss",
+        formula="chance that a positive row scores above a negative one; classes averaged",
+        overall=roc_auc,
+        needs_every_class=True,
+        **SHARE,
+    ),
+    Metric(
+        "average_precision",
+        "Average precision",
+        needs="probabilities",
+        loss_for_models="log_loss",
+        formula="area under precision against recall, in steps; classes averaged",
+        overall=average_precision,
+        needs_every_class=True,
+        **SHARE,
+    ),
+    Metric(
+        "log_loss",
+        "Log loss",
+        needs="probabilities",
+        loss_for_models="log_loss",
+        formula="mean of -log p(true class)",
+        per_row=row_log_loss,
+        reads_true_class_alone=True,
+    ),
+    Metric(
+        "brier",
+        "Brier score",
+        needs="probabilities",
+        loss_for_models="log_loss",
+        formula="mean squared error of p(positive), of several classes summed over them",
+        per_row=brier,
+        highest=2.0,
+    ),
+)
+
+
+def map_at(k: float) -> Metric:
+    """Mean average precision of the k likeliest labels, where one label is right."""
+    return Metric(
+        f"map@{k:g}",
+        f"MAP@{k:g}",
+        needs="labels",
+        loss_for_models="log_loss",
+        formula=f"mean of 1 / place of the true label among the {k:g} given, else 0",
+        per_row=AveragePrecisionAt(int(k)),
+        labels_a_cell=int(k),
+        **SHARE,
+    )
+
+
+def top_accuracy(k: float) -> Metric:
+    return Metric(
+        f"top_accuracy@{k:g}",
+        f"Top-{k:g} accuracy",
+        needs="labels",
+        loss_for_models="log_loss",
+        formula=f"share of rows whose label is among the {k:g} given",
+        per_row=TopAccuracy(int(k)),
+        labels_a_cell=int(k),
+        **SHARE,
+    )

@@ -1,0 +1,247 @@
+"""An organiser's own metric: `metric(y, prediction)` in pipeline/competitions/NAME.py.
+
+`[competition] metric = "own"` takes the file that is named like the competition, "own:NAME" any
+other. Beside the function stand `greater_is_better`, and where they are needed `takes` (classes:
+"labels" or "probabilities") and `tuned_by` (the metric to tune by). With a third parameter, the
+function is given the rows of train that are scored.
+"""
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import SettingsError, UserError
+from pipeline.metrics.metric import Metric
+from pipeline.problem import Loaded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OWN, PREFIX = "own", "own:"
+NAME = re.compile(r"own:[a-z][a-z0-9_]*")
+TAKES = ("labels", "probabilities")
+LONGEST = 200
+READ_ONLY = "read-only"  # what NumPy says of an argument that is assigned to
+
+
+class ScoredTarget(np.ndarray):
+    """The target (n,) with what an own metric is told: the labels by code, and which rows of which
+    table these are. Rows that are taken of it know theirs."""
+
+    labels: np.ndarray | None
+    table: "pd.DataFrame | None"
+    places: np.ndarray | None
+
+    @classmethod
+    def of(cls, y: np.ndarray, labels: np.ndarray | None, table: Any = None) -> "ScoredTarget":
+        """y (n,), the labels (k,) that its codes stand for, and the table (n rows)."""
+        target = np.array(y).view(cls)
+        target.labels, target.table = labels, table
+        target.places = None if table is None else np.arange(len(y))
+        return target
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.labels, self.table = getattr(source, "labels", None), getattr(source, "table", None)
+        self.places = None
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        if self.places is not None and isinstance(found, ScoredTarget) and found.ndim == 1:
+            found.places = self.places[key]
+        return found
+
+    def __reduce__(self) -> Any:
+        return ScoredTarget.of, (np.asarray(self), self.labels, self.rows)
+
+    @property
+    def rows(self) -> "pd.DataFrame | None":
+        """These rows of the table."""
+        return None if self.places is None or self.table is None else self.table.iloc[self.places]
+
+
+def scored_target(load: Loaded, with_rows: bool) -> ScoredTarget:
+    """The target of all rows of train."""
+    table = load.train.reset_index(drop=True) if with_rows else None
+    return ScoredTarget.of(load.y, _labels(load.problem.classes), table)
+
+
+def alike(drawn: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Other targets with the labels of the known ones; they are no rows of its table."""
+    return ScoredTarget.of(drawn, known.labels) if isinstance(known, ScoredTarget) else drawn
+
+
+def _labels(classes: tuple[str, ...] | None) -> np.ndarray | None:
+    """The labels as the file has them: numbers where all are."""
+    if classes is None:
+        return None
+    try:
+        numbers = np.array([float(label) for label in classes])
+    except ValueError:
+        return np.array(classes)
+    return numbers.astype(int) if (numbers == np.round(numbers)).all() else numbers
+
+
+@dataclass(frozen=True)
+class OwnScore:
+    """Calls the function of a module with labels, probabilities or values, and checks the score."""
+
+    module: str
+    takes: str
+    reads_rows: bool
+
+    def __call__(self, y: np.ndarray, prediction: np.ndarray) -> float:
+        assert isinstance(y, ScoredTarget), "an own metric scores what Metric.target gives"
+        given: list[Any] = [_locked(each) for each in self._arguments(y, prediction)]
+        if self.reads_rows:
+            given.append(y.rows)
+        try:
+            found = self._function()(*given)
+        except UserError:
+            raise
+        except Exception as error:
+            raise SettingsError(self._failure(error, given)) from None
+        if isinstance(found, bool) or np.ndim(found) != 0 or not _is_number(found):
+            raise SettingsError(
+                f"{_where(self.module)} returns {type(found).__name__}"
+                f"{f' of shape {np.shape(found)}' if np.ndim(found) else ''}; allowed is one "
+                "number, the score of all rows. Return for example float(np.mean(...))."
+            )
+        return float(found)
+
+    def _arguments(self, y: ScoredTarget, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is true and what is predicted, as the function takes them."""
+        if y.labels is None:
+            return np.array(y), prediction[:, 0]
+        true = y.labels[np.asarray(y)]
+        if self.takes == "labels":
+            return true, y.labels[prediction.argmax(axis=1)]
+        return true, prediction[:, 1] if prediction.shape[1] == 2 else prediction
+
+    def _function(self) -> Callable[..., Any]:
+        function: Callable[..., Any] = _module(self.module).metric
+        return function
+
+    def _failure(self, error: Exception, given: list[Any]) -> str:
+        where, what = _where(self.module), " ".join(str(error).split())[:LONGEST]
+        if READ_ONLY in what:
+            return (
+                f"{where} changes its arguments, which others use too. Work on a copy: "
+                "y = y.copy()."
+            )
+        shown = ", ".join(repr(each) for each in np.unique(given[0])[:2].tolist())
+        return (
+            f"{where} raises {type(error).__name__}: {what}. It was given {len(given[0]):,} "
+            f"targets such as {shown}, and {_described(given[1], self.takes)}. Correct it for "
+            'these, or return float("nan") for rows that have no score.'
+        )
+
+
+def _described(prediction: np.ndarray, takes: str) -> str:
+    if prediction.dtype.kind == "f" and prediction.ndim == 1:
+        return "numbers as predictions"
+    return "labels as predictions" if takes == "labels" else "probabilities as predictions"
+
+
+def _locked(values: np.ndarray) -> np.ndarray:
+    """A view that nobody can write to."""
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view
+
+
+def _is_number(found: Any) -> bool:
+    return isinstance(found, (int, float, np.number)) or (
+        isinstance(found, np.ndarray) and found.dtype.kind in "if"
+    )
+
+
+def own_metric(name: str) -> Metric:
+    """The metric of "own:MODULE". Raises SettingsError for a file that does not hold one."""
+    module = name.removeprefix(PREFIX)
+    found, where = _module(module), f"pipeline/competitions/{module}.py"
+    greater = getattr(found, "greater_is_better", None)
+    if not isinstance(greater, bool):
+        shown = "is not there" if greater is None else f"is {greater!r}"
+        raise SettingsError(
+            f"{where}: greater_is_better {shown}; allowed are True, where the best score is the "
+            "highest, and False. Write it beside metric(y, prediction)."
+        )
+    takes: Any = getattr(found, "takes", "labels")
+    if takes not in TAKES:
+        raise SettingsError(
+            f"{where}: takes is {takes!r}; allowed are {' and '.join(map(repr, TAKES))}, of "
+            "classes. Correct it, or leave it out for values."
+        )
+    reads_rows = _parameters(found.metric, where) == 3
+    return Metric(
+        name,
+        f"Own metric ({module})",
+        needs=takes,
+        loss_for_models="zero_one" if takes == "labels" else "log_loss",
+        formula=f"metric(y, prediction) in {where}",
+        overall=OwnScore(module, takes, reads_rows),
+        greater_is_better=greater,
+        lowest=-np.inf,
+        decision="threshold" if takes == "labels" else "none",
+        for_tasks=("binary", "multiclass", "regression"),
+        tuned_by=_tuned_by(found, where),
+        reads_rows=reads_rows,
+        is_own=True,
+    )
+
+
+def _parameters(function: Any, where: str) -> int:
+    """How many arguments it must be given: 2 or 3."""
+    if not callable(function):
+        raise SettingsError(f"{where}: metric is no function. Write metric(y, prediction).")
+    needed = [
+        each
+        for each in inspect.signature(function).parameters.values()
+        if each.default is each.empty and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
+    ]
+    if len(needed) not in (2, 3):
+        names = ", ".join(each.name for each in needed)
+        raise SettingsError(
+            f"{where}: metric({names}) takes {len(needed)} arguments; allowed are "
+            "metric(y, prediction) and metric(y, prediction, rows). Correct its first line."
+        )
+    return len(needed)
+
+
+def _tuned_by(module: ModuleType, where: str) -> str:
+    from pipeline.metrics.catalogue import why_unknown
+
+    name = getattr(module, "tuned_by", "")
+    unknown = why_unknown(str(name)) if name else None
+    if unknown is not None:
+        raise SettingsError(f"{where}: tuned_by is {name!r}, but {unknown}. Correct it.")
+    return str(name)
+
+
+def _module(module: str) -> ModuleType:
+    place, where = f"pipeline.competitions.{module}", f"pipeline/competitions/{module}.py"
+    write = "Write it, with `metric(y, prediction)` and `greater_is_better`, or correct the name"
+    try:
+        found = importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name != place:
+            raise
+        raise SettingsError(
+            f"[competition] metric: found '{PREFIX}{module}', but there is no {where}. {write}."
+        ) from None
+    if not hasattr(found, "metric"):
+        raise SettingsError(
+            f"[competition] metric: found '{PREFIX}{module}', but {where} has no function "
+            f"metric. {write}."
+        )
+    return found
+
+
+def _where(module: str) -> str:
+    return f"pipeline/competitions/{module}.py: metric(y, prediction)"

@@ -1,0 +1,164 @@
+"""Gradient boosted trees (XGBoost), their number found by early stopping, several seeds averaged.
+
+Brings trees that grow level by level, where LightGBM's grow leaf by leaf; costs a second a fit.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.device import DeviceSettings, fitting_on
+from pipeline.early_stopping import held_out_rows, rounds_of_all_rows
+from pipeline.models import ModelProblem, State, Trial, check_classes
+from pipeline.native_library import import_module_bare
+from pipeline.tree_json import Forest, checked
+
+if TYPE_CHECKING:
+    import xgboost
+
+VIEW = "tree"
+
+
+class Settings(DeviceSettings):
+    learning_rate: float = Field(0.1, gt=0, le=1)
+    max_depth: int = Field(6, ge=1, le=16, description="splits from the root to a leaf, at most")
+    min_child_weight: float = Field(
+        1.0, ge=0, description="rows in a leaf, at least; for classes each counts p (1 - p)"
+    )
+    feature_fraction: float = Field(
+        0.5, gt=0, le=1, description="share of the columns that a split chooses from"
+    )
+    bagging_fraction: float = Field(1.0, gt=0, le=1, description="share of the rows a tree sees")
+    lambda_l2: float = Field(1.0, ge=0)
+    max_rounds: int = Field(2000, ge=1, description="trees, at most")
+    patience: int = Field(30, ge=1, description="rounds without progress before it stops")
+    held_out: float = Field(0.15, gt=0, lt=1, description="share of the rows for early stopping")
+    n_models: int = Field(2, ge=1, description="seeds to average")
+
+
+def suggest(trial: Trial) -> None:
+    trial.suggest_int("max_depth", 2, 9)
+    trial.suggest_float("min_child_weight", 0.1, 30.0, log=True)
+    trial.suggest_float("feature_fraction", 0.2, 1.0)
+    trial.suggest_float("bagging_fraction", 0.5, 1.0)
+    trial.suggest_float("lambda_l2", 1e-2, 30.0, log=True)
+
+
+class Boosting:
+    """Finds the number of trees on a part of the rows, then fits that many on all of them.
+
+    The fit on all rows is done once a seed: seeds differ in the columns that each split may choose
+    from. One thread: the same bytes on the same machine. Category codes are read as numbers.
+    """
+
+    def __init__(self, settings: Settings, problem: ModelProblem) -> None:
+        self.settings, self.problem = settings, problem
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+        """X (n, d) with NaN for missing values; y (n,) class codes or values."""
+        held_out = held_out_rows(y, self.settings.held_out, self.settings.seed)
+        if self.problem.task == "regression":
+            self.classes, target = np.arange(1), y
+        else:  # a class that none of the rows has would keep some probability
+            self.classes, target = np.unique(y, return_inverse=True)
+        stopped = self._train((X[~held_out], target[~held_out]), (X[held_out], target[held_out]))
+        rounds = rounds_of_all_rows(stopped.best_iteration + 1, self.settings.max_rounds)
+        self.boosters = [self._train((X, target), rounds=rounds, number=i) for i in self._numbers()]
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        rows = self._matrix(X)
+        values = np.mean([booster.predict(rows) for booster in self.boosters], axis=0, dtype=float)
+        if self.problem.task == "binary":
+            return np.column_stack([1 - values, values])
+        prediction = np.zeros((len(X), self.problem.outputs))
+        prediction[:, self.classes] = values.reshape(len(X), len(self.classes))
+        return prediction
+
+    def state(self) -> State:
+        texts = [booster.save_raw("json").decode() for booster in self.boosters]
+        return {"boosters": texts, "classes": self.classes}
+
+    def set_state(self, state: State) -> Self:
+        """The library's loader trusts what it reads, so it is given only what was checked."""
+        self.classes = np.array(state["classes"])
+        check_classes(self.classes, self.problem.outputs)
+        forest = Forest(self._objective(), self._trees(), len(self.problem.columns))
+        texts = [text for text, _ in zip(state["boosters"], self._numbers(), strict=True)]
+        xgboost = import_module_bare("xgboost")
+        self.boosters = []
+        for text in texts:
+            booster = xgboost.Booster({"nthread": 1})
+            booster.load_model(bytearray(checked(text, forest).encode()))
+            self.boosters.append(booster)
+        return self
+
+    def _numbers(self) -> range:
+        return range(self.settings.n_models)
+
+    def _matrix(self, X: np.ndarray, y: np.ndarray | None = None) -> "xgboost.DMatrix":
+        return import_module_bare("xgboost").DMatrix(X, y, nthread=1)
+
+    def _train(
+        self,
+        rows: tuple[np.ndarray, np.ndarray],
+        valid: tuple[np.ndarray, np.ndarray] | None = None,
+        rounds: int | None = None,
+        number: int = 0,
+    ) -> "xgboost.Booster":
+        with fitting_on(self.settings.device, "xgboost"):
+            booster: xgboost.Booster = import_module_bare("xgboost").train(
+                self._parameters(number),
+                self._matrix(*rows),
+                rounds or self.settings.max_rounds,
+                evals=[(self._matrix(*valid), "held_out")] if valid is not None else [],
+                early_stopping_rounds=self.settings.patience if valid is not None else None,
+                verbose_eval=False,
+            )
+            if self.settings.device:
+                leave_card(booster)
+        return booster
+
+    def _parameters(self, number: int) -> dict[str, Any]:
+        chosen = self.settings
+        classes = {"num_class": self._trees()} if self.problem.task == "multiclass" else {}
+        return {
+            "objective": self._objective(),
+            **classes,
+            "tree_method": "hist",
+            "learning_rate": chosen.learning_rate,
+            "max_depth": chosen.max_depth,
+            "min_child_weight": chosen.min_child_weight,
+            "colsample_bynode": chosen.feature_fraction,
+            "subsample": chosen.bagging_fraction,
+            "reg_lambda": chosen.lambda_l2,
+            "seed": chosen.seed * chosen.n_models + number,
+            "nthread": 1,
+            "verbosity": 0,
+            **({"device": chosen.device} if chosen.device else {}),
+        }
+
+    def _objective(self) -> str:
+        if self.problem.task == "binary":
+            return "binary:logistic"
+        if self.problem.task == "multiclass":
+            return "multi:softprob"
+        absolute = self.problem.loss == "absolute_error"
+        return "reg:absoluteerror" if absolute else "reg:squarederror"
+
+    def _trees(self) -> int:
+        """That make a round."""
+        return len(self.classes) if self.problem.task == "multiclass" else 1
+
+
+def leave_card(booster: "xgboost.Booster") -> None:
+    """Predict on the CPU, as a stored model does; RuntimeError where it was fitted there, too."""
+    used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
+    if used == "cpu":
+        raise RuntimeError("XGBoost found none, and went on with the CPU")
+    booster.set_param({"device": "cpu"})
+
+
+build = Boosting

@@ -1,0 +1,1 @@
+"""How rows are assigned to folds, and how the organiser's test was split from train."""

@@ -1,0 +1,62 @@
+"""Which rows belong together: those with the same value of a column, or the same beginning."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import SettingsError
+from pipeline.problem import Loaded
+from pipeline.wording import quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.config import Split
+
+
+def group_numbers(settings: "Split", load: Loaded) -> np.ndarray:
+    """Group numbers (n,); a row whose group is missing is a group of its own."""
+    import pandas as pd
+
+    if settings.group not in load.train.columns:
+        raise SettingsError(
+            f"[split] group: found '{settings.group}', but the training file has no such column; "
+            f"allowed are {quoted(load.train.columns)}. Correct the name."
+        )
+    if settings.group == load.problem.target:
+        raise SettingsError(
+            f"[split] group: found the target '{settings.group}'; rows of one label must not be "
+            "kept together. Name another column."
+        )
+    values = load.train[settings.group]
+    if settings.group_before is not None:
+        values = _beginnings(settings, values)
+    in_order = settings.numbering == "scikit-learn"
+    numbers, known = pd.factorize(_as_numbers(values) if in_order else values, sort=in_order)
+    alone = numbers < 0
+    return np.where(alone, len(known) + np.cumsum(alone), numbers)
+
+
+def _beginnings(settings: "Split", values: "pd.Series") -> "pd.Series":
+    """What stands before the last separator; a value without one is its own group."""
+    found = before_last(values.astype("str"), str(settings.group_before))
+    if (found == values.astype("str")).all():
+        raise SettingsError(
+            f"[split] group_before: found {settings.group_before!r}, which stands in no value of "
+            f"column '{settings.group}', such as {values.iloc[0]!r}. Correct the separator, or "
+            "remove the line."
+        )
+    return found
+
+
+def _as_numbers(values: "pd.Series") -> "pd.Series":
+    """Words that are all numbers as such, since 9 sorts before 10."""
+    import pandas as pd
+
+    found = pd.to_numeric(values, errors="coerce")
+    return values if (found.isna() & values.notna()).any() else found
+
+
+def before_last(words: "pd.Series", separator: str) -> "pd.Series":
+    """309 of 309_1: words (n,) up to the last separator; whole where there is none."""
+    return words.str.rsplit(separator, n=1).str[0]

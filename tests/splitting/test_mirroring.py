@@ -1,0 +1,106 @@
+"""Splits of each kind are seen, and honest random splits raise no verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.problem import Feature
+from pipeline.splitting.mirroring import find_mirror, unshared
+
+SEEDS = 20
+
+
+def table(rng: np.random.Generator, n: int) -> tuple[pd.DataFrame, list[Feature]]:
+    """Columns of many kinds, in the order of time: dates, parts of them, groups, ids, numbers."""
+    day = np.sort(rng.integers(0, 400, size=n))
+    hour = rng.integers(0, 24, size=n)
+    when = pd.Timestamp("2019-11-20") + pd.to_timedelta(day, "D") + pd.to_timedelta(hour, "h")
+    user = rng.integers(0, max(4, n // 12), size=n)
+    columns = {
+        "when": (pd.Series(when).astype("datetime64[us]"), "date"),
+        "born": (pd.Series(pd.Timestamp("1990-01-01")).repeat(n).reset_index(drop=True), "date"),
+        "year": (pd.Series(pd.DatetimeIndex(when).year), "number"),
+        "month": (pd.Series(pd.DatetimeIndex(when).month_name()), "category"),
+        "day": (pd.Series(pd.DatetimeIndex(when).day), "number"),
+        "week": (pd.Series(day // 7), "number"),
+        "user_id": (pd.Series(user), "number"),
+        "city": (pd.Series(rng.choice(["a", "b", "c", "d"], size=n)), "category"),
+        "constant": (pd.Series(["x"] * n), "category"),
+        "rare": (pd.Series([f"r{i}" for i in rng.integers(0, 3 * n, size=n)]), "category"),
+        "part": (pd.Series([f"{u}_{i}" for i, u in enumerate(user)]), "text"),
+        "years_in_time": (pd.Series(rng.normal(size=n)), "number"),
+    }
+    frame = pd.DataFrame({name: values for name, (values, _) in columns.items()})
+    frame["id"] = [f"TRAIN_{i}" for i in range(n)]
+    return frame, [Feature(name, kind) for name, (_, kind) in columns.items()]
+
+
+def verdict(frame: pd.DataFrame, features: list[Feature], is_test: np.ndarray):
+    """Ids are numbered as organisers do it: those of train first."""
+    train, test = (frame[side].reset_index(drop=True) for side in (~is_test, is_test))
+    test["id"] = [f"TEST_{len(train) + i}" for i in range(len(test))]
+    return find_mirror(train, test, features, "id")
+
+
+@pytest.mark.parametrize("n", [60, 300, 3000])
+def test_random_splits_raise_no_verdict(n):
+    for seed in range(SEEDS):
+        rng = np.random.default_rng([n, seed])
+        frame, features = table(rng, n)
+        share = rng.choice([0.2, 0.5, 0.8])
+        assert verdict(frame, features, rng.random(n) < share) is None
+
+
+def test_later_rows_are_seen_with_their_distance():
+    for seed in range(SEEDS):
+        frame, features = table(np.random.default_rng(seed), 3000)
+        when = frame["when"]
+        kept = (when < "2020-09-10") | (when >= "2020-09-21")
+        frame = frame[kept].reset_index(drop=True)
+        found = verdict(frame, features, (frame["when"] >= "2020-09-21").to_numpy())
+        assert (found.kind, found.columns) == ("time", ("when",))
+        assert found.settings["gap"] in ("11 days", "12 days")  # the last day may have no late hour
+        assert found.settings["folds"] == 1
+
+
+def test_parts_of_a_date_are_joined():
+    for seed in range(SEEDS):
+        frame, features = table(np.random.default_rng(seed), 1000)
+        is_test = (frame["when"] >= "2020-12-01").to_numpy()
+        found = verdict(frame, [each for each in features if each.name != "when"], is_test)
+        assert (found.kind, found.columns) == ("time", ("year", "month", "day"))
+        assert found.settings["folds"] == 5
+
+
+def test_whole_groups_are_seen_by_a_column_or_the_beginning_of_an_id():
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        frame, features = table(rng, 600)
+        users = frame["user_id"].unique()
+        is_test = frame["user_id"].isin(rng.permutation(users)[: len(users) // 3]).to_numpy()
+        found = verdict(frame, features, is_test)
+        assert found.settings == {"group": "user_id", "folds": 5}
+        without = [each for each in features if each.name != "user_id"]
+        found = verdict(frame, without, is_test)
+        assert found.settings == {"group": "part", "group_before": "_", "folds": 5}
+
+
+def test_the_same_days_of_every_month_are_seen():
+    for seed in range(SEEDS):
+        frame, features = table(np.random.default_rng(seed), 2000)
+        found = verdict(frame, features, (frame["when"].dt.day >= 20).to_numpy())
+        assert found.settings == {"time": "when", "within": "month", "folds": 3}
+        assert "days 20 to 31 of every month" in found.sentence
+
+
+def test_ids_that_grow_are_no_evidence():
+    n = 400
+    frame = pd.DataFrame({"row": np.arange(n), "x": np.random.default_rng(0).normal(size=n)})
+    features = [Feature("row", "number"), Feature("x", "number")]
+    assert verdict(frame, features, np.arange(n) >= 300) is None
+
+
+def test_how_likely_chance_shares_no_value():
+    """Two values of two rows each, half of the rows in test: (1/2)^2 that none is shared."""
+    found = unshared(np.array(["a", "a"]), np.array(["b", "b"]))
+    assert found == pytest.approx(2 * np.log(0.5))
