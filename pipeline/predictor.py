@@ -183,13 +183,18 @@ class Exchange:
     """One fold's predictions of rows in which one column has the values of other rows.
 
     The rows are encoded once, and entries of the matrices are exchanged. Features of the
-    competition's own may be of several columns: members that have some encode the rows again.
+    competition's own and combinations are of several columns: members that have some encode the
+    rows again.
     """
 
     def __init__(self, predictor: Predictor, frame: "pd.DataFrame", fold: Fold) -> None:
         self.predictor, self.frame, self.fold = predictor, frame, fold
         self.fitted = predictor.fitted(fold)
-        alone = [name for name, fit in self.fitted.items() if not fit.member.encoder.features]
+        alone = [
+            name
+            for name, fit in self.fitted.items()
+            if not fit.member.encoder.features and not fit.encoder.combinations
+        ]
         tables = predictor.code(frame, alone)
         self.places = {name: self.fitted[name].places() for name in alone}
         self.matrices = encoded({name: self.fitted[name] for name in alone}, tables)

@@ -142,8 +142,8 @@ def _expected(
     known: OutOfFold,
     judged: tuple[np.ndarray, np.ndarray | None],
 ) -> Expected:
-    """The score of judged = (the nested blend's predictions (v, k), clusters of rows (v,)), and what
-    averaging all fits adds."""
+    """Of judged = (the nested blend's predictions (v, k), clusters of rows (v,)): their score, and
+    what averaging all fits adds."""
     unseen, clusters = judged
     folds = max(len(each.test_by_fold) for each in members.values())
     by_fold = {name: _spread(each.test_by_fold, folds) for name, each in members.items()}
