@@ -82,6 +82,12 @@ class ModelSettings(Settings):
     encode: dict[str, Any] = Field(
         default_factory=dict, description="keys of [encode] that differ for this model"
     )
+    extra: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the rows of [load] extra that each fit learns from too; 0: none",
+    )
     trials: int = Field(0, ge=0, description="Optuna trials; 0 keeps the settings of the TOML")
     seed: int = Field(0, ge=0)
 

@@ -4,12 +4,13 @@ What is learned from several rows is learned inside a fold, where a member is fi
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.encoded import Encoded, Tables
-from pipeline.encoding.columns import code_table
+from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features, check_row_wise, with_kinds
 from pipeline.encoding.views import FoldEncoder
 from pipeline.errors import SettingsError
@@ -19,6 +20,8 @@ from pipeline.settings import EncoderSettings
 from pipeline.wording import did_you_mean, some
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.stage_settings import EncodeStage
 
 MOST_NAMED = 10
@@ -48,7 +51,26 @@ def _tables(module: str | None, load: Loaded) -> Tables:
         check_row_wise(module, rows, train)
         test, features = add_features(module, test), with_kinds(train, features)
     coded = code_table(train, features), code_table(test, features)
-    return Tables(*coded, features, coded[0].digests(), coded[1].digests())
+    found = Tables(*coded, features, coded[0].digests(), coded[1].digests())
+    if load.extra is None:
+        return found
+    extended = _extended(module, train, load.extra.table[names], features)
+    return replace(found, extended=extended, extended_digests=extended.digests())
+
+
+def _extended(
+    module: str | None, train: "pd.DataFrame", extra: "pd.DataFrame", features: Sequence[Feature]
+) -> CodedTable:
+    """Train's rows and the extra rows after them, coded as one table."""
+    import pandas as pd
+
+    added = add_features(module, extra)
+    if list(added.columns) != list(train.columns):
+        raise SettingsError(
+            f"[encode] features = '{module}': of the extra rows it makes other columns than of "
+            "train's. Return the same columns, whatever the rows are."
+        )
+    return code_table(pd.concat([train, added], ignore_index=True), features)
 
 
 def check_columns(encoder: EncoderSettings, features: Sequence[Feature], model: str) -> None:
