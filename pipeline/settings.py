@@ -37,7 +37,7 @@ class Encode(Settings):
         "which one at least has many levels",
     )
     counts: tuple[str, ...] | Literal["auto"] = Field(
-        "auto",
+        (),
         description="columns to give the number of other training rows of the same value; auto: "
         "those that have target means",
     )
