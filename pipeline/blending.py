@@ -129,7 +129,8 @@ class Blended:
     oof (n, k): each row blended by a method and by weights that were chosen without its fold, NaN
     for rows that no fold validates; test (m, k). `candidates` are the methods' cross-validated
     scores, `rule` is how one was chosen. `cut_short` names models with less than was asked for,
-    `duplicates` those that predict the same as another, which are left out.
+    `duplicates` those that predict the same as another, which are left out. `postprocess` names the
+    module that has changed `oof` and `test` last, None where none has.
     """
 
     blend: FittedBlend
@@ -142,6 +143,7 @@ class Blended:
     rule: str
     expected: Expected
     cut_short: Mapping[str, CutShort]
+    postprocess: str | None = None
     duplicates: Mapping[str, str] = field(default_factory=dict)
 
     @property

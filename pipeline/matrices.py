@@ -83,7 +83,7 @@ def matrices(
     flow.run("split")
     load, folds = flow.value("load"), flow.value("split").folds
     member = _member(flow.configuration, model)
-    of_folds = tuple(_matrices(flow.fits, member, fold) for fold in folds)
+    of_folds = tuple(_matrices(flow.fits(), member, fold) for fold in folds)
     return Matrices(load.y, folds, of_folds, flow.configuration, load.simulated)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline import figures
+from pipeline.answers import aggregated, train_groups
 from pipeline.estimates import NORMAL_95, interval, with_interval
 from pipeline.fits import Fits
 from pipeline.folds import Fold
@@ -66,11 +67,27 @@ def compute(evidence: Evidence) -> LearningCurves | None:
         found[name, full] = [trained.oof[0][fold.valid] for fold in folds]
     sizes = (*sizes, full)
     pooled = [
-        (name, [np.concatenate(found[name, size]) for size in sizes]) for name in evidence.fitted
+        (name, [np.concatenate(_answers(evidence, folds, found[name, size])) for size in sizes])
+        for name in evidence.fitted
     ]
-    y = evidence.y[np.concatenate([fold.valid for fold in folds])]
+    y = evidence.y[np.concatenate(_answers(evidence, folds, [fold.valid for fold in folds]))]
     work = functools.partial(_curve, evidence.metric.name, settings.seed, y, sizes)
     return LearningCurves(tuple(evidence.map(work, pooled)))
+
+
+def _answers(
+    evidence: Evidence, folds: Sequence[Fold], found: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """What is found of each fold's validation rows, (n_valid, ...): of those that are scored; of
+    predictions, where groups of rows have one answer, the group's."""
+    answers, groups = evidence.split.answers, train_groups(evidence.load)
+    if answers is None or groups is None:
+        return list(found)
+    how, kept = evidence.problem.form.aggregate, []
+    for fold, each in zip(folds, found, strict=True):
+        own = aggregated(each, groups[fold.valid], how) if each.ndim == 2 else each
+        kept.append(own[np.isin(fold.valid, answers)])
+    return kept
 
 
 def _predictions(

@@ -1,6 +1,7 @@
 """Combine the models by their out-of-fold predictions, scored on rows the weights never saw."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from pipeline.blending import (
 from pipeline.expectation import averaging, expectation
 from pipeline.folds import Folds, folds_of
 from pipeline.metrics import Metric, estimate, get_metric, paired_difference
+from pipeline.postprocessing import postprocessed
 from pipeline.prediction import check
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
@@ -71,6 +73,10 @@ def blend(
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
+    before, validated = unseen, load.train.iloc[split.validated]
+    unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
+    test = postprocessed(settings.postprocess, test, load.test, load.problem)
+    effect = worth(settings.postprocess, metric, known.y, unseen, before)
     blended = Blended(
         blend=fitted,
         method=method,
@@ -79,13 +85,32 @@ def blend(
         test=test,
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
         comparisons=comparisons,
-        rule=rule(settings.method, metric, len(members), outputs),
-        expected=_expected(metric, fitted, members, (known.y, unseen)),
+        rule=rule(settings.method, metric, len(members), outputs) + effect,
+        expected=_expected(metric, fitted, members, known, (unseen, split.validated_clusters)),
         duplicates=duplicates,
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
+        postprocess=settings.postprocess,
     )
     _report(blended, metric, progress)
+    if effect:
+        progress.say(effect.strip())
     return blended
+
+
+def worth(
+    module: str | None, metric: Metric, y: np.ndarray, after: np.ndarray, before: np.ndarray
+) -> str:
+    """What postprocessing brings, y (v,), predictions (v, k) after and before it; "" without any.
+
+    The candidates' scores and the members' are without it.
+    """
+    if module is None:
+        return ""
+    found = paired_difference(metric, y, after, before)
+    return (
+        f" Last comes postprocess of pipeline/competitions/{module}.py: {metric.in_sentence} "
+        f"after minus before it {found.score:+.4f} ± {found.standard_error:.4f}."
+    )
 
 
 def without_duplicates(
@@ -114,12 +139,20 @@ def _expected(
     metric: Metric,
     fitted: FittedBlend,
     members: Mapping[str, Trained],
-    known: tuple[np.ndarray, np.ndarray],
+    known: OutOfFold,
+    judged: tuple[np.ndarray, np.ndarray | None],
 ) -> Expected:
-    """Of known = (y (v,), prediction (v, k)): their score, and what averaging all fits adds."""
+    """Of judged = (the nested blend's predictions (v, k), clusters of rows (v,)): their score, and
+    what averaging all fits adds."""
+    unseen, clusters = judged
     folds = max(len(each.test_by_fold) for each in members.values())
     by_fold = {name: _spread(each.test_by_fold, folds) for name, each in members.items()}
-    return expectation(metric, *known, averaging(metric, fitted, by_fold, known))
+    rule, predicted = fitted.decision_rule, unseen
+    if rule is not None and rule.gives_whole:
+        plain = replace(fitted, decision_rule=None)
+        predicted = plain.combine(dict(zip(members, known.predictions, strict=True)))
+    gain = averaging(metric, fitted, by_fold, (known.y, predicted))
+    return expectation(metric, known.y, unseen, gain, clusters)
 
 
 def _spread(by_fold: np.ndarray, folds: int) -> np.ndarray:

@@ -3,12 +3,13 @@
 import contextlib
 import functools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import pace
+from pipeline.answers import aggregated, test_groups, train_groups
 from pipeline.encoded import Encoded
 from pipeline.errors import DataError
 from pipeline.fits import Fits
@@ -153,7 +154,8 @@ def gather(
 ) -> Trained:
     """Put the folds' predictions together."""
     folds = [fold for repeat in range(len(repeats)) for fold in split.fitted(repeat)]
-    fitted = list(zip(folds, [fit for repeat in repeats for fit in repeat], strict=True))
+    flat = [fit for repeat in repeats for fit in repeat]
+    fitted = [(fold, answering(fit, load, fold)) for fold, fit in zip(folds, flat, strict=True)]
     predicting = {fold.name for fold in split.predicting}
     oof = np.full((len(repeats), len(load.y), load.problem.outputs), np.nan)
     for fold, fit in fitted:
@@ -177,6 +179,15 @@ def gather(
         trials=len(tune.trials),
         trials_asked=tune.asked,
     )
+
+
+def answering(fit: FoldFit, load: Loaded, fold: Fold) -> FoldFit:
+    """Where groups of rows have one answer, each row's prediction becomes its group's."""
+    how, groups = load.problem.form.aggregate, train_groups(load)
+    if how is None:
+        return fit
+    valid = aggregated(fit.valid, None if groups is None else groups[fold.valid], how)
+    return replace(fit, valid=valid, test=aggregated(fit.test, test_groups(load), how))
 
 
 def scored(fold: Fold, fit: FoldFit, y: np.ndarray, metric: Metric) -> FoldScore:

@@ -39,6 +39,7 @@ def explored(load):
         duplicates=find_duplicates(
             *tables, load.y, features, is_regression=load.problem.classes is None
         ),
+        mirror=None,
     )
     return SimpleNamespace(findings=found)
 
