@@ -1,7 +1,8 @@
 """What score a submission may expect on new rows, and how far off that may be.
 
 It starts from the nested score of cross-validation, which is too low: the submission is the mean of
-more fits. Its error over rows is too small, too: other rows would train other models.
+more fits. Its error over rows is too small, too: other rows would train other models, and rows of
+one group, or of one stretch of time, err alike.
 """
 
 from collections.abc import Mapping
@@ -23,11 +24,41 @@ NEIGHBOURS = 25  # errors to each side, in the order of the predictions, that ma
 WIDER = 1.15
 
 
-def expectation(metric: Metric, y: np.ndarray, oof: np.ndarray, gain: float) -> Expected:
-    """From y (n,), the nested blend's out-of-fold predictions (n, k), and what averaging brings."""
+def expectation(
+    metric: Metric, y: np.ndarray, oof: np.ndarray, gain: float, clusters: np.ndarray | None = None
+) -> Expected:
+    """From y (n,), the nested blend's out-of-fold predictions (n, k), and what averaging brings.
+
+    `clusters` (n,) number the rows that are not independent, as those of a patient or of a week.
+    """
     found = estimate(metric, y, oof)
     score = metric.clip(found.score + gain)
-    return Expected(score, WIDER * found.standard_error, found.score, gain)
+    wider = WIDER if clusters is None else WIDER * clustering(row_losses(metric, y, oof), clusters)
+    return Expected(score, wider * found.standard_error, found.score, gain)
+
+
+def row_losses(metric: Metric, y: np.ndarray, oof: np.ndarray) -> np.ndarray:
+    """A loss a row, (n,): the metric's own, or how far off the prediction is."""
+    if metric.per_row is not None:
+        return np.asarray(metric.per_row(y, oof), dtype=float)
+    if oof.shape[1] == 1:
+        return np.abs(y - oof[:, 0])
+    return np.asarray(1 - oof[np.arange(len(y)), y])
+
+
+def clustering(losses: np.ndarray, clusters: np.ndarray) -> float:
+    """How many times larger a mean's standard error is for rows that err alike, 1 at least.
+
+    losses (n,), clusters (n,) >= 0. The variance of the clusters' sums over that of the rows (Liang
+    and Zeger 1986), with G / (G - 1) of G clusters; 1 for a single one, which shows nothing.
+    """
+    numbers = np.unique(clusters, return_inverse=True)[1]
+    count, centred = int(numbers.max()) + 1, losses - losses.mean()
+    rows = float((centred**2).sum())
+    if count < 2 or rows == 0:
+        return 1.0
+    sums = np.bincount(numbers, weights=centred)
+    return max(1.0, float(np.sqrt(count / (count - 1) * (sums**2).sum() / rows)))
 
 
 def averaging(
