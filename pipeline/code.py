@@ -192,9 +192,19 @@ class _Source:
 @cache
 def _source(name: str) -> _Source:
     path = _path(name)
+    if not path.is_file():
+        raise UserError(
+            f"there is no {_shown(path)}, which the competition's TOML names. Write the file, or "
+            "correct the name."
+        )
     content = path.read_bytes()
     _refuse_stale(path, content)
-    tree = ast.parse(content)
+    try:
+        tree = ast.parse(content)
+    except SyntaxError as error:
+        raise UserError(
+            f"{_shown(path)}, line {error.lineno}: this is no Python: {error.msg}. Correct it."
+        ) from None
     modules: set[str] = set()
     packages: set[str] = set()
     package = name.split(".") if _path(name).stem == "__init__" else name.split(".")[:-1]

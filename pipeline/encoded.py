@@ -30,6 +30,11 @@ class Tables:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Tables by the name of the module that adds features; "" where none does."""
+    """Tables by the name of the module that adds features; "" where none does.
+
+    `notes`: what is added to the columns' own views and what is left out, on all training rows; in
+    a fold it is chosen anew.
+    """
 
     tables: Mapping[str, Tables]
+    notes: tuple[str, ...] = ()

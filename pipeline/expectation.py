@@ -1,7 +1,8 @@
 """What score a submission may expect on new rows, and how far off that may be.
 
 It starts from the nested score of cross-validation, which is too low: the submission is the mean of
-more fits. Its error over rows is too small, too: other rows would train other models.
+more fits. Its error over rows is too small, too: other rows would train other models, and rows of
+one group, or of one stretch of time, err alike.
 """
 
 from collections.abc import Mapping
@@ -23,11 +24,41 @@ NEIGHBOURS = 25  # errors to each side, in the order of the predictions, that ma
 WIDER = 1.15
 
 
-def expectation(metric: Metric, y: np.ndarray, oof: np.ndarray, gain: float) -> Expected:
-    """From y (n,), the nested blend's out-of-fold predictions (n, k), and what averaging brings."""
+def expectation(
+    metric: Metric, y: np.ndarray, oof: np.ndarray, gain: float, clusters: np.ndarray | None = None
+) -> Expected:
+    """From y (n,), the nested blend's out-of-fold predictions (n, k), and what averaging brings.
+
+    `clusters` (n,) number the rows that are not independent, as those of a patient or of a week.
+    """
     found = estimate(metric, y, oof)
     score = metric.clip(found.score + gain)
-    return Expected(score, WIDER * found.standard_error, found.score, gain)
+    wider = WIDER if clusters is None else WIDER * clustering(row_losses(metric, y, oof), clusters)
+    return Expected(score, wider * found.standard_error, found.score, gain)
+
+
+def row_losses(metric: Metric, y: np.ndarray, oof: np.ndarray) -> np.ndarray:
+    """A loss a row, (n,): the metric's own, or how far off the prediction is."""
+    if metric.per_row is not None:
+        return np.asarray(metric.per_row(y, oof), dtype=float)
+    if oof.shape[1] == 1:
+        return np.abs(y - oof[:, 0])
+    return np.asarray(1 - oof[np.arange(len(y)), y])
+
+
+def clustering(losses: np.ndarray, clusters: np.ndarray) -> float:
+    """How many times larger a mean's standard error is for rows that err alike, 1 at least.
+
+    losses (n,), clusters (n,) >= 0. The variance of the clusters' sums over that of the rows (Liang
+    and Zeger 1986), with G / (G - 1) of G clusters; 1 for a single one, which shows nothing.
+    """
+    numbers = np.unique(clusters, return_inverse=True)[1]
+    count, centred = int(numbers.max()) + 1, losses - losses.mean()
+    rows = float((centred**2).sum())
+    if count < 2 or rows == 0:
+        return 1.0
+    sums = np.bincount(numbers, weights=centred)
+    return max(1.0, float(np.sqrt(count / (count - 1) * (sums**2).sum() / rows)))
 
 
 def averaging(
@@ -41,33 +72,38 @@ def averaging(
     Cross-validation scores a row by the fits of one fold, the submission takes the mean of all. The
     test rows have both: `by_fold` (folds, m, k) of each model. They need no labels: targets are
     drawn as if the mean were right, values with errors like those of `known`, y (n,) and its
-    out-of-fold blend (n, k). Of squared errors that makes the spread of the folds around their
-    mean (Krogh and Vedelsby 1995). 0 where no draw has a score, test has no rows, or the metric
-    reads columns that test need not have.
+    out-of-fold blend (n, k), before a rule that makes whole numbers of it. Of squared errors that
+    makes the spread of the folds around their mean (Krogh and Vedelsby 1995). 0 where no draw has
+    a score, test has no rows, or the metric reads columns that test need not have.
     """
     rng = np.random.default_rng(0)
     means = {name: each.mean(axis=0) for name, each in by_fold.items()}
     mean = blend.combine(means)
     if not len(mean) or metric.reads_rows:
         return 0.0
-    is_value = mean.shape[1] == 1
-    drawn_as = mean if is_value else replace(blend, decision_rule=None).combine(means)
+    whole = blend.decision_rule is not None and blend.decision_rule.gives_whole
+    before_rule = whole or mean.shape[1] > 1
+    drawn_as = replace(blend, decision_rule=None).combine(means) if before_rule else mean
     folds = range(len(next(iter(by_fold.values()))))
     parts = [blend.combine({name: each[i] for name, each in by_fold.items()}) for i in folds]
     gains = []
     read = len(mean) * max(1, mean.shape[1] // MANY_CLASSES)
     for _ in range(int(np.clip(DRAWN // read, FEWEST_DRAWS, DRAWS))):
-        y = alike(drawn_targets(drawn_as, known, rng), known[0])
+        y = alike(drawn_targets(drawn_as, known, rng, whole), known[0])
         gains.append(metric.score(y, mean) - np.mean([metric.score(y, part) for part in parts]))
     scored = np.isfinite(gains)  # ROC AUC has no number where a class is absent
     return float(np.mean(np.array(gains)[scored])) if scored.any() else 0.0
 
 
 def drawn_targets(
-    predicted: np.ndarray, known: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
+    predicted: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray],
+    rng: np.random.Generator,
+    whole: bool = False,
 ) -> np.ndarray:
     """Targets (m,) that may belong to predictions (m, k): classes by their probabilities; values
-    with the error of a row of `known` that was predicted alike, for large values err more."""
+    with the error of a row of `known` that was predicted alike, for large values err more; `whole`
+    numbers are those of such a row."""
     if predicted.shape[1] > 1:
         edges = predicted.cumsum(axis=1)
         drawn = rng.random(len(edges))[:, None] * edges[:, -1:]
@@ -76,5 +112,7 @@ def drawn_targets(
     order = np.argsort(oof[:, 0], kind="stable")
     place = np.searchsorted(oof[order, 0], predicted[:, 0])
     place = np.clip(place + rng.integers(-NEIGHBOURS, NEIGHBOURS, len(place)), 0, len(y) - 1)
+    if whole:
+        return np.asarray(y)[order[place]]
     drawn = predicted[:, 0] + (y - oof[:, 0])[order[place]]
     return np.asarray(np.maximum(drawn, y.min()))

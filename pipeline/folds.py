@@ -31,6 +31,8 @@ class Folds:
     the columns whose order the folds follow, none where they follow none. `refit`: rows to predict
     get the prediction of a fit on all rows, not the mean of the folds' fits, which lack the latest.
     `answers`: where groups of rows have one answer, the row of each that stands for it.
+    `clusters` (rows,) number the rows that err alike, being of one group or of one stretch of time;
+    None where rows are independent.
     """
 
     rows: int
@@ -40,6 +42,7 @@ class Folds:
     time: tuple[str, ...] = ()
     refit: bool = False
     answers: np.ndarray | None = None
+    clusters: np.ndarray | None = None
 
     @property
     def final(self) -> Fold | None:
@@ -76,6 +79,11 @@ class Folds:
         rows = np.flatnonzero(times >= self.repeats)
         return rows if self.answers is None else np.intersect1d(rows, self.answers)
 
+    @property
+    def validated_clusters(self) -> np.ndarray | None:
+        """Those of the validated rows."""
+        return None if self.clusters is None else self.clusters[self.validated]
+
     def numbers(self, repeat: int = 0) -> np.ndarray:
         """The fold that validates each row, (rows,) int; -1 for rows that none does."""
         numbers = np.full(self.rows, -1)
@@ -90,3 +98,20 @@ def folds_of(repeat: int, numbers: np.ndarray) -> list[Fold]:
         Fold(repeat, number, np.flatnonzero(numbers != number), np.flatnonzero(numbers == number))
         for number in range(int(numbers.max()) + 1)
     ]
+
+
+def pairs_together(one: np.ndarray, other: np.ndarray) -> float:
+    """Of the pairs of rows that either of two partitions has in one fold, the share that both have.
+
+    Fold numbers (n,) each, -1 for rows in no fold; 1 where the folds are the same but for their
+    numbers, 0 where no pair is (the index of Jaccard).
+    """
+    known = (one >= 0) & (other >= 0)
+    if not known.any():
+        return 0.0
+    table = np.zeros((int(one.max()) + 1, int(other.max()) + 1))
+    np.add.at(table, (one[known], other[known]), 1)
+    both, first, second = ((t**2).sum() for t in (table, table.sum(axis=1), table.sum(axis=0)))
+    rows = known.sum()
+    either = first + second - both - rows
+    return float((both - rows) / either) if either > 0 else 1.0

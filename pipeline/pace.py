@@ -31,14 +31,17 @@ def repeat_seconds(
     left, or not enough even for the samples.
     """
     left = budget.left()
-    if math.isinf(left) or len(folds[0].train) + len(folds[0].valid) <= MANY_ROWS:
+    # of windows of time the last one, which has the most rows; of others the first
+    validating = [fold for fold in folds if len(fold.valid)]
+    longest = max(validating, key=lambda fold: len(fold.train) + len(fold.valid))
+    if math.isinf(left) or len(longest.train) + len(longest.valid) <= MANY_ROWS:
         return 0.0
     if left <= 0:
         return math.inf
     measure = functools.partial(fold_seconds, fits, member, test_rows, ENOUGH * left)
     with workers(1, budget.left) as parallel_map:
         try:
-            (seconds,) = parallel_map(measure, folds[:1])
+            (seconds,) = parallel_map(measure, [longest])
         except OutOfTime:
             return math.inf
     return over_cores([seconds] * len(folds))

@@ -48,8 +48,7 @@ class Predictor:
     ) -> None:
         self.problem, self.folds = loaded.problem, split.predicting
         self.blend, self.fits, self.postprocess = blend.blend, fits, blend.postprocess
-        weights = zip(self.blend.models, self.blend.weights, strict=True)
-        names = [name for name, w in weights if w > 0 or self.blend.stacker is not None]
+        names = self.blend.needed
         self.members = {name: train[name].member for name in names}
         self.keys = {
             name: {(fit.repeat, fit.fold): fit.key for fit in train[name].fits} for name in names
@@ -184,13 +183,18 @@ class Exchange:
     """One fold's predictions of rows in which one column has the values of other rows.
 
     The rows are encoded once, and entries of the matrices are exchanged. Features of the
-    competition's own may be of several columns: members that have some encode the rows again.
+    competition's own and combinations are of several columns: members that have some encode the
+    rows again.
     """
 
     def __init__(self, predictor: Predictor, frame: "pd.DataFrame", fold: Fold) -> None:
         self.predictor, self.frame, self.fold = predictor, frame, fold
         self.fitted = predictor.fitted(fold)
-        alone = [name for name, fit in self.fitted.items() if not fit.member.encoder.features]
+        alone = [
+            name
+            for name, fit in self.fitted.items()
+            if not fit.member.encoder.features and not fit.encoder.combinations
+        ]
         tables = predictor.code(frame, alone)
         self.places = {name: self.fitted[name].places() for name in alone}
         self.matrices = encoded({name: self.fitted[name] for name in alone}, tables)

@@ -48,6 +48,7 @@ class Form:
     `class_columns` hold a probability each, in the order of the classes. `id` is None where the
     sample has only predictions; `by_row`: its rows stand for test's rows in order; `made_up`: there
     was no sample. `header`, `separator`, `decimal` and `encoding` are the sample file's own.
+    `places` are those of the columns in the sample, where it has those of other targets, too.
     `aggregate`: the sample's ids name groups of test's rows, and so the predictions of a group's
     rows become one; None where each row has its own.
     """
@@ -63,6 +64,7 @@ class Form:
     separator: str = ","
     decimal: str = "."
     encoding: str = "utf-8"
+    places: tuple[int, ...] = ()
     aggregate: Aggregate | None = None
 
     @property

@@ -5,6 +5,7 @@ The less it holds, the less runs again when something else changes.
 
 from pydantic import Field
 
+from pipeline import foreign
 from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Submit, Tune, Url
 from pipeline.member import Member
 from pipeline.metrics import prefers_values
@@ -13,12 +14,21 @@ from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
 
 
 class LoadStage(Load):
-    """[load], and what [competition] says of the target and [submit] of answers to groups."""
+    """[load], what [competition] says of the target, which may be one of several `targets`, and
+    [submit] of answers to groups; `predictions` are files that are no tables."""
 
+    target: str | None = None
+    targets: tuple[str, ...] = ()
     task: Task | None = None
     prefers_values: bool = False
     positive: str | None = None
     aggregate: Aggregate = "mean"
+    predictions: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The targets but for this one."""
+        return tuple(name for name in self.targets if name != self.target)
 
 
 class ExploreStage(Explore):
@@ -70,10 +80,17 @@ class EvaluateStage(Evaluate):
 
 
 class SubmitStage(Submit):
-    """[submit], the metric, and the competition's name, which begins the file's."""
+    """[submit], and the competition's name, which begins the file's."""
 
-    metric: str | None = None
     name: str = ""
+
+
+class AverageStage(Settings):
+    """How the page is headed."""
+
+    name: str = ""
+    title: str = ""
+    url: Url = ""
 
 
 OF_STAGE: dict[str, type[Settings]] = {
@@ -84,6 +101,7 @@ OF_STAGE: dict[str, type[Settings]] = {
     "train": TrainStage,
     "blend": BlendStage,
     "evaluate": EvaluateStage,
+    "average": AverageStage,
     "submit": SubmitStage,
 }
 
@@ -107,8 +125,15 @@ def _encoder(configuration: Configuration, model: ModelSettings) -> EncoderSetti
     return EncoderSettings.model_validate({**chosen, "columns": model.columns, "drop": model.drop})
 
 
-def stage_settings(configuration: Configuration, name: str, stage: str, member: str) -> Settings:
-    """What a stage is given; `name` is the competition's, `member` one of its models' or ""."""
+def stage_settings(
+    configuration: Configuration, name: str, stage: str, member: str, target: str = ""
+) -> Settings:
+    """What a stage is given; `name` is the competition's, `member` one of its models' or "".
+
+    `target` is one of several, or "".
+    """
+    targets = configuration.target_names if target else ()
+    configuration = configuration.of(target) if target else configuration
     own = getattr(configuration, stage, None)
     if stage not in OF_STAGE:
         if not isinstance(own, Settings):
@@ -118,13 +143,22 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
             )
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
-    known = {**configuration.competition.model_dump(), "name": member or name}
+    known = {**configuration.competition.model_dump(), "name": member or name, "targets": targets}
     known |= configuration.submit.model_dump()
+    if stage == "load":
+        known["predictions"] = tuple(
+            name
+            for each in configuration.models.values()
+            if isinstance(each, foreign.Settings)
+            for name in each.files.values()
+        )
     known["prefers_values"] = prefers_values(known["metric"])
+    if target and not member:
+        known["title"] = f"{known['title'] or name}: {target}"
     if stage == "encode":
         encoders: dict[str, EncoderSettings] = {}
         for model, each in members(configuration).items():
-            if each.encoder not in encoders.values():
+            if each.kind != foreign.KIND and each.encoder not in encoders.values():
                 encoders[model] = each.encoder
         table = {"encoders": tuple(encoders.values()), "models": tuple(encoders)}
     if stage == "tune":

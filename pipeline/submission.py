@@ -98,18 +98,57 @@ def blas_kernels() -> str:
 # -- the file --------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Filling:
+    """What fills the sample in: predictions (m, k) of test's rows, of what `load` has as target."""
+
+    load: Loaded
+    prediction: np.ndarray
+    metric: Metric
+
+
 def file_content(load: Loaded, prediction: np.ndarray, metric: Metric) -> bytes:
     """The file to upload, from predictions of test's rows (m, k).
 
     Raises DataError with every reason why the organiser would refuse it.
     """
-    if load.problem.form.made_up and metric.needs == "probabilities":
-        load = with_class_columns(load)
-    submission = fill(load, prediction, metric)
-    refuse(problems(submission, load, metric))
+    return joint_content([Filling(load, prediction, metric)])
+
+
+def joint_content(targets: Sequence[Filling]) -> bytes:
+    """The same with the columns of several targets."""
+    filled, loads = [], []
+    for target in targets:
+        load, metric = target.load, target.metric
+        if load.problem.form.made_up and metric.needs == "probabilities":
+            load = with_class_columns(load)
+        filled.append(fill(load, target.prediction, metric))
+        loads.append(load)
+        refuse(problems(filled[-1], load, metric))
+    submission, load = (filled[0], loads[0]) if len(loads) == 1 else joined(filled, loads)
     content = to_bytes(submission, load.problem.form)
     refuse(file_problems(content, load))
     return content
+
+
+def joined(
+    filled: "Sequence[pd.DataFrame]", loads: Sequence[Loaded]
+) -> "tuple[pd.DataFrame, Loaded]":
+    """Several targets' columns side by side, at their places in the sample, and its form."""
+    import pandas as pd
+
+    columns: dict[str, tuple[int, str, pd.Series]] = {}
+    for table, load in zip(filled, loads, strict=True):
+        form = load.problem.form
+        places = form.places or range(len(columns), len(columns) + len(form.columns))
+        names = form.names or [""] * len(form.columns)
+        for column, place, name in zip(form.columns, places, names, strict=True):
+            columns.setdefault(column, (place, name, table[column]))
+    in_order = sorted(columns, key=lambda column: columns[column][0])
+    header = tuple(filter(None, (columns[column][1] for column in in_order)))
+    form = replace(loads[0].problem.form, columns=tuple(in_order), header=header)
+    whole = pd.DataFrame({column: columns[column][2] for column in in_order})
+    return whole, replace(loads[0], problem=replace(loads[0].problem, form=form))
 
 
 def fill(load: Loaded, prediction: np.ndarray, metric: Metric) -> "pd.DataFrame":

@@ -242,3 +242,11 @@ def test_a_library_that_is_distributed_under_another_name_counts(package):
 def test_a_library_that_is_not_installed_is_left_out(package):
     package("b.py", "import not_there\n\ndef g():\n    return not_there\n")
     assert code.parts("pipeline.b").keys() == {"b.py", "python"}
+
+
+def test_a_file_that_is_missing_or_no_python_is_named(package):
+    with pytest.raises(UserError, match=r"there is no .*mine\.py, which the competition's TOML"):
+        code.parts("pipeline.competitions.mine")
+    package("a.py", "def f()\n")
+    with pytest.raises(UserError, match=r"a\.py, line 1: this is no Python"):
+        code.parts("pipeline.stages.s")

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,6 +89,7 @@ def find_files(
     names: Mapping[str, str | None] | None = None,
     *,
     anywhere: bool = False,
+    without: Collection[str] = (),
 ) -> Files:
     """Which file is train, test, sample and train's labels; `names` settles what names leave open.
     Other roles, those of side tables, have the file that is named.
@@ -96,10 +97,11 @@ def find_files(
     places: folders to look through, or single files, zips among them. names: role -> file in a
     place, or "archive.zip/member"; with `anywhere` it may be any other path too, and labels are
     looked for although train is named. The name "none" stands for no test table (and no sample of
-    it), no sample, or no labels apart. Two files with the same bytes count as one.
+    it), no sample, or no labels apart. Two files with the same bytes count as one. Files `without`
+    a role are named like those of `names`.
     """
     places = [places] if isinstance(places, Path) else list(places)
-    files = _files(places)
+    files = [file for file in _files(places) if file.shown not in without]
     given = {role: name for role, name in (names or {}).items() if name}
     if given.get("test") == NONE:
         given.setdefault("sample", NONE)

@@ -67,7 +67,8 @@ def joined_tables(
     train = joined.train
     test = read["test"].words if "test" in read else train.iloc[:0]
     if not settings.header:
-        test = named_by_place(test, [name for name in train.columns if name != settings.target])
+        targets = (settings.target, *settings.others)
+        test = named_by_place(test, [name for name in train.columns if name not in targets])
     test, renamed = align(test, list(train.columns))
     notes += filter(None, [joined.note])
     notes += [f"test's column {one!r} is train's {other!r}" for one, other in renamed.items()]

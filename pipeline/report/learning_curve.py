@@ -50,23 +50,25 @@ class LearningCurves:
         return max(self.curves, key=lambda curve: metric.sign * curve.points[-1].score)
 
 
-def compute(evidence: Evidence) -> LearningCurves:
-    """Over the first folds of the first repeat."""
+def compute(evidence: Evidence) -> LearningCurves | None:
+    """Over the first folds of the first repeat; None where nothing was fitted."""
     settings, folds = evidence.settings, evidence.split.repeat(0)[:FOLDS]
     full = min(len(fold.train) for fold in folds)
-    members = [trained.member for trained in evidence.trained.values()]
+    members = [trained.member for trained in evidence.fitted.values()]
+    if not members:
+        return None
     width = max(
         len(evidence.fits.fitted(member, folds[0]).encoder.names(member.view)) for member in members
     )
     smaller = smaller_sizes(full, settings.learning_curve)
     sizes = tuple(size for size in smaller if size * width <= MOST_CELLS)
     found = _predictions(evidence, folds, sizes)
-    for name, trained in evidence.trained.items():
+    for name, trained in evidence.fitted.items():
         found[name, full] = [trained.oof[0][fold.valid] for fold in folds]
     sizes = (*sizes, full)
     pooled = [
         (name, [np.concatenate(_answers(evidence, folds, found[name, size])) for size in sizes])
-        for name in evidence.trained
+        for name in evidence.fitted
     ]
     y = evidence.y[np.concatenate(_answers(evidence, folds, [fold.valid for fold in folds]))]
     work = functools.partial(_curve, evidence.metric.name, settings.seed, y, sizes)
@@ -93,7 +95,7 @@ def _predictions(
 ) -> dict[tuple[str, int], list[np.ndarray]]:
     """By member and size, predictions of each fold's validation rows by fits on so many rows."""
     # the longest first, so that no process is left alone with it at the end
-    named = [(name, size) for size in reversed(sizes) for name in evidence.trained]
+    named = [(name, size) for size in reversed(sizes) for name in evidence.fitted]
     orders = [_order(evidence, fold) for fold in folds]
     tasks = [
         (evidence.train[name].member, fold, np.sort(order[:size]))

@@ -43,6 +43,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     in_id_order = [] if ids is None else [target.y[np.argsort(natural_order(ids), kind="stable")]]
     holds = (
         evidence.split.group is not None
+        or evidence.split.time
         or interleaved(ids, test_ids)
         or any(is_sorted(y) for y in (target.y, *in_id_order))
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 UNITS = ("minute", "hour", "day", "week", "month", "year")
 ROWS, NUMBER = "row", "number"
+EARLIEST = np.datetime64("0001-01-01", "us")
 CALENDAR = ("month", "year")
 STEPS = {
     "minute": np.timedelta64(1, "m"),
@@ -67,9 +68,16 @@ def fits(length: Length | None, times: np.ndarray) -> bool:
 
 
 def before(instant: Any, length: Length, times: int = 1) -> Any:
-    """The instant, a datetime64 or a number, so many lengths earlier."""
+    """The instant, a datetime64 or a number, so many lengths earlier; EARLIEST at the earliest."""
     if length.unit == NUMBER:
         return instant - times * length.value
+    try:
+        return max(EARLIEST, _before(instant, length, times))
+    except (OverflowError, ValueError):  # a length of thousands of years
+        return EARLIEST
+
+
+def _before(instant: Any, length: Length, times: int) -> Any:
     steps = int(times * length.value)
     if length.unit not in CALENDAR:
         return instant - steps * STEPS[length.unit]

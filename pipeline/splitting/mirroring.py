@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.problem import Feature
 from pipeline.reading.dates import MONTH_NUMBERS
 from pipeline.splitting.groups import before_last
-from pipeline.splitting.lengths import NUMBER, Length
+from pipeline.splitting.lengths import NUMBER, STEPS, Length
 from pipeline.splitting.times import described, joined_parts
 from pipeline.splitting.windows import PERIODS, Windows, places, shown
 from pipeline.wording import count
@@ -32,6 +32,7 @@ ENOUGH_GROUPS = 5
 LEAST_P = 1e-8
 OVERLAP = 0.01  # of the rows of either side: the day of the cut may be in both
 MOST_WINDOWS, FEWEST_BLOCKS = 5, 3
+ENOUGH_ROWS = 500  # in so many windows as long as test; of fewer rows there are more windows
 MOST_VALIDATED = 0.6  # of the time that train covers
 LOOKED_AT = 200  # values of test, at first
 SEPARATORS = "_-:/.|"
@@ -212,7 +213,8 @@ def _lengths(moments: Moments, folds: int) -> dict[str, Any]:
     """
     extent = _extent(moments)
     horizon, gap = extent.horizon, extent.gap
-    number = min(folds, MOST_WINDOWS, int((MOST_VALIDATED * extent.covered - gap) // horizon))
+    most = MOST_WINDOWS if MOST_WINDOWS * len(moments.test) >= ENOUGH_ROWS else folds
+    number = min(folds, most, int((MOST_VALIDATED * extent.covered - gap) // horizon))
     if number < 1:
         third = max(1, extent.covered // 3)
         number, horizon, gap = 1, third, min(gap, third)
@@ -239,25 +241,26 @@ def _extent(moments: Moments) -> Extent:
     ends = train.min(), train.max(), test.min(), test.max()
     if not moments.are_dates:
         step = 1.0 if (train == np.round(train)).all() else 0.0
-        return _extent_of(NUMBER, step, *map(float, ends))
+        return _extent_of(NUMBER, [float(each) for each in ends], step)
+    unit, letter = _unit(train, test)
+    return _extent_of(unit, [_whole(each, letter) for each in ends], 1.0)
+
+
+def _unit(train: np.ndarray, test: np.ndarray) -> tuple[str, str]:
+    """Months where test has whole ones, days, or what test has three of; and numpy's letter."""
     monthly = bool((train == train.astype("datetime64[M]")).all())
     if _is_month(test.min()) and (monthly or _is_month(test.max().astype("datetime64[D]") + 1)):
-        return _extent_of("month", 1, *(_whole(each, "M") for each in ends))
+        return "month", "M"
     daily = bool((train == train.astype("datetime64[D]")).all())
-    if daily:
-        return _extent_of("day", 1, *(_whole(each, "D") for each in ends))
     span = test.max() - test.min()
-    if span >= np.timedelta64(3, "D"):
-        return _extent_of("day", 1, *(_whole(each, "D") for each in ends))
-    if span >= np.timedelta64(3, "h"):
-        return _extent_of("hour", 1, *(_whole(each, "h") for each in ends))
-    return _extent_of("minute", 1, *(_whole(each, "m") for each in ends))
+    if daily or span >= 3 * STEPS["day"]:
+        return "day", "D"
+    return ("hour", "h") if span >= 3 * STEPS["hour"] else ("minute", "m")
 
 
-def _extent_of(
-    unit: str, step: float, first: float, last: float, begin: float, end: float
-) -> Extent:
-    """`step` is 1 where both ends count."""
+def _extent_of(unit: str, ends: Sequence[float], step: float) -> Extent:
+    """`ends` are the first and last of train and of test; `step` is 1 where both ends count."""
+    first, last, begin, end = ends
     horizon = end - begin + step
     return Extent(unit, last - first + step, horizon or 1.0, max(0.0, begin - last - step))
 
@@ -346,7 +349,8 @@ def _by_group(
         f"Train and test share no value of {what}: {count(here, 'value')} in train, "
         f"{there:,} in test, each of which may have many rows"
     )
-    settings["folds"] = max(2, min(folds, here))
+    if here < folds:
+        settings["folds"] = here
     return Mirror("group", (best.column,), sentence, settings)
 
 

@@ -5,7 +5,9 @@ numbers, (rows to train on, rows to validate): what `split` of scikit-learn's sp
 """
 
 import importlib
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,8 +29,9 @@ def own_pairs(name: str, load: Loaded) -> list[Pair]:
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise SettingsError(
-            f"{where}: split(frame) raised {reason}. Correct pipeline/competitions/{name}.py."
-        ) from error
+            f"{where}: split(frame) raised {reason}{_line(name, error)}. Correct "
+            f"pipeline/competitions/{name}.py."
+        ) from None
     if not frame.equals(load.train):
         raise SettingsError(
             f"{where}: split(frame) changed the frame that it was given. Begin it with "
@@ -53,6 +56,11 @@ def _function(name: str) -> Callable[[Any], Any]:
             f"[split] own: found '{name}', but there is no pipeline/competitions/{name}.py. "
             "Correct the name, or write that file with `split(frame)`."
         ) from None
+    except Exception as error:
+        raise SettingsError(
+            f"[split] own: pipeline/competitions/{name}.py cannot be imported: "
+            f"{type(error).__name__}: {error}. Correct it."
+        ) from None
     if not hasattr(module, "split"):
         raise SettingsError(
             f"[split] own: pipeline/competitions/{name}.py has no `split(frame)`. Write it: it "
@@ -60,6 +68,13 @@ def _function(name: str) -> Callable[[Any], Any]:
         )
     function: Callable[[Any], Any] = module.split
     return function
+
+
+def _line(name: str, error: Exception) -> str:
+    """The line of the competition's file that raised it."""
+    calls = traceback.extract_tb(error.__traceback__)
+    lines = [call.lineno for call in calls if Path(call.filename).name == f"{name}.py"]
+    return f" (line {lines[-1]})" if lines else ""
 
 
 def _pair(where: str, number: int, found: Any, rows: int) -> Pair:

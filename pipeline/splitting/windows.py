@@ -64,6 +64,7 @@ class Windows:
             last = end_of(order[-1], self.horizon)
             return before(last, self.horizon, place), before(last, self.horizon, place - 1)
         size = len(order) // (self.number + 1) if self.horizon is None else int(self.horizon.value)
+        size = max(1, size)
         start, end = len(order) - place * size, len(order) - (place - 1) * size
         return order[max(0, start)], order[end] if end < len(order) else None
 
@@ -82,6 +83,11 @@ class Windows:
     def _refuse_units(self, times: np.ndarray, where: str) -> None:
         for key in ("horizon", "gap", "history"):
             length = getattr(self, key)
+            if length is not None and not length.value and key != "gap":
+                raise SettingsError(
+                    f"[split] {key}: found {length}; allowed is a length above 0. Correct the "
+                    "value, or remove the line."
+                )
             if not fits(length, times):
                 held, example = (
                     ("dates", '"14 days"') if times.dtype.kind == "M" else ("numbers", "2")

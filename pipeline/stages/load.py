@@ -49,9 +49,10 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     own = _own if settings.read else _organisers
     origin = (_simulated if simulated else own)(settings, raw)
     progress.say(origin.message)
-    roles = schema.find_roles(origin.tables, settings)
-    form, form_note = schema.find_form(origin.tables, roles, settings.aggregate)
-    tables, target_notes = _known(origin.tables, roles)
+    tables = schema.of_one_target(origin.tables, settings)
+    roles = schema.find_roles(tables, settings)
+    form, form_note = schema.find_form(tables, roles, settings.aggregate)
+    tables, target_notes = _known(tables, roles)
     columns = _features(tables, settings, roles, form)
     _check(tables, settings, roles, columns)
     train, test = (kinds.typed(table, columns, side) for side, table in _sides(tables))
@@ -147,7 +148,7 @@ def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
     named = {role: getattr(settings, role) for role in finding.ROLES}
     sides = {joins.role(name): join.file for name, join in settings.join.items()}
     sides |= {extra_rows.ROLE: settings.extra} if settings.extra else {}
-    chosen = finding.find_files(raw, named | sides)
+    chosen = finding.find_files(raw, named | sides, without=settings.predictions)
     read = labels.read_files(chosen.sources, settings)
     files = {
         role: File(
@@ -255,7 +256,8 @@ def _check(
 
     described = {column.feature.name: column for column in columns}
     for side, table in _sides(tables):
-        other = {*settings.drop, *({roles.target, roles.id} - set(table.columns))}
+        absent = {roles.target, roles.id} - set(table.columns)
+        other = {*settings.drop, *settings.others, *absent}
         rules = {name: rule for name, rule in settings.columns.items() if name not in other}
         values = {
             name: _checked(table[name], described.get(name), rule, side)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.config import Split
 
 MOST_NAMED = 2  # classes
+STRETCHES = 20  # of time, in each of which rows err alike
 DRAWN = ("stratified", "plain", "group", "stratified_group")  # at random, once per repeat
 # the keys that a scheme reads, beside folds, repeats and seed; some need the first of them
 READS = {
@@ -55,6 +56,7 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     found = Folds(len(load.y), tuple(folds), scheme, settings.group, time_columns(settings))
     if scheme in ("time", "own"):
         found = replace(found, refit=len(found.validated) < found.rows)
+    found = replace(found, clusters=_clusters(settings, found, load))
     progress.say(summary(settings, found))
     missing = missing_classes(load.problem, load.y, folds)
     if missing:
@@ -96,10 +98,10 @@ def time_columns(settings: "Split") -> tuple[str, ...]:
 
 def summary(settings: "Split", found: Folds) -> str:
     """'3,000 rows in 5 stratified folds, 3 times'."""
-    names = {"group": "grouped", "stratified_group": "stratified grouped"}
+    names = {"group": "grouped", "stratified_group": "stratified grouped", "column": "", "own": ""}
     number = len(found.repeat(0))
     kind = names.get(found.scheme, found.scheme)
-    text = f"{found.rows:,} rows in {count(number, f'{kind} fold')}"
+    text = f"{found.rows:,} rows in {count(number, f'{kind} fold'.strip())}"
     if found.scheme == "time" and settings.within is None:
         text = f"{found.rows:,} rows: {count(number, 'window')} by {described(found.time)}"
     elif found.scheme == "time":
@@ -111,6 +113,19 @@ def summary(settings: "Split", found: Folds) -> str:
     times = f", {found.repeats} times" if found.repeats > 1 else ""
     never = found.rows - len(found.validated)
     return text + times + (f"; {count(never, 'row')} never validated" if never else "")
+
+
+def _clusters(settings: "Split", found: Folds, load: Loaded) -> np.ndarray | None:
+    """Numbers of the groups; of folds by time, stretches of equally many validated rows, (n,)."""
+    if settings.group is not None:
+        return group_numbers(settings, load)
+    if not found.time:
+        return None
+    times = row_times(found.time, load)
+    edges = np.quantile(
+        times[found.validated].astype(float), np.linspace(0, 1, STRETCHES + 1)[1:-1]
+    )
+    return np.searchsorted(edges, times.astype(float), side="right")
 
 
 # -- which scheme ----------------------------------------------------------------------------------

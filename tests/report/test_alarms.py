@@ -23,6 +23,7 @@ from pipeline.report.alarm import Alarm
 from pipeline.report.learning_curve import Curve
 from pipeline.report.row_order import interleaved
 from pipeline.report.suspicious_scores import curve_alarm, perfect_alarm
+from pipeline.splitting.mirroring import Mirror
 from tests.report import values
 
 TASKS = {"binary": 2, "multiclass": 3, "regression": 0}
@@ -45,6 +46,7 @@ class Table:
     blend: np.ndarray
     has_ids: bool = False
     group: str | None = None
+    mirror: Mirror | None = None
 
     def evidence(self) -> SimpleNamespace:
         """What the alarms read of report.evidence.Evidence."""
@@ -63,7 +65,9 @@ class Table:
         return SimpleNamespace(
             load=Loaded(self.train, self.test, self.test[[]], self.y, problem, {}, False, ()),
             problem=problem,
-            explore=SimpleNamespace(findings=SimpleNamespace(duplicates=found, drifts=drifts)),
+            explore=SimpleNamespace(
+                findings=SimpleNamespace(duplicates=found, drifts=drifts, mirror=self.mirror)
+            ),
             split=split,
             y=self.y,
             rows=rows,
@@ -156,6 +160,17 @@ def test_an_honest_table_raises_none(table):
     assert raised(table) == {}
     (text,) = alarms.render(alarms.Alarms(()), table.evidence(), {})
     assert text.startswith("No alarm. These were looked for: a column that alone predicts")
+
+
+def test_folds_at_random_where_test_is_later_are_named_and_no_score_is_given(table):
+    later = Mirror("time", ("when",), "Test lies after train by column 'when'", {"time": "when"})
+    (alarm,) = raised(replace(table, mirror=later)).values()
+    assert (
+        alarm.found == "Test lies after train by column 'when', but the folds were drawn at random"
+    )
+    assert '[split] time = "when"' in alarm.do and alarm.no_score_reason
+    groups = Mirror("group", ("user",), "Train and test share no value of 'user'")
+    assert raised(replace(table, mirror=groups)) == {}
 
 
 @pytest.mark.parametrize("name", ["breast_cancer", "iris", "wine", "diabetes"])
@@ -414,7 +429,7 @@ def test_a_small_honest_run_raises_none(task):
     is_regression = task == "regression"
     tables = load.train, load.test, load.y, load.problem.features
     found = find_duplicates(*tables, is_regression=is_regression)
-    explore = SimpleNamespace(findings=SimpleNamespace(duplicates=found, drifts=()))
+    explore = SimpleNamespace(findings=SimpleNamespace(duplicates=found, drifts=(), mirror=None))
     evidence = values.evidence(task, load, explore=explore)
     evidence.results["leaderboard"] = leaderboard.compute(evidence)
     evidence.results["learning_curve"] = SimpleNamespace(curves=())

@@ -131,7 +131,9 @@ def evidence(task: str = "binary", load: Loaded | None = None, **options) -> Evi
             name="tiny", metric=METRIC_OF[task], importance_rows=60, dependence_rows=60
         ),
         "load": load,
-        "explore": SimpleNamespace(findings=SimpleNamespace(drifts=(), adversarial=None)),
+        "explore": SimpleNamespace(
+            findings=SimpleNamespace(drifts=(), adversarial=None, mirror=None)
+        ),
         "split": split,
         "encode": None,
         "tune": tune,

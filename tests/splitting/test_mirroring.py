@@ -79,10 +79,10 @@ def test_whole_groups_are_seen_by_a_column_or_the_beginning_of_an_id():
         users = frame["user_id"].unique()
         is_test = frame["user_id"].isin(rng.permutation(users)[: len(users) // 3]).to_numpy()
         found = verdict(frame, features, is_test)
-        assert found.settings == {"group": "user_id", "folds": 5}
+        assert found.settings == {"group": "user_id"}
         without = [each for each in features if each.name != "user_id"]
         found = verdict(frame, without, is_test)
-        assert found.settings == {"group": "part", "group_before": "_", "folds": 5}
+        assert found.settings == {"group": "part", "group_before": "_"}
 
 
 def test_the_same_days_of_every_month_are_seen():

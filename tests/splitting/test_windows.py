@@ -101,6 +101,16 @@ def test_a_length_must_be_one_of_the_column():
             windows(2, horizon=given).pairs(times, "column 't'")
 
 
+@pytest.mark.parametrize("horizon", ["9999999999 years", "99999999999999999999 days", "5 rows"])
+def test_a_horizon_beyond_all_rows_leaves_no_window(horizon):
+    with pytest.raises(DataError, match="0 fit"):
+        windows(1, horizon=horizon).pairs(days("2023-01-01", "2023-01-05"), "column 'date'")
+    with pytest.raises(DataError, match="2 fit"):
+        windows(5).pairs(np.arange(3.0), "column 't'")
+    with pytest.raises(SettingsError, match="horizon: found 0 rows"):
+        windows(5, horizon="0 rows").pairs(np.arange(3.0), "column 't'")
+
+
 def test_blocks_are_the_same_days_of_every_month():
     times = days("2023-01-01", "2023-03-31")
     times = times[pd.DatetimeIndex(times).day <= 18]
