@@ -37,7 +37,7 @@ PIPELINE = trap : INT; pipeline() { $(VENV)/bin/python -m pipeline "$$@" || { co
   programs, or use fewer rows, and run the same command again: what is done is kept." >&2; exit $$code; }; }; pipeline
 RUN = @$(PIPELINE) run $@ $(C) --preset "$$PRESET" --note "$$NOTE" $(if $(V),--verbose) \
   $(if $(NEW_PLAN),--new-plan)
-STAGES := load explore split encode tune train blend evaluate submit
+STAGES := load explore split encode tune train blend evaluate submit average
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -75,6 +75,7 @@ train: ## fit every model on every fold (one model: train-NAME)
 blend: ## combine the models by their out-of-fold predictions
 evaluate: ## the leaderboard with standard errors, and the report
 submit: ## the checked submission, in submissions/$(C)
+average: ## of several targets, the mean of their scores and a page
 $(STAGES): installed
 	$(RUN)
 tune-% train-%: installed

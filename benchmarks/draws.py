@@ -37,7 +37,7 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Sized
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -46,6 +46,9 @@ import searchers
 import whole_pipeline
 from results import Results, print_honesty, print_table, refuse, score
 from threadpoolctl import threadpool_limits
+
+if TYPE_CHECKING:
+    from pipeline import fitting
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # the simulated survey needs the project's code, not its environment
@@ -146,7 +149,21 @@ def encoded(
 
 
 def own(name: str, settings: dict[str, Any], features: str | None) -> peers.Fit:
-    """The model pipeline/models/<name>.py with the encoding that the pipeline gives it."""
+    """As `member`, of two classes: the probability of the second one, (m,)."""
+    fit = member(name, settings, features)
+    return lambda X, y, unseen: fit(X, y, unseen)[:, 1]
+
+
+def member(
+    name: str,
+    settings: dict[str, Any],
+    features: str | None,
+    objective: "fitting.Objective | None" = None,
+) -> peers.Fit:
+    """The model pipeline/models/<name>.py with the encoding that the pipeline gives it.
+
+    Its fit gives predictions (m, k); without an objective it separates two classes.
+    """
     import frames
 
     from pipeline import config, errors, fitting, models
@@ -158,14 +175,14 @@ def own(name: str, settings: dict[str, Any], features: str | None) -> peers.Fit:
         chosen = config.validate(models.module(name).Settings, settings, "--methods", name)
     except errors.SettingsError as error:
         refuse(str(error))
-    member = Member(name, chosen.of_model(), EncoderSettings(features=features))
-    objective = fitting.Objective("binary", 2, "zero_one")
+    made = Member(name, chosen.of_model(), EncoderSettings(features=features))
+    asked = objective or fitting.Objective("binary", 2, "zero_one")
 
     def fit(X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
         coded, rows = frames.code(X, unseen, features), np.arange(len(y))
         fold = Fold(0, 0, rows, rows[:0])
-        fitted = fitting.fit(member, objective, coded.features, coded.train, y, fold)
-        return fitted.predict(coded.unseen)[:, 1]
+        fitted = fitting.fit(made, asked, coded.features, coded.train, y, fold)
+        return fitted.predict(coded.unseen)
 
     return fit
 
@@ -187,7 +204,7 @@ def named(method: str) -> tuple[str, list[str]]:
 
 def build(method: str, options: argparse.Namespace) -> peers.Fit:
     name, pairs = named(method)
-    settings = dict(map(_setting, pairs))
+    settings = dict(map(setting, pairs))
     if name in PEERS:
         searchers.LIMIT = options.limit
         return PEERS[name](options.threads)
@@ -197,7 +214,7 @@ def build(method: str, options: argparse.Namespace) -> peers.Fit:
     return own(name, settings, "airline" if options.simulated else None)
 
 
-def _setting(pair: str) -> tuple[str, Any]:
+def setting(pair: str) -> tuple[str, Any]:
     """A value as in TOML; a bare word is a text."""
     key, _, value = pair.partition("=")
     try:

@@ -16,7 +16,9 @@ EXAMPLES = {  # of the commands that take more than a competition
     "new": "new titanic --from ~/Downloads/titanic",
     "predict": "predict airline new_rows.csv --experiment 2",
     "score": "score airline_greedy_0.9400_12345678.csv 0.941",
+    "oof": "oof airline --to oof.csv --model lightgbm",
     "fetch": "fetch --seed 1",
+    "metrics": "metrics",
 }
 MORE_MEMORY = "Close other programs, or use fewer rows, and run again: what is done is kept."
 
@@ -172,7 +174,9 @@ def new(
     test: Annotated[str, typer.Option(help="the test table")] = "",
     sample: Annotated[str, typer.Option(help="the sample submission")] = "",
     labels: Annotated[str, typer.Option(help="train's labels, if in a file apart")] = "",
-    target: Annotated[str, typer.Option(help="the column to predict")] = "",
+    target: Annotated[
+        list[str] | None, typer.Option(help="the column to predict; may repeat, if several")
+    ] = None,
     id: Annotated[str, typer.Option(help="the column that names the rows")] = "",
     metric: Annotated[str, typer.Option(help="what the organiser scores by")] = "",
     task: Annotated[str, typer.Option(help="binary, multiclass or regression")] = "",
@@ -187,8 +191,9 @@ def new(
     from pipeline.workspace import COMPETITIONS, Workspace
 
     refuse_nothing(name, source)
-    options = {"train": train, "test": test, "sample": sample, "labels": labels}
-    options |= {"target": target, "id": id, "metric": metric, "task": task}
+    options: dict[str, str | list[str]] = {"train": train, "test": test, "sample": sample}
+    options |= {"labels": labels, "id": id, "metric": metric, "task": task}
+    options["target"] = target[0] if target and len(target) == 1 else target or ""
     given = settings_given(options, settings or ())
     places, raw = [Path(s).expanduser() for s in source if s], Workspace(Path.cwd(), name).raw
     written = write_competition(name, places, COMPETITIONS, given, raw)
@@ -211,7 +216,8 @@ def metrics() -> None:
 def predict(
     competition: CompetitionName,
     file: Annotated[
-        Path, typer.Argument(help="rows to predict: CSV, zip, gz, parquet, or archive.zip/member")
+        Path,
+        typer.Argument(help="rows to predict: CSV, .xlsx, parquet, zip, gz, archive.zip/member"),
     ],
     out: Annotated[
         Path | None,
@@ -230,6 +236,25 @@ def predict(
     say(*(f"note: {note}" for note in scored.notes))
 
 
+@app.command()
+def oof(
+    competition: CompetitionName,
+    to: Annotated[Path, typer.Option(help="file to write: .csv or .npy; test's go beside it")],
+    model: Annotated[str, typer.Option(help="a model's name; left out: the blend")] = "blend",
+    experiment: Annotated[str, typer.Option(help="left out: the last run")] = "",
+) -> None:
+    """Write out-of-fold predictions and those of the test rows, for blends elsewhere."""
+    from pipeline.experiments import find
+    from pipeline.export import export
+    from pipeline.files import in_use
+
+    workspace = _workspace(competition)
+    chosen = find(workspace, experiment) if experiment else None
+    with in_use(workspace.lock):
+        paths = export(workspace, model, to, chosen)
+    say(f"wrote {', '.join(str(from_here(path)) for path in paths)}")
+
+
 # a score may be negative: -1 is a value, not an option
 @app.command(context_settings={"ignore_unknown_options": True})
 def score(
@@ -238,13 +263,13 @@ def score(
 ) -> None:
     """Keep a submission's leaderboard score in the ledger."""
     from pipeline.ledger import competition_of, find, parse_score, record_score
-    from pipeline.session import make_again
+    from pipeline.session import make_again, reporting_goal
 
     number = parse_score(value)
     submissions = Path.cwd() / "submissions"
     path = find(file, submissions)
     competition = competition_of(path, submissions)
-    again = make_again(_workspace(competition), "evaluate")
+    again = make_again(_workspace(competition), reporting_goal(_workspace(competition)))
     entry = record_score(path, number, competition)
     say(
         f"{path.name}: leaderboard {number}, cross-validation {entry.score}. "

@@ -1,16 +1,17 @@
-"""Several models' predictions -> one: the best few equally, greedy selection, or a stacker.
+"""Several models' predictions -> one: the best few equally, greedy selection, a stacker and others.
 
 Predictions are stacked as (m, n, k): m models, n rows, k classes (or 1 for regression). Weights are
 chosen on out-of-fold predictions, by log loss where the metric counts labels. Each model's
 probabilities are scaled by a temperature of its own first, and the combination by another.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from pipeline.blend_weights import ridge_weights, shortlist
 from pipeline.calibration import inverse_temperature, temperature_scale
 from pipeline.decision_rules import DecisionRule, fit_rule
 from pipeline.from_scratch.linear_regression import LinearRegression
@@ -19,6 +20,9 @@ from pipeline.metrics import Estimate, Metric
 from pipeline.training import CutShort
 
 TINY = 1e-6
+MOST_MODELS = 30  # of more of them those are chosen first that are worth a closer look
+PATIENCE = 5  # rounds of greedy selection without a gain, of very many models
+LEVELS, PARTS = "levels", ("greedy", "ridge", "stack")  # the mean of these is the second level
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class FittedBlend:
     """How to combine: a weight a model (m,), or a stacker's state; then what suits the metric.
 
     `inverse_temperatures` (m + 1,) are 1 / T of each model's probabilities and, last, of the
-    combination; None for values. A stacker's weights are its coefficients' shares.
+    combination; None for values. A stacker's weights are its coefficients' shares. Of two levels it
+    is the mean of `parts`, each a blend of the same models, and weights are their mean.
     """
 
     models: tuple[str, ...]
@@ -34,10 +39,38 @@ class FittedBlend:
     inverse_temperatures: np.ndarray | None = None
     stacker: Mapping[str, np.ndarray] | None = None
     decision_rule: DecisionRule | None = None
+    parts: tuple["FittedBlend", ...] = ()
+
+    @property
+    def needed(self) -> list[str]:
+        """The models that it cannot do without."""
+        weights = zip(self.models, self.weights, strict=True)
+        everyone = self.stacker is not None or any(part.stacker is not None for part in self.parts)
+        return [name for name, weight in weights if weight > 0 or everyone]
+
+    def of(self, names: Collection[str]) -> "FittedBlend | None":
+        """What these models alone contribute, by their shares; None where they have none."""
+        known = [(place, name) for place, name in enumerate(self.models) if name in names]
+        places = [place for place, _ in known]
+        shares = np.abs(self.weights[places])
+        if not shares.sum() > 0:
+            return None
+        scales = self.inverse_temperatures
+        return replace(
+            self,
+            models=tuple(name for _, name in known),
+            weights=shares / shares.sum(),
+            inverse_temperatures=None if scales is None else np.append(scales[places], scales[-1]),
+            stacker=None,
+            parts=(),
+        )
 
     def combine(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
         """{model: (n, k)} -> (n, k); without a stacker, models of weight 0 may be absent."""
-        if self.stacker is not None:
+        combined: np.ndarray
+        if self.parts:
+            combined = np.mean([part.combine(predictions) for part in self.parts], axis=0)
+        elif self.stacker is not None:
             stacked = np.stack([predictions[name] for name in self.models])
             combined = stacker_predict(self.stacker, stacked)
         else:
@@ -95,7 +128,9 @@ class Blended:
 
     oof (n, k): each row blended by a method and by weights that were chosen without its fold, NaN
     for rows that no fold validates; test (m, k). `candidates` are the methods' cross-validated
-    scores, `rule` is how one was chosen. `cut_short` names models with less than was asked for.
+    scores, `rule` is how one was chosen. `cut_short` names models with less than was asked for,
+    `duplicates` those that predict the same as another, which are left out. `postprocess` names the
+    module that has changed `oof` and `test` last, None where none has.
     """
 
     blend: FittedBlend
@@ -108,6 +143,8 @@ class Blended:
     rule: str
     expected: Expected
     cut_short: Mapping[str, CutShort]
+    postprocess: str | None = None
+    duplicates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -138,15 +175,39 @@ class OutOfFold:
 
 @dataclass(frozen=True)
 class Fitter:
-    """Fits blends of `models` for a metric: `rounds` of greedy selection, weight decay `l2` of the
-    stacker."""
+    """Fits blends of `models` for a metric: `rounds` of greedy selection, which ends after
+    `patience` of them without a gain; weight decay `l2` of the stacker."""
 
     models: tuple[str, ...]
     metric: Metric
     rounds: int
     l2: float
+    patience: int | None = None
 
     def fit(self, methods: Sequence[str], known: OutOfFold) -> dict[str, FittedBlend]:
+        """A blend of each method; of very many models, of those that are worth a closer look."""
+        if len(self.models) > MOST_MODELS:
+            chosen = shortlist(known.y, known.predictions, MOST_MODELS, self.l2)
+            names = tuple(self.models[place] for place in chosen)
+            few = replace(self, models=names, patience=PATIENCE)
+            return few.fit(methods, replace(known, predictions=known.predictions[chosen]))
+        plain = [method for method in methods if method != LEVELS]
+        blends = self._one_level(plain, known) if plain else {}
+        return blends | ({LEVELS: self._two_levels(known)} if LEVELS in methods else {})
+
+    def _two_levels(self, known: OutOfFold) -> FittedBlend:
+        """The mean of PARTS."""
+        y, predictions = known.y, known.predictions
+        smooth = replace(self, metric=self.metric.smooth_on(predictions.shape[2], y))
+        fitted = smooth._one_level(PARTS, known).values()
+        parts = tuple(replace(each, decision_rule=None) for each in fitted)
+        weights = np.mean([part.weights for part in parts], axis=0)
+        blend = FittedBlend(self.models, weights, parts=parts)
+        if predictions.shape[2] == 1:
+            return self._with_rule(blend, y, predictions)
+        return self._calibrated(blend, y, predictions, np.ones(len(predictions)))
+
+    def _one_level(self, methods: Sequence[str], known: OutOfFold) -> dict[str, FittedBlend]:
         """A blend of each method."""
         y, predictions = known.y, known.predictions
         if predictions.shape[2] == 1:
@@ -174,9 +235,12 @@ class Fitter:
             stacker = fit_stacker(y, predictions, self.l2)
             shares = stacker_shares(stacker, len(predictions))
             return FittedBlend(self.models, shares, stacker=stacker.state())
+        if method == "ridge":
+            return FittedBlend(self.models, ridge_weights(y, predictions, self.l2))
         smooth = self.metric.smooth_on(predictions.shape[2], y)
         if method == "greedy":
-            return FittedBlend(self.models, greedy_weights(y, predictions, smooth, self.rounds))
+            drawn = greedy_weights(y, predictions, smooth, self.rounds, self.patience)
+            return FittedBlend(self.models, drawn)
         return FittedBlend(self.models, equal_weights(y, predictions, smooth))
 
     def _calibrated(
@@ -214,11 +278,16 @@ def equal_weights(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.
 
 
 def greedy_weights(
-    y: np.ndarray, predictions: np.ndarray, metric: Metric, rounds: int
+    y: np.ndarray,
+    predictions: np.ndarray,
+    metric: Metric,
+    rounds: int,
+    patience: int | None = None,
 ) -> np.ndarray:
     """Draw models with replacement, each time the one that helps the mean most (Caruana 2004).
 
     Returns each model's share of the draws up to the best round, (m,), summing to 1.
+    `patience` ends it after so many rounds without a gain.
     """
     y, predictions = _relevant(y, predictions, metric)
     total = np.zeros_like(predictions[0])
@@ -231,6 +300,8 @@ def greedy_weights(
         counts = counts + np.eye(len(counts), dtype=int)[choice]
         if losses[choice] < best_loss:
             best_loss, best_counts = losses[choice], counts
+        elif patience is not None and drawn - best_counts.sum() >= patience:
+            break
     return best_counts / best_counts.sum()
 
 

@@ -8,6 +8,7 @@ import importlib
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -21,14 +22,15 @@ from pydantic import (
     field_validator,
 )
 
-from pipeline import workspace
+from pipeline import foreign, workspace
 from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS, get_metric, why_unknown
 from pipeline.metrics.own import OWN, PREFIX
+from pipeline.problem import Aggregate as OfGroup
 from pipeline.reading.contract import ColumnRule
 from pipeline.settings import Encode, ModelSettings, Name, Settings
 from pipeline.splitting.lengths import parse_length
-from pipeline.wording import did_you_mean
+from pipeline.wording import did_you_mean, quoted
 
 MODELS = Path(__file__).parent / "models"
 
@@ -44,6 +46,12 @@ BLEND = "blend"  # no model's name: it is that of the blend in every table
 WEB_ADDRESS = re.compile(r"(?i)https?://[^\s\x00-\x1f\x7f]+")
 Url = Annotated[str, AfterValidator(_web_address)]
 S = TypeVar("S", bound=Settings)
+Aggregate = Literal[
+    "mean", "sum", "min", "max", "std", "median", "count", "nunique", "first", "last"
+]
+
+
+Task = Literal["binary", "multiclass", "regression"]
 
 
 class Competition(Settings):
@@ -52,7 +60,7 @@ class Competition(Settings):
     title: str = ""
     url: Url = ""
     metric: str | None = Field(None, description="`python -m pipeline metrics` lists them all")
-    task: Literal["binary", "multiclass", "regression"] | None = None
+    task: Task | None = None
     positive: str | None = Field(
         None, description="of two classes, the one whose probability a submission holds"
     )
@@ -60,9 +68,54 @@ class Competition(Settings):
     @field_validator("metric")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
-        if name is not None and name != OWN and name not in METRICS:
-            raise ValueError(str(why_unknown(name)))
-        return name
+        return _known_metric(name)
+
+
+def _known_metric(name: str | None) -> str | None:
+    if name is not None and name != OWN and name not in METRICS:
+        raise ValueError(str(why_unknown(name)))
+    return name
+
+
+class TargetSettings(Settings):
+    """[targets.NAME]: what [competition] says otherwise of one of several targets."""
+
+    metric: str | None = Field(None, description="of this target; left out: [competition]'s")
+    task: Task | None = Field(None, description="of this target; left out: [competition]'s")
+    positive: str | None = Field(None, description="of this target's two classes")
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        return _known_metric(name)
+
+
+class Join(Settings):
+    """A side table, joined to train and test by columns that name each of its rows once."""
+
+    file: str = Field(description="among the raw files")
+    on: str | tuple[str, ...] | dict[str, str] = Field(
+        description='the key; { dest = "faa" } where the side table names its columns otherwise'
+    )
+    aggregate: dict[str, tuple[Aggregate, ...]] = Field(
+        default_factory=dict,
+        description="of a table with several rows a key: its columns, and what to make of each",
+    )
+
+    @field_validator("on")
+    @classmethod
+    def _some(cls, on: Any) -> Any:
+        if not on:
+            raise ValueError("it names no column; at least one is needed")
+        return on
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """(column of train and test, column of the side table) for each part of the key."""
+        if isinstance(self.on, dict):
+            return tuple(self.on.items())
+        names = (self.on,) if isinstance(self.on, str) else self.on
+        return tuple((name, name) for name in names)
 
 
 class Load(Settings):
@@ -72,7 +125,18 @@ class Load(Settings):
     test: str | None = Field(None, description='"none": there are no rows to predict')
     sample: str | None = Field(None, description='"none": whatever the names say, there is none')
     labels: str | None = Field(None, description='train\'s labels, if in a file apart; or "none"')
-    target: str | None = None
+    read: Name | None = Field(
+        None, description="module in pipeline/competitions with `read(raw)` -> tables"
+    )
+    join: dict[str, Join] = Field(
+        default_factory=dict, description="side tables, joined one after another"
+    )
+    extra: str | None = Field(
+        None, description="labelled rows to learn from that are never validated; see models' extra"
+    )
+    target: str | tuple[str, ...] | None = Field(
+        None, description="the column to predict, or a list of several"
+    )
     id: str | None = None
     drop: tuple[str, ...] = Field((), description="columns that no model may see")
     header: bool = Field(True, description="whether train and test begin with a line of names")
@@ -89,6 +153,18 @@ class Load(Settings):
     simulated_train_rows: int = Field(3000, ge=50)
     simulated_test_rows: int = Field(2000, ge=10)
     seed: int = Field(0, ge=0)
+
+    @field_validator("target")
+    @classmethod
+    def _each_once(cls, target: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(target, str) or target is None:
+            return target
+        if not target:
+            raise ValueError("a list of targets names one at least")
+        twice = [name for name, times in Counter(target).items() if times > 1]
+        if twice:
+            raise ValueError(f"each target is named once, and {twice[0]!r} is named twice")
+        return target if len(target) > 1 else target[0]
 
 
 class Explore(Settings):
@@ -191,9 +267,14 @@ class Tune(Settings):
 class Blend(Settings):
     """Greedy selection with replacement (Caruana 2004) against a logistic stacker."""
 
-    method: Literal["auto", "greedy", "stack", "equal"] = "auto"
+    method: Literal["auto", "greedy", "stack", "equal", "ridge", "levels"] = Field(
+        "auto",
+        description="equal: the best few; greedy; stack: a regression on all; ridge: weights by "
+        "least squares, none below 0; levels: the mean of greedy, ridge and stack; auto: the "
+        "simplest of equal, greedy and stack unless a later one is clearly better",
+    )
     rounds: int = Field(30, ge=1, description="greedy: how many models are drawn")
-    l2: float = Field(0.01, ge=0, description="stacker: weight decay")
+    l2: float = Field(0.01, ge=0, description="stacker and ridge: weight decay")
 
 
 class Evaluate(Settings):
@@ -209,11 +290,28 @@ class Evaluate(Settings):
     seed: int = Field(0, ge=0)
 
 
+class Submit(Settings):
+    """What becomes of the predictions."""
+
+    aggregate: OfGroup = Field(
+        "mean",
+        description="where the sample has one row for several of test: what is made of their "
+        "predictions; one of mean, median, min, max, last, any",
+    )
+    postprocess: Name | None = Field(
+        None,
+        description="module in pipeline/competitions with `postprocess(prediction, frame)`",
+    )
+
+
 class Configuration(Settings):
     """A whole competition's settings: one TOML. Its models keep their order."""
 
     competition: Competition = Competition()
     load: Load = Load()
+    targets: dict[str, TargetSettings] | None = Field(
+        None, description="what differs for one of several targets"
+    )
     explore: Explore = Explore()
     split: Split = Split()
     encode: Encode = Encode()
@@ -222,6 +320,41 @@ class Configuration(Settings):
     models: dict[Name, Any]
     blend: Blend = Blend()
     evaluate: Evaluate = Evaluate()
+    submit: Submit = Submit()
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The targets that [load] target lists; of one target, which may have to be found, ""."""
+        return self.load.target if isinstance(self.load.target, tuple) else ("",)
+
+    def of(self, target: str) -> "Configuration":
+        """The same for one of several targets: a competition of this target alone.
+
+        It gets an equal share of the minutes. Folds are the same rows for all, so that they follow
+        from no target's classes unless [split] asks for that.
+        """
+        names = self.target_names
+        if names == ("",):
+            return self
+        own = (self.targets or {}).get(target, TargetSettings()).model_dump(exclude_none=True)
+        minutes = self.budget.minutes and self.budget.minutes / len(names)
+        return self.model_copy(
+            update={
+                "competition": self.competition.model_copy(update=own),
+                "load": self.load.model_copy(update={"target": target}),
+                "targets": None,
+                "split": _same_for_all_targets(self.split),
+                "budget": self.budget.model_copy(update={"minutes": minutes}),
+            }
+        )
+
+
+def _same_for_all_targets(split: Split) -> Split:
+    """Plain folds where nothing but their number is asked for."""
+    free = {"folds", "repeats", "seed", "numbering"}
+    if split.model_dump(exclude=free) != Split().model_dump(exclude=free):
+        return split
+    return split.model_copy(update={"scheme": "plain"})
 
 
 def load_configuration(
@@ -248,11 +381,16 @@ def load_configuration(
 
 def _with_own_metric(configuration: Configuration, name: str) -> Configuration:
     """`metric = "own"` is the function in the file that is named like the competition."""
-    asked = configuration.competition
-    if asked.metric != OWN:
-        return configuration
-    own = asked.model_copy(update={"metric": f"{PREFIX}{name}"})
-    return configuration.model_copy(update={"competition": own})
+    own = {"metric": f"{PREFIX}{name}"}
+    asked, targets = configuration.competition, configuration.targets
+    if asked.metric == OWN:
+        asked = asked.model_copy(update=own)
+    if targets is not None:
+        targets = {
+            target: each.model_copy(update=own) if each.metric == OWN else each
+            for target, each in targets.items()
+        }
+    return configuration.model_copy(update={"competition": asked, "targets": targets})
 
 
 def parse(
@@ -347,10 +485,41 @@ def _configuration(table: dict[str, Any], where: str) -> Configuration:
         )
     configuration = validate(Configuration, {**table, "models": {}}, where)
     asked = configuration.competition
-    if asked.task and asked.metric and not asked.metric.startswith(OWN):
+    is_own = asked.metric is not None and asked.metric.startswith(OWN)
+    if asked.task and asked.metric and not is_own and not configuration.targets:
         get_metric(asked.metric, asked.task, f"{where}: [competition] metric")
+    _check_targets(configuration, where)
     checked = {model: _model_settings(model, models[model], where) for model in models}
+    _refuse_absent_extra(configuration.load.extra, checked, where)
     return configuration.model_copy(update={"models": checked})
+
+
+def _check_targets(configuration: Configuration, where: str) -> None:
+    """Each [targets.NAME] is of a target that [load] target lists, its metric suits its task."""
+    names = configuration.target_names
+    for name in configuration.targets or {}:
+        if name not in names:
+            found = "is no list" if names == ("",) else f"lists {quoted(names)}"
+            meant = did_you_mean(name, names) or "Correct the name, or remove the table."
+            raise SettingsError(
+                f"{where}: [targets.{name}]: there is no such target; [load] target {found}. "
+                f"{meant}"
+            )
+        own = configuration.of(name).competition
+        if own.task and own.metric and not own.metric.startswith(OWN):
+            get_metric(own.metric, own.task, f"{where}: [targets.{name}] metric")
+
+
+def _refuse_absent_extra(
+    extra: str | None, models: Mapping[str, ModelSettings], where: str
+) -> None:
+    """A model cannot learn from extra rows that are not there."""
+    using = [name for name, settings in models.items() if settings.extra]
+    if using and not extra:
+        raise SettingsError(
+            f"{where}: [models.{using[0]}] extra: found {models[using[0]].extra:g}, and there are "
+            'no extra rows. Name their file, [load] extra = "...", or remove the line.'
+        )
 
 
 def model_names() -> list[str]:
@@ -365,11 +534,14 @@ def _model_settings(name: str, table: Any, where: str) -> ModelSettings:
             'and name the model by kind = "...".'
         )
     kind = table.get("kind", name) if isinstance(table, Mapping) else name
+    if kind == foreign.KIND:
+        return _foreign_settings(name, table, where)
     if kind not in model_names():
         line = f"[models.{name}]" + (f" kind: found {kind!r}," if kind != name else ":")
         raise SettingsError(
             f"{where}: {line} there is no model '{kind}'; allowed are "
-            f"{', '.join(model_names())}. Correct it, or add pipeline/models/{kind}.py."
+            f"{', '.join(model_names())}, and {foreign.KIND}, made elsewhere. Correct it, or add "
+            f"pipeline/models/{kind}.py."
         )
     settings: type[ModelSettings] = importlib.import_module(f"pipeline.models.{kind}").Settings
     found = validate(settings, table, where, f"models.{name}")
@@ -378,6 +550,23 @@ def _model_settings(name: str, table: Any, where: str) -> ModelSettings:
         raise SettingsError(
             f"{where}: [models.{name}] has both columns and drop; allowed is one of them. Leave "
             "out of columns what the model must not see, and remove drop."
+        )
+    return found
+
+
+def _foreign_settings(name: str, table: Any, where: str) -> foreign.Settings:
+    """Of predictions from elsewhere, which nothing is fitted for."""
+    found = validate(foreign.Settings, table, where, f"models.{name}")
+    unused = [key for key in foreign.NOT_FITTED if key in found.model_fields_set]
+    if unused:
+        raise SettingsError(
+            f"{where}: [models.{name}] {unused[0]}: predictions from elsewhere are read and not "
+            "fitted; allowed are kind, oof, test and folds. Remove the line."
+        )
+    if found.folds is not None and not all(found.folds.rpartition("/")[::2]):
+        raise SettingsError(
+            f"{where}: [models.{name}] folds: found {found.folds!r}, allowed is FILE/COLUMN. Name "
+            'the column too, as in folds = "folds.csv/fold".'
         )
     return found
 
@@ -429,4 +618,8 @@ def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]
             kind = inner
         elif inner == dict[str, ColumnRule]:
             kind = ColumnRule
+        elif inner == dict[str, TargetSettings] | None:
+            kind = TargetSettings
+        elif inner == dict[str, Join]:
+            kind = Join
     return [*kind.model_fields, *(["presets"] if kind is Configuration else [])]

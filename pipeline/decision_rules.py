@@ -14,9 +14,10 @@ from pipeline.metrics import METRICS, Metric
 
 # by which classes are weighted, share^-a: not at all, up to fully
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-THRESHOLDS = 100  # tried, at equal numbers of rows
+THRESHOLDS, FEWER = 100, 20  # tried, at equal numbers of rows; fewer by a function of the user's
+MOST_ROWS = 50_000  # that thresholds, factors and cuts are found on: more of them change nothing
 FACTORS = np.exp(np.linspace(-0.5, 0.5, 101))  # by which values are multiplied
-SWEEPS = 20  # over the cut points
+SWEEPS, MOST_LEVELS = 20, 50  # over the cut points; more levels have too few rows each
 DRAWS, DRAWN = 10, 0.63  # of the rows, to find cut points on; and the share of them in each
 CLEAR = 2.0  # standard errors
 
@@ -53,6 +54,11 @@ class DecisionRule:
     @property
     def does_nothing(self) -> bool:
         return not self.describe()
+
+    @property
+    def gives_whole(self) -> bool:
+        """Whether values become whole numbers."""
+        return self.whole or self.cuts is not None
 
     @property
     def threshold(self) -> float | None:
@@ -116,8 +122,9 @@ def class_weights(y: np.ndarray, prediction: np.ndarray, metric: Metric) -> np.n
 
 def threshold_weights(y: np.ndarray, prediction: np.ndarray, metric: Metric) -> np.ndarray:
     """Weights of two classes, (2,), that make the best threshold of those tried that of a half."""
-    probability = prediction[:, 1]
-    tried = np.unique(np.quantile(probability, np.linspace(0, 1, THRESHOLDS + 2)[1:-1]))
+    step, count = max(1, len(y) // MOST_ROWS), FEWER if metric.is_own else THRESHOLDS
+    y, prediction = y[::step], prediction[::step]
+    tried = np.unique(np.quantile(prediction[:, 1], np.linspace(0, 1, count + 2)[1:-1]))
     tried = np.append(tried[(tried > 0) & (tried < 1)], 0.5)
     losses = [metric.loss(y, reweighted(prediction, weights_of(t))) for t in tried]
     return weights_of(float(tried[int(np.argmin(losses))]))
@@ -139,12 +146,14 @@ def reweighted(prediction: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def cut_rule(y: np.ndarray, prediction: np.ndarray) -> DecisionRule:
     """Cut points with the greatest quadratic weighted kappa: the mean of those of several draws of
-    the rows, which vary less than those of all rows at once."""
+    the rows, which vary less than those of all rows at once. Of many levels, rounding alone."""
     values, levels = prediction[:, 0], np.unique(y)
+    if len(levels) > MOST_LEVELS:
+        return DecisionRule(limits=levels[[0, -1]], whole=True)
     rng, each_level = np.random.default_rng(0), np.unique(y, return_index=True)[1]
     found = []
     for _ in range(DRAWS):
-        drawn = rng.permutation(len(y))[: math.ceil(DRAWN * len(y))]
+        drawn = rng.permutation(len(y))[: min(math.ceil(DRAWN * len(y)), MOST_ROWS)]
         rows = np.union1d(drawn, each_level)
         found.append(_cuts(y[rows], values[rows], levels))
     return DecisionRule(cuts=np.mean(found, axis=0), levels=levels)
@@ -207,7 +216,8 @@ def value_rule(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> Decisio
     target, then whole numbers: each is kept only where it is better by more than noise."""
     rule = DecisionRule()
     if metric.decision == "factor":
-        losses = [metric.loss(y, prediction * factor) for factor in FACTORS]
+        some = slice(None, None, max(1, len(y) // MOST_ROWS))
+        losses = [metric.loss(y[some], prediction[some] * factor) for factor in FACTORS]
         rule = replace(rule, factor=float(FACTORS[int(np.argmin(losses))]))
     if metric.decision == "shift":
         errors = y - prediction[:, 0]

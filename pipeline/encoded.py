@@ -5,7 +5,7 @@ the fold's rows, so it is built where a fit runs, and never stored.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.encoding.columns import CodedTable
 from pipeline.problem import Feature
@@ -15,7 +15,8 @@ from pipeline.problem import Feature
 class Tables:
     """Train and test as codes, with the features of one module of pipeline/competitions.
 
-    `train_digests` and `test_digests` are SHA-256 by feature: what fits are named by.
+    `train_digests` and `test_digests` are SHA-256 by feature: what fits are named by. `extended`
+    holds the rows of train and the extra rows after them, None where there are none.
     """
 
     train: CodedTable
@@ -23,10 +24,17 @@ class Tables:
     features: tuple[Feature, ...]
     train_digests: Mapping[str, str]
     test_digests: Mapping[str, str]
+    extended: CodedTable | None = None
+    extended_digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Tables by the name of the module that adds features; "" where none does."""
+    """Tables by the name of the module that adds features; "" where none does.
+
+    `notes`: what is added to the columns' own views and what is left out, on all training rows; in
+    a fold it is chosen anew.
+    """
 
     tables: Mapping[str, Tables]
+    notes: tuple[str, ...] = ()

@@ -72,33 +72,38 @@ def averaging(
     Cross-validation scores a row by the fits of one fold, the submission takes the mean of all. The
     test rows have both: `by_fold` (folds, m, k) of each model. They need no labels: targets are
     drawn as if the mean were right, values with errors like those of `known`, y (n,) and its
-    out-of-fold blend (n, k). Of squared errors that makes the spread of the folds around their
-    mean (Krogh and Vedelsby 1995). 0 where no draw has a score, test has no rows, or the metric
-    reads columns that test need not have.
+    out-of-fold blend (n, k), before a rule that makes whole numbers of it. Of squared errors that
+    makes the spread of the folds around their mean (Krogh and Vedelsby 1995). 0 where no draw has
+    a score, test has no rows, or the metric reads columns that test need not have.
     """
     rng = np.random.default_rng(0)
     means = {name: each.mean(axis=0) for name, each in by_fold.items()}
     mean = blend.combine(means)
     if not len(mean) or metric.reads_rows:
         return 0.0
-    is_value = mean.shape[1] == 1
-    drawn_as = mean if is_value else replace(blend, decision_rule=None).combine(means)
+    whole = blend.decision_rule is not None and blend.decision_rule.gives_whole
+    before_rule = whole or mean.shape[1] > 1
+    drawn_as = replace(blend, decision_rule=None).combine(means) if before_rule else mean
     folds = range(len(next(iter(by_fold.values()))))
     parts = [blend.combine({name: each[i] for name, each in by_fold.items()}) for i in folds]
     gains = []
     read = len(mean) * max(1, mean.shape[1] // MANY_CLASSES)
     for _ in range(int(np.clip(DRAWN // read, FEWEST_DRAWS, DRAWS))):
-        y = alike(drawn_targets(drawn_as, known, rng), known[0])
+        y = alike(drawn_targets(drawn_as, known, rng, whole), known[0])
         gains.append(metric.score(y, mean) - np.mean([metric.score(y, part) for part in parts]))
     scored = np.isfinite(gains)  # ROC AUC has no number where a class is absent
     return float(np.mean(np.array(gains)[scored])) if scored.any() else 0.0
 
 
 def drawn_targets(
-    predicted: np.ndarray, known: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
+    predicted: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray],
+    rng: np.random.Generator,
+    whole: bool = False,
 ) -> np.ndarray:
     """Targets (m,) that may belong to predictions (m, k): classes by their probabilities; values
-    with the error of a row of `known` that was predicted alike, for large values err more."""
+    with the error of a row of `known` that was predicted alike, for large values err more; `whole`
+    numbers are those of such a row."""
     if predicted.shape[1] > 1:
         edges = predicted.cumsum(axis=1)
         drawn = rng.random(len(edges))[:, None] * edges[:, -1:]
@@ -107,5 +112,7 @@ def drawn_targets(
     order = np.argsort(oof[:, 0], kind="stable")
     place = np.searchsorted(oof[order, 0], predicted[:, 0])
     place = np.clip(place + rng.integers(-NEIGHBOURS, NEIGHBOURS, len(place)), 0, len(y) - 1)
+    if whole:
+        return np.asarray(y)[order[place]]
     drawn = predicted[:, 0] + (y - oof[:, 0])[order[place]]
     return np.asarray(np.maximum(drawn, y.min()))

@@ -117,19 +117,24 @@ def compare_experiments(workspace: Workspace, a: str, b: str) -> Iterator[str]:
 
 
 def _score(experiment: Experiment) -> str:
-    score, label = with_error(experiment.expected), METRICS[experiment.metric].label
+    score, label = with_error(experiment.expected), experiment.measure.label
     return f"{label} {score} ({experiment.method}, {experiment.preset})"
 
 
 def _differences(workspace: Workspace, one: Experiment, other: Experiment) -> Iterator[str]:
     """A line for the blends, and one for every model of either experiment."""
-    store, greater = Store(workspace.store), METRICS[one.metric].greater_is_better
+    store, greater = Store(workspace.store), one.measure.greater_is_better
     both = [BLEND, *(name for name in one.models if name in other.models)]
     paired = differences(store, one, other, both)
     found = {name: _verdict(difference, greater) for name, difference in paired.items()}
     for each, rival in ((one, other), (other, one)):
         only = [name for name in each.models if name not in rival.models]
         found |= dict.fromkeys(only, f"only in {each.number}")
+    for target in one.target_names if one.targets else ():
+        pair = one.of(target), other.of(target)
+        difference = differences(store, *pair, [BLEND])[BLEND]
+        greater = pair[0].measure.greater_is_better
+        found[f"{BLEND} of {target}"] = _verdict(difference, greater)
     width = max(map(len, found))
     yield f"{one.number} minus {other.number}, on the same rows (95% interval):"
     for name, text in found.items():
@@ -231,7 +236,7 @@ def chart(known: Sequence[Experiment]) -> Chart:
     ]
     texts = [f"{tick:,.{digits}f}" for tick in ticks]
     marks = list(zip(_down(ticks, ticks), texts, strict=True))
-    return Chart(METRICS[known[-1].metric].label, points, marks)
+    return Chart(known[-1].measure.label, points, marks)
 
 
 def _ticks(low: float, high: float) -> tuple[np.ndarray, int]:
@@ -257,7 +262,7 @@ def _section(
     weights = ", ".join(f"{name} {w:.2f}" for name, w in experiment.weights.items() if w >= 0.005)
     run = f"preset {experiment.preset}, {duration(experiment.seconds)}"
     facts = [
-        (METRICS[experiment.metric].label, with_error(experiment.expected), "to expect"),
+        (experiment.measure.label, with_error(experiment.expected), "to expect"),
         ("Against the best earlier", against_best(known, experiment), ""),
         ("Blend", experiment.method, weights),
         ("Run", experiment.when, run),
@@ -271,12 +276,28 @@ def _section(
         f"{number}: {experiment.note}" if experiment.note else str(number),
         [
             page.Facts(facts),
+            _targets(experiment),
             Markup(", ").join(_link(workspace, name, path) for name, path in files.items()),
             f"Changed since experiment {last.number}:" if last and experiment.changes else None,
             page.Bullets(experiment.changes) if experiment.changes else None,
             page.Details("All settings", [_settings(experiment)]),
         ],
     )
+
+
+def _targets(experiment: Experiment) -> page.SortableTable | None:
+    """The score of each of several targets."""
+    rows = [
+        [
+            each.target,
+            METRICS[each.metric].label,
+            page.Cell(with_error(each.expected), each.score),
+            each.method,
+        ]
+        for each in experiment.targets
+    ]
+    columns = ("Target", "Metric", "To expect", "Blend")
+    return page.SortableTable("", columns, rows) if rows else None
 
 
 def _settings(experiment: Experiment) -> page.SortableTable:

@@ -9,20 +9,28 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from pipeline.config import BLEND
 from pipeline.errors import DataError, SettingsError
 from pipeline.files import digest_of, locked, read_checked, with_checksum, write_atomically
-from pipeline.flow import Dependencies, Done, Flow, Node, stages
-from pipeline.metrics import METRICS, Estimate, Metric, paired_difference
+from pipeline.flow import ONE, OVER_TARGETS, Dependencies, Done, Flow, Node, stages
+from pipeline.metrics import METRICS, Estimate, Metric
 from pipeline.store import Key, Store
+from pipeline.targets import (
+    Scored,
+    average_blend,
+    mean_difference,
+    mean_score,
+    metric_named,
+    scored,
+)
 from pipeline.wording import run_again, some
 from pipeline.workspace import Workspace
 
@@ -70,6 +78,24 @@ class Difference(Record):
         return self.score == 0 and self.standard_error == 0
 
 
+class TargetRecord(Record):
+    """What an experiment found of one of several targets; the fields are those of Experiment."""
+
+    target: str
+    metric: str
+    score: float
+    standard_error: float
+    validated: float
+    method: str
+    weights: dict[str, float]
+    models: dict[str, float]
+    rows: str
+
+    @property
+    def expected(self) -> Estimate:
+        return Estimate(self.score, self.standard_error)
+
+
 class Experiment(Record):
     """One experiment.
 
@@ -77,7 +103,8 @@ class Experiment(Record):
     predictions. `best_before` compares these with the best earlier experiment on the same folds;
     None where there is none. `rows` is a hash of target and folds: experiments with the same one
     are compared row by row. `settings` are those of the TOML, the preset laid over it; `changes`
-    are the code and the settings that differ from the experiment that `preceding` names.
+    are the code and the settings that differ from the experiment that `preceding` names. Of several
+    `targets`, scores and weights are means over them.
     """
 
     number: int
@@ -99,14 +126,41 @@ class Experiment(Record):
     best_before: Difference | None
     code: dict[str, str]
     nodes: dict[str, NodeRecord]
+    targets: tuple[TargetRecord, ...] = ()
 
-    @field_validator("nodes")
-    @classmethod
-    def _has_blended(cls, nodes: dict[str, NodeRecord]) -> dict[str, NodeRecord]:
-        absent = [name for name in ("load", "split", "encode", "blend") if name not in nodes]
+    @model_validator(mode="after")
+    def _has_blended(self) -> Self:
+        needed = ("load", "split", "encode", "blend")
+        names = [Node(stage, "", each).name for each in self.target_names for stage in needed]
+        absent = [name for name in names if name not in self.nodes]
         if absent:
             raise ValueError(f"nodes: there is no {absent[0]}")
-        return nodes
+        return self
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Of one target, ""."""
+        return tuple(each.target for each in self.targets) or ONE
+
+    def target(self, name: str) -> TargetRecord:
+        """What was found of one of several targets."""
+        return next(each for each in self.targets if each.target == name)
+
+    @property
+    def has_report(self) -> bool:
+        """Whether the run got as far as its pages."""
+        of_all = [OVER_TARGETS] if self.targets else []
+        names = [Node("evaluate", "", target).name for target in self.target_names]
+        return all(name in self.nodes for name in (*names, *of_all))
+
+    @property
+    def measure(self) -> Metric:
+        """By what it was scored."""
+        return metric_named(self.metric, [each.metric for each in self.targets])
+
+    def metric_of(self, target: str) -> Metric:
+        """By what one of its targets was scored."""
+        return METRICS[self.target(target).metric if target else self.metric]
 
     @property
     def name(self) -> str:
@@ -135,7 +189,8 @@ class Experiment(Record):
     @property
     def trained(self) -> list[str]:
         """Names of all models, in the order of the TOML."""
-        return [name.partition("-")[2] for name in self.nodes if name.startswith("train-")]
+        nodes = map(Node.named, self.nodes)
+        return list(dict.fromkeys(node.member for node in nodes if node.stage == "train"))
 
     @property
     def left_out(self) -> list[str]:
@@ -144,6 +199,17 @@ class Experiment(Record):
 
     def key(self, node: str) -> Key:
         return Key(*self.nodes[node].key)
+
+    def of(self, target: str) -> "Experiment":
+        """The same, of one of several targets, as a run of this target alone would be."""
+        nodes = {Node.named(name): each for name, each in self.nodes.items()}
+        own = {
+            replace(node, target="").name: each
+            for node, each in nodes.items()
+            if node.target == target
+        }
+        found = self.target(target).model_dump(exclude={"target"})
+        return self.model_copy(update={**found, "nodes": own, "targets": (), "best_before": None})
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -220,12 +286,22 @@ def keep(flow: Flow, about: About) -> Experiment:
     workspace = flow.workspace
     with locked(workspace.experiments / LOCK):
         known = read_all(workspace)
-        key = flow.done[Node("blend")].key
-        same = [each for each in known if each.key("blend") == key]
+        keys = {node.name: flow.done[node].key for node in _blends(flow)}
+        same = [each for each in known if _has_keys(each, keys)]
         experiment = _again(flow, known, same[0], about) if same else _new(flow, known, about)
         folder = workspace.experiments / experiment.name
         write_atomically(folder / RECORD, with_checksum(experiment.model_dump(mode="json")))
     return experiment
+
+
+def _blends(flow: Flow) -> list[Node]:
+    """The blends of all targets."""
+    return [Node("blend", "", target) for target in flow.targets]
+
+
+def _has_keys(experiment: Experiment, keys: Mapping[str, Key]) -> bool:
+    """Whether an experiment has the values of these keys, by the names of their nodes."""
+    return all(name in experiment.nodes and experiment.key(name) == keys[name] for name in keys)
 
 
 def make_current(workspace: Workspace, experiment: Experiment) -> None:
@@ -263,7 +339,10 @@ def _joined(before: str, note: str) -> str:
 
 
 def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
-    blended = flow.value("blend")
+    flows = {target: flow.of(target) for target in flow.targets}
+    blends = {target: each.value("blend") for target, each in flows.items()}
+    blended = average_blend({t: each.value("load") for t, each in flows.items()}, blends)
+    of = tuple(_target_record(target, each) for target, each in flows.items())
     experiment = Experiment(
         number=known[-1].number + 1 if known else 1,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -274,11 +353,12 @@ def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
         standard_error=blended.expected.standard_error,
         validated=blended.expected.cross_validated,
         method=blended.method,
-        weights=blended.weights,
-        models=_scores(flow, METRICS[blended.metric]),
+        weights=dict(blended.weights),
+        models=_mean_scores(of),
         seconds=about.seconds,
         submission=_submission(flow),
-        rows=_rows(flow),
+        rows=_rows_of_all(of),
+        targets=of if len(of) > 1 else (),
         settings=flow.configuration.model_dump(mode="json"),
         changes=(),
         best_before=None,
@@ -291,8 +371,37 @@ def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
 
 def _submission(flow: Flow) -> str | None:
     """The name of its file; None where the run ended before it, or had no rows to predict."""
-    submitted = flow.value("submit") if Node("submit") in flow.done else None
+    submitted = flow.value("submit") if flow.has("submit") else None
     return submitted.file if submitted is not None and submitted.content else None
+
+
+def _target_record(target: str, flow: Flow) -> TargetRecord:
+    """Of a run of one target, or of one of several."""
+    blended = flow.value("blend")
+    return TargetRecord(
+        target=target,
+        metric=blended.metric,
+        score=blended.expected.score,
+        standard_error=blended.expected.standard_error,
+        validated=blended.expected.cross_validated,
+        method=blended.method,
+        weights=blended.weights,
+        models=_scores(flow, METRICS[blended.metric]),
+        rows=_rows(flow),
+    )
+
+
+def _mean_scores(targets: Sequence[TargetRecord]) -> dict[str, float]:
+    """Of each model that every target has, the mean over targets."""
+    metrics = [METRICS[each.metric] for each in targets]
+    names = [name for name in targets[0].models if all(name in each.models for each in targets)]
+    return {name: mean_score(metrics, [each.models[name] for each in targets]) for name in names}
+
+
+def _rows_of_all(targets: Sequence[TargetRecord]) -> str:
+    """A hash of all targets' values and folds; of one target, its own."""
+    rows = {each.target: each.rows for each in targets}
+    return digest_of(rows)[:SHORT] if len(rows) > 1 else targets[0].rows
 
 
 def _scores(flow: Flow, metric: Metric) -> dict[str, float]:
@@ -357,7 +466,7 @@ def changes(before: Experiment, after: Experiment) -> list[str]:
     files = [each.removesuffix(CHANGED) for each in found if _is_file(each.split()[0])]
     packages = [each for each in found if not _is_file(each.split()[0])]
     code = [f"code: {some(files, MOST_FILES)}"] if files else []
-    is_same_raw = before.nodes["load"].sources == after.nodes["load"].sources
+    is_same_raw = _first(before, "load").sources == _first(after, "load").sources
     raw = [] if is_same_raw else ["raw files changed"]
     settings = setting_changes(before.settings, after.settings)
     in_order = sorted(settings, key=lambda each: each.startswith(("evaluate.", "explore.")))
@@ -371,7 +480,8 @@ def _code_to_compare(before: Experiment, after: Experiment) -> tuple[dict[str, s
     """
     names = [name for name in before.nodes if name in after.nodes]
     if before.trained != after.trained:
-        names = [name for name in names if name != "evaluate"]  # its code is that of all models
+        # the code of evaluate is that of all models
+        names = [name for name in names if Node.named(name).stage != "evaluate"]
     both = {*before.code} & {*after.code}
     return tuple(
         {part: each.code[part] for part in both.union(*map(each.parts, names))}
@@ -439,7 +549,7 @@ def reason(store: Store, before: Experiment | None, name: str, made: Dependencie
         found = [n for n in other if one.get(n) != other[n][:SHORT]]
         if found:
             return f"{what}{', '.join(found)} changed"
-    if known.key == astuple(made.key(name.partition("-")[0])):
+    if known.key == astuple(made.key(Node.named(name).stage)):
         return store.why_not(before.key(name))
     if "budget" in known.sources:  # found under no other plan
         return "[budget] minutes cut it short, and are divided again"
@@ -448,19 +558,30 @@ def reason(store: Store, before: Experiment | None, name: str, made: Dependencie
 
 def is_comparable(one: Experiment, other: Experiment) -> bool:
     """Whether two experiments were validated on the same folds of the same rows, by one metric."""
-    return one.rows == other.rows and one.metric == other.metric
+    return one.rows == other.rows and _metrics(one) == _metrics(other)
+
+
+def _metrics(experiment: Experiment) -> list[Metric]:
+    return [experiment.metric_of(target) for target in experiment.target_names]
+
+
+def _first(experiment: Experiment, stage: str) -> NodeRecord:
+    """A stage of the first target: all targets are of the same files and the same [split]."""
+    return experiment.nodes[Node(stage, "", experiment.target_names[0]).name]
 
 
 def what_differs(one: Experiment, other: Experiment) -> str:
     """Why two experiments are not comparable: `other rows`, `other folds, another metric`."""
-    loads, splits = ([each.nodes[n] for each in (one, other)] for n in ("load", "split"))
+    loads, splits = ([_first(each, n) for each in (one, other)] for n in ("load", "split"))
     has_other_folds = splits[0].settings != splits[1].settings
     has_other_rows = loads[0].sources != loads[1].sources or not has_other_folds
     found = {
         "other rows": one.rows != other.rows and has_other_rows,
         "other folds": one.rows != other.rows and has_other_folds,
-        "another metric": one.metric != other.metric,
+        "another metric": _metrics(one) != _metrics(other),
     }
+    if one.target_names != other.target_names:
+        return "other targets"
     return ", ".join(name for name, differs in found.items() if differs)
 
 
@@ -468,7 +589,7 @@ def _to_best(
     store: Store, known: Sequence[Experiment], experiment: Experiment
 ) -> Difference | None:
     """Against the best of the earlier experiments that are comparable and still stored."""
-    metric = METRICS[experiment.metric]
+    metric = experiment.measure
     same = [each for each in known if is_comparable(each, experiment)]
     for best in sorted(same, key=lambda each: each.validated, reverse=metric.greater_is_better):
         found = differences(store, experiment, best, [BLEND])[BLEND]
@@ -484,24 +605,33 @@ def differences(
 ) -> dict[str, Estimate | None]:
     """The paired difference of blends (`blend`) and models on validated rows, by name.
 
-    None where a prediction is not stored any more.
+    Of several targets it is that of the means over them. None where a prediction is not stored any
+    more.
     """
-    load, split = (_value(store, one, name) for name in ("load", "split"))
     found: dict[str, Estimate | None] = {}
     for name in names:
-        first, second = _oof(store, one, name), _oof(store, other, name)
-        if load is None or split is None or first is None or second is None:
-            found[name] = None
-        else:
-            metric, rows = METRICS[one.metric], split.validated
-            y = metric.target(load)[rows]
-            found[name] = paired_difference(metric, y, first[rows], second[rows])
+        ones, others = (_scored(store, one, each, name) for each in (one, other))
+        found[name] = mean_difference(ones, others) if ones and others else None
     return found
 
 
-def _oof(store: Store, experiment: Experiment, name: str) -> np.ndarray | None:
+def _scored(store: Store, rows: Experiment, of: Experiment, name: str) -> list[Scored] | None:
+    """By target: the validated rows of one experiment, with the out-of-fold predictions of them by
+    the blend or by a model of another; None where one is not stored."""
+    targets = []
+    for target in rows.target_names:
+        load, split = (_value(store, rows, Node(s, "", target).name) for s in ("load", "split"))
+        oof = _oof(store, of, target, name)
+        if load is None or split is None or oof is None:
+            return None
+        targets.append(scored(load, rows.metric_of(target), oof, split.validated))
+    return targets
+
+
+def _oof(store: Store, experiment: Experiment, target: str, name: str) -> np.ndarray | None:
     """Out-of-fold predictions (n, k) of the blend or of a model, where they are stored."""
-    found = _value(store, experiment, name if name == BLEND else f"train-{name}")
+    node = Node(BLEND, "", target) if name == BLEND else Node("train", name, target)
+    found = _value(store, experiment, node.name)
     if found is None:
         return None
     oof: np.ndarray = found.oof if name == BLEND else found.mean_oof
@@ -509,7 +639,7 @@ def _oof(store: Store, experiment: Experiment, name: str) -> np.ndarray | None:
 
 
 def _value(store: Store, experiment: Experiment, node: str) -> Any:
-    key, kind = experiment.key(node), stages()[node.partition("-")[0]].value
+    key, kind = experiment.key(node), stages()[Node.named(node).stage].value
     return store.get(key, kind) if store.manifest(key, experiment.nodes[node].digest) else None
 
 
@@ -527,7 +657,7 @@ def prune(workspace: Workspace, keep: int) -> tuple[int, int, int]:
     for experiment in [*last, *([in_use] if in_use and keep else [])]:
         for name, node in experiment.nodes.items():
             kept.add(Key(*node.key))
-            if name.startswith("train-"):
+            if Node.named(name).stage == "train":
                 trained = _value(store, experiment, name)
                 kept |= {Key(*fit.key.split("/")) for fit in trained.fits} if trained else set()
     gone = store.prune(kept)

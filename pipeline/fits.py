@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline import code, fitting
 from pipeline.encoded import Encoded, Tables
+from pipeline.encoding.columns import CodedTable
 from pipeline.errors import DataError
 from pipeline.files import digest_of
 from pipeline.fitting import FittedMember, Objective
@@ -79,8 +80,17 @@ class Fits:
                 "train": _digest(fold.train if rows is None else rows),
                 "valid": _digest(fold.valid),
                 "fold": [fold.repeat, fold.number],
+                **self._extra_key(member),
             },
         )
+
+    def _extra_key(self, member: Member) -> dict[str, Any]:
+        """What the extra rows add to a fit's name; nothing where it learns from none."""
+        extra, tables = self.load.value.extra, self.tables(member)
+        if not member.extra or extra is None:
+            return {}
+        columns = _seen(member, tables.extended_digests)
+        return {"extra": [member.extra, columns, _digest(extra.y)]}
 
     def fit(self, member: Member, fold: Fold) -> Fit:
         """The fit on a fold's training rows, from the store or computed now."""
@@ -203,9 +213,25 @@ class Fits:
             ) from None
 
     def _fit(self, member: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
-        tables = self.tables(member)
-        table = tables.train.take(rows)
-        return fitting.fit(member, self.objective, tables.features, table, self.y[rows], fold)
+        features, (table, y) = self.tables(member).features, self._learnt_from(member, fold, rows)
+        return fitting.fit(member, self.objective, features, table, y, fold)
+
+    def _learnt_from(
+        self, member: Member, fold: Fold, rows: np.ndarray
+    ) -> tuple[CodedTable, np.ndarray]:
+        """These training rows and the member's share of the extra rows, with their targets.
+
+        Of fewer rows than the fold has there are fewer extra rows in proportion. Which they are is
+        drawn anew for each fold.
+        """
+        extra, tables = self.load.value.extra, self.tables(member)
+        if not member.extra or extra is None or tables.extended is None:
+            return tables.train.take(rows), self.y[rows]
+        share = member.extra * min(1.0, len(rows) / len(fold.train))
+        rng = np.random.default_rng([fold.repeat, fold.number])
+        drawn = np.sort(rng.permutation(len(extra.y))[: round(share * len(extra.y))])
+        table = tables.extended.take(np.concatenate([rows, tables.train.rows + drawn]))
+        return table, np.concatenate([self.y[rows], extra.y[drawn]])
 
     def _predict(self, fitted: FittedMember, fold: Fold, rows: np.ndarray) -> np.ndarray:
         values = np.empty((0, self.objective.outputs))

@@ -2,21 +2,23 @@
 
 A stage is the function of pipeline/stages/NAME.py that has the file's name. Its parameters name the
 stages whose values it takes; `settings` and the services of SERVICES are the others. A stage that
-another one takes a Mapping of is computed once a member. A value is stored under a key: a hash of
-the stage's settings, of the values that it takes and of the code that it runs.
+another one takes a Mapping of is computed once a member. Where there are several targets, every
+stage is computed once a target, but for those that take a ByTarget of values. A value is stored
+under a key: a hash of the stage's settings, of the values that it takes and of the code that it
+runs.
 """
 
 import importlib
 import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from itertools import dropwhile, groupby
 from pathlib import Path
 from typing import Any
 
-from pipeline import code, ledger
+from pipeline import code, foreign, ledger
 from pipeline.config import Configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.files import digest_of
@@ -24,21 +26,24 @@ from pipeline.fits import Fits
 from pipeline.fitting import Objective
 from pipeline.journal import Journal
 from pipeline.metrics import get_metric
-from pipeline.metrics.own import PREFIX
+from pipeline.metrics.own import PREFIX, module_of
 from pipeline.parallel import Result, in_child_process
-from pipeline.plan import Decision, Plan, Shares
+from pipeline.plan import Allowance, Decision, Plan, Shares
 from pipeline.progress import Progress
 from pipeline.raw_files import checksums
 from pipeline.settings import Settings
-from pipeline.stage_settings import members, stage_settings
+from pipeline.stage_settings import OF_STAGE, members, stage_settings
 from pipeline.store import Key, Manifest, Piece, Store
+from pipeline.targets import ByTarget
 from pipeline.wording import make_command
 from pipeline.workspace import Workspace
 
 STAGES = Path(__file__).parent / "stages"
-SERVICES = ("raw", "scores", "fits", "journal", "budget", "progress")
+SERVICES = ("raw", "scores", "foreign", "fits", "journal", "budget", "progress")
 LIGHT = ("encode", "tune", "train", "blend", "submit")  # import little: one process for all
 ALL = ("submit", "explore", "evaluate")  # the file first: no failure of a page stands before it
+OVER_TARGETS = "average"  # of several targets, the page on all of them
+ONE = ("",)  # the only target has no name here
 
 
 # -- the graph -------------------------------------------------------------------------------------
@@ -48,7 +53,8 @@ ALL = ("submit", "explore", "evaluate")  # the file first: no failure of a page 
 class Stage:
     """One stage: its function, the stages that it takes values of, and the type that it gives.
 
-    `collected` are those of its inputs that it takes of all members at once.
+    `collected` are those of its inputs that it takes of all members at once, `by_target` those that
+    it takes of all targets.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Stage:
     inputs: tuple[str, ...]
     services: frozenset[str]
     collected: frozenset[str]
+    by_target: frozenset[str] = frozenset()
 
     @property
     def value(self) -> type:
@@ -91,8 +98,9 @@ def _stage(name: str, names: Sequence[str]) -> Stage:
         )
     inputs = tuple(p for p in parameters if p in names)
     collected = {p for p in inputs if "Mapping" in str(parameters[p].annotation)}
+    by_target = {p for p in inputs if "ByTarget" in str(parameters[p].annotation)}
     services = frozenset(p for p in parameters if p in SERVICES)
-    return Stage(name, function, inputs, services, frozenset(collected))
+    return Stage(name, function, inputs, services, frozenset(collected), frozenset(by_target))
 
 
 @cache
@@ -103,34 +111,53 @@ def member_stages() -> frozenset[str]:
 
 @dataclass(frozen=True, order=True)
 class Node:
-    """A stage, or a stage of one member."""
+    """A stage, or a stage of one member, or of one of several targets."""
 
     stage: str
     member: str = ""
+    target: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.stage}-{self.member}" if self.member else self.stage
+        """`load`, `train-lightgbm`; of several targets `load@Y1`, `train-lightgbm@Y1`."""
+        own = f"{self.stage}-{self.member}" if self.member else self.stage
+        return f"{own}@{self.target}" if self.target else own
+
+    @property
+    def title(self) -> str:
+        """The same for people: `train lightgbm Y1`."""
+        return " ".join(filter(None, (self.stage, self.member, self.target)))
+
+    @classmethod
+    def named(cls, name: str) -> "Node":
+        """The node of a name; a target may be spelled with any letters."""
+        own, _, target = name.partition("@")
+        stage, _, member = own.partition("-")
+        return cls(stage, member, target)
 
 
-def inputs_of(node: Node, names: Sequence[str]) -> list[Node]:
-    """The nodes whose values a node takes; `names` are the members'."""
+def inputs_of(node: Node, names: Sequence[str], targets: Sequence[str] = ONE) -> list[Node]:
+    """The nodes whose values a node takes; `names` are the members', `targets` the targets'."""
     stage, found = stages()[node.stage], []
     for name in stage.inputs:
         if name in stage.collected:
-            found += [Node(name, member) for member in names]
+            members = names
         else:
-            found.append(Node(name, node.member if name in member_stages() else ""))
+            members = (node.member if name in member_stages() else "",)
+        of = targets if name in stage.by_target else (node.target,)
+        found += [Node(name, member, target) for target in of for member in members]
     return found
 
 
-def nodes_for(goals: Iterable[Node], names: Sequence[str]) -> list[Node]:
+def nodes_for(
+    goals: Iterable[Node], names: Sequence[str], targets: Sequence[str] = ONE
+) -> list[Node]:
     """These nodes and all that they need, each after what it takes."""
     ordered: dict[Node, None] = {}
 
     def visit(node: Node) -> None:
         if node not in ordered:
-            for other in inputs_of(node, names):
+            for other in inputs_of(node, names, targets):
                 visit(other)
             ordered[node] = None
 
@@ -139,13 +166,19 @@ def nodes_for(goals: Iterable[Node], names: Sequence[str]) -> list[Node]:
     return list(ordered)
 
 
-def goals_of(goal: str, names: Sequence[str]) -> list[Node]:
+def goals_of(goal: str, names: Sequence[str], targets: Sequence[str] = ONE) -> list[Node]:
     """What a word means: `all`, a stage (of all members), or a stage and a member: train-lightgbm.
 
-    Raises SettingsError for any other word.
+    Each is meant for all targets. Raises SettingsError for any other word.
     """
     if goal == "all":
-        return [Node(name) for name in ALL]
+        stages_of_all = ALL if len(targets) == 1 else (*ALL, OVER_TARGETS)
+        return [node for name in stages_of_all for node in goals_of(name, names, targets)]
+    if goal == OVER_TARGETS and len(targets) == 1:
+        raise SettingsError(
+            f"the goal '{goal}' is the mean over several targets, and there is one target only. "
+            "List several in [load] target of the competition's TOML, or choose another goal."
+        )
     stage, dash, member = goal.partition("-")
     if stage not in stages() or (dash and (stage not in member_stages() or member not in names)):
         per_member = [f"{name}-NAME" for name in sorted(member_stages())]
@@ -154,9 +187,18 @@ def goals_of(goal: str, names: Sequence[str]) -> list[Node]:
             f"there is no goal '{goal}'; allowed are {allowed}, where NAME is one of the models "
             f"{', '.join(names)}."
         )
-    if member or stage not in member_stages():
-        return [Node(stage, member)]
-    return [Node(stage, name) for name in names]
+    members = [member] if member or stage not in member_stages() else names
+    of = ONE if stages()[stage].by_target else targets
+    return [Node(stage, name, target) for target in of for name in members]
+
+
+def _add(known: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Lay a mapping into another one, level by level."""
+    for name, value in more.items():
+        if isinstance(value, dict) and name in known:
+            _add(known[name], value)
+        else:
+            known[name] = value
 
 
 def _part(node: Node) -> str:
@@ -233,6 +275,8 @@ class Flow:
     looks_only: bool = False
     in_child_processes: bool = False
     done: dict[Node, Done] = field(default_factory=dict, init=False)
+    _plans: dict[str, Plan] = field(default_factory=dict, init=False)
+    _fits: dict[str, Fits] = field(default_factory=dict, init=False)
 
     @cached_property
     def store(self) -> Store:
@@ -243,9 +287,36 @@ class Flow:
         """The members, in the order of the TOML."""
         return tuple(self.configuration.models)
 
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """The targets, in the order of the TOML; of one alone, ""."""
+        return self.configuration.target_names
+
+    def of(self, target: str) -> "Flow":
+        """What this run has of one of its targets, as a run of this target alone has it."""
+        if self.targets == ONE:
+            return self
+        one = replace(self, configuration=self.configuration.of(target))
+        own = {node: done for node, done in self.done.items() if node.target == target}
+        one.done = {replace(node, target=""): done for node, done in own.items()}
+        return one
+
+    def has(self, stage: str) -> bool:
+        """Whether this run has a stage's value, of all targets."""
+        of = ONE if stages()[stage].by_target else self.targets
+        return all(Node(stage, "", target) in self.done for target in of)
+
+    def nodes(self, goal: str) -> list[Node]:
+        """What a goal means, and all that it needs."""
+        goals = goals_of(goal, self.names, self.targets)
+        return nodes_for(goals, self.names, self.targets)
+
     def run(self, goal: str) -> None:
         """Compute what is missing of a goal, stages that share a process one after the other."""
-        nodes = nodes_for(goals_of(goal, self.names), self.names)
+        goals = goals_of(goal, self.names, self.targets)
+        # what is read from files first: a file that is none is reported before hours of fits
+        read = filter(self._is_foreign, self.nodes(goal))
+        nodes = nodes_for([*read, *goals], self.names, self.targets)
         for _, group in groupby(nodes, lambda node: node.stage in LIGHT or node.stage):
             if missing := list(dropwhile(self.is_there, group)):
                 self.done |= self.call(partial(self._compute_all, missing))
@@ -296,22 +367,27 @@ class Flow:
                 return True
         return False
 
+    def _is_foreign(self, node: Node) -> bool:
+        """Whether a node is of predictions from elsewhere."""
+        return isinstance(self.configuration.models.get(node.member), foreign.Settings)
+
     def _is_bound(self, node: Node) -> bool:
         """Whether the budget may cut a node short."""
         minutes = self.configuration.budget.minutes
-        return "budget" in stages()[node.stage].services and minutes is not None
+        services = stages()[node.stage].services
+        return "budget" in services and minutes is not None and not self._is_foreign(node)
 
     def _is_cut(self, node: Node) -> bool:
         """Whether the plan of the budget says that a node was cut short."""
-        decision = self.plan.decision(_part(node)) if self._is_bound(node) else None
+        decision = self.plan(node.target).decision(_part(node)) if self._is_bound(node) else None
         return decision is not None and decision.is_cut
 
     def _record_found(self, node: Node, manifest: Manifest) -> None:
         """Note in the plan what was found complete: the others share what it leaves."""
-        part = _part(node)
-        if self.plan.decision(part) is None:
-            asked = self.value(node.stage, node.member).asked
-            self.plan.decide(part, Decision(done=asked, asked=asked, seconds=manifest.seconds))
+        part, plan = _part(node), self.plan(node.target)
+        if plan.decision(part) is None:
+            asked = self.piece(node).value.asked
+            plan.decide(part, Decision(done=asked, asked=asked, seconds=manifest.seconds))
 
     def adopt(self, node: Node, key: Key, digest: str, preset: str = "default") -> None:
         """Take a node's value of this digest from under a key that an earlier run gave it.
@@ -352,31 +428,32 @@ class Flow:
         )
 
     def inputs(self, node: Node) -> list[Node]:
-        return inputs_of(node, self.names)
+        return inputs_of(node, self.names, self.targets)
 
     def settings(self, node: Node) -> Settings:
         name = self.workspace.competition
-        return stage_settings(self.configuration, name, node.stage, node.member)
+        return stage_settings(self.configuration, name, node.stage, node.member, node.target)
 
     def _compute(self, node: Node) -> Any:
         """What the stage's function returns."""
         stage = stages()[node.stage]
-        title = f"{node.stage} {node.member}" if node.member else node.stage
-        with self.reporter.progress(title) as progress:
+        with self.reporter.progress(node.title) as progress:
             given = {"settings": self.settings(node), **self._values(node)}
             services = {name: self._service(name, node, progress) for name in stage.services}
             return stage.function(**given, **services)
 
     def _values(self, node: Node) -> dict[str, Any]:
         """The values that a stage takes, by parameter."""
-        collected = stages()[node.stage].collected
-        values: dict[str, Any] = {name: {} for name in collected}
+        stage, values = stages()[node.stage], dict[str, Any]()
         for each in self.inputs(node):
             value = self.piece(each).value
-            if each.stage in collected:
-                values[each.stage][each.member] = value
-            else:
-                values[each.stage] = value
+            if each.stage in stage.collected:
+                value = {each.member: value}
+            if each.stage in stage.by_target:
+                value = ByTarget({each.target: value})
+            known = values.setdefault(each.stage, value)
+            if known is not value:
+                _add(known, value)
         return values
 
     # -- what is no stage's value --
@@ -385,40 +462,76 @@ class Flow:
         if name == "raw":
             return self.workspace.raw
         if name == "scores":
-            return self.scores
+            return self._scores(node)
+        if name == "foreign":
+            return self._foreign_files(node)
         if name == "fits":
-            return self.fits
+            return self.fits(node.target)
         if name == "journal":
             return Journal(self.workspace.journal)
         if name == "budget":
-            return self.plan.allowance(_part(node))
+            if not self._is_bound(node):
+                return Allowance()
+            return self.plan(node.target).allowance(_part(node))
         return progress
 
-    @cached_property
-    def fits(self) -> Fits:
-        load, encode = self.piece(Node("load")), self.piece(Node("encode"))
-        problem = load.value.problem
-        metric = get_metric(self.configuration.competition.metric, problem.task)
-        metric.check_target(load.value.y)
-        metric.check_labels(problem.classes or ())
-        objective = Objective(
-            problem.task, problem.outputs, metric.loss_for_models, metric.loss_parameter
-        )
-        return Fits(self.store, load, encode, objective)
+    def _scores(self, node: Node) -> Sequence[ledger.Entry]:
+        """Submissions with a leaderboard score, which is that of all targets together."""
+        return self.scores if node.target == "" else ()
 
-    @cached_property
-    def plan(self) -> Plan:
-        """How [budget] minutes are shared; it is about these data, folds, members and code."""
-        chosen = members(self.configuration)
-        trials = {name: settings.trials for name, settings in self.configuration.models.items()}
+    @property
+    def foreign_files(self) -> list[Path]:
+        """The files of all members that were made elsewhere, which may lie anywhere."""
+        folders = self.workspace.raw, self.workspace.root
+        chosen = self.configuration.models.values()
+        found = [
+            foreign.paths(each, *folders) for each in chosen if isinstance(each, foreign.Settings)
+        ]
+        return [path for paths in found for path in paths]
+
+    def _foreign_files(self, node: Node) -> foreign.PredictionFiles | None:
+        """Where the files lie that a member is read from; None for one that is fitted."""
+        settings = self.configuration.models[node.member]
+        if not isinstance(settings, foreign.Settings):
+            return None
+        return foreign.find(node.member, settings, self.workspace.raw, self.workspace.root)
+
+    def fits(self, target: str = "") -> Fits:
+        """The fits of a target."""
+        if target not in self._fits:
+            load, encode = (self.piece(Node(name, "", target)) for name in ("load", "encode"))
+            problem = load.value.problem
+            asked = self.configuration.of(target).competition.metric
+            table = f"[targets.{target}]" if target else "[competition]"
+            metric = get_metric(asked, problem.task, f"{table} metric")
+            metric.check_target(load.value.y)
+            metric.check_labels(problem.classes or ())
+            objective = Objective(
+                problem.task, problem.outputs, metric.loss_for_models, metric.loss_parameter
+            )
+            self._fits[target] = Fits(self.store, load, encode, objective)
+        return self._fits[target]
+
+    def plan(self, target: str = "") -> Plan:
+        """How a target's share of [budget] minutes is shared by its members."""
+        if target not in self._plans:
+            self._plans[target] = self._plan(target)
+        return self._plans[target]
+
+    def _plan(self, target: str) -> Plan:
+        """It is about these data, folds, members and code."""
+        configuration = self.configuration.of(target)
+        chosen = {
+            name: each for name, each in members(configuration).items() if each.kind != foreign.KIND
+        }
+        trials = {name: configuration.models[name].trials for name in chosen}
+        inputs = {name: self.done[Node(name, "", target)] for name in ("load", "split", "encode")}
         about = {
-            "minutes": self.configuration.budget.minutes,
+            "minutes": configuration.budget.minutes,
             "members": [[name, repr(each), trials[name]] for name, each in chosen.items()],
-            "tune": self.configuration.tune.model_dump(mode="json"),
-            "metric": self.configuration.competition.metric,
-            "inputs": {
-                name: self.done[Node(name)].manifest.digest for name in ("load", "split", "encode")
-            },
+            "tune": configuration.tune.model_dump(mode="json"),
+            "metric": configuration.competition.metric,
+            "inputs": {name: done.manifest.digest for name, done in inputs.items()},
             "code": code.key(
                 "pipeline.stages.tune",
                 "pipeline.stages.train",
@@ -426,7 +539,8 @@ class Flow:
             ),
         }
         kinds = {name: each.kind for name, each in chosen.items()}
-        shares = Shares(self.configuration.budget.minutes, kinds, trials, self.value("split").rows)
+        rows = self.piece(Node("split", "", target)).value.rows
+        shares = Shares(configuration.budget.minutes, kinds, trials, rows)
         plan = Plan(self.workspace.plans / f"{digest_of(about)}.json", shares)
         if self.new_plan:
             plan.renew()
@@ -437,10 +551,13 @@ class Flow:
         if "raw" in stage.services:
             found["raw files"] = digest_of(self.raw)
         if "scores" in stage.services:
-            scores = [ledger.ENTRY.dump_python(each, mode="json") for each in self.scores]
+            scores = [ledger.ENTRY.dump_python(each, mode="json") for each in self._scores(node)]
             found["scores"] = digest_of(scores)
+        if "foreign" in stage.services and self._is_foreign(node):
+            asked = self.configuration.models[node.member]
+            found |= foreign.checksums(asked, self.workspace.raw, self.workspace.root)
         if not in_time:
-            decision = self.plan.decision(_part(node))
+            decision = self.plan(node.target).decision(_part(node))
             found["budget"] = f"{decision.done} of {decision.asked}" if decision else "open"
         return found
 
@@ -452,6 +569,17 @@ class Flow:
         """The modules that a stage runs: its own, and those that its settings name."""
         return [f"pipeline.stages.{node.stage}", *self._modules(node)]
 
+    def _own_metrics(self, node: Node) -> list[str]:
+        """The organiser's own metrics that a stage scores by: that of its settings, or those of all
+        targets whose values it takes."""
+        of_all = stages()[node.stage].by_target
+        settings = OF_STAGE.get(node.stage)
+        if not of_all and (settings is None or "metric" not in settings.model_fields):
+            return []
+        targets = self.targets if of_all else (node.target,)
+        asked = {self.configuration.of(target).competition.metric or "" for target in targets}
+        return sorted(name for name in asked if name.startswith(PREFIX))
+
     def _modules(self, node: Node) -> Iterator[str]:
         """The models that the stage may fit, and the organiser's own metric; features where it may
         compute these of other rows.
@@ -459,17 +587,21 @@ class Flow:
         A stage of one member is given them as columns of a table, whose digests are in its key.
         """
         settings, fits = self.configuration, "fits" in stages()[node.stage].services
-        metric = getattr(self.settings(node), "metric", None) or ""
-        if metric.startswith(PREFIX):
-            yield f"pipeline.competitions.{metric.removeprefix(PREFIX)}"
-        if node.stage == "load" and settings.load.simulator:
-            yield f"pipeline.competitions.{settings.load.simulator}"
-        if node.stage == "split" and settings.split.own:
-            yield f"pipeline.competitions.{settings.split.own}"
+        yield from map(module_of, self._own_metrics(node))
+        own: list[str | None] = []
+        if node.stage == "load":
+            own += [settings.load.simulator, settings.load.read]
+        if node.stage == "split":
+            own += [settings.split.own]
+        if node.stage == "blend":
+            own += [settings.submit.postprocess]
         known = members(settings)
         chosen = [known[node.member]] if node.member else list(known.values())
         if node.member or fits:
-            yield from (f"pipeline.models.{kind}" for kind in sorted({m.kind for m in chosen}))
+            kinds = {each.kind for each in chosen} - {foreign.KIND}
+            yield from (f"pipeline.models.{kind}" for kind in sorted(kinds))
         if node.stage == "encode" or (fits and not node.member):
-            features = {each.encoder.features for each in chosen} - {None}
-            yield from (f"pipeline.competitions.{name}" for name in sorted(map(str, features)))
+            own += sorted({each.encoder.features or "" for each in chosen})
+        for name in filter(None, own):  # of one that is not there the stage says what to do
+            if (code.PACKAGE / "competitions" / f"{name}.py").is_file():
+                yield f"pipeline.competitions.{name}"

@@ -30,6 +30,7 @@ class Folds:
     `group` is the column whose rows stay together, None where rows are drawn one by one; `time` are
     the columns whose order the folds follow, none where they follow none. `refit`: rows to predict
     get the prediction of a fit on all rows, not the mean of the folds' fits, which lack the latest.
+    `answers`: where groups of rows have one answer, the row of each that stands for it.
     `clusters` (rows,) number the rows that err alike, being of one group or of one stretch of time;
     None where rows are independent.
     """
@@ -40,6 +41,7 @@ class Folds:
     group: str | None = None
     time: tuple[str, ...] = ()
     refit: bool = False
+    answers: np.ndarray | None = None
     clusters: np.ndarray | None = None
 
     @property
@@ -74,7 +76,8 @@ class Folds:
         times = np.zeros(self.rows, dtype=int)
         for fold in self.folds:
             times[fold.valid] += 1
-        return np.flatnonzero(times >= self.repeats)
+        rows = np.flatnonzero(times >= self.repeats)
+        return rows if self.answers is None else np.intersect1d(rows, self.answers)
 
     @property
     def validated_clusters(self) -> np.ndarray | None:
@@ -95,3 +98,20 @@ def folds_of(repeat: int, numbers: np.ndarray) -> list[Fold]:
         Fold(repeat, number, np.flatnonzero(numbers != number), np.flatnonzero(numbers == number))
         for number in range(int(numbers.max()) + 1)
     ]
+
+
+def pairs_together(one: np.ndarray, other: np.ndarray) -> float:
+    """Of the pairs of rows that either of two partitions has in one fold, the share that both have.
+
+    Fold numbers (n,) each, -1 for rows in no fold; 1 where the folds are the same but for their
+    numbers, 0 where no pair is (the index of Jaccard).
+    """
+    known = (one >= 0) & (other >= 0)
+    if not known.any():
+        return 0.0
+    table = np.zeros((int(one.max()) + 1, int(other.max()) + 1))
+    np.add.at(table, (one[known], other[known]), 1)
+    both, first, second = ((t**2).sum() for t in (table, table.sum(axis=1), table.sum(axis=0)))
+    rows = known.sum()
+    either = first + second - both - rows
+    return float((both - rows) / either) if either > 0 else 1.0

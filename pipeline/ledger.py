@@ -42,7 +42,8 @@ class Entry:
     """A submission: its file, the score that was expected, what made it, what the leaderboard says.
 
     `weights` and `cut_short` go by model, `data` are SHA-256 of the organiser's files by role.
-    `experiment` is its number, `created` an ISO time. What a line lacks is unknown.
+    `experiment` is its number, `created` an ISO time. `targets` are the expected scores of several
+    targets, whose mean `score` is. What a line lacks is unknown.
     """
 
     file: Annotated[str, AfterValidator(_file_name)]
@@ -60,6 +61,7 @@ class Entry:
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str | None = None
     leaderboard: FiniteFloat | None = None
+    targets: Mapping[str, FiniteFloat] | None = None
 
 
 ENTRY = TypeAdapter(Entry)

@@ -6,7 +6,7 @@ competition of the project. Both give a `Run`. `compute` gives the values of sin
 
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +20,13 @@ from pipeline.errors import DataError, SettingsError
 from pipeline.estimates import interval, verdict
 from pipeline.experiments import Experiment, is_comparable, what_differs
 from pipeline.flow import Flow, Reporter
-from pipeline.metrics import METRICS, Estimate, paired_difference
+from pipeline.metrics import Estimate
 from pipeline.new import configuration_for, settings_given
 from pipeline.parallel import one_thread, workers
-from pipeline.prediction_file import labelled
+from pipeline.prediction_file import labelled, side_by_side
 from pipeline.predictor import Predictor
 from pipeline.reading.new_rows import rows_of
+from pipeline.targets import Mean, Scored, mean_difference, scored
 from pipeline.wording import FRAMES, count, quoted
 from pipeline.workspace import Workspace
 
@@ -49,8 +50,41 @@ class Run:
     @cached_property
     def leaderboard(self) -> "pd.DataFrame":
         """Every model and the blend, best first: score, standard error, the paired difference to
-        the best with its 95% interval, and a verdict."""
+        the best with its 95% interval, and a verdict. Of several targets, their mean."""
+        if self._is_several:
+            return frame_of(self.flow.value("average").entries, self.experiment.metric)
         return self.flow.value("evaluate").leaderboard.frame()
+
+    @property
+    def targets(self) -> "dict[str, Run]":
+        """By target, a run of this target alone; empty where there is one only."""
+        return {each.target: self.of(each.target) for each in self.experiment.targets}
+
+    def of(self, target: str) -> "Run":
+        """This run, of one of several targets: its leaderboard, report and predictions.
+
+        Raises SettingsError for a name that is none of them.
+        """
+        names = [each.target for each in self.experiment.targets]
+        if target not in names:
+            there = quoted(names) or "none, as there is one target only"
+            raise SettingsError(
+                f"there is no target {target!r}; there are: {there}. Name one of them."
+            )
+        return Run(self.flow.of(target), self.experiment.of(target), self._folder)
+
+    @property
+    def _is_several(self) -> bool:
+        return len(self.flow.targets) > 1
+
+    def _one_target(self, what: str) -> None:
+        """Raise SettingsError for what each of several targets has of its own."""
+        if self._is_several:
+            names = quoted(self.experiment.target_names)
+            raise SettingsError(
+                f"each of several targets has {what} of its own. Ask one of them, "
+                f"run.of(...): {names}."
+            )
 
     @property
     def expected(self) -> Estimate:
@@ -65,8 +99,9 @@ class Run:
     @property
     def cut_short(self) -> str:
         """What the minutes left undone, as in `rnn (1 of 3 repeats), kernel (left out)`."""
-        undone: str = self.flow.value("blend").undone
-        return undone
+        undone = {name: self.flow.of(name).value("blend").undone for name in self.flow.targets}
+        named = [f"{name}: {each}" if name else each for name, each in undone.items() if each]
+        return ", ".join(named)
 
     @cached_property
     def out_of_fold(self) -> "pd.DataFrame":
@@ -74,8 +109,12 @@ class Run:
 
         Rows that no fold validates are missing values.
         """
-        problem, oof = self.flow.value("load").problem, self.flow.value("blend").oof
-        return _as_predicted(oof, problem)
+        tables = []
+        for name in self.flow.targets:
+            flow = self.flow.of(name)
+            problem, oof = flow.value("load").problem, flow.value("blend").oof
+            tables.append(_as_predicted(oof, problem, self._is_several))
+        return side_by_side(tables)
 
     def compare(self, other: "Run") -> "pd.DataFrame":
         """This run minus another one on the same rows: the blends, and every model of both.
@@ -92,33 +131,41 @@ class Run:
                 f"{what_differs(self.experiment, other.experiment)}. Give both the same rows, "
                 "[split] settings and metric."
             )
-        metric, rows = METRICS[self.experiment.metric], self.flow.value("split").validated
-        y, theirs, found = metric.target(self.flow.value("load"))[rows], other._oof, {}
-        for name, own in self._oof.items():
+        theirs, found = other._scored(self), {}
+        for name, own in self._scored(self).items():
             if name in theirs:
-                each = paired_difference(metric, y, own[rows], theirs[name][rows])
-                amounts_to = verdict(each, metric.greater_is_better)
+                each = mean_difference(own, theirs[name])
+                amounts_to = verdict(each, self.experiment.measure.greater_is_better)
                 found[name] = (each.score, each.standard_error, *interval(each), amounts_to)
         columns = ["difference", "standard_error", "low", "high", "verdict"]
         return pd.DataFrame.from_dict(found, orient="index", columns=columns)
 
-    @property
-    def _oof(self) -> dict[str, np.ndarray]:
-        """Out-of-fold predictions (n, k) of the blend and of every model."""
-        trained = {name: self.flow.value("train", name) for name in self.experiment.models}
-        blend = self.flow.value("blend").oof
-        return {"blend": blend, **{name: each.mean_oof for name, each in trained.items()}}
+    def _scored(self, rows: "Run") -> dict[str, list[Scored]]:
+        """By name of the blend and of every model, its out-of-fold predictions of a run's validated
+        rows, target by target."""
+        found: dict[str, list[Scored]] = {}
+        for target in self.flow.targets:
+            load, split = (rows.flow.of(target).value(name) for name in ("load", "split"))
+            metric = self.experiment.metric_of(target)
+            for name, oof in _out_of_fold(self.flow.of(target), self.experiment.models).items():
+                found.setdefault(name, []).append(scored(load, metric, oof, split.validated))
+        return found
 
     def predict(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """New rows -> their label and a probability a class, or their value; the index is kept.
 
         Raises DataError where the rows lack a column or hold what training rows could not.
         """
-        loaded, settings = self.flow.value("load"), session.load_settings(self.experiment)
-        with one_thread(), workers() as parallel_map:
-            rows = rows_of(frame, loaded, settings)
-            prediction = self._predictor.predict(rows.frame, parallel_map)
-        predicted = _with_numbers(labelled(prediction, loaded.problem), loaded.problem)
+        tables = []
+        for target, predictor in self._predictors.items():
+            loaded = self.flow.of(target).value("load")
+            settings = session.load_settings(self.experiment, target)
+            with one_thread(), workers() as parallel_map:
+                rows = rows_of(frame, loaded, settings)
+                prediction = predictor.predict(rows.frame, parallel_map, rows.groups)
+            table = labelled(prediction, loaded.problem, several=self._is_several)
+            tables.append(_with_numbers(table, loaded.problem))
+        predicted = side_by_side(tables)
         predicted.index = frame.index
         return predicted
 
@@ -126,7 +173,7 @@ class Run:
         """The file to upload, as a frame. Raises DataError where there were no rows to predict."""
         import pandas as pd
 
-        form = self.flow.value("load").problem.form
+        form = self.flow.of(self.flow.targets[0]).value("load").problem.form
         return pd.read_csv(
             self.submission_path, sep=form.separator, decimal=form.decimal, encoding=form.encoding
         )
@@ -146,11 +193,15 @@ class Run:
         return self.flow.workspace.submissions / name
 
     def report(self) -> "Page":
-        """The report; Jupyter shows it, `.save(path)` keeps it as a file."""
-        return self._page("evaluate")
+        """The report; Jupyter shows it, `.save(path)` keeps it as a file.
+
+        Of several targets it is the page on all of them.
+        """
+        return self._page("average" if self._is_several else "evaluate")
 
     def exploration(self) -> "Page":
-        """The page on the data before any model."""
+        """The page on the data before any model; each of several targets has one."""
+        self._one_target("an exploration")
         return self._page("explore")
 
     def _page(self, stage: str) -> "Page":
@@ -158,8 +209,8 @@ class Run:
         return Page(session.page_with_run_details(html, self.flow.workspace, self.experiment))
 
     @cached_property
-    def _predictor(self) -> Predictor:
-        return session.predictor_of(self.flow)
+    def _predictors(self) -> dict[str, Predictor]:
+        return {name: session.predictor_of(self.flow.of(name)) for name in self.flow.targets}
 
     def __repr__(self) -> str:
         score = f"{self.expected.score:.4f} ± {self.expected.standard_error:.4f}"
@@ -233,7 +284,7 @@ def compute(
 
 def fit(
     train: "pd.DataFrame",
-    target: str,
+    target: str | Sequence[str],
     *,
     test: "pd.DataFrame | None" = None,
     metric: str | None = None,
@@ -250,18 +301,20 @@ def fit(
 ) -> Run:
     """Fit the models that suit a table, blend them, and estimate the score on other rows.
 
-    train: the labelled rows; target: the column to predict; test: rows to predict for a submission,
-    without the target. `metric`, `task` and `id` are found by looking, if left out: the metric is
-    then accuracy or RMSE. `models` names files of pipeline/models; left out, the size of the table
-    decides, as it does on folds and minutes. `settings` are other lines of a competition's TOML, as
-    {"split.folds": 10, "models.lightgbm.num_leaves": 15}. `folder` keeps everything, so that the
-    next call takes from it what it would compute again; left out, all is deleted with the run.
-    `new_plan`, with a folder, divides the minutes again, where they cut the last call short.
+    train: the labelled rows; target: the column to predict, or a list of several; test: rows to
+    predict for a submission, without the target. `metric`, `task` and `id` are found by looking, if
+    left out: the metric is then accuracy or RMSE. `models` names files of pipeline/models; left
+    out, the size of the table decides, as it does on folds and minutes. `settings` are other lines
+    of a competition's TOML, as {"split.folds": 10, "models.lightgbm.num_leaves": 15}. `folder`
+    keeps everything, so that the next call takes from it what it would compute again; left out, all
+    is deleted with the run. `new_plan`, with a folder, divides the minutes again, where they cut
+    the last call short.
 
     Raises SettingsError for wrong arguments, DataError for tables that cannot be learnt from.
     """
-    target, id = str(target), None if id is None else str(id)
-    _check_frames(train, target, test)
+    targets = [target] if isinstance(target, str) else [str(name) for name in target]
+    id = None if id is None else str(id)
+    _check_frames(train, targets, test)
     if isinstance(models, str):
         raise SettingsError(f"models: found {models!r}, a list is needed. Give [{models!r}].")
     overlay = tables_of(settings or {})
@@ -270,7 +323,8 @@ def fit(
     temporary = tempfile.TemporaryDirectory(prefix="pipeline-") if folder is None else None
     kept = temporary.name if temporary else folder
     workspace = Workspace(Path(str(kept)).resolve(), FRAMES)
-    named = {"target": target, "metric": metric, "task": task, "id": id}
+    asked_for = targets if len(targets) > 1 else targets[0]
+    named = {"target": asked_for, "metric": metric, "task": task, "id": id}
     given = settings_given(named, tables=overlay, where="fit")
     frames = {"train": train} if test is None else {"train": train, "test": test}
     with one_thread():
@@ -304,7 +358,7 @@ def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def _check_frames(train: Any, target: str, test: Any) -> None:
+def _check_frames(train: Any, targets: Sequence[str], test: Any) -> None:
     """Raise UserError for what is no table of rows, or for tables that do not belong together."""
     import pandas as pd
 
@@ -317,12 +371,13 @@ def _check_frames(train: Any, target: str, test: Any) -> None:
         if not len(frame):
             raise DataError(f"{name}: found no rows, at least one is needed.")
     columns = list(map(str, train.columns))
-    if target not in columns:
+    absent = [name for name in targets if name not in columns]
+    if absent:
         raise SettingsError(
-            f"target: train has no column {target!r}; its columns are "
+            f"target: train has no column {absent[0]!r}; its columns are "
             f"{quoted(columns, MOST_NAMED)}. Name one of them."
         )
-    known = columns if test is None else [target, *map(str, test.columns)]
+    known = columns if test is None else [*targets, *map(str, test.columns)]
     absent = [name for name in columns if name not in known]
     if absent:
         raise DataError(
@@ -357,11 +412,38 @@ def _reporter(verbose: bool) -> Reporter:
     return Reporter(live=None if verbose else False, verbose=verbose, silent=not verbose)
 
 
-def _as_predicted(prediction: np.ndarray, problem: Any) -> "pd.DataFrame":
+def _out_of_fold(flow: Flow, models: Iterable[str]) -> dict[str, np.ndarray]:
+    """Out-of-fold predictions (n, k) of the blend and of these models, of a run of one target."""
+    trained = {name: flow.value("train", name).mean_oof for name in models}
+    return {"blend": flow.value("blend").oof, **trained}
+
+
+def frame_of(entries: Sequence[Mean], metric: str) -> "pd.DataFrame":
+    """A row an entry: mean and standard error, the paired difference to the best, each target."""
+    import pandas as pd
+
+    rows = []
+    for entry in entries:
+        difference = entry.to_best or Estimate(0.0, 0.0)
+        low, high = interval(difference)
+        about = {"to_best": difference.score, "low": low, "high": high, "verdict": entry.verdict}
+        rows.append(
+            {
+                "model": entry.name,
+                metric: entry.estimate.score,
+                "standard_error": entry.estimate.standard_error,
+                **about,
+                **{name: each.score for name, each in entry.by_target.items()},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _as_predicted(prediction: np.ndarray, problem: Any, several: bool = False) -> "pd.DataFrame":
     """Predictions with missing rows -> a frame as `predict` gives it."""
     known = ~np.isnan(prediction).any(axis=1)
     return (
-        _with_numbers(labelled(prediction[known], problem), problem)
+        _with_numbers(labelled(prediction[known], problem, several=several), problem)
         .set_axis(np.flatnonzero(known))
         .reindex(range(len(prediction)))
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import fitting, models
+from pipeline import fitting, foreign, models
 from pipeline.config import Configuration
 from pipeline.errors import SettingsError
 from pipeline.fits import Fits
@@ -83,7 +83,7 @@ def matrices(
     flow.run("split")
     load, folds = flow.value("load"), flow.value("split").folds
     member = _member(flow.configuration, model)
-    of_folds = tuple(_matrices(flow.fits, member, fold) for fold in folds)
+    of_folds = tuple(_matrices(flow.fits(), member, fold) for fold in folds)
     return Matrices(load.y, folds, of_folds, flow.configuration, load.simulated)
 
 
@@ -97,7 +97,7 @@ def _matrices(fits: Fits, member: Member, fold: Fold) -> FoldMatrices:
 
 
 def _member(configuration: Configuration, name: str) -> Member:
-    known = members(configuration)
+    known = {n: each for n, each in members(configuration).items() if each.kind != foreign.KIND}
     if name not in known:
         raise SettingsError(
             f"model: found {name!r}, allowed are {', '.join(known)}. Name one of [models] in the "

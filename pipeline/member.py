@@ -12,11 +12,15 @@ from pipeline.settings import EncoderSettings
 
 @dataclass(frozen=True)
 class Member:
-    """What is to be fitted: pipeline/models/`kind`.py, the model's own settings, the encoder's."""
+    """What is to be fitted: pipeline/models/`kind`.py, the model's own settings, the encoder's.
+
+    `extra` is the share of the extra rows that it learns from, beside those of a fold.
+    """
 
     kind: str
     settings: Mapping[str, Any]
     encoder: EncoderSettings
+    extra: float = 0.0
 
     @property
     def view(self) -> View:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +18,13 @@ from pipeline.errors import DataError, SettingsError, UserError
 from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric, prefers_values
 from pipeline.metrics.own import OWN
-from pipeline.new_toml import Given, TableFindings
-from pipeline.reading import archives, finding, kinds, labels, schema
+from pipeline.new_toml import Given, TableFindings, TargetFindings
+from pipeline.problem import Aggregate
+from pipeline.reading import archives, finding, joins, kinds, labels, schema
+from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.notation import read_numbers
 from pipeline.reading.schema import RawTables, Roles
+from pipeline.reading.side_tables import SideTables, find_side_tables
 from pipeline.reading.typed_tables import raw_tables
 from pipeline.stage_settings import LoadStage
 from pipeline.wording import FRAMES, count, from_here, quoted, some
@@ -37,7 +40,7 @@ OPTIONS = {  # of the command line, and the table that each belongs to
 TABLES: dict[str, Any] = {  # what --set may name
     name: field.annotation
     for name, field in config.Configuration.model_fields.items()
-    if name != "models"
+    if name not in ("models", "targets")
 }
 SETTING = re.compile(r"(\w+)\.(\w+)\s*=\s*(.+)", re.DOTALL)
 ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"|true|false|\d+))?')
@@ -114,13 +117,20 @@ def write_competition(
     raw = raw or folder / "raw"
     _refuse_absent(places)
     named = {role: given.get("load", {}).get(role) for role in finding.ROLES}
+    sides = {
+        joins.role(side): about["file"]
+        for side, about in given.get("load", {}).get("join", {}).items()
+    }
+    sides |= {ROLE: given["load"][ROLE]} if ROLE in given.get("load", {}) else {}
     command = " --from ".join([name, *(shlex.quote(str(place)) for place in places)])
     with _options_named(replace(caller, again=caller.again.format(command=command))):
-        files = finding.find_files(places, named, anywhere=True)
+        files = finding.find_files(places, named | sides, anywhere=True)
+        findings, further = look(files, given, caller.metric)
+        files = replace(files, sources=files.sources | further)
         copies = _copies(files.sources.values(), places, raw)
-        findings = look(files, given, caller.metric)
     kept = {
         role: "/".join((copies[table.path].relative_to(raw).as_posix(), *table.members))
+        + (f"#{table.sheet}" if table.sheet else "")
         for role, table in files.sources.items()
     }
     kept |= {role: finding.NONE for role in finding.ROLES if named[role] == finding.NONE}
@@ -143,7 +153,7 @@ def _refuse_absent(places: Sequence[Path]) -> None:
 
 
 def settings_given(
-    options: Mapping[str, str | None],
+    options: Mapping[str, str | Sequence[str] | None],
     lines: Sequence[str] = (),
     tables: Mapping[str, Mapping[str, Any]] | None = None,
     where: str = "new",
@@ -227,33 +237,79 @@ def _refuse_name(name: str, folder: Path) -> None:
 
 def look(
     files: finding.Files, given: Given | None = None, metric: str = COMMAND.metric
-) -> TableFindings:
+) -> tuple[TableFindings, dict[str, archives.Source]]:
     """Read the files, and find the target, the id, the task and what the columns hold.
 
-    `metric` is how a message names it.
+    `metric` is how a message names it. Also returns the files of the side tables that were found,
+    by role.
     """
     given = given or {}
     about = given.get("competition", {})
+    declared = given.get("load", {}).get("target")
+    targets = tuple(declared) if isinstance(declared, list | tuple) else ()
     settings = LoadStage(
-        **given.get("load", {}),
+        **{**given.get("load", {}), "target": None if targets else declared},
         task=about.get("task"),
         prefers_values=prefers_values(about.get("metric")),
         positive=about.get("positive"),
     )
-    tables, notes = labels.joined_tables(labels.read_files(files.sources, settings), settings)
-    roles, guessed = _roles(tables, settings, files.notes)
-    form, _ = schema.find_form(tables, roles)
+    read = labels.read_files(files.sources, settings)
+    tables, notes = labels.joined_tables(read, settings)
+    if settings.join:
+        tables, joined = joins.join_side_tables(tables, read, settings.join)
+        sides = SideTables(tables, settings.join, notes=tuple(joined))
+    else:
+        sides = find_side_tables(files.others if settings.header else (), tables)
+        tables = sides.tables
+    targets = targets or schema.find_targets(tables, settings)
+    how = given.get("submit", {}).get("aggregate", "mean")
+    several = tuple(_target(name, targets, tables, settings, how) for name in targets)
+    if several:
+        roles, form, guessed = several[0].roles, several[0].form, False
+    else:
+        roles, guessed = _roles(tables, settings, files.notes)
+        form, form_note = schema.find_form(tables, roles, how)
+        notes = [*notes, *([form_note] if form.aggregate else [])]
     if about.get("metric", OWN) != OWN:
-        get_metric(about["metric"], roles.task, metric)
-    used = {*tables.train.columns} & {*tables.test.columns} | {roles.target, roles.id}
+        for task in dict.fromkeys(each.roles.task for each in several) or [roles.task]:
+            get_metric(about["metric"], task, metric)
+    own = {roles.target, roles.id, *targets}
+    drop = _only_in_one(tables, settings, own)
+    names = [name for name in tables.train.columns if name not in {*own, *drop}]
+    columns = {name: _described(name, tables, settings) for name in names}
+    findings = TableFindings(
+        tables,
+        roles,
+        form,
+        columns,
+        drop,
+        given,
+        (*files.notes, *notes, *sides.notes),
+        guessed,
+        several=several,
+        joins=sides.joins,
+    )
+    return findings, {joins.role(name): source for name, source in sides.sources.items()}
+
+
+def _only_in_one(
+    tables: RawTables, settings: LoadStage, own: Collection[str | None]
+) -> tuple[str, ...]:
+    """Columns to leave out: those that the settings name, and those that one table alone has, but
+    for targets and the id."""
+    used = {*tables.train.columns} & {*tables.test.columns} | {*own}
     names = dict.fromkeys([*tables.train.columns, *tables.test.columns])
-    drop = tuple(dict.fromkeys([*settings.drop, *(name for name in names if name not in used)]))
-    columns = {
-        name: _described(name, tables, settings)
-        for name in tables.train.columns
-        if name not in {roles.target, roles.id, *drop}
-    }
-    return TableFindings(tables, roles, form, columns, drop, given, (*files.notes, *notes), guessed)
+    return tuple(dict.fromkeys([*settings.drop, *(name for name in names if name not in used)]))
+
+
+def _target(
+    target: str, targets: Sequence[str], tables: RawTables, settings: LoadStage, how: Aggregate
+) -> TargetFindings:
+    """What the files show of one of several targets."""
+    of_one = settings.model_copy(update={"target": target, "targets": tuple(targets)})
+    own = schema.of_one_target(tables, of_one)
+    roles = schema.find_roles(own, of_one)
+    return TargetFindings(roles, schema.find_form(own, roles, how)[0])
 
 
 def _described(name: str, tables: RawTables, settings: LoadStage) -> kinds.Described | DataError:
@@ -306,7 +362,8 @@ def _which_target(tables: RawTables, names: Sequence[str], notes: Sequence[str])
     return DataError(
         f"train: which column is the target? Their names do not show it{values}. Columns "
         f"({alone}):{''.join(listed)}{left}\n"
-        'Name it: [load] target = "...". Columns that only train has are dropped otherwise.'
+        'Name it: [load] target = "...", or several in a list. Columns that only train has are '
+        "dropped otherwise."
     )
 
 
@@ -327,11 +384,18 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     roles, shape = found.roles, found.shape
     metric, why = found.metric
     yield from found.notes
-    check = f"; check [load] target in {path}" if found.guessed else ""
-    yield roles.notes["target"] + check
-    yield roles.notes["id"]
-    yield roles.notes["task"]
-    if "metric" in found.given.get("competition", {}):
+    if found.several:
+        yield f"{count(len(found.several), 'target')}: {quoted(found.targets, MOST_COLUMNS)}"
+        yield roles.notes["id"]
+        yield from (f"{each.roles.target!r}: {each.roles.notes['task']}" for each in found.several)
+    else:
+        check = f"; check [load] target in {path}" if found.guessed else ""
+        yield roles.notes["target"] + check
+        yield roles.notes["id"]
+        yield roles.notes["task"]
+    if found.several and len({each.roles.task for each in found.several}) > 1:
+        yield f"metrics: GUESSED, those of each task; check [targets.NAME] metric in {path}"
+    elif "metric" in found.given.get("competition", {}):
         yield f"metric {metric}: {why}"
     else:
         yield (
@@ -355,7 +419,7 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
             yield f"load will refuse {column}"
     yield from schema.alike_messages(roles)
     if shape.many:
-        models, minutes = ", ".join(sizing.models(shape)), sizing.minutes(shape)
+        models, minutes = ", ".join(sizing.models(shape)), found.minutes()
         yield f"{count(shape.rows, 'row')}: {models}, in this order, in {minutes:g} minutes"
 
 

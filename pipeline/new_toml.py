@@ -16,9 +16,10 @@ from pipeline.column_order import MOST_LEVELS, found_order
 from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
 from pipeline.metrics import DEFAULTS
-from pipeline.problem import Feature, Form
-from pipeline.reading import finding, kinds
+from pipeline.problem import Feature, Form, Task
+from pipeline.reading import finding, joins, kinds
 from pipeline.reading.contract import ColumnRule
+from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.kinds import Described
 from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
@@ -36,6 +37,7 @@ Given = Mapping[str, Mapping[str, Any]]  # table of the TOML -> key -> value
 SIZES = {"folds", "repeats", "seed", "bins", "numbering"}  # of [split]: not how test differs
 MOST_CATEGORIES = 20  # more of them are too many to list
 WIDTH = 98
+MOST_SHARES = 3  # of the minutes: of more targets each gets less
 QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
     "models.kernel": {"batch_size": 600},
     "evaluate": {
@@ -49,12 +51,22 @@ QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
 
 
 @dataclass(frozen=True)
+class TargetFindings:
+    """What the files show of one of several targets."""
+
+    roles: Roles
+    form: Form
+
+
+@dataclass(frozen=True)
 class TableFindings:
     """What the files show: tables, roles, the form of a submission, and each column that a model
     may see, or why load will refuse it.
 
     given: what the command line declares; notes: on each choice among the files;
-    guessed: whether the target is a guess; files: role -> name in the folder of raw files.
+    guessed: whether the target is a guess; files: role -> name in the folder of raw files;
+    several: each of several targets, the first of which `roles` and `form` are of; joins: the side
+    tables that are joined, by name.
     """
 
     tables: RawTables
@@ -66,17 +78,32 @@ class TableFindings:
     notes: tuple[str, ...]
     guessed: bool
     files: Mapping[str, str] = field(default_factory=dict)
+    several: tuple[TargetFindings, ...] = ()
+    joins: Mapping[str, config.Join] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All of them, in the order of train's columns."""
+        return tuple(each.roles.target for each in self.several) or (self.roles.target,)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The different tasks of the targets."""
+        tasks = (each.roles.task for each in self.several)
+        return tuple(dict.fromkeys(tasks)) or (self.roles.task,)
 
     @cached_property
     def shape(self) -> sizing.Shape:
-        classes, train = len(self.roles.classes or [""]), self.tables.train
+        train, of = self.tables.train, [self.roles, *(each.roles for each in self.several)]
+        classes = max(len(roles.classes or [""]) for roles in of)
         width = sum(
             1 if _is_number(column) else min(train[name].nunique(), MOST_ONE_HOT)
             for name, column in self.columns.items()
         )
-        rows, columns = len(train), len(self.columns)
-        ordered = bool(self.order)
-        return sizing.Shape(rows, columns, self.roles.task, classes, width, ordered)
+        hardest = "multiclass" if classes > 2 else "binary" if classes > 1 else "regression"
+        task: Task = hardest if len(self.tasks) > 1 else self.roles.task  # type: ignore[assignment]
+        rows, columns, ordered = len(train), len(self.columns), bool(self.order)
+        return sizing.Shape(rows, columns, task, classes, width, ordered)
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -86,22 +113,33 @@ class TableFindings:
     @cached_property
     def metric(self) -> tuple[str, str]:
         """The metric and why: no file names it, but a sample may ask for probabilities."""
-        roles, sample = self.roles, self.tables.sample
         declared = self.given.get("competition", {}).get("metric")
         if declared is not None:
             return declared, "named by --metric"
-        if self.form.kind == "classes":
+        return self.metric_of(self.roles, self.form)
+
+    def metric_of(self, roles: Roles, form: Form) -> tuple[str, str]:
+        """The metric that suits one target, and why."""
+        sample = self.tables.sample
+        if form.kind == "classes":
             return "log_loss", "the sample asks for a probability of each class"
         several = 0
         if sample is not None and self.form.target is not None:
-            several = labels_a_cell(roles.classes or (), list(map(str, sample[self.form.target])))
+            cells = sample[self.form.target].dropna().unique().tolist()
+            several = labels_a_cell(roles.classes or (), list(map(str, cells)))
         if several > 1:
             return f"map@{several}", f"the sample has {several} labels in a cell"
         if roles.task == "binary" and sample is not None:
-            values = numbers(sample[self.form.target].dropna())
+            values = numbers(sample[form.target].dropna())
             if values.between(0, 1).all() and (values != values.round()).any():
                 return "roc_auc", "the sample asks for probabilities"
         return DEFAULTS[roles.task], f"the default of a {roles.task} task"
+
+    def minutes(self, preset: str = "default") -> float:
+        """For all targets: each of up to MOST_SHARES gets what one alone would get. The best preset
+        takes no longer for several."""
+        shares = 1 if preset == "best" else min(len(self.targets), MOST_SHARES)
+        return sizing.minutes(self.shape, preset) * shares
 
     @cached_property
     def mirror(self) -> Mirror | None:
@@ -170,16 +208,19 @@ def text(name: str, found: TableFindings) -> str:
             _competition(name, found),
             _load(found),
             _contract(found),
+            *filter(None, [_targets(found)]),
             table("explore", config.Explore),
             *([_comment(f"{found.mirror.sentence}. The folds mirror it.")] if found.mirror else []),
             table("split", config.Split, **found.split),
             table("encode", config.Encode),
-            table("budget", config.Budget, minutes=sizing.minutes(shape)),
+            table("budget", config.Budget, minutes=found.minutes()),
             table("tune", config.Tune),
             _model_notes(shape),
             *(_model(model, _given(model, found)) for model in sizing.models(shape)),
+            *_learning_from_extra(found),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
+            table("submit", config.Submit),
             *_presets(found),
         )
     )
@@ -190,10 +231,17 @@ def _competition(name: str, found: TableFindings) -> str:
     metric, why = found.metric
     guessed = "" if "metric" in given else "GUESSED: "
     positive = roles.notes.get("positive")
-    return _lines(
+    heading = (
         "[competition]",
         pair("title", given.get("title", name)),
         pair("url", given["url"]) if "url" in given else '# url = "https://..."',
+    )
+    if len(found.tasks) > 1:
+        return _lines(*heading, _comment("The targets differ in their tasks: see [targets.NAME]"))
+    if found.several:
+        positive = None
+    return _lines(
+        *heading,
         _comment(roles.notes["task"]),
         pair("task", roles.task),
         _comment(
@@ -205,23 +253,63 @@ def _competition(name: str, found: TableFindings) -> str:
     )
 
 
+def _targets(found: TableFindings) -> str:
+    """What differs between several targets: the task and the metric, or the positive class."""
+    if not found.several:
+        return ""
+    tables = []
+    for each in found.several:
+        roles, keys = each.roles, {}
+        if len(found.tasks) > 1:
+            keys = {"task": roles.task, "metric": found.metric_of(roles, each.form)[0]}
+        if roles.positive is not None:
+            keys["positive"] = roles.positive
+        if keys:
+            tables.append(_section(f"targets.{_key(roles.target)}", **keys))
+    return "\n".join(tables) or _lines(
+        _comment("What differs for one of the targets, in a table each: [targets.NAME]; keys are"),
+        *(_comment(f"{k}: {f.description}") for k, f in config.TargetSettings.model_fields.items()),
+    )
+
+
+def _key(name: str) -> str:
+    """A name as a key of TOML, in quotes where it needs them."""
+    return pair(name, 0).removesuffix(" = 0")
+
+
 def _load(found: TableFindings) -> str:
     roles = found.roles
     why = "columns that only one of train and test has" if found.drop else "columns not to look at"
-    written = {*finding.ROLES, "target", "id", "drop", "columns"}
+    written = {*finding.ROLES, "join", "extra", "target", "id", "drop", "columns"}
     others = {k: v for k, v in found.given.get("load", {}).items() if k not in written}
     return _lines(
         "[load]",
         *map(_comment, found.notes),
-        *(pair(role, name) for role, name in found.files.items()),
-        _comment(roles.notes["target"]),
-        pair("target", roles.target),
+        *(pair(role, found.files[role]) for role in (*finding.ROLES, ROLE) if role in found.files),
+        *_joins(found),
+        _comment(_targets_found(found)),
+        pair("target", list(found.targets) if found.several else roles.target),
         _comment(roles.notes["id"]),
         pair("id", roles.id) if roles.id is not None else '# id = "..."',
         _comment(why),
         pair("drop", found.drop),
         *(pair(key, value) for key, value in others.items()),
     )
+
+
+def _targets_found(found: TableFindings) -> str:
+    if not found.several:
+        return found.roles.notes["target"]
+    return f"{len(found.several)} targets: the score is the mean over them"
+
+
+def _joins(found: TableFindings) -> Iterator[str]:
+    """The side tables, as keys of [load], one after another."""
+    if not found.joins:
+        yield '# join: side tables: join.NAME = { file = "...", on = ["..."] }'
+    for name, join in found.joins.items():
+        about = join.model_dump(mode="json", exclude_defaults=True)
+        yield f"join.{pair(name, {**about, 'file': found.files[joins.role(name)]})}"
 
 
 def _contract(found: TableFindings) -> str:
@@ -274,18 +362,29 @@ def _range(known: "pd.Series") -> dict[str, Any]:
 
 
 def _model_notes(shape: sizing.Shape) -> str:
-    """The models that are left out because of the table's size, and the keys that all may have."""
+    """Why these models in this order, those left out because of the table's size, and the keys that
+    all may have."""
     names, fields = sizing.left_out(shape), ModelSettings.model_fields.items()
+    order = (
+        "The models share the minutes in this order: boosting first, which is the most accurate "
+        "over many tables (benchmarks/README.md). The blend gives those that do not help no weight."
+    )
     left_out = (
-        f"{shape.rows:,} rows: lightgbm comes first. Not listed, because a repeat of each would "
-        f"take more than its part of the minutes: {', '.join(names)}"
+        f"{shape.rows:,} rows: not listed, because a repeat of each would take more than its part "
+        f"of the minutes: {', '.join(names)}"
     )
     return _lines(
-        *([_comment(left_out), ""] if names else []),
+        _comment(order),
+        *([_comment(left_out)] if names else []),
+        "",
         _comment("Every table [models.NAME] may have these keys, and its model's own:"),
         *(
             _comment(f"{key}: {field.description or 'of the random numbers'}")
             for key, field in fields
+        ),
+        _comment(
+            "Predictions made elsewhere are a model too: a table [models.NAME] with the keys kind "
+            '("predictions"), oof and test (files; docs/blending.md).'
         ),
     )
 
@@ -301,17 +400,25 @@ def _model(name: str, given: Mapping[str, Any]) -> str:
     return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
 
 
+def _learning_from_extra(found: TableFindings) -> Iterator[str]:
+    """The first model once more, with the extra rows: the report compares the two."""
+    if ROLE in found.files:
+        model = sizing.models(found.shape)[0]
+        given = _given(model, found)
+        yield _section(f"models.{model}_extra", kind=model, extra=1.0, **given)
+
+
 def _presets(found: TableFindings) -> Iterator[str]:
     yield _comment("Presets change a few keys: make C=... PRESET=quick all")
     split, shape = found.split, found.shape
     folds = min(sizing.folds(shape, "quick"), split["folds"])
-    yield _section("presets.quick.budget", minutes=sizing.minutes(shape, "quick"))
+    yield _section("presets.quick.budget", minutes=found.minutes("quick"))
     yield _section("presets.quick.split", folds=folds, repeats=1)
     yield from _model_presets(found, "quick")
     for table, less in QUICK.items():
         if table.removeprefix("models.") in ("evaluate", *sizing.models(shape)):
             yield _section(f"presets.quick.{table}", **less)
-    yield _section("presets.best.budget", minutes=sizing.minutes(shape, "best"))
+    yield _section("presets.best.budget", minutes=found.minutes("best"))
     if found.drawn_folds:
         yield _section("presets.best.split", repeats=split["repeats"] + 2)
     yield from _model_presets(found, "best")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.answers import aggregated
 from pipeline.encoded import Tables
 from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features
@@ -17,6 +18,7 @@ from pipeline.fits import Fits
 from pipeline.fitting import FittedMember, code_frame
 from pipeline.folds import Fold, Folds
 from pipeline.parallel import Map, in_turn
+from pipeline.postprocessing import postprocessed
 from pipeline.prediction import check, off_rounding
 from pipeline.problem import Loaded
 from pipeline.training import Trained
@@ -45,9 +47,8 @@ class Predictor:
         fits: Fits,
     ) -> None:
         self.problem, self.folds = loaded.problem, split.predicting
-        self.blend, self.fits = blend.blend, fits
-        weights = zip(self.blend.models, self.blend.weights, strict=True)
-        names = [name for name, w in weights if w > 0 or self.blend.stacker is not None]
+        self.blend, self.fits, self.postprocess = blend.blend, fits, blend.postprocess
+        names = self.blend.needed
         self.members = {name: train[name].member for name in names}
         self.keys = {
             name: {(fit.repeat, fit.fold): fit.key for fit in train[name].fits} for name in names
@@ -64,20 +65,26 @@ class Predictor:
         return {**vars(self), "_fitted": {}}
 
     def predict(
-        self, frame: "pd.DataFrame", parallel_map: Map[Fold, dict[str, np.ndarray]] = in_turn
+        self,
+        frame: "pd.DataFrame",
+        parallel_map: Map[Fold, dict[str, np.ndarray]] = in_turn,
+        groups: np.ndarray | None = None,
     ) -> np.ndarray:
         """Rows -> (n, k): each member's mean over its fits, then blended.
 
-        A member that was cut short has the fits of fewer repeats than others.
+        A member that was cut short has the fits of fewer repeats than others. `groups` (n,) are
+        those of rows that have one answer together.
         """
         work = functools.partial(self._fold_predictions, self.code(frame, self.members))
         totals: dict[str, Any] = dict.fromkeys(self.members, 0.0)
         for predictions in parallel_map(work, self.folds):
             for name, prediction in predictions.items():
-                totals[name] = totals[name] + prediction / self.counts[name]
+                own = aggregated(prediction, groups, self.problem.form.aggregate)
+                totals[name] = totals[name] + own / self.counts[name]
         with np.errstate(all="ignore"):  # what is no number is refused, not warned of
             blended = self.blend.combine(totals)
         check(blended, len(frame), self.problem.outputs, "the blend", REMEDY)
+        blended = postprocessed(self.postprocess, blended, frame, self.problem)
         return blended if self.problem.task == "regression" else off_rounding(blended)
 
     def predict_fold(self, frame: "pd.DataFrame", fold: Fold) -> np.ndarray:
@@ -176,13 +183,18 @@ class Exchange:
     """One fold's predictions of rows in which one column has the values of other rows.
 
     The rows are encoded once, and entries of the matrices are exchanged. Features of the
-    competition's own may be of several columns: members that have some encode the rows again.
+    competition's own and combinations are of several columns: members that have some encode the
+    rows again.
     """
 
     def __init__(self, predictor: Predictor, frame: "pd.DataFrame", fold: Fold) -> None:
         self.predictor, self.frame, self.fold = predictor, frame, fold
         self.fitted = predictor.fitted(fold)
-        alone = [name for name, fit in self.fitted.items() if not fit.member.encoder.features]
+        alone = [
+            name
+            for name, fit in self.fitted.items()
+            if not fit.member.encoder.features and not fit.encoder.combinations
+        ]
         tables = predictor.code(frame, alone)
         self.places = {name: self.fitted[name].places() for name in alone}
         self.matrices = encoded({name: self.fitted[name] for name in alone}, tables)

@@ -1,7 +1,7 @@
 """What is to be predicted, from which columns, and what a submission must look like."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Task = Literal["binary", "multiclass", "regression"]
 Kind = Literal["number", "category", "date", "text"]
+Aggregate = Literal["mean", "median", "min", "max", "last", "any"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class Form:
     `class_columns` hold a probability each, in the order of the classes. `id` is None where the
     sample has only predictions; `by_row`: its rows stand for test's rows in order; `made_up`: there
     was no sample. `header`, `separator`, `decimal` and `encoding` are the sample file's own.
+    `places` are those of the columns in the sample, where it has those of other targets, too.
+    `aggregate`: the sample's ids name groups of test's rows, and so the predictions of a group's
+    rows become one; None where each row has its own.
     """
 
     columns: tuple[str, ...]
@@ -60,6 +64,8 @@ class Form:
     separator: str = ","
     decimal: str = "."
     encoding: str = "utf-8"
+    places: tuple[int, ...] = ()
+    aggregate: Aggregate | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,12 +110,50 @@ class File:
 
 
 @dataclass(frozen=True)
+class JoinKey:
+    """A column of train and test, the side table's that it is compared with, and how.
+
+    `formats` are those of dates in the one, `other_formats` in the other.
+    """
+
+    column: str
+    other: str
+    compared: Literal["text", "number", "date"] = "text"
+    formats: tuple[str, ...] = ()
+    other_formats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """A table with one row a key, whose columns every row with this key gets.
+
+    `spelled` (k, 1) holds the key of each row as one text, `values` (k, c) the words of the columns
+    that are joined; `counts` are those that are 0, not missing, for a key that is not there.
+    """
+
+    keys: tuple[JoinKey, ...]
+    spelled: "pd.DataFrame"
+    values: "pd.DataFrame"
+    counts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExtraRows:
+    """Rows to learn from that are never validated: their features (e rows), and y (e,)."""
+
+    table: "pd.DataFrame"
+    y: np.ndarray
+
+
+@dataclass(frozen=True)
 class Loaded:
     """What the load stage gives: the tables, the target and the problem.
 
     `train` (n rows) and `test` (m rows) hold every column of the file, the features with their
     types; y (n,) class codes int64 or values float64; `sample` is the organiser's, as words.
-    `files` go by role (train, test, sample, labels); `notes` report what was found.
+    `files` go by role (train, test, sample, labels); `notes` report what was found. `sides` are the
+    side tables that were joined, by name, in their order: new rows get them too. The rows of
+    `extra` are in no other table.
     """
 
     train: "pd.DataFrame"
@@ -120,3 +164,5 @@ class Loaded:
     files: Mapping[str, File]
     simulated: bool
     notes: tuple[str, ...]
+    sides: Mapping[str, SideTable] = field(default_factory=dict)
+    extra: ExtraRows | None = None

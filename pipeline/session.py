@@ -5,25 +5,42 @@ What `make all`, single stages and `pipeline.run` do alike.
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import code, experiments, ledger, page, submission, summary, unchanged
-from pipeline.config import Competition, Configuration, load_configuration
+from pipeline.answers import answer_rows
+from pipeline.config import (
+    Competition,
+    Configuration,
+    Load,
+    TargetSettings,
+    load_configuration,
+)
 from pipeline.errors import DataError
 from pipeline.experiments import About, Experiment
 from pipeline.files import in_use, locked, to_json, write_atomically
-from pipeline.flow import Flow, Node, Reporter, goals_of, nodes_for
+from pipeline.flow import OVER_TARGETS, Flow, Node, Reporter, goals_of
 from pipeline.parallel import workers
-from pipeline.prediction_file import labelled, predictions_path, write_predictions
+from pipeline.prediction_file import (
+    labelled,
+    predictions_path,
+    side_by_side,
+    write_predictions,
+)
 from pipeline.predictor import Predictor
 from pipeline.reading.new_rows import read_rows
 from pipeline.stage_settings import LoadStage
 from pipeline.store import Store
+from pipeline.targets import folder_of
 from pipeline.wording import count, duration, from_here, make_command, some
 from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_NAMED = 3
 PAGES = {"explore": "explore.html", "evaluate": "report.html"}
@@ -61,7 +78,7 @@ def run(
     chosen = configuration or load_configuration(workspace.competition, preset, content=toml)
     flags = {"new_plan": new_plan, "in_child_processes": in_child_processes}
     flow = start(workspace, chosen, reporter or Reporter(), **flags)
-    goals_of(goal, flow.names)  # a goal that is none leaves nothing behind
+    goals_of(goal, flow.names, flow.targets)  # a goal that is none leaves nothing behind
     with in_use(workspace.lock):
         return _run(flow, goal, About(preset, note, started), None if configuration else before)
 
@@ -78,7 +95,7 @@ def _run(flow: Flow, goal: str, about: About, before: str | None) -> Session:
     # where several runs write to one place, all that stands there is of one of them
     with locked(flow.workspace.build / ".pages.lock"):
         left = [*_write_pages(flow, experiment), *filter(None, [published])]
-        if experiment is not None and Node("submit") in flow.done:
+        if experiment is not None and flow.has("submit"):
             experiments.make_current(flow.workspace, experiment)
         if lines and before is not None:
             _remember(flow, about.preset, before, lines[0], left)
@@ -87,10 +104,10 @@ def _run(flow: Flow, goal: str, about: About, before: str | None) -> Session:
 
 def _keep(flow: Flow, about: About) -> tuple[Experiment | None, Path | None]:
     """Keep the run as an experiment, if it has blended, and its file, if it has made one."""
-    if Node("blend") not in flow.done:
+    if not flow.has("blend"):
         return None, None
     experiment = experiments.keep(flow, about)
-    submitted = flow.value("submit") if Node("submit") in flow.done else None
+    submitted = flow.value("submit") if flow.has("submit") else None
     if submitted is None or not submitted.content:
         return experiment, None
     folder = flow.workspace.submissions
@@ -106,23 +123,39 @@ def start(
 
 
 def _write_pages(flow: Flow, experiment: Experiment | None) -> Iterator[Path]:
-    """The pages beside the experiment, and those of the last run where they are easily found."""
-    pages = {name: flow.value(stage) for stage, name in PAGES.items() if Node(stage) in flow.done}
-    figures = {f"{name}.png": png for each in pages.values() for name, png in each.figures.items()}
+    """The pages beside the experiment, and those of the last run where they are easily found.
+
+    Those of several targets are in a folder each, beside the page on all of them.
+    """
     folders = [flow.workspace.build]
     if experiment is not None:
         folders.append(flow.workspace.experiments / experiment.name)
     for folder in folders:
-        for name, each in pages.items():
-            _write(folder / name, page_with_run_details(each.html, flow.workspace, experiment))
-            _write(folder / Path(name).with_suffix(".json"), to_json(each.summary))
-            yield folder / name
-        for name, png in figures.items():
-            _write(folder / "figures" / name, png)
-        if len(pages) == len(PAGES):
-            for path in (folder / "figures").glob("*.png"):
-                if path.name not in figures:
-                    path.unlink()  # of other settings
+        if len(flow.targets) == 1:
+            yield from _write_pages_in(folder, flow, experiment, PAGES)
+            continue
+        for place, target in enumerate(flow.targets, start=1):
+            own = folder / "targets" / folder_of(place, target)
+            yield from _write_pages_in(own, flow.of(target), experiment, PAGES)
+        yield from _write_pages_in(folder, flow, experiment, {OVER_TARGETS: PAGES["evaluate"]})
+
+
+def _write_pages_in(
+    folder: Path, flow: Flow, experiment: Experiment | None, names: Mapping[str, str]
+) -> Iterator[Path]:
+    """The pages that these stages made, by stage, and their figures."""
+    pages = {name: flow.value(stage) for stage, name in names.items() if Node(stage) in flow.done}
+    figures = {f"{name}.png": png for each in pages.values() for name, png in each.figures.items()}
+    for name, each in pages.items():
+        _write(folder / name, page_with_run_details(each.html, flow.workspace, experiment))
+        _write(folder / Path(name).with_suffix(".json"), to_json(each.summary))
+        yield folder / name
+    for name, png in figures.items():
+        _write(folder / "figures" / name, png)
+    if len(pages) == len(names):
+        for path in (folder / "figures").glob("*.png"):
+            if path.name not in figures:
+                path.unlink()  # of other settings
 
 
 def page_with_run_details(html: str, workspace: Workspace, experiment: Experiment | None) -> str:
@@ -146,6 +179,7 @@ def _remember(flow: Flow, preset: str, before: str, headline: str, left: list[Pa
     folder = flow.workspace.experiments
     kept = [*left, folder / experiments.CURRENT, *folder.glob(f"*/{experiments.RECORD}")]
     kept += sorted(flow.workspace.plans.glob("*.json"))
+    kept += flow.foreign_files
     parts = {part for done in flow.done.values() for part in done.dependencies.code}
     kept += [code.file_of(part) for part in sorted(parts) if part.startswith(code.OUTSIDE)]
     files = unchanged.files_left(flow.workspace, kept)
@@ -160,7 +194,7 @@ def describe_graph(workspace: Workspace, preset: str) -> Iterator[str]:
     """A line a stage: what it takes, and whether its value is there, or why it would run."""
     configuration = load_configuration(workspace.competition, preset)
     flow = start(workspace, configuration, Reporter(), looks_only=True)
-    nodes = nodes_for(goals_of("all", flow.names), flow.names)
+    nodes = flow.nodes("all")
     known = experiments.read_all(workspace)
     known.sort(key=lambda each: each.preset == preset)  # those of the preset last
     before = {
@@ -217,21 +251,28 @@ def adopt(workspace: Workspace, experiment: Experiment, names: Sequence[str] = (
 
     `names` are the nodes that are needed, by default all. Raises DataError where one has gone.
     """
-    asked = Competition(metric=experiment.metric)
-    models = dict.fromkeys(experiment.trained)
-    configuration = Configuration.model_construct(competition=asked, models=models)
-    flow = Flow(configuration, workspace)
-    for node in names or experiment.nodes:
-        stage, _, member = node.partition("-")
-        digest = experiment.nodes[node].digest
-        flow.adopt(Node(stage, member), experiment.key(node), digest, experiment.preset)
+    flow = Flow(_known_settings(experiment), workspace)
+    for name in names or experiment.nodes:
+        digest = experiment.nodes[name].digest
+        flow.adopt(Node.named(name), experiment.key(name), digest, experiment.preset)
     return flow
+
+
+def _known_settings(experiment: Experiment) -> Configuration:
+    """What a flow that computes nothing has to know: metrics, targets and names of models."""
+    models = dict.fromkeys(experiment.trained)
+    if not experiment.targets:
+        asked = Competition(metric=experiment.metric)
+        return Configuration.model_construct(competition=asked, models=models)
+    targets = {each.target: TargetSettings(metric=each.metric) for each in experiment.targets}
+    load = Load(target=experiment.target_names)
+    return Configuration.model_construct(load=load, targets=targets, models=models)
 
 
 def last_summary(workspace: Workspace) -> list[str]:
     """What `make all` printed at the end of the last complete run."""
     experiment = last_experiment(workspace)
-    if "evaluate" not in experiment.nodes:
+    if not experiment.has_report:
         raise DataError(
             f"experiment {experiment.number} of {workspace.competition} has no report. Run "
             f"`{make_command(workspace.competition, 'all', experiment.preset)}`, which makes one."
@@ -289,21 +330,34 @@ def _predict_file(
     workspace: Workspace, experiment: Experiment, file: Path, out: Path | None
 ) -> Scored:
     flow = adopt(workspace, experiment, [n for n in experiment.nodes if _predicts(n)])
-    load, settings = flow.value("load"), load_settings(experiment)
-    target = predictions_path(
-        file, out, raw=workspace.raw.parent, submissions=workspace.submissions, problem=load.problem
+    flows = {target: flow.of(target) for target in flow.targets}
+    loads = [each.value("load") for each in flows.values()]
+    place = predictions_path(
+        file,
+        out,
+        raw=workspace.raw.parent,
+        submissions=workspace.submissions,
+        problems=[load.problem for load in loads],
     )
+    tables: list[pd.DataFrame] = []
+    notes: dict[str, None] = {}
     with workers() as parallel_map:  # before the reading starts threads
-        rows = read_rows(file, load, settings)
-        prediction = predictor_of(flow).predict(rows.frame, parallel_map)
-    table = labelled(prediction, load.problem, rows.ids)
-    notes = (*write_predictions(target, table), *rows.notes)
-    return Scored(target, len(table), notes, experiment)
+        for target, load in zip(flows, loads, strict=True):
+            rows = read_rows(file, load, load_settings(experiment, target))
+            predictor = predictor_of(flows[target])
+            prediction = predictor.predict(rows.frame, parallel_map, rows.groups)
+            table = labelled(prediction, load.problem, rows.ids, several=len(flows) > 1)
+            if rows.groups is not None:  # one line a group
+                table = table.iloc[answer_rows(rows.groups)]
+            tables.append(table)
+            notes |= dict.fromkeys(rows.notes)
+    table = side_by_side(tables)
+    return Scored(place, len(table), (*write_predictions(place, table), *notes), experiment)
 
 
 def _predicts(node: str) -> bool:
     """Whether predictions need this node's value."""
-    return node in ("load", "split", "encode", "blend") or node.startswith("train-")
+    return Node.named(node).stage in ("load", "split", "encode", "blend", "train")
 
 
 def _refuse_other_code(workspace: Workspace, experiment: Experiment) -> None:
@@ -323,9 +377,10 @@ def _refuse_other_code(workspace: Workspace, experiment: Experiment) -> None:
         )
 
 
-def load_settings(experiment: Experiment) -> LoadStage:
-    """How an experiment read its files."""
-    return LoadStage.model_validate_json(json.dumps(experiment.nodes["load"].settings))
+def load_settings(experiment: Experiment, target: str = "") -> LoadStage:
+    """How an experiment read its files, for one of several targets."""
+    settings = experiment.nodes[Node("load", "", target).name].settings
+    return LoadStage.model_validate_json(json.dumps(settings))
 
 
 def predictor_of(flow: Flow) -> Predictor:
@@ -333,7 +388,20 @@ def predictor_of(flow: Flow) -> Predictor:
     names = ("load", "split", "blend")
     load, split, blend = (flow.value(name) for name in names)
     train = {name: flow.value("train", name) for name in flow.names}
-    return Predictor(load, split, train, blend, flow.fits)
+    foreign = [name for name in blend.blend.needed if train[name].is_foreign]
+    if foreign:
+        raise DataError(
+            f"the blend has a part of {some(foreign, MOST_NAMED)}, predictions from elsewhere, "
+            "which know no new rows. Predict with an experiment without them: "
+            f"`python -m pipeline predict {flow.workspace.competition} FILE --experiment NUMBER`."
+        )
+    return Predictor(load, split, train, blend, flow.fits())
+
+
+def reporting_goal(workspace: Workspace) -> str:
+    """The stage that draws leaderboard scores: of several targets the mean, as they are of all."""
+    experiment = experiments.current(workspace)
+    return OVER_TARGETS if experiment and experiment.targets else "evaluate"
 
 
 def make_again(workspace: Workspace, goal: str) -> str:

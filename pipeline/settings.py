@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+Several = Annotated[tuple[str, ...], Field(min_length=2, max_length=4)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -20,7 +21,7 @@ class Encode(Settings):
         None, description="module in pipeline/competitions with row-wise `features(frame)`"
     )
     one_hot_levels: int = Field(
-        12, ge=2, description="a whole-number column with at most this many values is one-hot too"
+        24, ge=2, description="a whole-number column with at most this many values is one-hot too"
     )
     rare: int = Field(5, ge=1, description="categories seen in fewer training rows become 'rare'")
     target_means: tuple[str, ...] | Literal["auto"] = Field(
@@ -29,6 +30,29 @@ class Encode(Settings):
         "and whole numbers that act as codes (departments, stores), not as quantities",
     )
     target_mean_levels: int = Field(12, ge=2, description="auto takes columns with more levels")
+    combinations: tuple[Several, ...] | Literal["auto"] = Field(
+        "auto",
+        description="columns to take together as one category with a target mean and a count: "
+        '[["a", "b"], ["a", "b", "c"]]; auto: pairs that a test finds, of categories and codes of '
+        "which one at least has many levels",
+    )
+    counts: tuple[str, ...] | Literal["auto"] = Field(
+        "auto",
+        description="columns to give the number of other training rows of the same value; auto: "
+        "those that have target means",
+    )
+    digits: tuple[str, ...] = Field((), description="number columns to take apart into digits")
+    texts: tuple[str, ...] | Literal["auto"] = Field(
+        "auto",
+        description="texts and categories of which TF-IDF is taken; auto: texts, and categories of "
+        "several words and of more levels than are one-hot",
+    )
+    text_terms: int = Field(
+        1000, ge=1, description="TF-IDF: the most common words, and as many runs of 2 to 4 letters"
+    )
+    text_directions: int = Field(
+        30, ge=1, description="TF-IDF: main directions that it keeps, at most one for 60 rows"
+    )
     smoothing: float = Field(10.0, ge=0, description="target means: weight of the overall mean")
     log_skew: float = Field(1.5, ge=0, description="log1p of counts skewed more than this")
     seed: int = Field(0, ge=0)
@@ -57,6 +81,12 @@ class ModelSettings(Settings):
     drop: tuple[str, ...] = Field((), description="columns that this model does not see")
     encode: dict[str, Any] = Field(
         default_factory=dict, description="keys of [encode] that differ for this model"
+    )
+    extra: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the rows of [load] extra that each fit learns from too; 0: none",
     )
     trials: int = Field(0, ge=0, description="Optuna trials; 0 keeps the settings of the TOML")
     seed: int = Field(0, ge=0)

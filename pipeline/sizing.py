@@ -1,9 +1,10 @@
 """Settings by the shape of a table: what fits into the minutes, the strongest model first.
 
-Up to MANY_ROWS rows all models are listed, the cheapest first. On more rows boosting gains the most
-accuracy a second (benchmarks/README.md), so it comes first, and a model that would need more than
-its part of the minutes is not listed. Costs are those of one core of an ordinary laptop; before it
-begins, training measures its own pace (pace.py).
+Boosting comes first: over many tables it is the most accurate, alone and in a blend
+(benchmarks/README.md), and a run that has to stop early should have it. Up to MANY_ROWS rows all
+models are listed, the kernel next, which is as good on few rows; of more rows, a model that would
+need more than its part of the minutes is not listed. Costs are those of one core of an ordinary
+laptop; before it begins, training measures its own pace (pace.py).
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from pipeline.plan import FIRST, MANY_ROWS, STRONGEST
 
 CORES = 2
 WIDE = 500  # columns of the dense view, if they are more than the rows
+BOOSTING = (STRONGEST, "xgboost")
+PART = {STRONGEST: FIRST, "xgboost": FIRST / 2}  # of the minutes, for the first repeat of many rows
 WIDE_BOOSTING = {"n_models": 1, "max_rounds": 300}
 WIDE_SPARSITY = {"l1": 0.3}  # of thousands of columns a few dozen are left
 SPARSE_CELLS = 20_000_000  # rows times width times classes: sparse logistic regression in seconds
@@ -29,8 +32,9 @@ SEEDS_UP_TO = 50_000  # rows; of more, LightGBM's other seeds bring less than th
 TRIALS_UP_TO = 50_000  # rows; of more, the share for trials is over before two of them are done
 LEAVES = {"regression": 127}  # of many rows; classes keep LightGBM's own default
 ROUND = {31: 3e-9, 127: 6e-9}  # seconds of LightGBM's round by leaves, a row, column and class
+XGBOOST_ROUND = 3e-9  # at depth 6
 SPARE = 1.5  # how much slower a machine may be
-ROUNDS = (200, 2000)  # LightGBM's, at least (fewer could be worse than its defaults) and at most
+ROUNDS = (200, 2000)  # of boosting, at least (fewer could be worse than its defaults) and at most
 FITTED = 1.85  # LightGBM's fit on a fold: on 85% of its rows, then on all
 
 # cells (rows times columns) of which a repeat still fits into a quarter of MINUTES: seconds a row
@@ -43,13 +47,13 @@ MOST_CELLS = {
     "kernel": 1_100_000,
     "rnn": 900_000,
 }
-MODELS = (
-    *("linear", "logistic", "neural_net", "rnn", "lightgbm", "catboost", "symmetric_trees"),
-    "kernel",
+MODELS = (  # of few rows; of many, see `models`
+    *("lightgbm", "xgboost", "catboost", "linear", "logistic", "kernel", "neural_net"),
+    *("symmetric_trees", "rnn"),
 )
 EXTRAS = ("catboost",)  # listed where its package is installed
 TRIALS = {"lightgbm": 20}
-BEST_TRIALS = {"linear": 10, "logistic": 10, "neural_net": 20, "lightgbm": 100}
+BEST_TRIALS = {"lightgbm": 100, "xgboost": 50, "linear": 10, "logistic": 10, "neural_net": 20}
 
 
 @dataclass(frozen=True)
@@ -108,11 +112,13 @@ def repeats(shape: Shape) -> int:
 def models(shape: Shape, preset: str = "default") -> tuple[str, ...]:
     """Those to begin with, in the order in which they get their minutes."""
     fitting = [name for name in MODELS if suits(name, shape)]
-    if not (shape.many or shape.wide):
-        return tuple(fitting)
-    fitting = [name for name in fitting if name not in left_out(shape, preset)]
-    first = ("logistic", STRONGEST) if _is_sparse(shape) else (STRONGEST,)
-    return (*first, *(name for name in fitting if name not in first))
+    if shape.many or shape.wide:
+        fitting = [name for name in fitting if name not in left_out(shape, preset)]
+    first = ("logistic", *BOOSTING) if _is_sparse(shape) else BOOSTING
+    return (
+        *(name for name in first if name in fitting),
+        *(name for name in fitting if name not in first),
+    )
 
 
 def suits(name: str, shape: Shape) -> bool:
@@ -132,17 +138,21 @@ def _is_sparse(shape: Shape) -> bool:
 
 def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:
     """Models of which one repeat would take more than its part of the minutes."""
-    cells = shape.cells * MINUTES / minutes(shape, preset) if shape.many else 0
-    return tuple(name for name, most in MOST_CELLS.items() if cells > most and suits(name, shape))
+    if not shape.many:
+        return ()
+    cells = shape.cells * MINUTES / minutes(shape, preset)
+    few_rounds = _rounds(shape, "xgboost", preset) < ROUNDS[0]
+    names = [name for name, most in MOST_CELLS.items() if cells > most and suits(name, shape)]
+    return ("xgboost", *names) if few_rounds else tuple(names)
 
 
 def settings(shape: Shape, model: str, preset: str = "default") -> dict[str, Any]:
     """What a model's table gives beside its defaults."""
     trials = _trials(shape, preset).get(model)
     given: dict[str, Any] = {} if trials is None else {"trials": trials}
-    if model == STRONGEST and shape.many:
-        return given | _boosting(shape, preset)
-    if model == STRONGEST and shape.wide:
+    if model in BOOSTING and shape.many:
+        return given | _boosting(shape, model, preset)
+    if model in BOOSTING and shape.wide:
         return given | WIDE_BOOSTING
     if model == "logistic" and shape.wide:
         return dict(WIDE_SPARSITY)  # trials search for l2, whose place l1 takes
@@ -157,14 +167,27 @@ def _trials(shape: Shape, preset: str) -> Mapping[str, int]:
     return {name: number for name, number in trials.items() if searched or name != STRONGEST}
 
 
-def _boosting(shape: Shape, preset: str) -> dict[str, Any]:
-    """Rounds of which one repeat fits into FIRST of the minutes, and with them its seeds."""
-    seeds = 4 if shape.rows <= SEEDS_UP_TO and preset != "quick" else 1
-    number, leaves = folds(shape, preset), LEAVES.get(shape.task, 31)
-    in_series, share = -(-number // CORES), (number - 1) / number
-    fits = FITTED + seeds - 1
-    a_round = ROUND[leaves] * shape.cells * shape.trees * in_series * share * fits * SPARE
-    fitting = int(FIRST * 60 * minutes(shape, preset) / a_round)
+def _boosting(shape: Shape, model: str, preset: str) -> dict[str, Any]:
+    """Rounds of which one repeat fits into its PART of the minutes, and with them its seeds."""
     least, most = ROUNDS
-    rounds = max(least, min(most, fitting // 100 * 100))
-    return {"num_leaves": leaves, "max_rounds": rounds, "n_models": seeds}
+    rounds = max(least, min(most, _rounds(shape, model, preset)))
+    given = {"max_rounds": rounds, "n_models": _seeds(shape, model, preset)}
+    return {"num_leaves": _leaves(shape), **given} if model == STRONGEST else given
+
+
+def _rounds(shape: Shape, model: str, preset: str) -> int:
+    """How many rounds fit, in hundreds."""
+    number = folds(shape, preset)
+    in_series, share = -(-number // CORES), (number - 1) / number
+    fits = FITTED + _seeds(shape, model, preset) - 1
+    seconds = ROUND[_leaves(shape)] if model == STRONGEST else XGBOOST_ROUND
+    a_round = seconds * shape.cells * shape.trees * in_series * share * fits * SPARE
+    return int(PART[model] * 60 * minutes(shape, preset) / a_round) // 100 * 100
+
+
+def _seeds(shape: Shape, model: str, preset: str) -> int:
+    return 4 if model == STRONGEST and shape.rows <= SEEDS_UP_TO and preset != "quick" else 1
+
+
+def _leaves(shape: Shape) -> int:
+    return LEAVES.get(shape.task, 31)

@@ -5,19 +5,30 @@ The less it holds, the less runs again when something else changes.
 
 from pydantic import Field
 
-from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Tune, Url
+from pipeline import foreign
+from pipeline.config import Blend, Configuration, Evaluate, Explore, Load, Submit, Tune, Url
 from pipeline.member import Member
 from pipeline.metrics import prefers_values
-from pipeline.problem import Task
+from pipeline.problem import Aggregate, Task
 from pipeline.settings import EncoderSettings, ModelSettings, Name, Settings
 
 
 class LoadStage(Load):
-    """[load], and what [competition] says of the target."""
+    """[load], what [competition] says of the target, which may be one of several `targets`, and
+    [submit] of answers to groups; `predictions` are files that are no tables."""
 
+    target: str | None = None
+    targets: tuple[str, ...] = ()
     task: Task | None = None
     prefers_values: bool = False
     positive: str | None = None
+    aggregate: Aggregate = "mean"
+    predictions: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The targets but for this one."""
+        return tuple(name for name in self.targets if name != self.target)
 
 
 class ExploreStage(Explore):
@@ -53,9 +64,10 @@ class TrainStage(Settings):
 
 
 class BlendStage(Blend):
-    """[blend] and the metric."""
+    """[blend], the metric, and what [submit] does to the blend's predictions."""
 
     metric: str | None = None
+    postprocess: Name | None = None
 
 
 class EvaluateStage(Evaluate):
@@ -67,11 +79,18 @@ class EvaluateStage(Evaluate):
     url: Url = ""
 
 
-class SubmitStage(Settings):
-    """The metric, and the competition's name, which begins the file's."""
+class SubmitStage(Submit):
+    """[submit], and the competition's name, which begins the file's."""
 
-    metric: str | None = None
     name: str = ""
+
+
+class AverageStage(Settings):
+    """How the page is headed."""
+
+    name: str = ""
+    title: str = ""
+    url: Url = ""
 
 
 OF_STAGE: dict[str, type[Settings]] = {
@@ -82,6 +101,7 @@ OF_STAGE: dict[str, type[Settings]] = {
     "train": TrainStage,
     "blend": BlendStage,
     "evaluate": EvaluateStage,
+    "average": AverageStage,
     "submit": SubmitStage,
 }
 
@@ -89,7 +109,12 @@ OF_STAGE: dict[str, type[Settings]] = {
 def members(configuration: Configuration) -> dict[str, Member]:
     """Each `[models.NAME]` as a member, in the order of the TOML."""
     return {
-        name: Member(settings.kind or name, settings.of_model(), _encoder(configuration, settings))
+        name: Member(
+            settings.kind or name,
+            settings.of_model(),
+            _encoder(configuration, settings),
+            settings.extra,
+        )
         for name, settings in configuration.models.items()
     }
 
@@ -100,8 +125,15 @@ def _encoder(configuration: Configuration, model: ModelSettings) -> EncoderSetti
     return EncoderSettings.model_validate({**chosen, "columns": model.columns, "drop": model.drop})
 
 
-def stage_settings(configuration: Configuration, name: str, stage: str, member: str) -> Settings:
-    """What a stage is given; `name` is the competition's, `member` one of its models' or ""."""
+def stage_settings(
+    configuration: Configuration, name: str, stage: str, member: str, target: str = ""
+) -> Settings:
+    """What a stage is given; `name` is the competition's, `member` one of its models' or "".
+
+    `target` is one of several, or "".
+    """
+    targets = configuration.target_names if target else ()
+    configuration = configuration.of(target) if target else configuration
     own = getattr(configuration, stage, None)
     if stage not in OF_STAGE:
         if not isinstance(own, Settings):
@@ -111,16 +143,26 @@ def stage_settings(configuration: Configuration, name: str, stage: str, member: 
             )
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
-    known = {**configuration.competition.model_dump(), "name": member or name}
+    known = {**configuration.competition.model_dump(), "name": member or name, "targets": targets}
+    known |= configuration.submit.model_dump()
+    if stage == "load":
+        known["predictions"] = tuple(
+            name
+            for each in configuration.models.values()
+            if isinstance(each, foreign.Settings)
+            for name in each.files.values()
+        )
     known["prefers_values"] = prefers_values(known["metric"])
+    if target and not member:
+        known["title"] = f"{known['title'] or name}: {target}"
     if stage == "encode":
         encoders: dict[str, EncoderSettings] = {}
         for model, each in members(configuration).items():
-            if each.encoder not in encoders.values():
+            if each.kind != foreign.KIND and each.encoder not in encoders.values():
                 encoders[model] = each.encoder
         table = {"encoders": tuple(encoders.values()), "models": tuple(encoders)}
     if stage == "tune":
         known["member"] = members(configuration)[member]
         known["trials"] = configuration.models[member].trials
     kind = OF_STAGE[stage]
-    return kind(**table, **{each: known[each] for each in kind.model_fields if each in known})
+    return kind(**{**table, **{each: known[each] for each in kind.model_fields if each in known}})

@@ -98,18 +98,57 @@ def blas_kernels() -> str:
 # -- the file --------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Filling:
+    """What fills the sample in: predictions (m, k) of test's rows, of what `load` has as target."""
+
+    load: Loaded
+    prediction: np.ndarray
+    metric: Metric
+
+
 def file_content(load: Loaded, prediction: np.ndarray, metric: Metric) -> bytes:
     """The file to upload, from predictions of test's rows (m, k).
 
     Raises DataError with every reason why the organiser would refuse it.
     """
-    if load.problem.form.made_up and metric.needs == "probabilities":
-        load = with_class_columns(load)
-    submission = fill(load, prediction, metric)
-    refuse(problems(submission, load, metric))
+    return joint_content([Filling(load, prediction, metric)])
+
+
+def joint_content(targets: Sequence[Filling]) -> bytes:
+    """The same with the columns of several targets."""
+    filled, loads = [], []
+    for target in targets:
+        load, metric = target.load, target.metric
+        if load.problem.form.made_up and metric.needs == "probabilities":
+            load = with_class_columns(load)
+        filled.append(fill(load, target.prediction, metric))
+        loads.append(load)
+        refuse(problems(filled[-1], load, metric))
+    submission, load = (filled[0], loads[0]) if len(loads) == 1 else joined(filled, loads)
     content = to_bytes(submission, load.problem.form)
     refuse(file_problems(content, load))
     return content
+
+
+def joined(
+    filled: "Sequence[pd.DataFrame]", loads: Sequence[Loaded]
+) -> "tuple[pd.DataFrame, Loaded]":
+    """Several targets' columns side by side, at their places in the sample, and its form."""
+    import pandas as pd
+
+    columns: dict[str, tuple[int, str, pd.Series]] = {}
+    for table, load in zip(filled, loads, strict=True):
+        form = load.problem.form
+        places = form.places or range(len(columns), len(columns) + len(form.columns))
+        names = form.names or [""] * len(form.columns)
+        for column, place, name in zip(form.columns, places, names, strict=True):
+            columns.setdefault(column, (place, name, table[column]))
+    in_order = sorted(columns, key=lambda column: columns[column][0])
+    header = tuple(filter(None, (columns[column][1] for column in in_order)))
+    form = replace(loads[0].problem.form, columns=tuple(in_order), header=header)
+    whole = pd.DataFrame({column: columns[column][2] for column in in_order})
+    return whole, replace(loads[0], problem=replace(loads[0].problem, form=form))
 
 
 def fill(load: Loaded, prediction: np.ndarray, metric: Metric) -> "pd.DataFrame":
@@ -141,7 +180,9 @@ def _rows_of_test(load: Loaded) -> np.ndarray:
         return np.arange(len(load.sample))
     asked = load.sample[form.id]
     known, wanted = comparable(load.test[load.problem.id], asked)
-    rows = pd.Index(known).get_indexer(pd.Index(wanted))
+    known = known.drop_duplicates(keep="last")  # of a group, whose rows have one prediction
+    places = np.append(known.index.to_numpy(), -1)
+    rows = places[pd.Index(known).get_indexer(pd.Index(wanted))]
     if (rows < 0).any():
         refuse([f"the sample asks for ids that test lacks: {_names(asked[rows < 0])}"])
     return rows
@@ -314,15 +355,20 @@ def problems(submission: "pd.DataFrame", load: Loaded, metric: Metric) -> list[s
         how = "in another order" if sorted(found) == sorted(asked) else "others"
         return [f"its columns are {how} than the sample's: {_names(found)} for {_names(asked)}"]
     reasons = []
-    if len(submission) != len(test):
+    known = test.get(load.problem.id)
+    if form.aggregate is not None and known is not None:
+        known = known.drop_duplicates()
+        if len(submission) != len(known):
+            reasons.append(f"it has {len(submission):,} rows, and test {len(known):,} groups")
+    elif len(submission) != len(test):
         reasons.append(f"it has {len(submission):,} rows, and test has {len(test):,}")
     if form.id is not None:
         ids, samples = submission[form.id], sample[form.id]
         found = [*_id_problems(ids, samples, "the sample")]
         if not found and list(ids) != list(samples):
             found = ["ids in another order than the sample"]
-        if not form.by_row:
-            found += _id_problems(*comparable(ids, test[load.problem.id]), "test")
+        if not form.by_row and known is not None:
+            found += _id_problems(*comparable(ids, known), "test")
         reasons += found
     for name in form.class_columns or [form.target]:
         reasons += _value_problems(submission[name], sample[name], load.problem, metric)

@@ -3,7 +3,7 @@
 import math
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,22 @@ from pipeline.flow import Flow
 from pipeline.metrics import METRICS, Estimate, Metric
 from pipeline.problem import Loaded
 from pipeline.report.leaderboard import LeaderboardEntry
+from pipeline.stages.average import Averaged
 from pipeline.stages.evaluate import Evaluated
 from pipeline.wording import count, from_here, make_command
 from pipeline.workspace import Workspace
 
-MOST_ENTRIES, MOST_ALARMS = 4, 3
+MOST_ENTRIES, MOST_ALARMS, MOST_TARGETS = 4, 3, 3
 WIDEST = 180
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a run found of a target."""
+
+    load: Loaded
+    blend: Blended
+    evaluated: Evaluated
 
 
 @dataclass(frozen=True)
@@ -30,19 +40,43 @@ class Summary:
 
     workspace: Workspace
     experiment: Experiment
-    load: Loaded
-    blend: Blended
-    evaluated: Evaluated
+    targets: Mapping[str, Target]
+    averaged: Averaged | None = None
+
+    @property
+    def first(self) -> Target:
+        return next(iter(self.targets.values()))
+
+    @property
+    def load(self) -> Loaded:
+        return self.first.load
+
+    @property
+    def blend(self) -> Blended:
+        return self.first.blend
+
+    @property
+    def evaluated(self) -> Evaluated:
+        return self.first.evaluated
 
     @property
     def metric(self) -> Metric:
-        return METRICS[self.blend.metric]
+        return self.experiment.measure
+
+    @property
+    def no_score_reason(self) -> str:
+        """Why no expected score is given, of the first target that has a reason."""
+        reasons = {name: each.evaluated.no_score_reason for name, each in self.targets.items()}
+        name = next((name for name, reason in reasons.items() if reason), "")
+        return f"{name}: {reasons[name]}" if name else reasons.get("", "")
 
 
 def summarise(flow: Flow, experiment: Experiment) -> list[str]:
     """The lines; the first one can stand alone."""
-    load, blend, evaluated = (flow.value(name) for name in ("load", "blend", "evaluate"))
-    found = Summary(flow.workspace, experiment, load, blend, evaluated)
+    names = ("load", "blend", "evaluate")
+    targets = {name: Target(*map(flow.of(name).value, names)) for name in flow.targets}
+    averaged = flow.value("average") if len(targets) > 1 else None
+    found = Summary(flow.workspace, experiment, targets, averaged)
     return [
         headline(found),
         *_expected(found),
@@ -60,19 +94,19 @@ def headline(found: Summary) -> str:
     """submissions/airline/x.csv (Accuracy 0.9383 ± 0.0046)"""
     file = found.experiment.submission
     path = from_here(found.workspace.submissions / file) if file else "no rows to predict"
-    kind = "out-of-fold " if found.evaluated.no_score_reason else ""
-    return f"{path} ({kind}{found.metric.label} {with_error(found.blend.expected.estimate)})"
+    kind = "out-of-fold " if found.no_score_reason else ""
+    return f"{path} ({kind}{found.metric.label} {with_error(found.experiment.expected)})"
 
 
 def _expected(found: Summary) -> Iterator[str]:
     """Where the leaderboard's score should lie: both samples are finite, train's and test's."""
-    no_score_reason, test_rows = found.evaluated.no_score_reason, len(found.load.test)
+    no_score_reason, test_rows = found.no_score_reason, len(found.load.test)
     if found.load.simulated:
         yield "SIMULATED data: this is no score of the competition"
     elif no_score_reason:
         yield textwrap.shorten(f"no expected score is given: {no_score_reason}", WIDEST)
     elif test_rows:
-        expected = found.blend.expected.estimate
+        expected = found.experiment.expected
         interval = prediction_interval(expected, len(found.load.train), test_rows)
         low, high = map(found.metric.clip, interval)
         digits = decimals(expected.standard_error)
@@ -110,6 +144,9 @@ def _experiment(found: Summary) -> Iterator[str]:
 
 def _leaders(found: Summary) -> Iterator[str]:
     """The first entries and the blend, which is what was submitted."""
+    if found.averaged is not None:
+        yield from _means(found, found.averaged)
+        return
     board = found.evaluated.leaderboard
     entries = board.entries
     shown = list(entries[:MOST_ENTRIES])
@@ -121,6 +158,27 @@ def _leaders(found: Summary) -> Iterator[str]:
         yield f"  {entry.name:<{width}}  {score}  {_verdict(entry, found)}"
     if len(entries) > len(shown):
         yield f"  and {len(entries) - len(shown)} more in the report"
+
+
+def _means(found: Summary, averaged: Averaged) -> Iterator[str]:
+    """The mean over targets of the blend and of the best of the others; the blend of each target,
+    as many as there are lines for."""
+    best = next((each for each in averaged.entries if each.name != BLEND), None)
+    shown = [each for each in averaged.entries if each.name == BLEND or each is best]
+    targets = list(found.targets.items())
+    listed = targets if len(targets) <= MOST_TARGETS else targets[: MOST_TARGETS - 1]
+    width = max(map(len, [*(entry.name for entry in shown), *(name for name, _ in listed)]))
+    digits = decimals(averaged.entries[0].estimate.standard_error)
+    for entry in shown:
+        verdict = "worse than the best" if entry.verdict == "worse" else entry.verdict
+        submitted = "; submitted" if entry.name == BLEND and found.experiment.submission else ""
+        yield f"  {entry.name:<{width}}  {with_error(entry.estimate, digits)}  {verdict}{submitted}"
+    for name, each in listed:
+        label = METRICS[each.blend.metric].label
+        expected = with_error(each.blend.expected.estimate)
+        yield f"  {name:<{width}}  {label} {expected}  ({each.blend.method})"
+    if len(targets) > len(listed):
+        yield f"  and {count(len(targets) - len(listed), 'target')} more in the report"
 
 
 def _verdict(entry: LeaderboardEntry, found: Summary) -> str:
@@ -136,7 +194,11 @@ def _verdict(entry: LeaderboardEntry, found: Summary) -> str:
 
 def _cut_short(found: Summary) -> Iterator[str]:
     """What had no time, and how it gets some: another attempt on a machine that is less busy."""
-    cut = found.blend.undone
+    cut = ", ".join(
+        f"{name}: {each.blend.undone}" if name else each.blend.undone
+        for name, each in found.targets.items()
+        if each.blend.undone
+    )
     if cut:
         preset = found.experiment.preset
         again = make_command(found.workspace.competition, "all NEW_PLAN=1", preset)
@@ -145,9 +207,13 @@ def _cut_short(found: Summary) -> Iterator[str]:
 
 
 def _alarms(found: Summary) -> Iterator[str]:
-    alarms = found.evaluated.alarms
+    alarms = [
+        f"{name}: {alarm.found}" if name else alarm.found
+        for name, each in found.targets.items()
+        for alarm in each.evaluated.alarms
+    ]
     for alarm in alarms[:MOST_ALARMS]:
-        yield textwrap.shorten(f"ALARM: {alarm.found}", WIDEST)
+        yield textwrap.shorten(f"ALARM: {alarm}", WIDEST)
     if len(alarms) > MOST_ALARMS:
         yield f"and {count(len(alarms) - MOST_ALARMS, 'alarm')} more in the report"
 

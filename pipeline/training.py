@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipeline.foreign import Origin
 from pipeline.member import Member
 from pipeline.store import MEASURED
 
@@ -48,6 +49,8 @@ class Trained:
     (m, k) is the mean over all fits; test_by_fold (folds, m, k) that of each fold's fits over the
     repeats. A member that the budget left out has no repeat and no fit. `trials` of
     `trials_asked` were made to find its settings.
+
+    Predictions from elsewhere have an `origin`, one repeat, no fit, and test_by_fold (1, m, k).
     """
 
     member: Member
@@ -60,6 +63,12 @@ class Trained:
     predict_seconds: float = field(metadata=MEASURED)
     trials: int = 0
     trials_asked: int = 0
+    origin: Origin | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it was read from files: there is nothing fitted that could predict other rows."""
+        return self.origin is not None
 
     @property
     def repeats(self) -> int:

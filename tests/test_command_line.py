@@ -15,6 +15,7 @@ from pipeline.blending import Blended
 from pipeline.experiments import current
 from pipeline.fits import Fit
 from pipeline.ledger import FILENAME, Entry, append, read
+from pipeline.metrics import METRICS
 from pipeline.store import Key
 from pipeline.training import Trained
 from tests.project import copy_project
@@ -342,3 +343,15 @@ def test_new_takes_options_and_names_the_one_that_helps(command, empty, tmp_path
         "test.csv",
     }
     assert "folds = 3" in (tmp_path / "competitions" / "fresh.toml").read_text()
+
+
+def test_the_metrics_are_listed_with_what_each_wants(command):
+    code, output, _ = command("metrics")
+    assert code == 0
+    assert {line.split()[0] for line in output.splitlines()} > {*METRICS, "own"}
+    (line,) = (line for line in output.splitlines() if line.startswith("map@3"))
+    assert line.split(maxsplit=3)[1:] == [
+        "higher",
+        "classes",
+        "3 labels in a cell, the likeliest first",
+    ]

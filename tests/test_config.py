@@ -140,7 +140,7 @@ BASE = "[split]\nfolds = 3\n[models.linear]\n[models.logistic]\n"
             ("[split]", "[competition]\nmetric = 'log_loss'\n[split]"),
             {
                 *("tune-linear", "tune-logistic", "train-linear", "train-logistic"),
-                *("blend", "evaluate", "submit"),
+                *("blend", "evaluate"),
             },
         ),
     ],

@@ -6,10 +6,12 @@ import re
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import rankdata
 from sklearn import metrics as oracle
 
 from pipeline.errors import DataError, SettingsError
 from pipeline.metrics import METRICS, estimate, get_metric, paired_difference
+from pipeline.metrics.classes import mean_ranks
 
 
 def classification(rng, n=400, k=3):
@@ -180,6 +182,11 @@ def test_standard_error_matches_the_spread_over_fresh_samples(name):
     spread = np.std([metric.score(y, p) for y, p in samples], ddof=1)
     claimed = np.mean([estimate(metric, y, p).standard_error for y, p in samples[:15]])
     assert claimed == pytest.approx(spread, rel=0.25)
+
+
+def test_equal_values_share_the_mean_of_their_ranks():
+    values = np.random.default_rng(0).integers(20, size=100) / 7
+    np.testing.assert_array_equal(mean_ranks(values), rankdata(values))
 
 
 @pytest.mark.parametrize("name", ["accuracy", "roc_auc", "rmse"])

@@ -271,7 +271,7 @@ def test_folds_suit_the_rows_and_rare_classes_cut_none(tmp_path, rows, rare, fol
     assert experiments["quick"].split.folds == min(folds, 5)
 
 
-@pytest.mark.parametrize(("levels", "first"), [(0, "logistic"), (26, "logistic"), (2, "linear")])
+@pytest.mark.parametrize(("levels", "first"), [(0, "logistic"), (26, "logistic"), (2, "lightgbm")])
 def test_of_a_table_wider_than_long_a_sparse_line_goes_first(tmp_path, levels, first):
     """600 numbers, or 60 categories of so many levels, and 40 rows."""
     raw, rng = organiser(tmp_path / "raw"), np.random.default_rng(0)

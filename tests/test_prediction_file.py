@@ -41,7 +41,7 @@ def file(tmp_path) -> Path:
 
 def place(file: Path, out: Path | None = None, problem: Problem = PROBLEM) -> Path:
     folders = {"raw": file.parent / "data" / "raw", "submissions": file.parent / "submissions"}
-    return predictions_path(file, out, **folders, problem=problem)
+    return predictions_path(file, out, **folders, problems=[problem])
 
 
 def test_by_default_they_lie_beside_the_submissions(file):

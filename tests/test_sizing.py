@@ -13,14 +13,14 @@ from pipeline.new import write_competition
 from pipeline.plan import MANY_ROWS
 from pipeline.sizing import Shape
 
-SIX = ("linear", "logistic", "neural_net", "lightgbm", "symmetric_trees", "kernel")
-CHEAP = ("lightgbm", "linear", "logistic")
+SEVEN = ("lightgbm", "xgboost", "linear", "logistic", "kernel", "neural_net", "symmetric_trees")
+CHEAP = ("lightgbm", "xgboost", "linear", "logistic")
 PRESETS = ("default", "quick", "best")
 
 
-def test_few_rows_keep_their_order_folds_and_minutes():
+def test_few_rows_have_all_models_the_strongest_first():
     few = Shape(MANY_ROWS, 5000, "binary", 2)
-    assert (sizing.models(few), sizing.models(few, "best")) == (SIX, SIX)
+    assert (sizing.models(few), sizing.models(few, "best")) == (SEVEN, SEVEN)
     assert (sizing.folds(few), sizing.repeats(few), sizing.folds(few, "quick")) == (10, 3, 5)
     assert [sizing.minutes(few, preset) for preset in PRESETS] == [6, 0.6, 30]
     given = [sizing.settings(few, "lightgbm", preset) for preset in PRESETS]
@@ -36,7 +36,7 @@ def test_a_recurrent_network_is_for_columns_in_an_order():
 def test_an_extra_is_listed_where_its_package_is_installed(monkeypatch):
     monkeypatch.setattr(sizing, "find_spec", lambda name: name)
     listed = sizing.models(Shape(1000, 20, "binary"))
-    assert tuple(name for name in listed if name != "catboost") == SIX
+    assert tuple(name for name in listed if name != "catboost") == SEVEN
     assert "catboost" in listed
 
 
@@ -50,7 +50,7 @@ def test_of_more_columns_than_rows_logistic_regression_keeps_few():
 def test_of_more_columns_than_rows_what_is_quick_and_strong_comes_first():
     binary, values = Shape(200, 5000, "binary", 2, 5000), Shape(200, 5000, "regression", 1, 5000)
     assert sizing.models(binary)[:2] == ("logistic", "lightgbm")
-    assert sizing.models(values)[:2] == ("lightgbm", "linear")
+    assert sizing.models(values)[:3] == ("lightgbm", "xgboost", "linear")
     # a penalty costs as much a class
     assert sizing.models(Shape(1000, 5000, "multiclass", 99, 5000))[0] == "lightgbm"
 
@@ -58,7 +58,8 @@ def test_of_more_columns_than_rows_what_is_quick_and_strong_comes_first():
 def test_of_many_rows_lightgbm_comes_first_and_networks_only_where_they_can_finish():
     assert sizing.models(Shape(MANY_ROWS + 1, 20, "binary", 2))[0] == "lightgbm"
     assert sizing.models(Shape(700_000, 22, "binary", 2)) == CHEAP
-    assert sizing.models(Shape(700_000, 22, "regression")) == ("lightgbm", "linear")
+    assert sizing.models(Shape(700_000, 22, "regression")) == CHEAP[:3]
+    assert sizing.models(Shape(7_000_000, 22, "binary", 2))[1] == "linear"  # nor can xgboost
     assert sizing.models(Shape(15_000, 2000, "binary", 2)) == CHEAP  # as many cells
     listed = [
         set(sizing.models(Shape(rows, 22, "binary", 2))) for rows in (20_000, 60_000, 300_000)
@@ -88,6 +89,10 @@ def test_one_repeat_fits_into_half_of_the_minutes(preset, classes):
         fits = in_series * a_fit <= 30 * sizing.minutes(shape, preset)
         assert fits or given["max_rounds"] == 200
         rounds.append(given["max_rounds"])
+        if "xgboost" in sizing.models(shape, preset):  # then in half of what is left
+            a_fit = 3e-9 * rows * columns * (classes if classes > 2 else 1) * (folds - 1) / folds
+            a_fit *= 1.85 * sizing.settings(shape, "xgboost", preset)["max_rounds"]
+            assert in_series * a_fit <= 15 * sizing.minutes(shape, preset)
     assert (min(rounds), max(rounds)) == (200, 2000)
 
 
@@ -105,11 +110,11 @@ def test_the_toml_of_many_rows_lists_what_fits_and_names_what_does_not(tmp_path,
     text = draft.text
     (tmp_path / "fresh.toml").write_text(text)
     by_preset = {preset: load_configuration("fresh", preset, tmp_path) for preset in PRESETS}
-    listed = ["lightgbm", "linear", "logistic", "neural_net", "symmetric_trees"]
+    listed = ["lightgbm", "xgboost", "linear", "logistic", "neural_net", "symmetric_trees"]
     assert list(by_preset["default"].models) == list(by_preset["quick"].models) == listed
     assert list(by_preset["best"].models) == [*listed, "rnn"]  # it has five times the minutes
     assert by_preset["best"].models["rnn"].sequence == tuple(questions)
-    assert "part of the minutes: kernel, rnn\n" in text
+    assert "part of the minutes: kernel, rnn\n" in text.replace("\n#  ", "")
     assert draft.messages[-1] == f"10,001 rows: {', '.join(listed)}, in this order, in 6 minutes"
     assert by_preset["default"].split.folds == 5
     assert tomllib.loads(text)["models"]["lightgbm"]["max_rounds"] == 2000

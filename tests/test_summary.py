@@ -38,6 +38,7 @@ def summary(tmp_path, monkeypatch):
     ):
         (tmp_path / f"{name}.toml").write_text(TOML)
         given = {"preset": "default", "number": 1, "submission": FILE, "best_before": None}
+        given |= {"metric": "accuracy", **vars(SCORE)}
         experiment = Experiment.model_construct(**{**given, **of_experiment})
         found = {
             "load": SimpleNamespace(simulated=simulated, train=range(3000), test=range(2000)),
@@ -48,9 +49,9 @@ def summary(tmp_path, monkeypatch):
             ),
             "evaluate": evaluated(models, alarms, reason),
         }
-        return summarise(
-            SimpleNamespace(workspace=Workspace(tmp_path, name), value=found.get), experiment
-        )
+        flow = SimpleNamespace(workspace=Workspace(tmp_path, name), value=found.get, targets=("",))
+        flow.of = lambda target: flow
+        return summarise(flow, experiment)
 
     return lines
 

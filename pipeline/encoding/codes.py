@@ -1,8 +1,10 @@
 """Whole numbers that are names, not quantities: departments, stores, agents.
 
 Of a quantity, neighbouring values go with much the same target: means over wide bins, or over the
-nearest other values, predict it as well as means of single values do. Of a code, whose neighbouring
-numbers have nothing in common, the single value's own mean is clearly better.
+nearest other values, leave residuals that the rows of one value do not share. Of a code, whose
+neighbouring numbers have nothing in common, the rows of one value share theirs. That is the score
+test of a random effect by value (Lin 1997, Biometrika 84): it needs no estimate of the effects, so
+that it finds codes of thousands of values with a few rows each.
 """
 
 import numpy as np
@@ -14,7 +16,7 @@ BINS = 32
 NEAREST = 20  # rows on either side
 SMOOTHING = 10.0
 LEAST_REPEATS = 2  # rows a value, on average
-LEAST_SHARE = 0.3  # of what single values explain: what bins and neighbours do not
+LEAST_SHARE = 0.3  # of what rows of one value share: what no smooth function explains
 LEAST_Z = 3.0  # standard errors
 
 
@@ -25,37 +27,31 @@ def may_be_codes(column: CodedColumn, least_levels: int) -> bool:
     return column.kind == "number" and many and bool(np.all(found.values == np.floor(found.values)))
 
 
-def are_codes(column: CodedColumn, targets: np.ndarray, inner: np.ndarray) -> bool:
-    """Column and targets (n, outputs) of the training rows, inner (n,) fold numbers.
-
-    Each fold's rows are predicted from the others': by the mean of their value, drawn towards a
-    smooth function of the number, and by that function alone. Squared errors are compared; their
-    standard error is that over values, so that no single one decides.
-    """
+def are_codes(column: CodedColumn, targets: np.ndarray) -> bool:
+    """Column and targets (n, outputs) of the training rows."""
     known = column.codes < len(column.values)
-    codes, targets, inner = column.codes[known], targets[known], inner[known]
-    errors = np.zeros((5, len(codes)))  # of two smooth functions, of the means with each, of none
-    for fold in np.unique(inner):
-        valid = inner == fold
-        predictions = _predictions(codes[~valid], targets[~valid], len(column.values))
-        for error, table in zip(errors, predictions, strict=True):
-            error[valid] = ((targets[valid] - table[codes[valid]]) ** 2).sum(axis=1)
-    total = errors.sum(axis=1)
-    smooth = errors[np.argmin(total[:2])]
-    level = errors[2 + np.argmin(total[2:4])]
-    gains = np.bincount(codes, smooth - level)
-    gain, explained = gains.sum(), total[4] - level.sum()
-    return bool(gain > LEAST_SHARE * explained > 0 and gain > LEAST_Z * np.sqrt((gains**2).sum()))
-
-
-def _predictions(codes: np.ndarray, targets: np.ndarray, values: int) -> list[np.ndarray]:
-    """Five tables by value (values, outputs): two smooth functions, both refined, the mean."""
-    counts = np.bincount(codes, minlength=values).astype(float)
-    sums = sums_by_value(codes, targets, values)
+    codes, targets = column.codes[known], targets[known]
+    counts = np.bincount(codes, minlength=len(column.values)).astype(float)
+    sums = sums_by_value(codes, targets, len(column.values))
     overall = targets.sum(axis=0) / max(len(targets), 1)
-    smooth = [_neighbours(counts, sums, overall), _binned(counts, sums, overall)]
-    refined = [smoothed(sums, counts, prior, SMOOTHING) for prior in smooth]
-    return [*smooth, *refined, np.broadcast_to(overall, sums.shape)]
+    all_shared = _shared(codes, targets - overall, counts).sum()
+    smooth = [function(counts, sums, overall)[codes] for function in (_neighbours, _binned)]
+    left = min((_shared(codes, targets - each, counts) for each in smooth), key=np.sum)
+    gain = left.sum()
+    return bool(gain > LEAST_SHARE * all_shared > 0 and gain > LEAST_Z * np.sqrt((left**2).sum()))
+
+
+def _shared(codes: np.ndarray, residuals: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """For each value the sum of r_i r_j over its pairs of rows i != j, over rows + smoothing.
+
+    Its mean is 0 where the rows of a value share nothing. The root of the sum of squares over the
+    values is its standard error, so that no single value decides.
+    """
+    values = len(counts)
+    pairs = sums_by_value(codes, residuals, values) ** 2 - sums_by_value(
+        codes, residuals**2, values
+    )
+    return pairs.sum(axis=1) / (counts + SMOOTHING)
 
 
 def _neighbours(counts: np.ndarray, sums: np.ndarray, overall: np.ndarray) -> np.ndarray:

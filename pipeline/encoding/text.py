@@ -19,17 +19,22 @@ LEAST_SHARE, LARGEST_SHARE = 0.02, 0.98
 def code_texts(name: str, series: "pd.Series[Any]") -> tuple[CodedColumn, ...]:
     """Texts -> number columns of characters and words, and the column of tokens."""
     values, codes = label_codes(series)
-    lengths, text_of, word_of, vocabulary = split_words(values)
-    counts = np.bincount(text_of, minlength=len(values))
-    # a word that a text repeats is one token of it; np.unique is ten times slower here
-    pairs = np.sort(text_of * max(len(vocabulary), 1) + word_of)
-    texts, tokens = np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], max(len(vocabulary), 1))
-    found = Tokens(vocabulary, tokens, texts)
+    lengths, counts, found = find_tokens(values)
     return (
         number_column(f"{name} characters", np.append(lengths, np.nan)[codes]),
         number_column(f"{name} words", np.append(counts, np.nan)[codes], repeats=True),
         CodedColumn(name, values, codes, "text", repeats=True, tokens=found),
     )
+
+
+def find_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, Tokens]:
+    """Texts (m,) -> characters (m,), words (m,), and the words as tokens of their texts."""
+    lengths, text_of, word_of, vocabulary = split_words(texts)
+    counts = np.bincount(text_of, minlength=len(texts))
+    # a word that a text repeats is one token of it; np.unique is ten times slower here
+    pairs = np.sort(text_of * max(len(vocabulary), 1) + word_of)
+    of, tokens = np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], max(len(vocabulary), 1))
+    return lengths, counts, Tokens(vocabulary, tokens, of)
 
 
 def split_words(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 It learns the same whichever view is asked for, and nothing from any other row.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Self, TypeAlias
@@ -12,11 +12,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.encoding import View
+from pipeline.encoding.additions import Additions
 from pipeline.encoding.categories import CategoryEncoder, one_hot_levels
-from pipeline.encoding.codes import are_codes, may_be_codes
 from pipeline.encoding.columns import CodedColumn, CodedTable, code_column
 from pipeline.encoding.numbers import NumberEncoder
-from pipeline.encoding.target_means import TargetMeans, inner_folds, target_columns
+from pipeline.encoding.target_means import inner_folds, target_columns
 from pipeline.encoding.text import TokenEncoder
 from pipeline.errors import refusing_damage
 from pipeline.problem import Feature, Kind
@@ -41,7 +41,7 @@ class Learned(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     encoders: dict[str, Encoder]
     varying: dict[str, list[int]]
-    target_means: dict[str, TargetMeans]
+    added: Additions
 
 
 class FoldEncoder:
@@ -63,27 +63,24 @@ class FoldEncoder:
         self, table: CodedTable, y: np.ndarray, rng: np.random.Generator, view: View
     ) -> np.ndarray:
         """Learn from the rows and encode them, each one's target means from other rows."""
-        crossed, rows = self._fit(table, y, rng), np.arange(table.rows)
-        blocks = [(column.codes, values) for _, column, values in self._own(table, view)]
-        means = [(rows, self.target_means_[name].in_view(crossed[name], view)) for name in crossed]
-        return _matrix([*blocks, *means], table.rows)
+        crossed = self._fit(table, y, rng)
+        added = self.added_.by_value(self.columns(table), view, crossed)
+        return _matrix([*self._own(table, view), *added], table.rows)
 
     def transform(self, table: CodedTable, view: View) -> np.ndarray:
         """Encode rows that the encoder was not fitted on."""
-        blocks = [(column.codes, values) for _, column, values in self.by_value(table, view)]
-        return _matrix(blocks, table.rows)
+        return _matrix(self.by_value(table, view), table.rows)
 
     def by_value(
         self, table: CodedTable, view: View
-    ) -> Iterator[tuple[str, CodedColumn, np.ndarray]]:
-        """What the matrix is looked up in, in its order: name, codes and a table (m + 1, d).
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """What the matrix is looked up in, in its order: name, codes (n,) and a table (m + 1, d).
 
-        First every column's own; then the target means, under the name of the column again.
+        First every column's own; then what is added, under the name of the column again or of a
+        combination.
         """
         yield from self._own(table, view)
-        columns = self.columns(table)
-        for name, means in self.target_means_.items():
-            yield name, columns[name], means.by_value(columns[name], view)
+        yield from self.added_.by_value(self.columns(table), view)
 
     def columns(self, table: CodedTable) -> dict[str, CodedColumn]:
         """What the features became, under distinct names; a feature's own name stays its own."""
@@ -106,23 +103,45 @@ class FoldEncoder:
         return {name: tuple(places) for name, places, _ in own}
 
     def places(self, view: View) -> dict[str, list[int]]:
-        """By feature, the places in the matrix of what it became."""
+        """By feature, the places in the matrix of what it became alone: no combinations."""
         features = {name: feature for feature, name, _ in self._parts(_gaps(self.features))}
         found: dict[str, list[int]] = {feature.name: [] for feature in self.features}
         for name, places, _ in self._blocks(view):
-            found[features[name]] += places
+            if name not in self.combinations:
+                found[features[name]] += places
         return found
+
+    @property
+    def combinations(self) -> dict[str, list[str]]:
+        """The columns that are taken together as one category, by its name."""
+        return self.added_.combinations
+
+    @property
+    def texts(self) -> list[str]:
+        """The columns of which TF-IDF is taken."""
+        return list(self.added_.texts)
 
     def codes(self) -> list[str]:
         """Columns of numbers that have target means: they act as codes, or were asked for."""
         return [
-            name for name in self.target_means_ if isinstance(self.encoders_[name], NumberEncoder)
+            name
+            for name in self.added_.target_means
+            if isinstance(self.encoders_.get(name), NumberEncoder)
         ]
+
+    def shortened(self) -> dict[str, tuple[int, int]]:
+        """Categories of which the dense view has only the commonest levels: kept, and all seen."""
+        return {
+            name: (len(each.one_hot.levels), len(each.ordinal.levels))
+            for name, each in self.encoders_.items()
+            if isinstance(each, CategoryEncoder)
+            and len(each.one_hot.levels) < len(each.ordinal.levels)
+        }
 
     def state(self) -> str:
         """Everything that was learned, as JSON; `set_state` gives an encoder of the same bytes."""
         return Learned(
-            encoders=self.encoders_, varying=self.varying_, target_means=self.target_means_
+            encoders=self.encoders_, varying=self.varying_, added=self.added_
         ).model_dump_json()
 
     def set_state(self, state: str) -> Self:
@@ -133,7 +152,7 @@ class FoldEncoder:
         with refusing_damage("a stored encoder"), np.errstate(all="ignore"):
             learned = Learned.model_validate_json(state)
             self.encoders_, self.varying_ = learned.encoders, learned.varying
-            self.target_means_ = learned.target_means
+            self.added_ = learned.added
             self._check()
         return self
 
@@ -153,29 +172,11 @@ class FoldEncoder:
             name: _varying(self.encoders_[name].by_value(column, "dense"), column.counts())
             for name, column in columns.items()
         }
-        targets, inner = target_columns(y, self.classes), inner_folds(table.rows, rng)
-        fitted = {
-            name: TargetMeans.fit(columns[name], targets, inner, self.settings.smoothing)
-            for name in self._target_mean_names(columns, targets, inner)
-        }
-        self.target_means_ = {name: means for name, (means, _) in fitted.items()}
-        return {name: crossed for name, (_, crossed) in fitted.items()}
-
-    def _target_mean_names(
-        self, columns: Mapping[str, CodedColumn], targets: np.ndarray, inner: np.ndarray
-    ) -> list[str]:
-        """Categories of many levels, and the whole numbers that turn out to be codes."""
-        if self.settings.target_means != "auto":
-            return [name for name in self.settings.target_means if name in columns]
-        most = self.settings.target_mean_levels
         # a date's parts are numbers too, and no codes: the days of new rows are new
-        raw = {feature.name for feature in self.features if feature.kind == "number"}
-        return [
-            name
-            for name, column in columns.items()
-            if (column.kind == "category" and len(column.distribution().values) > most)
-            or (name in raw and may_be_codes(column, most) and are_codes(column, targets, inner))
-        ]
+        numbers = {feature.name for feature in self.features if feature.kind == "number"}
+        targets, inner = target_columns(y, self.classes), inner_folds(table.rows, rng)
+        self.added_, crossed = Additions.fit(self.settings, columns, numbers, targets, inner)
+        return crossed
 
     def _parts(self, table: CodedTable) -> Iterator[tuple[str, str, CodedColumn]]:
         """Feature, distinct name and column of all that the features became."""
@@ -188,11 +189,12 @@ class FoldEncoder:
                 taken.add(name)
                 yield feature.name, name, column
 
-    def _own(self, table: CodedTable, view: View) -> Iterator[tuple[str, CodedColumn, np.ndarray]]:
+    def _own(self, table: CodedTable, view: View) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Of every column its name, its codes and its own table by value."""
         for name, column in self.columns(table).items():
             values = self.encoders_[name].by_value(column, view)
-            yield name, column, values[:, self.varying_[name]] if view == "dense" else values
+            own = values[:, self.varying_[name]] if view == "dense" else values
+            yield name, column.codes, own
 
     def _blocks(self, view: View) -> list[tuple[str, range, list[str]]]:
         """A column's name, places in the matrix and their names, in the order of `by_value`."""
@@ -202,7 +204,7 @@ class FoldEncoder:
             found.append(
                 (name, names if view == "tree" else [names[i] for i in self.varying_[name]])
             )
-        found += [(name, means.names(name)) for name, means in self.target_means_.items()]
+        found += self.added_.names(view)
         ends = np.cumsum([len(names) for _, names in found], dtype=int).tolist()
         return [
             (name, range(end - len(names), end), names)
@@ -250,12 +252,12 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return list(distinct)
 
 
-def _matrix(blocks: Sequence[tuple[np.ndarray, np.ndarray]], rows: int) -> np.ndarray:
+def _matrix(blocks: Iterable[tuple[str, np.ndarray, np.ndarray]], rows: int) -> np.ndarray:
     """Look up each block's table (m + 1, d) by its codes (n,) -> (n, sum of d) float32.
 
     A chunk of rows at a time, so that the part of the result being filled stays in the cache.
     """
-    tables = [(codes, table.astype(np.float32, copy=False)) for codes, table in blocks]
+    tables = [(codes, table.astype(np.float32, copy=False)) for _, codes, table in blocks]
     result = np.empty((rows, sum(table.shape[1] for _, table in tables)), dtype=np.float32)
     for start in range(0, rows, CHUNK):
         part, place = result[start : start + CHUNK], 0

@@ -53,7 +53,8 @@ class Architecture(Estimator):
     Before the hidden layers:
     categories: the columns that hold category codes 0, 1, ...; each code has a trainable vector of
         `category_width`, and any other code, missing or new, the zero vector.
-    numbers: the embedding of the columns with more than two values. "plain" is none; "plr" and
+    numbers: the embedding of the columns with more than two values, or of those among them that
+        `embedded` lists. "plain" is none; "plr" and
         "pbld" embed each as a vector of `number_width` from 16 frequencies, initially of standard
         deviation `frequency_std` (for pbld the number itself is part of the vector); "piecewise" is
         the piecewise linear encoding with `number_width` quantile bins.
@@ -74,6 +75,7 @@ class Architecture(Estimator):
     categories: tuple[int, ...] = ()
     category_width: int = 8
     numbers: str = "plain"
+    embedded: tuple[int, ...] | None = None
     number_width: int = 4
     frequency_std: float = 0.1
     scaling: float = 0.0
@@ -173,7 +175,8 @@ class Architecture(Estimator):
         self.code_counts_ = np.maximum(highest.astype(int) + 1, 1)
 
     def _fit_numbers(self, X: np.ndarray) -> None:
-        candidates = [j for j in range(X.shape[1]) if j not in self.categories]
+        listed = range(X.shape[1]) if self.embedded is None else self.embedded
+        candidates = [j for j in listed if j not in self.categories]
         numbers = [j for j in candidates if len(np.unique(X[:, j])) > 2]
         self.number_columns_ = np.array(numbers, dtype=int)
         if self.numbers == "piecewise":

@@ -5,10 +5,10 @@ regression. The target is (n,): class codes 0..k-1, or values.
 """
 
 from pipeline.metrics.catalogue import DEFAULTS, METRICS, get_metric, prefers_values, why_unknown
-from pipeline.metrics.classes import hits
+from pipeline.metrics.classes import hits, row_log_loss
 from pipeline.metrics.metric import Metric
 from pipeline.metrics.uncertainty import Estimate, estimate, paired_difference
-from pipeline.metrics.values import absolute_error
+from pipeline.metrics.values import absolute_error, squared_error
 from pipeline.problem import Task
 
 __all__ = [
@@ -23,5 +23,7 @@ __all__ = [
     "hits",
     "paired_difference",
     "prefers_values",
+    "row_log_loss",
+    "squared_error",
     "why_unknown",
 ]

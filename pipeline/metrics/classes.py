@@ -125,17 +125,29 @@ def brier(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 def roc_auc(y: np.ndarray, prediction: np.ndarray) -> float:
     """P(a random positive scores above a random negative), ties a half; several classes one against
     the rest, averaged. NaN where a class is absent."""
-    import pandas as pd
-
     codes = np.arange(prediction.shape[1])[1 if prediction.shape[1] == 2 else 0 :]
     positive = y[:, np.newaxis] == codes
     positives = positive.sum(axis=0)
     pairs = positives * (len(y) - positives)
-    if not pairs.all():
+    if not pairs.all() or np.isnan(prediction).any():
         return math.nan
     # Mann-Whitney U over the number of pairs
-    u = (pd.DataFrame(prediction[:, codes]).rank().to_numpy() * positive).sum(axis=0)
+    u = [
+        mean_ranks(prediction[:, code])[of].sum()
+        for code, of in zip(codes, positive.T, strict=True)
+    ]
     return float(np.mean((u - positives * (positives + 1) / 2) / pairs))
+
+
+def mean_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1 on, the mean of their places for equal values, (n,): twice as fast as pandas."""
+    order = np.argsort(values)
+    ordered = values[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    counts = np.diff(np.append(starts, len(values)))
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat(starts + (counts + 1) / 2, counts)
+    return ranks
 
 
 def average_precision(y: np.ndarray, prediction: np.ndarray) -> float:

@@ -7,8 +7,10 @@ function is given the rows of train that are scored.
 """
 
 import importlib
+import importlib.util
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -27,6 +29,7 @@ OWN, PREFIX = "own", "own:"
 NAME = re.compile(r"own:[a-z][a-z0-9_]*")
 TAKES = ("labels", "probabilities")
 LONGEST = 200
+WRITE = "Write it, with `metric(y, prediction)` and `greater_is_better`, or correct the name"
 READ_ONLY = "read-only"  # what NumPy says of an argument that is assigned to
 
 
@@ -49,6 +52,11 @@ class ScoredTarget(np.ndarray):
     def __array_finalize__(self, source: Any) -> None:
         self.labels, self.table = getattr(source, "labels", None), getattr(source, "table", None)
         self.places = None
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keys: Any) -> Any:
+        """What is computed of it is a plain array."""
+        plain = (np.asarray(each) if isinstance(each, ScoredTarget) else each for each in inputs)
+        return getattr(ufunc, method)(*plain, **keys)
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
@@ -224,21 +232,24 @@ def _tuned_by(module: ModuleType, where: str) -> str:
     return str(name)
 
 
-def _module(module: str) -> ModuleType:
-    place, where = f"pipeline.competitions.{module}", f"pipeline/competitions/{module}.py"
-    write = "Write it, with `metric(y, prediction)` and `greater_is_better`, or correct the name"
-    try:
-        found = importlib.import_module(place)
-    except ModuleNotFoundError as error:
-        if error.name != place:
-            raise
+def module_of(name: str) -> str:
+    """The module of "own:MODULE". Raises SettingsError where there is no such file."""
+    module = name.removeprefix(PREFIX)
+    place = f"pipeline.competitions.{module}"
+    if place not in sys.modules and importlib.util.find_spec(place) is None:
         raise SettingsError(
-            f"[competition] metric: found '{PREFIX}{module}', but there is no {where}. {write}."
-        ) from None
+            f"[competition] metric: found '{name}', but there is no pipeline/competitions/"
+            f"{module}.py. {WRITE}."
+        )
+    return place
+
+
+def _module(module: str) -> ModuleType:
+    found = importlib.import_module(module_of(f"{PREFIX}{module}"))
     if not hasattr(found, "metric"):
         raise SettingsError(
-            f"[competition] metric: found '{PREFIX}{module}', but {where} has no function "
-            f"metric. {write}."
+            f"[competition] metric: found '{PREFIX}{module}', but pipeline/competitions/"
+            f"{module}.py has no function metric. {WRITE}."
         )
     return found
 

@@ -8,6 +8,8 @@ import numpy as np
 from pipeline.errors import SettingsError
 from pipeline.metrics.metric import Metric
 
+DRAWS, OWN_DRAWS = 200, 100  # of the bootstrap; a function of the user's may take its time
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -46,10 +48,10 @@ def paired_difference(
 
 
 def _bootstrap(
-    metric: Metric, y: np.ndarray, predictions: tuple[np.ndarray, ...], seed: int, draws: int = 200
+    metric: Metric, y: np.ndarray, predictions: tuple[np.ndarray, ...], seed: int
 ) -> np.ndarray:
     """Scores on rows drawn with replacement, (draws, predictions); the same rows for each."""
-    rng = np.random.default_rng(seed)
+    rng, draws = np.random.default_rng(seed), OWN_DRAWS if metric.is_own else DRAWS
     scores = np.empty((draws, len(predictions)))
     for draw in range(draws):
         rows = rng.integers(len(y), size=len(y))

@@ -19,12 +19,17 @@ from pipeline.models import FromScratch, ModelProblem, Trial, parameters
 from pipeline.settings import ModelSettings
 
 VIEW = "dense"
+MOST_EMBEDDED = 100  # of 500 columns a fit would take ten times as long
 ROWS = 3000  # what the penalties are meant for
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Settings(ModelSettings):
-    hidden: tuple[PositiveInt, ...] = Field((256,), min_length=1, description="width of each layer")
+    hidden: tuple[PositiveInt, ...] | None = Field(
+        None,
+        min_length=1,
+        description="width of each layer; left out: one of 256, and for regression one of 128 more",
+    )
     activation: Literal["relu", "mish", "selu", "tanh", "sigmoid"] = "relu"
     lr: float = Field(0.005, gt=0)
     schedule: Literal["constant", "step", "cosine", "coslog4"] = "cosine"
@@ -46,10 +51,11 @@ class Settings(ModelSettings):
         0.0, ge=0, description="learning-rate factor of a trainable scale per column; 0: none"
     )
     numbers: Literal["plain", "plr", "pbld", "piecewise"] = Field(
-        "plain", description="embedding of the columns with more than two values"
+        "pbld",
+        description="embedding of quantities, numbers that are not one-hot, too; of 100 at most",
     )
     number_width: int = Field(4, ge=2, description="width of that embedding")
-    frequency_std: float = Field(0.1, gt=0, description="of its frequencies, for plr and pbld")
+    frequency_std: float = Field(0.3, gt=0, description="of its frequencies, for plr and pbld")
 
 
 def suggest(trial: Trial) -> None:
@@ -61,7 +67,9 @@ def suggest(trial: Trial) -> None:
 
 
 def build(settings: Settings, problem: ModelProblem) -> FromScratch:
-    chosen = parameters(settings)
+    chosen = {**parameters(settings), "embedded": quantities(problem)}
+    if settings.hidden is None:
+        chosen["hidden"] = (256, 128) if problem.task == "regression" else (256,)
     if problem.task == "regression":
         chosen.pop("label_smoothing")
         if problem.loss == "absolute_error":
@@ -71,6 +79,16 @@ def build(settings: Settings, problem: ModelProblem) -> FromScratch:
         # softer targets put more rows on the right side, and make worse probabilities
         chosen["label_smoothing"] = 0.2 if problem.loss == "zero_one" else 0.02
     return Restrained(NeuralNetworkClassifier(**chosen), problem)
+
+
+def quantities(problem: ModelProblem) -> tuple[int, ...]:
+    """The places of numbers that have no one-hot levels beside them; none if they are too many."""
+    ratings: set[int] = set()
+    for name, places in problem.parts.items():
+        if any(problem.columns[place].startswith(f"{name}=") for place in places):
+            ratings.update(places)
+    found = tuple(place for place in range(len(problem.columns)) if place not in ratings)
+    return found if len(found) <= MOST_EMBEDDED else ()
 
 
 class Restrained(FromScratch):

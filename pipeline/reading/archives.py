@@ -25,7 +25,8 @@ from pipeline.errors import DataError
 from pipeline.reading import memory
 from pipeline.wording import count, printable, quoted, some
 
-PLAIN = (".csv", ".tsv", ".tab", ".parquet")
+WORKBOOK = ".xlsx"
+PLAIN = (".csv", ".tsv", ".tab", ".parquet", WORKBOOK)
 TEXT = (".txt", ".data", ".dat")  # often a table, as often a description of one
 METHODS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 COMPRESSED = tuple(METHODS)
@@ -41,18 +42,28 @@ MOST_NAMED = 12  # tables in a message
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table lies: a file, or a member of a zip (or of a zip within a zip)."""
+    """Where a table lies: a file, or a member of a zip (or of a zip within a zip); of a workbook
+    the sheet, by default the first with data."""
 
     path: Path
     members: tuple[str, ...] = ()
+    sheet: str = ""
 
     @property
     def name(self) -> str:
         """Last part of the name, in small letters, which shows the format and the role."""
-        return re.split(r"[/\\]", str(self))[-1].lower()
+        return re.split(r"[/\\]", printable((str(self.path), *self.members)[-1]))[-1].lower()
 
     def __str__(self) -> str:
-        return printable("/".join((str(self.path), *self.members)))
+        sheet = f"#{self.sheet}" if self.sheet else ""
+        return printable("/".join((str(self.path), *self.members)) + sheet)
+
+
+def without_sheet(name: str) -> tuple[str, str]:
+    """'data.xlsx#June' -> ('data.xlsx', 'June'); what names no sheet -> (name, '')."""
+    file, mark, sheet = name.rpartition("#")
+    is_sheet = mark and file.lower().endswith(WORKBOOK)
+    return (file, sheet) if is_sheet else (name, "")
 
 
 def content(source: Source) -> bytes:
@@ -112,7 +123,7 @@ def listed(sources: Sequence[Source]) -> str:
 
 
 def is_table(name: str) -> bool:
-    """By its name: text, parquet, a zip, or one of the first two compressed (`train.gz` too)."""
+    """By its name: text, parquet, a workbook, a zip; or text compressed (`train.gz` too)."""
     name = name.lower()
     if name.endswith(".zip"):
         return True
@@ -189,7 +200,7 @@ def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
     packed = io.BytesIO(_stored(source)) if source.members else source.path
     try:
         with zipfile.ZipFile(packed) as archive:
-            _refuse_harmful(archive, source)
+            refuse_harmful(archive, source)
             yield archive
     except NotImplementedError as error:
         raise DataError(
@@ -206,7 +217,7 @@ def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
         ) from None
 
 
-def _refuse_harmful(archive: zipfile.ZipFile, source: Source) -> None:
+def refuse_harmful(archive: zipfile.ZipFile, source: Source) -> None:
     """No path that leaves the archive, no password, no bomb."""
     for info in archive.infolist():
         name = _name(info).replace("\\", "/")
@@ -274,7 +285,7 @@ def refuse_empty(content: bytes | str, source: Source) -> None:
 
 def _times(name: str) -> int:
     """How many times its own bytes a file of this name takes: more where they are the table's."""
-    return PACKED_TIMES if name.endswith((".zip", ".parquet", *COMPRESSED)) else TIMES
+    return PACKED_TIMES if name.endswith((".zip", ".parquet", WORKBOOK, *COMPRESSED)) else TIMES
 
 
 def _bytes(size: float) -> str:

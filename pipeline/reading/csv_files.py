@@ -66,15 +66,20 @@ class _Layout:
     notes: tuple[str, ...] = ()
 
 
-def parse(data: bytes, source: Source, header: bool | None = True) -> TextTable:
-    """The bytes of a CSV -> table of words; `source` is for messages, `header` as in read_table."""
+def parse(
+    data: bytes, source: Source, header: bool | None = True, separators: str = SEPARATORS
+) -> TextTable:
+    """The bytes of a CSV -> table of words; `source` is for messages, `header` as in read_table.
+
+    separators: those that it may have.
+    """
     import pandas as pd
 
     refuse_empty(data, source)
     text, encoding, notes = _decoded(data, source)
     refuse_empty(text, source)
     _refuse_other_formats(text, source)
-    layout = _layout(text, source, header)
+    layout = _layout(text, source, header, separators)
     refuse_columns(len(layout.names), source)
     names = tuple(name.strip() or f"Unnamed: {i}" for i, name in enumerate(layout.names))
     if len({*names}) < len(names) == len({*layout.names}):
@@ -233,14 +238,14 @@ def _damaged_korean(data: bytes) -> str:
 # -- layout ----------------------------------------------------------------------------------------
 
 
-def _layout(text: str, source: Source, header: bool | None) -> _Layout:
+def _layout(text: str, source: Source, header: bool | None, separators: str) -> _Layout:
     """Separator, names and the first row of data, from the first records."""
     try:
-        heads = {separator: _head(text, separator) for separator in SEPARATORS}
+        heads = {separator: _head(text, separator) for separator in separators}
     except csv.Error as error:
         raise DataError(f"{source} is not a CSV: its header cannot be read ({error}).") from None
     # the separator that parts most records alike, and into the most fields
-    separator = max(SEPARATORS, key=lambda one: _evenness(heads[one]))
+    separator = max(separators, key=lambda one: _evenness(heads[one]))
     records = heads[separator]
     if not records:
         raise DataError(f"{source} is empty: it holds blanks alone. Download or save it again.")

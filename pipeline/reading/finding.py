@@ -4,13 +4,24 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import DataError
-from pipeline.reading.archives import Source, content, is_hidden, is_table, is_text, listed, members
+from pipeline.reading.archives import (
+    WORKBOOK,
+    Source,
+    content,
+    is_hidden,
+    is_table,
+    is_text,
+    listed,
+    members,
+    without_sheet,
+)
 from pipeline.reading.naming import WORD_KINDS, FileRole, classify, words
+from pipeline.reading.workbooks import sheet_names
 from pipeline.wording import printable, some
 
 IN_ZIP = re.compile(r"(?i)(?<=\.zip)/")  # where the name of a member begins
@@ -29,7 +40,7 @@ PUT_THERE = (
     "sample_submission.csv, or the zip that holds them"
 )
 UNREAD = {  # kinds of file that may hold a table and are not read
-    (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"): "a workbook, not read: save its sheet as CSV",
+    (".xls", ".xlsm", ".xlsb", ".ods"): "such a workbook is not read: save it as .xlsx, or as CSV",
     (".rar", ".7z", ".tar", ".tgz", ".tar.gz"): "an archive, not read: unpack it",
     (".json", ".jsonl", ".ndjson", ".arff", ".feather", ".h5"): "not read: save it as CSV",
     (".pkl", ".pickle", ".rds", ".rdata", ".sav", ".dta"): "not read: save it as CSV",
@@ -40,11 +51,12 @@ UNREAD = {  # kinds of file that may hold a table and are not read
 class Files:
     """Role -> source, with no entry for test, sample or labels that are not there.
 
-    notes: a message on each choice that was not plain.
+    notes: a message on each choice that was not plain; others: tables of no role.
     """
 
     sources: dict[str, Source]
     notes: tuple[str, ...] = ()
+    others: tuple["TableFile", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,16 +89,19 @@ def find_files(
     names: Mapping[str, str | None] | None = None,
     *,
     anywhere: bool = False,
+    without: Collection[str] = (),
 ) -> Files:
     """Which file is train, test, sample and train's labels; `names` settles what names leave open.
+    Other roles, those of side tables, have the file that is named.
 
     places: folders to look through, or single files, zips among them. names: role -> file in a
     place, or "archive.zip/member"; with `anywhere` it may be any other path too, and labels are
     looked for although train is named. The name "none" stands for no test table (and no sample of
-    it), no sample, or no labels apart. Two files with the same bytes count as one.
+    it), no sample, or no labels apart. Two files with the same bytes count as one. Files `without`
+    a role are named like those of `names`.
     """
     places = [places] if isinstance(places, Path) else list(places)
-    files = _files(places)
+    files = [file for file in _files(places) if file.shown not in without]
     given = {role: name for role, name in (names or {}).items() if name}
     if given.get("test") == NONE:
         given.setdefault("sample", NONE)
@@ -108,11 +123,20 @@ def find_files(
         elif role in ("train", "test"):
             raise _absent(places, role, files)
         notes += [note] if note else []
-    return Files(found, (*notes, *_test_labels(free, found)))
+    return Files(found, (*notes, *_test_labels(free, found)), tuple(_of_no_role(free, found)))
+
+
+def named_file(place: Path, role: str, name: str) -> Source:
+    """The file of this name in the place, as [load] names it."""
+    return _named([place], role, name, _files([place]), anywhere=False)
 
 
 def locate(path: Path) -> Source:
-    """The table at this path, which may lead into a zip: "archive.zip/test.csv"."""
+    """The table at this path, which may lead into a zip: "archive.zip/test.csv", and name the sheet
+    of a workbook: "new.xlsx#June"."""
+    name, sheet = without_sheet(path.name)
+    if sheet and not path.exists():
+        return replace(locate(path.with_name(name)), sheet=sheet)
     archive = next(
         (p for p in path.parents if p.name.lower().endswith(".zip") and p.is_file()), None
     )
@@ -150,9 +174,10 @@ def _in_place(place: Path) -> Iterator[TableFile]:
         if problem:
             found = [(Source(path), classify(path.name, folder))]
         elif is_table(path.name):
-            found = _tables(Source(path), folder)
+            found = [each for table in _tables(Source(path), folder) for each in _sheets(*table)]
         for source, implied in found:
             shown = "/".join((source.path.relative_to(base).as_posix(), *source.members))
+            shown += f"#{source.sheet}" if source.sheet else ""
             yield TableFile(source, shown, implied, problem)
 
 
@@ -202,6 +227,15 @@ def _tables(source: Source, folder: str = "") -> list[tuple[Source, FileRole]]:
     if len(tables) == 1 and tables[0][1].role is None and own.role is not None:
         return [(tables[0][0], replace(own, why=f"{own.why} (the zip's)"))]
     return tables
+
+
+def _sheets(source: Source, own: FileRole) -> list[tuple[Source, FileRole]]:
+    """The sheets of a workbook of no role, if one is named like train or test; else the table."""
+    if own.role is None and source.name.endswith(WORKBOOK):
+        found = [(replace(source, sheet=name), classify(name)) for name in sheet_names(source)]
+        if {"train", "test"} & {role.role for _, role in found}:
+            return found
+    return [(source, own)]
 
 
 def _is_opened(member: Source) -> bool:
@@ -305,6 +339,16 @@ def _test_labels(files: Iterable[TableFile], found: Mapping[str, Source]) -> Ite
             yield f"{file}: left out, taken for the labels of test, which no stage may see"
 
 
+def _of_no_role(files: Iterable[TableFile], found: Mapping[str, Source]) -> Iterator[TableFile]:
+    """Tables that may be side tables; of equal names the first, which a zip may hold again."""
+    seen = {source.name for source in found.values()}
+    for file in files:
+        name = file.source.name
+        if not (file.implied.role or file.problem or is_text(name) or name in seen):
+            seen.add(name)
+            yield file
+
+
 def _absent(places: Sequence[Path], role: str, files: Sequence[TableFile]) -> DataError:
     where = ", ".join(map(str, places))
     found = f"; found:{_by_reason(files, every=True)}\n" if files else "; found no table. "
@@ -325,7 +369,11 @@ def _named(
     files: Sequence[TableFile],
     anywhere: bool,
 ) -> Source:
-    """The file that is named: "foo.csv", "foo.zip" or "archive.zip/foo.csv", or its last part."""
+    """The file that is named: "foo.csv", "foo.zip" or "archive.zip/foo.csv", or its last part; a
+    sheet as "foo.xlsx#June"."""
+    file, sheet = without_sheet(name)
+    if sheet:
+        return replace(_named(places, role, file, files, anywhere), sheet=sheet)
     bases = [place if place.is_dir() else place.parent for place in places]
     first, *inner = IN_ZIP.split(name)
     inside = not Path(first).is_absolute() and ".." not in Path(first).parts

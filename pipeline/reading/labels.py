@@ -43,7 +43,7 @@ def read_files(sources: Mapping[str, Source], settings: "LoadStage") -> dict[str
     differ."""
     headless = {"train": False, "test": False, "sample": None, "labels": None}
     return {
-        role: read_table(source, True if settings.header else headless[role])
+        role: read_table(source, True if settings.header else headless.get(role))
         for role, source in sources.items()
     }
 
@@ -67,7 +67,8 @@ def joined_tables(
     train = joined.train
     test = read["test"].words if "test" in read else train.iloc[:0]
     if not settings.header:
-        test = named_by_place(test, [name for name in train.columns if name != settings.target])
+        targets = (settings.target, *settings.others)
+        test = named_by_place(test, [name for name in train.columns if name not in targets])
     test, renamed = align(test, list(train.columns))
     notes += filter(None, [joined.note])
     notes += [f"test's column {one!r} is train's {other!r}" for one, other in renamed.items()]
@@ -128,6 +129,8 @@ def join(train: "pd.DataFrame", labels: "pd.DataFrame") -> Joined:
         _refuse_other_ids(train, spelled, key)
         joined = train.merge(spelled[[*key, *own]], on=key, how="left", validate="one_to_one")
         return Joined(joined, tuple(own), f"labels joined to train by {quoted(key, MOST_NAMES)}")
+    if group := _group(train, labels, shared):
+        return _one_a_group(train, labels, group, own)
     _refuse_other_rows(train, labels, shared)
     own = _without_numbering(labels, own)
     joined = train.assign(**{name: labels[name].to_numpy() for name in own})
@@ -141,6 +144,27 @@ def _key(train: "pd.DataFrame", labels: "pd.DataFrame", shared: Sequence[str]) -
         if key and all(_names_rows(table, key) for table in (train, labels)):
             return key
     return []
+
+
+def _group(train: "pd.DataFrame", labels: "pd.DataFrame", shared: Sequence[str]) -> str:
+    """The column that names each label once, and several rows of train; "" if none does."""
+    for name in shared:
+        ours, theirs = comparable(train[name], labels[name])
+        if len(labels) < len(train) and _names_rows(labels, [name]) and ours.isin(theirs).all():
+            return name
+    return ""
+
+
+def _one_a_group(
+    train: "pd.DataFrame", labels: "pd.DataFrame", group: str, own: Sequence[str]
+) -> Joined:
+    """Every row of a group gets its label."""
+    ours, theirs = comparable(train[group], labels[group])
+    places = {id: place for place, id in enumerate(theirs)}
+    rows = ours.map(places).to_numpy()
+    added = {name: labels[name].array.take(rows) for name in own}
+    note = f"labels joined to train by {group!r}: {count(len(labels), 'label')} for "
+    return Joined(train.assign(**added), tuple(own), f"{note}{count(len(train), 'row')}")
 
 
 def _spelled_alike(train: "pd.DataFrame", labels: "pd.DataFrame", name: str) -> "pd.Series":

@@ -27,6 +27,8 @@ WORD_KINDS: Mapping[str, tuple[str, ...]] = {
         *("sample", "samples", "example", "examples", "format", "template"),
         *("샘플", "양식", "예시", "예제", "서식", "견본"),
     ),
+    "out-of-fold": ("oof", "oofs"),
+    "predictions": ("pred", "preds", "prediction", "predictions", "예측", "예측값"),
     "second": ("old", "backup", "bak", "copy", "small", "mini", "subset", "복사본", "이전"),
     "neutral": (
         *("data", "dataset", "set", "file", "table", "df", "csv", "x", "features", "feature"),
@@ -61,6 +63,8 @@ def classify(name: str, folder: str = "") -> FileRole:
     found = words(name)
     by_kind = {kind: [word for word in found if KIND.get(word) == kind] for kind in WORD_KINDS}
     role, kinds = _role(by_kind)
+    if role is None and by_kind["out-of-fold"]:
+        return FileRole(None, BY_FOLDER, "out-of-fold predictions, by its name")
     if role is None and by_kind["train"]:
         return FileRole(None, BY_FOLDER, "both train and test in its name")
     if role is None:
@@ -108,6 +112,8 @@ def _parts(word: str) -> list[str]:
 def _role(by_kind: Mapping[str, Sequence[str]]) -> tuple[str | None, tuple[str, ...]]:
     """The role, and the kinds of word that make it."""
     train, test, example = by_kind["train"], by_kind["test"], by_kind["example"]
+    if by_kind["out-of-fold"]:
+        return None, ()
     if by_kind["submission"]:
         return "sample", ("submission", "example")
     if (by_kind["labels"] or by_kind["test labels"]) and not example:
@@ -127,6 +133,7 @@ def _rank(
         return EXACT
     if role == "sample":
         return SECOND if by_kind["second"] or not by_kind["example"] else PLAINLY
-    if by_kind["second"] or by_kind["example"]:  # train_sample, test_example
+    # train_sample, test_example, test_preds
+    if by_kind["second"] or by_kind["example"] or by_kind["predictions"]:
         return SECOND
     return WITH_OTHERS if others or (role == "labels" and not by_kind["train"]) else PLAINLY

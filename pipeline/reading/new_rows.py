@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from pipeline.answers import group_numbers
 from pipeline.problem import Feature, Loaded
-from pipeline.reading import contract, finding, kinds, labels, tables
+from pipeline.reading import contract, finding, joins, kinds, labels, tables
 from pipeline.reading.typed_tables import as_words
 from pipeline.wording import count, quoted, some
 
@@ -22,11 +25,15 @@ REMEDY = f"{contract.REMEDY}, which counts from the next complete run on"
 
 @dataclass(frozen=True)
 class NewRows:
-    """The features of n rows, their ids (None where they have none), and what is odd about them."""
+    """The features of n rows, their ids (None where they have none), and what is odd about them.
+
+    `groups` (n,) are the numbers of groups that have one answer, None where each row has its own.
+    """
 
     frame: "pd.DataFrame"
     ids: "pd.Series | None"
     notes: tuple[str, ...] = ()
+    groups: np.ndarray | None = None
 
 
 def read_rows(file: Path, loaded: Loaded, settings: "LoadStage") -> NewRows:
@@ -49,8 +56,12 @@ def _checked(words: "pd.DataFrame", loaded: Loaded, settings: "LoadStage", where
     columns = {feature.column: feature for feature in problem.features}
     if not settings.header:
         made = {feature.name for feature in problem.features if feature.source}
+        made |= {str(name) for side in loaded.sides.values() for name in side.values}
         names = [name for name in loaded.test.columns if name not in made]
         words = labels.named_by_place(words, names)
+    if loaded.sides:
+        words, _ = kinds.align(words, list(loaded.test.columns))
+        words = joins.join_rows(words, loaded.sides)
     words, _ = kinds.align(words, [*columns, *filter(None, [problem.id])])
     id = problem.id if problem.id in words else None
     needed = {id, *columns} & {*words.columns}
@@ -60,10 +71,14 @@ def _checked(words: "pd.DataFrame", loaded: Loaded, settings: "LoadStage", where
         for name in rules
     }
     contract.check(words.assign(**cleaned), rules, where, REMEDY, written=words)
-    if id is not None and not problem.form.by_row:
+    if id is not None and not problem.form.by_row and problem.form.aggregate is None:
         contract.check_ids(words, id, where)
     rows = kinds.conform(words, problem.features, where)
-    return NewRows(rows, None if id is None else words[id], tuple(_notes(rows, loaded, where)))
+    ids = None if id is None else words[id]
+    groups = None
+    if ids is not None and problem.form.aggregate is not None:
+        groups = group_numbers(ids)
+    return NewRows(rows, ids, tuple(_notes(rows, loaded, where)), groups)
 
 
 def _notes(rows: "pd.DataFrame", loaded: Loaded, where: str) -> Iterator[str]:

@@ -7,11 +7,11 @@ it, and each finding comes with a note. What the other columns hold is for `kind
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError, SettingsError
-from pipeline.problem import Form, Task
+from pipeline.problem import Aggregate, Form, SideTable, Task
 from pipeline.reading.contract import WHOLE, check_ids, check_sample, check_target, comparable
 from pipeline.reading.csv_files import TextTable
 from pipeline.reading.finding import NONE
@@ -60,7 +60,9 @@ class RawTables:
     """The organiser's tables as words; `sample` is None where there is none.
 
     `sample_file` is how the sample's file is written; `label_columns` are those of train that come
-    from a file of labels.
+    from a file of labels; `sides` are the side tables that were joined, by name; `extra`
+    are further labelled rows. `places` are those of the sample's columns in its file, where the
+    columns of other targets are left out.
     """
 
     train: "pd.DataFrame"
@@ -68,6 +70,9 @@ class RawTables:
     sample: "pd.DataFrame | None" = None
     sample_file: TextTable | None = None
     label_columns: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
+    sides: Mapping[str, SideTable] = field(default_factory=dict)
+    extra: "pd.DataFrame | None" = None
 
     @classmethod
     def of(cls, frames: "Mapping[str, pd.DataFrame]") -> "RawTables":
@@ -198,6 +203,89 @@ def class_columns(classes: Sequence[str], columns: Sequence[str]) -> tuple[str, 
     return None
 
 
+# -- several targets -------------------------------------------------------------------------------
+
+
+def find_targets(tables: RawTables, settings: "LoadStage") -> tuple[str, ...]:
+    """The targets, where the files show that there are several, else none: columns of train that
+    test lacks and that all of the sample's columns to fill in are named after; without a sample,
+    the columns that a file of labels adds."""
+    if settings.target is not None:
+        return ()
+    if tables.sample is None:
+        return tables.label_columns if len(tables.label_columns) > 1 else ()
+    _, asked_for = _sample_parts(tables, settings)
+    names = _only_in_train(tables, settings)
+    owners = _owners(asked_for, names)
+    found = [name for name in names if name in owners.values()]
+    return tuple(found) if len(found) > 1 and len(owners) == len(asked_for) else ()
+
+
+def of_one_target(tables: RawTables, settings: "LoadStage") -> RawTables:
+    """The tables as they would be if the target were the only one: without the other targets, and
+    without the columns of the sample that are theirs.
+
+    Raises DataError where the sample has no column for the target.
+    """
+    target, others = settings.target, list(settings.others)
+    if target is None or not others:
+        return tables
+    _require_name(target, tables.train.columns, "train: no target", "target")
+    train, test = (table.drop(columns=others, errors="ignore") for table in _both(tables))
+    tables = replace(tables, train=train, test=test)
+    if tables.sample is None:
+        return tables
+    columns = list(tables.sample.columns)
+    places = _places(tables, settings, [target, *others])
+    file = tables.sample_file
+    if file is not None and file.header:
+        file = replace(file, header=tuple(file.header[place] for place in places))
+    kept = [columns[place] for place in places]
+    return replace(tables, sample=tables.sample[kept], sample_file=file, places=places)
+
+
+def _both(tables: RawTables) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    return tables.train, tables.test
+
+
+def _places(tables: RawTables, settings: "LoadStage", targets: Sequence[str]) -> tuple[int, ...]:
+    """Where in the sample the id and the columns of the first of these targets stand.
+
+    A sample without a line of names has one column for each target, in the order of the TOML.
+    """
+    assert tables.sample is not None
+    id, asked_for = _sample_parts(tables, settings, targets)
+    columns = list(tables.sample.columns)
+    nameless = tables.sample_file is not None and not tables.sample_file.header
+    if nameless and len(asked_for) == len(targets):
+        owners = dict(zip(asked_for, settings.targets, strict=True))
+    else:
+        owners = _owners(asked_for, targets)
+    free = [name for name in asked_for if name not in owners]
+    own = [name for name in asked_for if owners.get(name) == targets[0]]
+    if not own or free:
+        found = quoted(asked_for if not own else free)
+        raise DataError(
+            f"sample: found {found} to fill in, and "
+            + (f"no column for the target {targets[0]!r}" if not own else "no target named so")
+            + f"; allowed is a column named after each of {quoted(sorted(targets))}. Correct the "
+            "file, or the list in [load] target of the competition's TOML."
+        )
+    return tuple(i for i, name in enumerate(columns) if name == id or name in own)
+
+
+def _owners(columns: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
+    """By column of the sample, the target that it is named after: `Y1`, or `Y1_a` for a class."""
+    found = {}
+    by_name = {folded(target): target for target in targets}
+    for column in columns:
+        word = folded(column)
+        begun = [name for name in by_name if word.startswith(name)]
+        if word in by_name or begun:
+            found[column] = by_name[word if word in by_name else max(begun, key=len)]
+    return found
+
+
 # -- id --------------------------------------------------------------------------------------------
 
 
@@ -220,12 +308,18 @@ def find_id(
     return None, "rows are identified by their order"
 
 
-def _sample_parts(tables: RawTables, settings: "LoadStage") -> tuple[str | None, list[str]]:
+def _sample_parts(
+    tables: RawTables, settings: "LoadStage", targets: Sequence[str] = ()
+) -> tuple[str | None, list[str]]:
     """The sample's id column (None if it has only predictions) and the columns to fill in."""
     if tables.sample is None:
         return None, []
     columns = list(tables.sample.columns)
-    targets = [*filter(None, [settings.target]), *_only_in_train(tables, settings)]
+    targets = [
+        *targets,
+        *filter(None, [settings.target]),
+        *_only_in_train(tables, settings),
+    ]
     if settings.id in columns:
         id = settings.id
     elif len(columns) == 1 or folded(columns[0]) in map(folded, targets):
@@ -245,7 +339,7 @@ def _counterpart(
     ids = sample[sample_id]
     for name in names:
         column, wanted = comparable(test[name], ids)
-        if _is_unique(column) and set(column) == set(wanted):
+        if column.notna().all() and _is_unique(wanted) and {*column} == {*wanted}:
             return name
     return None
 
@@ -407,8 +501,11 @@ def _denies(word: str, of: str) -> bool:
 # -- the sample's form -----------------------------------------------------------------------------
 
 
-def find_form(tables: RawTables, roles: Roles) -> tuple[Form, str]:
-    """What a submission must look like; the sample is checked against test."""
+def find_form(tables: RawTables, roles: Roles, aggregate: Aggregate = "mean") -> tuple[Form, str]:
+    """What a submission must look like; the sample is checked against test.
+
+    aggregate: what a sample with one row for several of test makes of their predictions.
+    """
     if tables.sample is None:
         made = (roles.id, roles.target) if roles.id is not None else (roles.target,)
         by_row = roles.id is None
@@ -416,8 +513,10 @@ def find_form(tables: RawTables, roles: Roles) -> tuple[Form, str]:
         return form, f"no sample: a submission has {quoted(made)}"
     columns = tuple(tables.sample.columns)
     values = [name for name in columns if name != roles.sample_id]
-    by_row = _is_by_row(tables.sample, tables.test, roles)
-    form = Form(columns, "target", roles.sample_id, by_row, header=columns)
+    grouped = _names_groups(tables.sample, tables.test, roles)
+    by_row = not grouped and _is_by_row(tables.sample, tables.test, roles)
+    places = tables.places
+    form = Form(columns, "target", roles.sample_id, by_row, header=columns, places=places)
     if len(values) == 1:
         form = replace(form, target=values[0])
         note = f"a submission has {quoted(columns)}, as the sample"
@@ -429,7 +528,39 @@ def find_form(tables: RawTables, roles: Roles) -> tuple[Form, str]:
         shown = {word for name in values for word in tables.sample[name].dropna().unique()}
         notation = find_notation(sorted(shown)) if file.separator != "," else None
         form = replace(form, decimal=notation.decimal) if notation is not None else form
+    if grouped:
+        _refuse_mixed(tables.train, roles)
+        if aggregate == "any" and roles.task != "binary":
+            raise SettingsError(
+                f"[submit] aggregate: found 'any', but the target is a {roles.task} one; allowed "
+                "are mean, median, min, max and last. Choose one of them."
+            )
+        rows = f"{len(tables.test):,} rows of test in {len(tables.sample):,} groups by {roles.id!r}"
+        return replace(form, aggregate=aggregate), f"{note}; {rows}: {aggregate} of each"
     return form, note + ("; its rows stand for those of test, in order" if by_row else "")
+
+
+def _names_groups(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bool:
+    """Whether the sample has one row for each id, and test several rows."""
+    if roles.id is None or roles.sample_id is None or len(sample) >= len(test):
+        return False
+    known, wanted = comparable(test[roles.id], sample[roles.sample_id])
+    return bool(known.notna().all() and _is_unique(wanted) and {*known} == {*wanted})
+
+
+def _refuse_mixed(train: "pd.DataFrame", roles: Roles) -> None:
+    """DataError where a group of train has several targets: its answer is not known."""
+    if roles.id not in train:
+        return
+    targets = train[roles.target].groupby(train[roles.id]).nunique(dropna=False)
+    mixed = targets[targets > 1]
+    if len(mixed):
+        raise DataError(
+            f"sample: it has one row for each {roles.id!r}, and train has several targets "
+            f"{roles.target!r} for {len(mixed):,} of them, as {mixed.index[0]!r}. Make one row of "
+            "each group, with its target, in read(raw) of pipeline/competitions/NAME.py, with "
+            '[load] read = "NAME"; or, if the sample is none, set [load] sample = "none".'
+        )
 
 
 def _is_by_row(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bool:

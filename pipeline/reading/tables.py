@@ -1,7 +1,7 @@
 """Foreign bytes -> a table of words: every cell as its file writes it, or an error with the reason.
 
-A table is a CSV or a parquet file, as it is, in a zip or compressed. What words mean is for
-`notation`, `kinds` and `schema`.
+A table is a CSV, a parquet file or a sheet of a workbook, as it is, in a zip or compressed. What
+words mean is for `notation`, `kinds` and `schema`.
 """
 
 from dataclasses import replace
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
-from pipeline.reading.archives import Source, content
+from pipeline.reading.archives import WORKBOOK, Source, content
 from pipeline.reading.csv_files import TextTable, parse
 from pipeline.reading.finding import sole_table
 from pipeline.reading.notation import numbers
 from pipeline.reading.typed_tables import read_parquet
+from pipeline.reading.workbooks import as_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,10 @@ def read_table(source: Source | Path, header: bool | None = True) -> TextTable:
     if source.name.endswith(".parquet"):
         words = read_parquet(data, source)
         table = TextTable(words, tuple(map(str, words.columns)))
+    elif source.name.endswith(WORKBOOK):
+        data, notes = as_csv(data, source)
+        table = parse(data, source, header, separators=",")
+        table = replace(table, notes=(*notes, *table.notes))
     else:
         table = parse(data, source, header)
     if table.words.empty:

@@ -27,6 +27,8 @@ SECTIONS = (
     "overview",
     "leaderboard",
     "blend",
+    "extra_rows",
+    "foreign",
     "class_errors",
     "value_errors",
     "segments",

@@ -22,6 +22,7 @@ from pipeline.exploration.strength import FoldedTarget
 from pipeline.figures import Plot
 from pipeline.report import (
     duplicate_rows,
+    foreign,
     leaking_columns,
     origins,
     row_order,
@@ -37,7 +38,8 @@ CHECKED = (
     "a column that alone predicts the target, rows that train and test share, duplicate rows in "
     "different folds, labels that differ only in case, a source of rows that does not occur in "
     "test, folds at random where test lies elsewhere in time, an id or an order of rows on which "
-    "the target depends, a score far above the learning curve, and a nearly perfect score"
+    "the target depends, a score far above the learning curve, a nearly perfect score, and "
+    "predictions from elsewhere that can hardly be out of fold"
 )
 
 
@@ -58,7 +60,15 @@ def compute(evidence: Evidence) -> Alarms:
     fold = np.full(evidence.split.rows, -1)
     fold[evidence.rows] = evidence.split.numbers()[evidence.rows]
     target = FoldedTarget(np.asarray(evidence.y), len(evidence.problem.classes or ()), fold)
-    checks = leaking_columns, suspicious_scores, unmirrored, origins, duplicate_rows, row_order
+    checks = (
+        foreign,
+        leaking_columns,
+        suspicious_scores,
+        unmirrored,
+        origins,
+        duplicate_rows,
+        row_order,
+    )
     found = [alarm for check in checks for alarm in check.alarms(evidence, target)]
     return Alarms((*found, *label_alarms(evidence.problem.classes or ())))
 

@@ -1,17 +1,19 @@
 """What the blend is made of, and how the method of blending was chosen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from pipeline import figures, page
-from pipeline.blending import MethodComparison
+from pipeline.blending import MOST_MODELS, Blended, MethodComparison
 from pipeline.estimates import with_error
 from pipeline.metrics import Estimate, Metric
 from pipeline.report.evidence import Evidence
+from pipeline.wording import some
 
 TITLE = "Blend"
+MOST_NAMED = 12  # models
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,21 @@ class Composition:
         """Which models the blend is made of, by their shares."""
         total = sum(map(abs, self.weights.values())) or 1.0
         ordered = sorted(self.weights.items(), key=lambda item: -abs(item[1]))
-        used = [f"{name} {page.percent(abs(w) / total, 0)}" for name, w in ordered if w]
+        used = [(name, abs(weight) / total) for name, weight in ordered if weight]
         unused = [name for name, weight in ordered if not weight]
         shares = "shares of its coefficients" if self.method == "stack" else "shares"
-        left_out = f"; not used: {', '.join(unused)}" if unused else ""
-        return f"Method: {self.method}; {shares}: {', '.join(used)}{left_out}."
+        left_out = f"; not used: {some(unused, MOST_NAMED)}" if unused else ""
+        return f"Method: {self.method}; {shares}: {shares_of(used)}{left_out}."
+
+
+def shares_of(used: Sequence[tuple[str, float]]) -> str:
+    """'lightgbm 60%, rnn 30%, and 12 more with 10% together', the largest shares first."""
+    shown = used if len(used) <= MOST_NAMED else used[: MOST_NAMED - 1]
+    listed = ", ".join(f"{name} {page.percent(share, 0)}" for name, share in shown)
+    rest = [share for _, share in used[len(shown) :]]
+    if not rest:
+        return listed
+    return f"{listed}, and {len(rest)} more with {page.percent(sum(rest), 0)} together"
 
 
 def compute(evidence: Evidence) -> Composition:
@@ -46,9 +58,24 @@ def render(
     return [
         Markup("<strong>{}</strong>").format(blend.conclusion()),
         evidence.blend.rule,
+        of_many(evidence.blend, len(evidence.trained)),
         decision(evidence),
         table(blend, evidence.metric, evidence.results["leaderboard"].digits),
     ]
+
+
+def of_many(blend: Blended, models: int) -> str:
+    """Which models were not looked at closely; empty where all were."""
+    found = []
+    if blend.duplicates:
+        pairs = [f"{name} (as {same})" for name, same in blend.duplicates.items()]
+        found.append(f"Left out, for they predict the same as another: {some(pairs, MOST_NAMED)}.")
+    if models - len(blend.duplicates) > MOST_MODELS:
+        found.append(
+            f"Of many models the {MOST_MODELS} that least squares, weights not below 0, finds the "
+            "most useful are blended; they, too, are chosen without the rows that score them."
+        )
+    return " ".join(found)
 
 
 def decision(evidence: Evidence) -> str | None:

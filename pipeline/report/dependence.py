@@ -9,7 +9,7 @@ What is left between them is the curve's uncertainty.
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,7 +89,7 @@ def compute(evidence: Evidence) -> Dependences | None:
     """
     settings, train = evidence.settings, evidence.load.train
     importances: Importances | None = evidence.results["importance"]
-    if importances is None or not settings.dependence_rows:
+    if importances is None or evidence.predictor is None or not settings.dependence_rows:
         return None
     kinds = {feature.name: feature.kind for feature in evidence.problem.features}
     names = [item.column for item in importances.found[: settings.dependence_columns]]
@@ -191,10 +191,11 @@ def plots(dependences: Dependences, evidence: Evidence) -> list[figures.Draft]:
     low, high = min(part.min() for part in shown), max(part.max() for part in shown)
     margin = 0.06 * (high - low) or 1.0
     limits = (low - margin, high + margin)
-    return [
+    drafts = [
         plot(item, limits, evidence.classes, target, f"dependence-{number}")
         for number, item in enumerate(found, 1)
     ]
+    return [replace(each, caption=each.caption + evidence.without_foreign) for each in drafts]
 
 
 def plot(

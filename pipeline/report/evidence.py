@@ -21,7 +21,9 @@ from pipeline.problem import Loaded, Problem
 from pipeline.stage_settings import EvaluateStage
 from pipeline.training import Trained
 from pipeline.tuning import Tuned
+from pipeline.wording import some
 
+MOST_NAMED = 3
 MOST_READ = 50_000  # columns times predictions
 
 
@@ -31,7 +33,8 @@ class Evidence:
 
     `scores` are the submissions whose leaderboard score is known. `predictions` (n, k) are
     out-of-fold, means over the repeats, by name: the blend's, then those of the members that were
-    trained at all. `results` are those of the sections so far, by name; `map` may use several
+    trained at all. `predictor` is the blend's without predictions from elsewhere, None where
+    nothing is left. `results` are those of the sections so far, by name; `map` may use several
     processes.
     """
 
@@ -44,7 +47,7 @@ class Evidence:
     train: Mapping[str, Trained]
     blend: Blended
     fits: Fits
-    predictor: Predictor
+    predictor: Predictor | None
     scores: Sequence[Entry]
     map: Map = in_turn
     results: dict[str, Any] = field(default_factory=dict)
@@ -66,6 +69,27 @@ class Evidence:
     def trained(self) -> dict[str, Trained]:
         """The members that have a fit; the budget may have left out others."""
         return {name: found for name, found in self.train.items() if found.repeats}
+
+    @property
+    def fitted(self) -> dict[str, Trained]:
+        """Those of them that were not made elsewhere: they can be fitted and predict again."""
+        return {name: found for name, found in self.trained.items() if not found.is_foreign}
+
+    @property
+    def foreign(self) -> dict[str, Trained]:
+        """Predictions from elsewhere."""
+        return {name: found for name, found in self.trained.items() if found.is_foreign}
+
+    @property
+    def without_foreign(self) -> str:
+        """A remark on what is computed of changed rows; empty where the blend is fitted alone."""
+        absent = [name for name in self.blend.blend.needed if name in self.foreign]
+        if not absent:
+            return ""
+        return (
+            f" Of the blend without predictions from elsewhere ({some(absent, MOST_NAMED)}), which "
+            "cannot be made again for changed rows."
+        )
 
     def folds(self, name: str) -> list[Fold]:
         """The folds that a member was fitted on: fewer repeats where the budget was too small."""

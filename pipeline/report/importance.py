@@ -51,7 +51,7 @@ class Importances:
 def compute(evidence: Evidence) -> Importances | None:
     """The standard error is taken over folds x repeats; None where the metric has no value."""
     settings, names = evidence.settings, shuffled_columns(evidence)
-    if not settings.importance_rows:
+    if not settings.importance_rows or evidence.predictor is None:
         return None
     folds, train = evidence.affordable(len(names)), evidence.load.train[evidence.problem.names]
     share = math.ceil(settings.importance_rows / len(folds))
@@ -127,7 +127,7 @@ def plots(importances: Importances, evidence: Evidence) -> list[figures.Draft]:
         figure,
         name="importance",
         title="Permutation importance",
-        caption=caption(importances, metric),
+        caption=caption(importances, metric) + evidence.without_foreign,
         alt=f"Permutation importance of {len(shown)} columns with 95% intervals.",
     )
     return [draft]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import rich.table
 
 TITLE = "Leaderboard"
+MOST_FOREIGN = 30  # of predictions from elsewhere; their own section lists them all
 SHOWN = 12  # entries on the terminal and in the figure; the page's table has them all
 
 
@@ -164,11 +165,21 @@ def compute(evidence: Evidence) -> Leaderboard:
     return rank(
         evidence.metric,
         evidence.validated_y,
-        {name: evidence.validated(name) for name in evidence.predictions},
+        {name: evidence.validated(name) for name in compared(evidence)},
         evidence.validated_folds,
         seed=evidence.settings.seed,
         parallel_map=evidence.map,
     )
+
+
+def compared(evidence: Evidence) -> list[str]:
+    """The blend, the models that were fitted here, and the best of very many from elsewhere."""
+    losses = {
+        name: evidence.metric.loss(evidence.validated_y, evidence.validated(name))
+        for name in evidence.foreign
+    }
+    best = sorted(losses, key=lambda name: losses[name])[:MOST_FOREIGN]
+    return [name for name in evidence.predictions if name not in losses or name in best]
 
 
 def rank(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline import figures
+from pipeline.answers import aggregated, train_groups
 from pipeline.estimates import NORMAL_95, interval, with_interval
 from pipeline.fits import Fits
 from pipeline.folds import Fold
@@ -49,26 +50,44 @@ class LearningCurves:
         return max(self.curves, key=lambda curve: metric.sign * curve.points[-1].score)
 
 
-def compute(evidence: Evidence) -> LearningCurves:
-    """Over the first folds of the first repeat."""
+def compute(evidence: Evidence) -> LearningCurves | None:
+    """Over the first folds of the first repeat; None where nothing was fitted."""
     settings, folds = evidence.settings, evidence.split.repeat(0)[:FOLDS]
     full = min(len(fold.train) for fold in folds)
-    members = [trained.member for trained in evidence.trained.values()]
+    members = [trained.member for trained in evidence.fitted.values()]
+    if not members:
+        return None
     width = max(
         len(evidence.fits.fitted(member, folds[0]).encoder.names(member.view)) for member in members
     )
     smaller = smaller_sizes(full, settings.learning_curve)
     sizes = tuple(size for size in smaller if size * width <= MOST_CELLS)
     found = _predictions(evidence, folds, sizes)
-    for name, trained in evidence.trained.items():
+    for name, trained in evidence.fitted.items():
         found[name, full] = [trained.oof[0][fold.valid] for fold in folds]
     sizes = (*sizes, full)
     pooled = [
-        (name, [np.concatenate(found[name, size]) for size in sizes]) for name in evidence.trained
+        (name, [np.concatenate(_answers(evidence, folds, found[name, size])) for size in sizes])
+        for name in evidence.fitted
     ]
-    y = evidence.y[np.concatenate([fold.valid for fold in folds])]
+    y = evidence.y[np.concatenate(_answers(evidence, folds, [fold.valid for fold in folds]))]
     work = functools.partial(_curve, evidence.metric.name, settings.seed, y, sizes)
     return LearningCurves(tuple(evidence.map(work, pooled)))
+
+
+def _answers(
+    evidence: Evidence, folds: Sequence[Fold], found: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """What is found of each fold's validation rows, (n_valid, ...): of those that are scored; of
+    predictions, where groups of rows have one answer, the group's."""
+    answers, groups = evidence.split.answers, train_groups(evidence.load)
+    if answers is None or groups is None:
+        return list(found)
+    how, kept = evidence.problem.form.aggregate, []
+    for fold, each in zip(folds, found, strict=True):
+        own = aggregated(each, groups[fold.valid], how) if each.ndim == 2 else each
+        kept.append(own[np.isin(fold.valid, answers)])
+    return kept
 
 
 def _predictions(
@@ -76,7 +95,7 @@ def _predictions(
 ) -> dict[tuple[str, int], list[np.ndarray]]:
     """By member and size, predictions of each fold's validation rows by fits on so many rows."""
     # the longest first, so that no process is left alone with it at the end
-    named = [(name, size) for size in reversed(sizes) for name in evidence.trained]
+    named = [(name, size) for size in reversed(sizes) for name in evidence.fitted]
     orders = [_order(evidence, fold) for fold in folds]
     tasks = [
         (evidence.train[name].member, fold, np.sort(order[:size]))

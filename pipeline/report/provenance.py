@@ -44,6 +44,7 @@ def render(
             "The files that were read.", ("Table", "File", "Rows", "SHA-256"), files
         ),
         page.Details("Notes on reading the files", [page.Bullets(load.notes)]),
+        page.Details("Notes on encoding the columns", [page.Bullets(evidence.encode.notes)]),
         page.SortableTable("Versions.", ("Library", "Version"), list(provenance.versions.items())),
     ]
 

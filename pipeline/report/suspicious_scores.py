@@ -19,7 +19,8 @@ FEWEST_ROWS = 200  # to be perfect on fewer is nothing unusual
 
 def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     yield from perfect_alarm(evidence.validated_y, evidence.validated())
-    yield from curve_alarm(evidence.results["learning_curve"].curves, evidence.metric)
+    curves: LearningCurves | None = evidence.results["learning_curve"]
+    yield from curve_alarm(curves.curves if curves else (), evidence.metric)
 
 
 def perfect_alarm(y: np.ndarray, blend: np.ndarray) -> Iterator[Alarm]:

@@ -97,7 +97,7 @@ class SearchHistories:
 
 
 def compute(evidence: Evidence) -> SearchHistories:
-    found = (history_of(name, evidence.tune[name]) for name in evidence.trained)
+    found = (history_of(name, evidence.tune[name]) for name in evidence.fitted)
     return SearchHistories(tuple(each for each in found if each is not None))
 
 
@@ -290,7 +290,7 @@ def settings_table(histories: SearchHistories, evidence: Evidence) -> page.Sorta
         ("Model", "Found by", "Settings"),
         [
             [evidence.described(name), found_by(known.get(name)), settings_of(trained.member)]
-            for name, trained in evidence.trained.items()
+            for name, trained in evidence.fitted.items()
         ],
     )
 

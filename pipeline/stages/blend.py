@@ -1,11 +1,14 @@
 """Combine the models by their out-of-fold predictions, scored on rows the weights never saw."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.blend_weights import repeated
 from pipeline.blending import (
+    MOST_MODELS,
     Blended,
     Expected,
     FittedBlend,
@@ -17,10 +20,12 @@ from pipeline.blending import (
 from pipeline.expectation import averaging, expectation
 from pipeline.folds import Folds, folds_of
 from pipeline.metrics import Metric, estimate, get_metric, paired_difference
+from pipeline.postprocessing import postprocessed
 from pipeline.prediction import check
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
 from pipeline.training import Trained
+from pipeline.wording import some
 
 if TYPE_CHECKING:
     from pipeline.stage_settings import BlendStage
@@ -41,6 +46,7 @@ NO_STACKER = (
 )
 REMEDY = "Leave out of the TOML a model that predicts such numbers, or name a [blend] method."
 LEAST = 0.005  # a share that is shown
+MOST_NAMED = 12  # models
 
 
 def blend(
@@ -54,7 +60,8 @@ def blend(
 
     A model without a repeat is not in it; one with fewer repeats than others is, by their mean.
     """
-    members = {name: train[name] for name in sorted(train) if train[name].repeats}
+    trained = {name: train[name] for name in sorted(train) if train[name].repeats}
+    members, duplicates = without_duplicates(trained)
     metric, outputs = get_metric(settings.metric, load.problem.task), load.problem.outputs
     fitter = Fitter(tuple(members), metric, settings.rounds, settings.l2)
     methods = methods_tried(settings.method, len(members), outputs)
@@ -66,6 +73,10 @@ def blend(
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
+    before, validated = unseen, load.train.iloc[split.validated]
+    unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
+    test = postprocessed(settings.postprocess, test, load.test, load.problem)
+    effect = worth(settings.postprocess, metric, known.y, unseen, before)
     blended = Blended(
         blend=fitted,
         method=method,
@@ -74,12 +85,47 @@ def blend(
         test=test,
         candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
         comparisons=comparisons,
-        rule=rule(settings.method, metric, len(members), outputs),
-        expected=_expected(metric, fitted, members, (known.y, unseen), split.validated_clusters),
+        rule=rule(settings.method, metric, len(members), outputs) + effect,
+        expected=_expected(metric, fitted, members, known, (unseen, split.validated_clusters)),
+        duplicates=duplicates,
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
+        postprocess=settings.postprocess,
     )
     _report(blended, metric, progress)
+    if effect:
+        progress.say(effect.strip())
     return blended
+
+
+def worth(
+    module: str | None, metric: Metric, y: np.ndarray, after: np.ndarray, before: np.ndarray
+) -> str:
+    """What postprocessing brings, y (v,), predictions (v, k) after and before it; "" without any.
+
+    The candidates' scores and the members' are without it.
+    """
+    if module is None:
+        return ""
+    found = paired_difference(metric, y, after, before)
+    return (
+        f" Last comes postprocess of pipeline/competitions/{module}.py: {metric.in_sentence} "
+        f"after minus before it {found.score:+.4f} ± {found.standard_error:.4f}."
+    )
+
+
+def without_duplicates(
+    trained: Mapping[str, Trained],
+) -> tuple[dict[str, Trained], dict[str, str]]:
+    """The members that predict something else than those before them; by name, whom others repeat.
+
+    Two that predict the same would count twice.
+    """
+    names, first = list(trained), {}
+    oof, test = ([getattr(each, part) for each in trained.values()] for part in ("oof", "test"))
+    for place, same in enumerate(repeated(oof, test)):
+        if same != place:
+            first[names[place]] = names[same]
+    return {name: each for name, each in trained.items() if name not in first}, first
 
 
 def on_all_rows(unseen: np.ndarray, split: Folds) -> np.ndarray:
@@ -93,12 +139,25 @@ def _expected(
     metric: Metric,
     fitted: FittedBlend,
     members: Mapping[str, Trained],
-    known: tuple[np.ndarray, np.ndarray],
-    clusters: np.ndarray | None,
+    known: OutOfFold,
+    judged: tuple[np.ndarray, np.ndarray | None],
 ) -> Expected:
-    """Of known = (y (v,), prediction (v, k)): their score, and what averaging all fits adds."""
-    by_fold = {name: each.test_by_fold for name, each in members.items()}
-    return expectation(metric, *known, averaging(metric, fitted, by_fold, known), clusters)
+    """Of judged = (the nested blend's predictions (v, k), clusters of rows (v,)): their score, and
+    what averaging all fits adds."""
+    unseen, clusters = judged
+    folds = max(len(each.test_by_fold) for each in members.values())
+    by_fold = {name: _spread(each.test_by_fold, folds) for name, each in members.items()}
+    rule, predicted = fitted.decision_rule, unseen
+    if rule is not None and rule.gives_whole:
+        plain = replace(fitted, decision_rule=None)
+        predicted = plain.combine(dict(zip(members, known.predictions, strict=True)))
+    gain = averaging(metric, fitted, by_fold, (known.y, predicted))
+    return expectation(metric, known.y, unseen, gain, clusters)
+
+
+def _spread(by_fold: np.ndarray, folds: int) -> np.ndarray:
+    """(folds, m, k): of predictions from elsewhere only the mean of all fits is known."""
+    return np.broadcast_to(by_fold, (folds, *by_fold.shape[1:]))
 
 
 def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> OutOfFold:
@@ -119,6 +178,7 @@ def methods_tried(method: str, models: int, outputs: int) -> tuple[str, ...]:
     which takes minutes a fit and has too few rows to learn them from."""
     if method != "auto":
         return (method,)
+    models = min(models, MOST_MODELS)
     fits = stacker_coefficients(models, outputs) <= MOST_COEFFICIENTS
     return METHODS if fits else METHODS[:-1]
 
@@ -130,6 +190,7 @@ def rule(method: str, metric: Metric, models: int, outputs: int) -> str:
     text = RULE.format(decisive=metric.decisive.in_sentence, metric=metric.in_sentence)
     if "stack" in methods_tried(method, models, outputs):
         return text
+    models = min(models, MOST_MODELS)
     coefficients = stacker_coefficients(models, outputs)
     return text + NO_STACKER.format(
         models=models, outputs=outputs, coefficients=coefficients, most=MOST_COEFFICIENTS
@@ -192,9 +253,12 @@ def choose(
 def _report(blended: Blended, metric: Metric, progress: Progress) -> None:
     if blended.cut_short:
         progress.say(f"[budget] minutes cut short: {blended.undone}")
-    shares = [f"{name} {w:.2f}" for name, w in blended.weights.items() if w >= LEAST]
+    used = [(name, weight) for name, weight in blended.weights.items() if weight >= LEAST]
+    if len(used) > MOST_NAMED:
+        used.sort(key=lambda item: -item[1])
+    shares = [f"{name} {weight:.2f}" for name, weight in used]
     expected = blended.expected
     score = f"{metric.label} {expected.score:.4f} ± {expected.standard_error:.4f}"
-    progress.say(f"{score}, {blended.method}: {', '.join(shares)}")
+    progress.say(f"{score}, {blended.method}: {some(shares, MOST_NAMED)}")
     if blended.blend.decision_rule is not None:
         progress.detail(f"predictions are {blended.blend.decision_rule.describe()}")

@@ -1,7 +1,7 @@
 """Score every member and the blend on rows that they never saw, and make the report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -70,7 +70,8 @@ def evaluate(
     `scores` are submissions with a leaderboard score. Members that the budget left out, and rows
     that no fold validates, are left out of it all.
     """
-    predictor = Predictor(load, split, train, blend, fits)
+    own = of_fitted(blend, train)
+    predictor = None if own is None else Predictor(load, split, train, own, fits)
     with workers() as parallel_map:
         evidence = Evidence(
             settings=settings,
@@ -88,6 +89,16 @@ def evaluate(
         )
         compute(evidence, progress)
     return finish(evidence, progress)
+
+
+def of_fitted(blend: Blended, train: Mapping[str, Trained]) -> Blended | None:
+    """The blend without predictions from elsewhere, which cannot be made again for changed rows;
+    None where nothing is left."""
+    fitted = [name for name, each in train.items() if not each.is_foreign]
+    if {*blend.blend.needed} <= {*fitted}:
+        return blend
+    own = blend.blend.of(fitted)
+    return None if own is None else replace(blend, blend=own)
 
 
 def compute(evidence: Evidence, progress: Progress) -> None:

@@ -11,12 +11,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import DataError, SettingsError
-from pipeline.problem import File, Form, Loaded, Problem
+from pipeline.problem import ExtraRows, Feature, File, Form, Loaded, Problem
 from pipeline.progress import Progress
-from pipeline.reading import archives, contract, finding, kinds, labels, schema
+from pipeline.reading import (
+    archives,
+    contract,
+    extra_rows,
+    finding,
+    joins,
+    kinds,
+    labels,
+    own_tables,
+    schema,
+)
 from pipeline.reading.contract import ColumnRule
+from pipeline.reading.csv_files import TextTable
 from pipeline.reading.kinds import Described
 from pipeline.reading.schema import RawTables, Roles
+from pipeline.reading.tables import read_table
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -34,18 +46,22 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     DataError or SettingsError for what cannot be learnt from.
     """
     simulated = settings.simulator is not None and _is_bare(raw, settings)
-    origin = (_simulated if simulated else _organisers)(settings, raw)
+    own = _own if settings.read else _organisers
+    origin = (_simulated if simulated else own)(settings, raw)
     progress.say(origin.message)
-    roles = schema.find_roles(origin.tables, settings)
-    form, form_note = schema.find_form(origin.tables, roles)
-    tables, target_notes = _known(origin.tables, roles)
-    columns = _features(tables, settings, roles, form.by_row)
+    tables = schema.of_one_target(origin.tables, settings)
+    roles = schema.find_roles(tables, settings)
+    form, form_note = schema.find_form(tables, roles, settings.aggregate)
+    tables, target_notes = _known(tables, roles)
+    columns = _features(tables, settings, roles, form)
     _check(tables, settings, roles, columns)
     train, test = (kinds.typed(table, columns, side) for side, table in _sides(tables))
     features = tuple(column.feature for column in columns)
     names = [feature.name for feature in features]
+    extra, extra_notes = _extra(tables, roles, features, (train, test))
     notes = (
         *(*origin.notes, *roles.notes.values(), form_note, *target_notes, _counted(columns)),
+        *extra_notes,
         *kinds.notes(columns),
         *kinds.infinite_numbers({"train": train[names], "test": test[names]}),
     )
@@ -58,7 +74,20 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     )
     sample = _sample(tables, roles, form)
     y = _target(tables.train[roles.target], roles)
-    return Loaded(train, test, sample, y, problem, origin.files, simulated, notes)
+    about = (problem, origin.files, simulated, notes)
+    return Loaded(train, test, sample, y, *about, origin.tables.sides, extra)
+
+
+def _extra(
+    tables: RawTables,
+    roles: Roles,
+    features: Sequence[Feature],
+    typed: "tuple[pd.DataFrame, pd.DataFrame]",
+) -> tuple[ExtraRows | None, list[str]]:
+    """The rows of [load] extra, if it names a file, and notes on them."""
+    if tables.extra is None:
+        return None, []
+    return extra_rows.read_extra(tables.extra, tables, roles, features, typed)
 
 
 def _sides(tables: RawTables) -> "Iterator[tuple[str, pd.DataFrame]]":
@@ -85,8 +114,41 @@ def _is_bare(raw: Path, settings: "LoadStage") -> bool:
     return not raw.is_dir() or all(path.name.startswith(".") for path in raw.iterdir())
 
 
+def _own(settings: "LoadStage", raw: Path) -> _Origin:
+    """What the competition's own read(raw) gives, and the side tables joined to it."""
+    assert settings.read is not None
+    frames = own_tables.read_own(settings.read, raw)
+    tables = RawTables.of({"test": frames["train"].iloc[:0], **frames})
+    files = {
+        role: File(f"{role} of {settings.read}.read", _content_hash(frame), len(frame))
+        for role, frame in frames.items()
+    }
+    sides = {joins.role(name): join.file for name, join in settings.join.items()}
+    sides |= {extra_rows.ROLE: settings.extra} if settings.extra else {}
+    read = {role: read_table(finding.named_file(raw, role, file)) for role, file in sides.items()}
+    tables, notes = joins.join_side_tables(tables, read, settings.join)
+    tables = _with_extra(tables, read, settings)
+    message = f"from {raw}, by read of pipeline/competitions/{settings.read}.py"
+    return _Origin(tables, files, message, notes)
+
+
+def _with_extra(
+    tables: RawTables, read: Mapping[str, TextTable], settings: "LoadStage"
+) -> RawTables:
+    """Extra rows are named like train's where neither file has a line of names."""
+    if extra_rows.ROLE not in read:
+        return tables
+    words = read[extra_rows.ROLE].words
+    if not settings.header:
+        words = labels.named_by_place(words, [str(name) for name in tables.train.columns])
+    return replace(tables, extra=words)
+
+
 def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
-    chosen = finding.find_files(raw, {role: getattr(settings, role) for role in finding.ROLES})
+    named = {role: getattr(settings, role) for role in finding.ROLES}
+    sides = {joins.role(name): join.file for name, join in settings.join.items()}
+    sides |= {extra_rows.ROLE: settings.extra} if settings.extra else {}
+    chosen = finding.find_files(raw, named | sides, without=settings.predictions)
     read = labels.read_files(chosen.sources, settings)
     files = {
         role: File(
@@ -94,11 +156,14 @@ def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
             archives.checksum(source.path),
             len(read[role].words),
         )
-        for role, source in chosen.sources.items()
+        for role, source in ((role, chosen.sources.get(role)) for role in (*named, *sides))
+        if source is not None
     }
     tables, notes = labels.joined_tables(read, settings)
+    tables, joined = joins.join_side_tables(tables, read, settings.join)
+    tables = _with_extra(tables, read, settings)
     message = f"from {raw}: {', '.join(file.name for file in files.values())}"
-    return _Origin(tables, files, message, [*chosen.notes, *notes])
+    return _Origin(tables, files, message, [*chosen.notes, *notes, *joined])
 
 
 def _simulated(settings: "LoadStage", raw: Path) -> _Origin:
@@ -156,13 +221,13 @@ def _known(tables: RawTables, roles: Roles) -> tuple[RawTables, list[str]]:
 
 
 def _features(
-    tables: RawTables, settings: "LoadStage", roles: Roles, by_row: bool
+    tables: RawTables, settings: "LoadStage", roles: Roles, form: Form
 ) -> list[Described]:
     """The columns that models may see, in the file's order, and the id's own date before them.
 
     Ids, and that train and test have the same columns, are checked before.
     """
-    if roles.id is not None and not by_row:
+    if roles.id is not None and not form.by_row and form.aggregate is None:
         contract.check_ids(tables.test, roles.id, "test")
     train, test = (
         table.drop(columns=list(settings.drop), errors="ignore") for _, table in _sides(tables)
@@ -191,7 +256,8 @@ def _check(
 
     described = {column.feature.name: column for column in columns}
     for side, table in _sides(tables):
-        other = {*settings.drop, *({roles.target, roles.id} - set(table.columns))}
+        absent = {roles.target, roles.id} - set(table.columns)
+        other = {*settings.drop, *settings.others, *absent}
         rules = {name: rule for name, rule in settings.columns.items() if name not in other}
         values = {
             name: _checked(table[name], described.get(name), rule, side)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.answers import answer_rows, train_groups
 from pipeline.errors import DataError, SettingsError
 from pipeline.folds import Fold, Folds, folds_of
 from pipeline.problem import Loaded, Problem, Task
@@ -46,6 +47,7 @@ NEEDS = {
 
 def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     """The folds of every repeat. Rows keep their place: only the folds' numbers are drawn."""
+    settings, answered = by_answer(settings, load), train_groups(load)
     scheme = choose_scheme(settings, load.problem.task)
     if scheme in DRAWN:
         folds = _drawn(settings, scheme, load)
@@ -62,7 +64,30 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
             f"missing from a fold's training rows, whose models give it probability 0: "
             f"{some(missing, MOST_NAMED)}"
         )
+    if answered is not None:
+        refuse_divided(folds, answered, load.problem)
+        found = replace(found, answers=answer_rows(answered))
     return found
+
+
+def by_answer(settings: "Split", load: Loaded) -> "Split":
+    """Rows that have one answer together stay together, unless the TOML chooses the folds."""
+    chosen = (settings.group, settings.column, settings.own, settings.within)
+    if train_groups(load) is None or settings.scheme != "auto" or any(chosen):
+        return settings
+    return settings.model_copy(update={"group": load.problem.id})
+
+
+def refuse_divided(folds: list[Fold], groups: np.ndarray, problem: Problem) -> None:
+    """DataError where rows of one answer are on both sides of a fold: it would be known."""
+    for fold in folds:
+        both = np.intersect1d(groups[fold.train], groups[fold.valid])
+        if len(both):
+            raise DataError(
+                f"[split]: {count(len(both), 'group')} of {problem.id!r}, which have one answer "
+                f"each, are on both sides of fold {fold.name}. Set [split] group = "
+                f"'{problem.id}', or leave scheme and group out."
+            )
 
 
 def time_columns(settings: "Split") -> tuple[str, ...]:

@@ -7,45 +7,58 @@ from typing import TYPE_CHECKING
 
 from pipeline.blending import Blended
 from pipeline.ledger import Entry
-from pipeline.metrics import Metric, get_metric
+from pipeline.metrics import Metric
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
-from pipeline.submission import Submitted, file_content, form_notes
+from pipeline.submission import Filling, Submitted, form_notes, joint_content
+from pipeline.targets import AverageBlend, ByTarget, average_blend, mean_metric, metrics_of
 from pipeline.wording import from_here
 
 if TYPE_CHECKING:
     from pipeline.stage_settings import SubmitStage
 
 
-def submit(settings: "SubmitStage", load: Loaded, blend: Blended, progress: Progress) -> Submitted:
+def submit(
+    settings: "SubmitStage", load: ByTarget[Loaded], blend: ByTarget[Blended], progress: Progress
+) -> Submitted:
     """The checked file, and what the ledger is to keep of it; empty where test has no rows.
 
     Equal predictions of one competition, method and score make a file of the same name.
     """
-    metric = get_metric(settings.metric, load.problem.task)
-    content = file_content(load, blend.test, metric) if len(load.test) else b""
-    entry = Entry(
-        file=file_name(settings.name, load.simulated, blend, content),
-        competition=settings.name,
-        metric=blend.metric,
-        score=blend.expected.score,
-        standard_error=blend.expected.standard_error,
-        method=blend.method,
-        weights=blend.weights,
-        cut_short=blend.cut_short,
-        simulated=load.simulated,
-        data={role: file.sha256 for role, file in load.files.items()},
-    )
+    first, metrics = next(iter(load.values())), metrics_of(load, blend)
+    filling = [Filling(load[name], blend[name].test, metrics[name]) for name in load]
+    content = joint_content(filling) if len(first.test) else b""
+    entry = entry_of(settings.name, load, blend, content)
     if not content:
         progress.say("there are no rows to predict, and so no file to upload")
         return Submitted(content, entry)
-    for note in form_notes(load.problem, metric):
-        progress.advise(note)
-    _report(entry, metric, progress)
+    for each in filling:
+        for note in form_notes(each.load.problem, each.metric):
+            progress.advise(note)
+    _report(entry, mean_metric(list(metrics.values())), progress)
     return Submitted(content, entry)
 
 
-def file_name(competition: str, simulated: bool, blend: Blended, content: bytes) -> str:
+def entry_of(name: str, load: ByTarget[Loaded], blend: ByTarget[Blended], content: bytes) -> Entry:
+    """The ledger's line on the file; of several targets their mean, and the score of each."""
+    first, combined = next(iter(load.values())), average_blend(load, blend)
+    several = {target: each.expected.score for target, each in blend.items()}
+    return Entry(
+        file=file_name(name, first.simulated, combined, content),
+        competition=name,
+        metric=combined.metric,
+        score=combined.expected.score,
+        standard_error=combined.expected.standard_error,
+        method=combined.method,
+        weights=combined.weights,
+        cut_short=combined.cut_short,
+        simulated=first.simulated,
+        data={role: file.sha256 for role, file in first.files.items()},
+        targets=several if len(several) > 1 else None,
+    )
+
+
+def file_name(competition: str, simulated: bool, blend: AverageBlend, content: bytes) -> str:
     """<competition>[_SIMULATED]_<method>_<score>_<hash>.csv"""
     mark = "_SIMULATED" if simulated else ""
     short = hashlib.sha256(competition.encode() + b"\n" + content).hexdigest()[:8]

@@ -3,25 +3,29 @@
 import contextlib
 import functools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import pace
+from pipeline.answers import aggregated, test_groups, train_groups
 from pipeline.encoded import Encoded
+from pipeline.errors import DataError
 from pipeline.fits import Fits
-from pipeline.folds import Fold, Folds
+from pipeline.folds import Fold, Folds, pairs_together
+from pipeline.foreign import Origin, PredictionFiles
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
 from pipeline.parallel import OutOfTime, over_cores, workers
 from pipeline.plan import Allowance, Decision
-from pipeline.problem import Loaded
+from pipeline.problem import Loaded, Problem
 from pipeline.progress import Progress
 from pipeline.training import FoldScore, Trained
 from pipeline.tuning import Tuned
 
 if TYPE_CHECKING:
+    from pipeline.reading.predictions import Rows
     from pipeline.stage_settings import TrainStage
 
 
@@ -45,12 +49,20 @@ def train(
     fits: Fits,
     progress: Progress,
     budget: Allowance | None = None,
+    foreign: PredictionFiles | None = None,
 ) -> Trained:
     """The predictions of the member that tuning found, as many repeats as the budget allows for.
 
-    Without a single one the member is left out. `fits` reads what `encode` gives.
+    Without a single one the member is left out. `fits` reads what `encode` gives. A member that was
+    made elsewhere is read from its files, `foreign`.
     """
     budget, metric = budget or Allowance(), get_metric(settings.metric, load.problem.task)
+    if foreign is not None:
+        trained = read(foreign, settings.name, load, split, tune.member)
+        y, rows = metric.target(load), split.validated
+        score = metric.score(y[rows], trained.mean_oof[rows])
+        progress.detail(f"{metric.label} {score:.4f}, read from {foreign.oof}")
+        return trained
     fitting = CrossFitting(fits, tune.member, split, found_seconds(fits, tune, split, budget))
     expected = fitting.expected_seconds(len(load.test), budget)
     begins = budget.affords(expected)
@@ -142,7 +154,8 @@ def gather(
 ) -> Trained:
     """Put the folds' predictions together."""
     folds = [fold for repeat in range(len(repeats)) for fold in split.fitted(repeat)]
-    fitted = list(zip(folds, [fit for repeat in repeats for fit in repeat], strict=True))
+    flat = [fit for repeat in repeats for fit in repeat]
+    fitted = [(fold, answering(fit, load, fold)) for fold, fit in zip(folds, flat, strict=True)]
     predicting = {fold.name for fold in split.predicting}
     oof = np.full((len(repeats), len(load.y), load.problem.outputs), np.nan)
     for fold, fit in fitted:
@@ -168,6 +181,15 @@ def gather(
     )
 
 
+def answering(fit: FoldFit, load: Loaded, fold: Fold) -> FoldFit:
+    """Where groups of rows have one answer, each row's prediction becomes its group's."""
+    how, groups = load.problem.form.aggregate, train_groups(load)
+    if how is None:
+        return fit
+    valid = aggregated(fit.valid, None if groups is None else groups[fold.valid], how)
+    return replace(fit, valid=valid, test=aggregated(fit.test, test_groups(load), how))
+
+
 def scored(fold: Fold, fit: FoldFit, y: np.ndarray, metric: Metric) -> FoldScore:
     """The score on the fold's validation rows; ROC AUC has none where a class is absent."""
     if not len(fold.valid):
@@ -185,3 +207,58 @@ def report(trained: Trained, decision: Decision, score: str, progress: Progress)
         return
     cut = f", {decision.done} of {decision.asked} repeats: {decision.reason}"
     progress.say(f"{score}, {len(trained.fits)} fits{cut if decision.is_cut else ''}")
+
+
+# -- predictions from elsewhere --------------------------------------------------------------------
+
+
+def read(files: PredictionFiles, name: str, load: Loaded, split: Folds, member: Member) -> Trained:
+    """A member's predictions out of its files, in the order of the rows of train and test."""
+    from pipeline.reading.predictions import read_predictions
+
+    problem = load.problem
+    train, test = _rows("train", load, split), _rows("test", load, split)
+    if files.test is None and test.count:
+        raise DataError(
+            f"[models.{name}] test is missing, but test has {test.count:,} rows to predict. Name "
+            'the file that predicts them: test = "...".'
+        )
+    oof = read_predictions(files.oof, train, problem, load.y)
+    shape = test.count, problem.outputs
+    of_test = read_predictions(files.test, test, problem) if files.test else np.empty(shape)
+    return Trained(
+        member=member,
+        oof=oof[np.newaxis],
+        test=of_test,
+        test_by_fold=of_test[np.newaxis],
+        fits=(),
+        asked=1,
+        fit_seconds=0.0,
+        predict_seconds=0.0,
+        origin=_origin(files, train, split, problem),
+    )
+
+
+def _rows(side: str, load: Loaded, split: Folds) -> "Rows":
+    """What a file must predict: those rows of train that are validated, and all of test."""
+    from pipeline.reading.predictions import Rows
+
+    table, id = (load.train if side == "train" else load.test), load.problem.id
+    needed = np.ones(len(table), dtype=bool)
+    if side == "train":
+        needed = np.isin(np.arange(len(table)), split.validated)
+    return Rows(side, len(table), table.get(id), needed)
+
+
+def _origin(files: PredictionFiles, train: "Rows", split: Folds, problem: Problem) -> Origin:
+    """The files' names, and whether their folds are one of the repeats' of `split`."""
+    from pipeline.reading.predictions import read_folds
+
+    names = files.oof.name, files.test.name if files.test else None
+    if files.folds is None:
+        return Origin(*names, "unknown")
+    rows, theirs = split.validated, read_folds(*files.folds, train, problem)
+    together = max(
+        pairs_together(theirs[rows], split.numbers(repeat)[rows]) for repeat in range(split.repeats)
+    )
+    return Origin(*names, "the same" if together == 1.0 else "other", together)

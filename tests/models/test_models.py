@@ -277,7 +277,9 @@ def test_the_absolute_error_is_made_small_by_medians(name, settings):
     X = np.repeat([[0.0], [1.0]], 300, axis=0).astype(np.float32)
     y = rng.exponential(size=600) + X[:, 0]
     by_loss = {
-        loss: models.build(name, settings, replace(problem("regression", loss), columns=("a",)))
+        loss: models.build(
+            name, settings, replace(problem("regression", loss), columns=("a",), parts={})
+        )
         .fit(X, y)
         .predict(X[[0, -1]])[:, 0]
         for loss in ("absolute_error", "squared_error")
@@ -422,3 +424,22 @@ def test_a_class_without_a_training_row_is_next_to_impossible(name, known):
     rows = np.isin(y, known)
     prediction = build(name, "multiclass").fit(X[rows], y[rows]).predict(X)
     np.testing.assert_allclose(prediction[:, known].sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_network_embeds_quantities_and_not_ratings_that_are_one_hot():
+    columns = ("Age", "Seat", "Seat=1", "Seat=2", "Class=a", "Class=b", "Class target mean")
+    parts = {"Age": (0,), "Seat": (1, 2, 3), "Class": (4, 5)}
+    asked = ModelProblem("binary", 2, "log_loss", columns, parts=parts)
+    estimator = models.build_bare("neural_net", {"epochs": 1}, asked).estimator
+    X = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
+    assert estimator.fit(X, np.arange(50) % 2).number_columns_.tolist() == [0, 6]
+    many = replace(asked, columns=(*columns, *(f"Sensor {number}" for number in range(100))))
+    assert models.build_bare("neural_net", {}, many).estimator.embedded == ()
+
+
+def test_left_out_the_layers_are_two_for_values_and_one_for_classes():
+    hidden = [
+        models.build_bare("neural_net", {}, problem(task)).estimator.hidden
+        for task in ("binary", "multiclass", "regression")
+    ]
+    assert hidden == [(256,), (256,), (256, 128)]

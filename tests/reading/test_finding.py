@@ -238,7 +238,7 @@ def test_a_dead_link_is_refused_where_its_file_is_needed(write, tmp_path):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("train.xlsx", "save its sheet as CSV"),
+        ("train.xls", "save it as .xlsx, or as CSV"),
         ("train.7z", "unpack it"),
         ("train.tar.gz", "unpack it"),
         ("train.pkl", "save it as CSV"),

@@ -180,6 +180,12 @@ def test_another_value_changes_the_digest_of_its_column_and_table_alone():
     [
         ({"target_means": ("city", "nowhere")}, r"'nowhere'.*allowed are number, count, city\."),
         ({"target_means": ("day",)}, r"target_means: found 'day'.*allowed are number, count, city"),
+        ({"counts": ("day",)}, r"counts: found 'day'.*allowed are number, count, city"),
+        (
+            {"combinations": (("city", "cuont"),)},
+            r"combinations: found 'cuont'.*Did you mean 'count'",
+        ),
+        ({"digits": ("city",)}, r"digits: found 'city'.*no such number column; .* number, count\."),
         (
             {"columns": ("city", "cty")},
             r"linear\] columns: found 'cty'.*, day\. Did you mean 'city'",
@@ -211,9 +217,23 @@ def test_it_names_the_whole_numbers_that_it_takes_for_codes(capsys):
     store = rng.integers(20, size=ROWS)
     train = table(ROWS, 0).assign(count=store * 37 % 101)
     y = 3.0 * rng.permutation(20)[store] + rng.normal(size=ROWS)
-    encoded(load(train, None, y, None))
+    found = encoded(load(train, None, y, None))
     printed = " ".join(capsys.readouterr().out.split())
     assert "5 columns -> " in printed
     assert "act as codes, not as quantities: count;" in printed
+    assert "act as codes" in " ".join(found.notes)
     encoded(load(None, None, y, None))
     assert "codes" not in capsys.readouterr().out
+
+
+def test_it_names_the_pairs_that_it_adds_and_the_levels_that_share_a_column(capsys):
+    rng = np.random.default_rng(0)
+    city, street = rng.integers(20, size=10_000), rng.integers(90, size=10_000)
+    train = pd.DataFrame({"city": city, "street": street}).astype("str")
+    y = 2.0 * rng.normal(size=(20, 3))[city, street % 3] + rng.normal(size=10_000)
+    kinds = {"city": "category", "street": "category"}
+    found = encoded(values.loaded(train, train[:5], y, kinds))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "than their columns alone: city × street; they get a target mean" in printed
+    assert "street (64 of 90); the others share one" in printed
+    assert all(note in printed for note in found.notes)

@@ -350,8 +350,8 @@ def test_with_no_files_the_simulated_survey_takes_their_place(tmp_path, capsys, 
 def test_a_file_that_is_no_table_is_refused_and_nothing_is_simulated(tmp_path):
     raw = tmp_path / "raw"
     raw.mkdir()
-    (raw / "train.xlsx").touch()
-    with pytest.raises(DataError, match="is a workbook"):
+    (raw / "train.xls").touch()
+    with pytest.raises(DataError, match="such a workbook is not read"):
         load(raw, simulator="airline_survey")
 
 

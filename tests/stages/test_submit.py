@@ -14,6 +14,7 @@ from pipeline.stage_settings import SubmitStage
 from pipeline.stages.submit import submit
 from pipeline.store import Key, Store
 from pipeline.submission import Submitted
+from pipeline.targets import ByTarget
 from pipeline.training import CutShort
 from tests.test_submission import BINARY, TWO, competition
 
@@ -34,8 +35,9 @@ BLENDED = Blended(
 def submitted(prediction=TWO, name="tiny", metric=None, simulated=False) -> Submitted:
     """Three rows to predict."""
     load = replace(competition(BINARY, {"y": 0}), simulated=simulated)
-    settings = SubmitStage(name=name, metric=metric)
-    return submit(settings, load, replace(BLENDED, test=prediction), Progress(live=False))
+    blended = replace(BLENDED, test=prediction, metric=metric or BLENDED.metric)
+    one = ByTarget({"": load}), ByTarget({"": blended})
+    return submit(SubmitStage(name=name), *one, Progress(live=False))
 
 
 def test_the_file_is_named_after_what_made_it(capsys):

@@ -1,0 +1,46 @@
+"""A competition's own reading: `read(raw)` of pipeline/competitions/NAME.py -> its tables.
+
+For what no line of the TOML can say. What it returns is checked like the organiser's files.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DataError
+from pipeline.own_functions import own_function
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES = ("train", "test", "sample")
+
+
+def read_own(module: str, raw: Path) -> "dict[str, pd.DataFrame]":
+    """Frames by role, of any types: train; test and sample where there are such.
+
+    Raises SettingsError where there is no such function, DataError where it fails or returns
+    something else.
+    """
+    found = own_function(module, "read", "raw", "[load] read")(raw)
+    if not isinstance(found, Mapping):
+        raise _refused(module, f"returned {type(found).__name__}")
+    frames = {str(name): frame for name, frame in found.items() if frame is not None}
+    others = [name for name in frames if name not in TABLES]
+    if others or "train" not in frames:
+        held = f"the table {others[0]!r}" if others else "no table 'train'"
+        raise _refused(module, f"returned {held}")
+    for name, frame in frames.items():
+        if not hasattr(frame, "columns"):
+            raise _refused(module, f"returned {type(frame).__name__} for {name!r}")
+        if name == "train" and not len(frame):
+            raise _refused(module, "returned a table 'train' without rows")
+    return frames
+
+
+def _refused(module: str, what: str) -> DataError:
+    return DataError(
+        f"pipeline/competitions/{module}.py: read(raw) {what}; needed is a dictionary of data "
+        "frames, {'train': ..., 'test': ..., 'sample': ...}, the last two if there are such. "
+        "Correct the function."
+    )

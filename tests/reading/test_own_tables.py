@@ -1,0 +1,61 @@
+"""A competition's own read(raw) gives tables that are checked like files, or one message."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import competitions
+from pipeline.errors import DataError, SettingsError
+from pipeline.progress import Progress
+from pipeline.stage_settings import LoadStage
+from pipeline.stages.load import load
+
+READ = """
+import pandas as pd
+
+def read(raw):
+    table = pd.read_csv(raw / "all.txt", sep=" ")
+    return {"train": table[table.y.notna()], "test": table[table.y.isna()].drop(columns="y")}
+"""
+
+
+def loaded(folder, monkeypatch, code, **settings):
+    raw = folder / "raw"
+    raw.mkdir()
+    lines = [f"{i} {i % 7} {i % 2 if i < 40 else ''}" for i in range(50)]
+    (raw / "all.txt").write_text("\n".join(["id x y", *lines]))
+    (folder / "own_reading.py").write_text(code)
+    monkeypatch.setattr(competitions, "__path__", [*competitions.__path__, str(folder)])
+    monkeypatch.delitem(sys.modules, "pipeline.competitions.own_reading", raising=False)
+    return load(LoadStage(read="own_reading", **settings), raw, Progress())
+
+
+def test_what_it_returns_is_read_like_files(tmp_path, monkeypatch):
+    found = loaded(tmp_path, monkeypatch, READ)
+    assert (len(found.train), len(found.test), found.problem.target) == (40, 10, "y")
+    assert found.y.tolist() == [0, 1] * 20 and found.problem.names == ["x"]
+    assert found.files["train"].rows == 40
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("x = 1", r"has no function `read\(raw\)`"),
+        ("def read(raw): return 3", r"returned int; needed is a dictionary"),
+        ("def read(raw): return {'test': None}", r"returned no table 'train'"),
+        ("def read(raw): return {'train': 1}", r"returned int for 'train'"),
+        (
+            "def read(raw):\n    return {}['no']",
+            r"raised KeyError: 'no' \(.*, line 2\)",
+        ),
+    ],
+)
+def test_what_is_no_table_is_one_message(tmp_path, monkeypatch, code, expected):
+    with pytest.raises((DataError, SettingsError), match=expected):
+        loaded(tmp_path, monkeypatch, code)
+
+
+def test_a_module_that_is_not_there_is_named():
+    with pytest.raises(SettingsError, match="there is no pipeline/competitions/nobody"):
+        load(LoadStage(read="nobody"), Path("."), Progress())
