@@ -15,7 +15,7 @@ from pipeline.encoding.target_means import cross_fit
 
 SEPARATOR = "\x1f"  # between the labels of a combination: the character meant for that
 BINS = 16  # of numbers that are no categories
-FEWEST_ROWS = 10_000  # of fewer, what pairs add is noise as often as not
+FEWEST_ROWS = 20_000  # of fewer, what pairs add is noise as often as not
 MOST_ROWS = 50_000  # that the test looks at
 MOST_COLUMNS = 12  # that are combined
 MOST_BASE = 40  # columns of the least-squares fit

@@ -228,9 +228,9 @@ def test_it_names_the_whole_numbers_that_it_takes_for_codes(capsys):
 
 def test_it_names_the_pairs_that_it_adds_and_the_levels_that_share_a_column(capsys):
     rng = np.random.default_rng(0)
-    city, street = rng.integers(20, size=10_000), rng.integers(90, size=10_000)
+    city, street = rng.integers(20, size=20_000), rng.integers(90, size=20_000)
     train = pd.DataFrame({"city": city, "street": street}).astype("str")
-    y = 2.0 * rng.normal(size=(20, 3))[city, street % 3] + rng.normal(size=10_000)
+    y = 2.0 * rng.normal(size=(20, 3))[city, street % 3] + rng.normal(size=20_000)
     kinds = {"city": "category", "street": "category"}
     found = encoded(values.loaded(train, train[:5], y, kinds))
     printed = " ".join(capsys.readouterr().out.split())
