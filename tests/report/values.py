@@ -135,7 +135,7 @@ def evidence(task: str = "binary", load: Loaded | None = None, **options) -> Evi
             findings=SimpleNamespace(drifts=(), adversarial=None, mirror=None)
         ),
         "split": split,
-        "encode": None,
+        "encode": SimpleNamespace(notes=()),
         "tune": tune,
         "train": train,
         "blend": replace(blend, cut_short={"kernel": CutShort(repeats=(0, 2))}),
