@@ -135,8 +135,7 @@ def sureness(prediction: np.ndarray) -> np.ndarray:
 def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     """Of those that are hardly out of fold. No score is given where the blend uses some that are
     surer of train than of test, too: a model that is only better may know more columns."""
-    outsiders: Outsiders | None = evidence.results["foreign"]
-    used = evidence.blend.blend.needed
+    outsiders: Outsiders | None = evidence.results.get("foreign")
     for each in outsiders.found if outsiders else ():
         if each.is_too_good or each.has_seen:
             reason = f"the predictions of {each.name} are hardly out of fold"
@@ -148,7 +147,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
                 "worse, and the blend trusts them too much.",
                 "Make them again, each row by fits that never saw it, on the folds of [split], or "
                 f"take [models.{each.name}] out of the competition's TOML.",
-                reason if each.has_seen and each.name in used else "",
+                reason if each.has_seen and each.name in evidence.blend.blend.needed else "",
             )
 
 
