@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.blending import Blended, Expected, FittedBlend
+from pipeline.encoded import Encoded
 from pipeline.folds import Folds, folds_of
 from pipeline.member import Member
 from pipeline.metrics import METRICS, estimate
@@ -135,7 +136,7 @@ def evidence(task: str = "binary", load: Loaded | None = None, **options) -> Evi
             findings=SimpleNamespace(drifts=(), adversarial=None, mirror=None)
         ),
         "split": split,
-        "encode": None,
+        "encode": Encoded({}),
         "tune": tune,
         "train": train,
         "blend": replace(blend, cut_short={"kernel": CutShort(repeats=(0, 2))}),
