@@ -307,9 +307,19 @@ class Flow:
         return all(Node(stage, "", target) in self.done for target in of)
 
     def nodes(self, goal: str) -> list[Node]:
-        """What a goal means, and all that it needs."""
+        """What a goal means, and all that it needs.
+
+        What the members of several targets take comes first, stage by stage: a process a stage.
+        """
         goals = goals_of(goal, self.names, self.targets)
-        return nodes_for(goals, self.names, self.targets)
+        nodes = nodes_for(goals, self.names, self.targets)
+        if self.targets == ONE:
+            return nodes
+        taken = {name for stage in member_stages() for name in stages()[stage].inputs}
+        order = [*dict.fromkeys(node.stage for node in nodes if node.stage in taken)]
+        order = [stage for stage in order if stage not in member_stages()]
+        places = {stage: place for place, stage in enumerate(order)}
+        return sorted(nodes, key=lambda node: places.get(node.stage, len(places)))
 
     def run(self, goal: str) -> None:
         """Compute what is missing of a goal, stages that share a process one after the other."""

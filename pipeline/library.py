@@ -312,7 +312,8 @@ def fit(
 
     Raises SettingsError for wrong arguments, DataError for tables that cannot be learnt from.
     """
-    targets = [target] if isinstance(target, str) else [str(name) for name in target]
+    several = isinstance(target, Sequence) and not isinstance(target, str)
+    targets = [str(name) for name in target] if several else [str(target)]
     id = None if id is None else str(id)
     _check_frames(train, targets, test)
     if isinstance(models, str):

@@ -20,7 +20,7 @@ from pipeline.metrics import METRICS, get_metric, prefers_values
 from pipeline.metrics.own import OWN
 from pipeline.new_toml import Given, TableFindings, TargetFindings
 from pipeline.problem import Aggregate
-from pipeline.reading import archives, finding, joins, kinds, labels, schema
+from pipeline.reading import archives, finding, joins, kinds, labels, own_tables, schema
 from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.notation import read_numbers
 from pipeline.reading.schema import RawTables, Roles
@@ -112,8 +112,9 @@ def write_competition(
     that the files will be copied to. Raises SettingsError for a name that is not allowed, or taken
     in `folder`; DataError for files that cannot be learnt from, with the option that helps.
     """
-    _refuse_name(name, folder)
     places, given = [source] if isinstance(source, Path) else list(source), given or {}
+    own = given.get("load", {}).get("read")
+    _refuse_name(name, folder, own)
     raw = raw or folder / "raw"
     _refuse_absent(places)
     named = {role: given.get("load", {}).get(role) for role in finding.ROLES}
@@ -124,10 +125,17 @@ def write_competition(
     sides |= {ROLE: given["load"][ROLE]} if ROLE in given.get("load", {}) else {}
     command = " --from ".join([name, *(shlex.quote(str(place)) for place in places)])
     with _options_named(replace(caller, again=caller.again.format(command=command))):
-        files = finding.find_files(places, named | sides, anywhere=True)
-        findings, further = look(files, given, caller.metric)
+        copied = {path: raw / path.relative_to(places[0]) for path in _below(places)} if own else {}
+        if own:  # it reads what it likes of the folder: all files are copied
+            found = {
+                role: finding.named_file(places[0], role, file) for role, file in sides.items()
+            }
+            files = finding.Files(found)
+        else:
+            files = finding.find_files(places, named | sides, anywhere=True)
+        findings, further = look(files, given, caller.metric, places[0])
         files = replace(files, sources=files.sources | further)
-        copies = _copies(files.sources.values(), places, raw)
+        copies = copied or _copies(files.sources.values(), places, raw)
     kept = {
         role: "/".join((copies[table.path].relative_to(raw).as_posix(), *table.members))
         + (f"#{table.sheet}" if table.sheet else "")
@@ -138,6 +146,17 @@ def write_competition(
     path = folder / f"{name}.toml"
     messages = tuple(_messages(findings, from_here(path)))
     return NewCompetition(path, new_toml.text(name, findings), messages, copies)
+
+
+def _below(places: Sequence[Path]) -> list[Path]:
+    """Every file in the one folder that a competition's own reading is given."""
+    if len(places) != 1 or not places[0].is_dir():
+        raise SettingsError(
+            f"--from: found {', '.join(map(str, places))}, and read(raw) needs one folder. Put the "
+            "files into one, and give it."
+        )
+    found = [path for path in sorted(places[0].rglob("[!.]*")) if path.is_file()]
+    return [path for path in found if not archives.is_hidden(str(path.relative_to(places[0])))]
 
 
 def _refuse_absent(places: Sequence[Path]) -> None:
@@ -216,13 +235,13 @@ def refuse_nothing(name: str, sources: Sequence[str]) -> None:
         )
 
 
-def _refuse_name(name: str, folder: Path) -> None:
+def _refuse_name(name: str, folder: Path, own: str | None) -> None:
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise SettingsError(
             f"name of the competition: found {name!r}, allowed are small letters, digits and _, "
             f"a letter first, at most {LONGEST_NAME} in all. Choose another name."
         )
-    if name in RESERVED or (folder / f"{name}.py").exists():
+    if name in RESERVED or (name != own and (folder / f"{name}.py").exists()):
         used = "make" if name in RESERVED else folder / f"{name}.py"
         raise SettingsError(
             f"name of the competition: found {name!r}, which {used} has taken. Choose another name."
@@ -236,12 +255,15 @@ def _refuse_name(name: str, folder: Path) -> None:
 
 
 def look(
-    files: finding.Files, given: Given | None = None, metric: str = COMMAND.metric
+    files: finding.Files,
+    given: Given | None = None,
+    metric: str = COMMAND.metric,
+    raw: Path | None = None,
 ) -> tuple[TableFindings, dict[str, archives.Source]]:
     """Read the files, and find the target, the id, the task and what the columns hold.
 
-    `metric` is how a message names it. Also returns the files of the side tables that were found,
-    by role.
+    `metric` is how a message names it; `raw` is the folder for a competition's own reading. Also
+    returns the files of the side tables that were found, by role.
     """
     given = given or {}
     about = given.get("competition", {})
@@ -254,7 +276,11 @@ def look(
         positive=about.get("positive"),
     )
     read = labels.read_files(files.sources, settings)
-    tables, notes = labels.joined_tables(read, settings)
+    notes: list[str] = []
+    if settings.read and raw is not None:
+        tables = own_tables.raw_tables(settings.read, raw)
+    else:
+        tables, notes = labels.joined_tables(read, settings)
     if settings.join:
         tables, joined = joins.join_side_tables(tables, read, settings.join)
         sides = SideTables(tables, settings.join, notes=tuple(joined))

@@ -392,8 +392,7 @@ def predictor_of(flow: Flow) -> Predictor:
     if foreign:
         raise DataError(
             f"the blend has a part of {some(foreign, MOST_NAMED)}, predictions from elsewhere, "
-            "which know no new rows. Predict with an experiment without them: "
-            f"`python -m pipeline predict {flow.workspace.competition} FILE --experiment NUMBER`."
+            "which know no new rows. Predict with an experiment that has none: --experiment NUMBER."
         )
     return Predictor(load, split, train, blend, flow.fits())
 

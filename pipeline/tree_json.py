@@ -15,6 +15,17 @@ import numpy as np
 
 VERSION = [3, 2, 0]
 NO_PARENT = 2**31 - 1
+# what an objective has of its own, with the number that its loss may have
+PARAMETERS = {
+    "binary:logistic": '{"reg_loss_param": {"scale_pos_weight": "1"}}',
+    "reg:squarederror": '{"reg_loss_param": {"scale_pos_weight": "1"}}',
+    "reg:absoluteerror": "{}",
+    "reg:quantileerror": '{"quantile_loss_param": {"quantile_alpha": "[%r]"}}',
+    "count:poisson": '{"poisson_regression_param": {"max_delta_step": "0.7"}}',
+    "reg:tweedie": '{"tweedie_regression_param": {"tweedie_variance_power": "%r"}}',
+    "multi:softprob": '{"softmax_multiclass_param": {"num_class": "%d"}}',
+}
+LOG_LINK = ("count:poisson", "reg:tweedie")  # the exponential of the leaves' sum is predicted
 LARGEST = float(np.finfo(np.float32).max)
 # what a tree is made of; a leaf's value stands where an inner node has its threshold
 WHOLE = ("left_children", "right_children", "split_indices", "default_left", "split_type")
@@ -24,11 +35,22 @@ CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categori
 
 @dataclass(frozen=True)
 class Forest:
-    """What it must be: the library's name of the loss, how many trees make a round, and columns."""
+    """What it must be: the library's name of the loss, how many trees make a round, and columns.
+
+    `parameter` is that of the loss: of quantiles the share below, of Tweedie's the power.
+    """
 
     objective: str
     trees_a_round: int
     columns: int
+    parameter: float | None = None
+
+    def described(self) -> dict[str, Any]:
+        """The objective as the library writes it."""
+        form = PARAMETERS[self.objective]
+        number = self.trees_a_round if self.objective == "multi:softprob" else self.parameter
+        own: dict[str, Any] = json.loads(form % number if "%" in form else form)
+        return {"name": self.objective, **own}
 
 
 def checked(text: str, forest: Forest) -> str:
@@ -52,6 +74,8 @@ def _base(text: str, forest: Forest) -> list[float]:
         raise ValueError(f"base_score has {len(base)} numbers, not {forest.trees_a_round}")
     if forest.objective == "binary:logistic" and not 0 < base[0] < 1:
         raise ValueError(f"base_score has {base[0]}, which is no probability")
+    if forest.objective in LOG_LINK and base[0] <= 0:
+        raise ValueError(f"base_score has {base[0]}, which has no logarithm")
     numbers: list[float] = base.tolist()
     return numbers
 
@@ -132,11 +156,6 @@ def _document(
         "trees": [_tree(tree, number, forest.columns) for number, tree in enumerate(trees)],
     }
     several = str(a_round if a_round > 1 else 0)
-    objective: dict[str, Any] = {"name": forest.objective}
-    if a_round > 1:
-        objective["softmax_multiclass_param"] = {"num_class": several}
-    elif forest.objective != "reg:absoluteerror":
-        objective["reg_loss_param"] = {"scale_pos_weight": "1"}
     learner = {
         "attributes": {},
         "feature_names": [],
@@ -149,7 +168,7 @@ def _document(
             "num_feature": str(forest.columns),
             "num_target": "1",
         },
-        "objective": objective,
+        "objective": forest.described(),
     }
     return {"learner": learner, "version": VERSION}
 

@@ -90,7 +90,7 @@ class Run:
 
     @property
     def predictor(self) -> Predictor:
-        blended = SimpleNamespace(blend=self.blend)
+        blended = SimpleNamespace(blend=self.blend, postprocess=None)
         return Predictor(self.loaded, self.split, self.train, blended, self.fits)
 
     def blended(self, prediction) -> np.ndarray:

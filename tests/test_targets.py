@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from pipeline import session
 from pipeline.config import parse
 from pipeline.errors import DataError, SettingsError
 from pipeline.experiment_list import compare_experiments, list_experiments
-from pipeline.flow import Node, goals_of, inputs_of
+from pipeline.flow import Flow, Node, goals_of, inputs_of
 from pipeline.library import Run
 from pipeline.metrics import METRICS, estimate, paired_difference
 from pipeline.new import write_competition
@@ -28,6 +29,7 @@ from pipeline.targets import (
     mean_metric,
     mean_score,
 )
+from pipeline.workspace import Workspace
 from tests.finished import Small
 from tests.small_loaded import loaded
 
@@ -170,6 +172,9 @@ def test_a_stage_is_computed_once_a_target_and_submit_once_for_all():
     taken = inputs_of(Node("submit"), names, targets)
     assert [each.name for each in taken if each.stage == "blend"] == ["blend@Y1", f"blend@{KOREAN}"]
     assert goals_of("submit", names, targets) == [Node("submit")]
+    run = Flow(configuration(), Workspace(Path(), "x"))
+    stages = [each.stage for each in run.nodes("submit")]
+    assert stages[:6] == ["load", "load", "split", "split", "encode", "encode"]
     with pytest.raises(SettingsError, match="the mean over several targets, and there is one"):
         goals_of("average", names)
 

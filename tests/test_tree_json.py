@@ -24,7 +24,9 @@ def rows():
 def fitted(forest, rounds=5, **options):
     X = rows()
     y = X[:, 1] + (X[:, 2] > 1) + np.isnan(X[:, 0])
-    if not forest.objective.startswith("reg"):
+    if forest.objective in ("count:poisson", "reg:tweedie"):
+        y = np.exp(y)
+    elif not forest.objective.startswith("reg"):
         y = np.digitize(y, [0.5] if forest == BINARY else [0.0, 1.0])
     parameters = {"objective": forest.objective, "max_depth": 3, "nthread": 1, **options}
     return xgboost.train(parameters, xgboost.DMatrix(X, y, nthread=1), rounds)
@@ -57,6 +59,9 @@ def changed(key, place, value, tree=0):
         (Forest("multi:softprob", 3, COLUMNS), {"num_class": 3}),
         (Forest("reg:squarederror", 1, COLUMNS), {}),
         (Forest("reg:absoluteerror", 1, COLUMNS), {}),
+        (Forest("reg:quantileerror", 1, COLUMNS, 0.9), {"quantile_alpha": 0.9}),
+        (Forest("count:poisson", 1, COLUMNS), {}),
+        (Forest("reg:tweedie", 1, COLUMNS, 1.3), {"tweedie_variance_power": 1.3}),
         (BINARY, {"min_child_weight": 1e6}),  # no split at all: trees of one leaf
     ],
 )

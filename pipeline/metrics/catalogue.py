@@ -120,7 +120,7 @@ def get_metric(name: str | None, task: Task, where: str = "[competition] metric"
         other = " or ".join(metric.tasks)
         raise SettingsError(
             f"{where}: found '{name}', but the target is a {task} one; "
-            f"allowed are {', '.join(allowed)}. Name one of these, or set [competition] task, if "
-            f"the target is in truth a {other} one."
+            f"allowed are {', '.join(allowed)}. Name one of these, or correct the task, if the "
+            f"target is in truth a {other} one."
         )
     return metric.of_task(task)

@@ -104,10 +104,14 @@ class OwnScore:
     reads_rows: bool
 
     def __call__(self, y: np.ndarray, prediction: np.ndarray) -> float:
-        assert isinstance(y, ScoredTarget), "an own metric scores what Metric.target gives"
-        given: list[Any] = [_locked(each) for each in self._arguments(y, prediction)]
+        target = y if isinstance(y, ScoredTarget) else ScoredTarget.of(y, None)
+        is_known = target.labels is not None or prediction.shape[1] == 1
+        assert is_known and (target.rows is not None or not self.reads_rows), (
+            "an own metric scores what Metric.target gives"
+        )
+        given: list[Any] = [_locked(each) for each in self._arguments(target, prediction)]
         if self.reads_rows:
-            given.append(y.rows)
+            given.append(target.rows)
         try:
             found = self._function()(*given)
         except UserError:

@@ -13,12 +13,19 @@ from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import held_out_rows, rounds_of_all_rows
 from pipeline.models import ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
-from pipeline.tree_json import Forest, checked
+from pipeline.tree_json import LARGEST, Forest, checked
 
 if TYPE_CHECKING:
     import xgboost
 
 VIEW = "tree"
+OF_LOSS = {
+    "absolute_error": "reg:absoluteerror",
+    "quantile": "reg:quantileerror",
+    "poisson": "count:poisson",
+    "tweedie": "reg:tweedie",
+}
+PARAMETERS = {"quantile": "quantile_alpha", "tweedie": "tweedie_variance_power"}
 
 
 class Settings(DeviceSettings):
@@ -71,6 +78,7 @@ class Boosting:
     def predict(self, X: np.ndarray) -> np.ndarray:
         rows = self._matrix(X)
         values = np.mean([booster.predict(rows) for booster in self.boosters], axis=0, dtype=float)
+        values = np.minimum(values, LARGEST)  # an exponential of a changed file may overflow
         if self.problem.task == "binary":
             return np.column_stack([1 - values, values])
         prediction = np.zeros((len(X), self.problem.outputs))
@@ -85,7 +93,8 @@ class Boosting:
         """The library's loader trusts what it reads, so it is given only what was checked."""
         self.classes = np.array(state["classes"])
         check_classes(self.classes, self.problem.outputs)
-        forest = Forest(self._objective(), self._trees(), len(self.problem.columns))
+        columns, parameter = len(self.problem.columns), self.problem.loss_parameter
+        forest = Forest(self._objective(), self._trees(), columns, parameter)
         texts = [text for text, _ in zip(state["boosters"], self._numbers(), strict=True)]
         xgboost = import_module_bare("xgboost")
         self.boosters = []
@@ -123,10 +132,11 @@ class Boosting:
 
     def _parameters(self, number: int) -> dict[str, Any]:
         chosen = self.settings
-        classes = {"num_class": self._trees()} if self.problem.task == "multiclass" else {}
+        named = PARAMETERS.get(self.problem.loss)
         return {
             "objective": self._objective(),
-            **classes,
+            **({"num_class": self._trees()} if self.problem.task == "multiclass" else {}),
+            **({named: self.problem.loss_parameter} if named else {}),
             "tree_method": "hist",
             "learning_rate": chosen.learning_rate,
             "max_depth": chosen.max_depth,
@@ -145,8 +155,7 @@ class Boosting:
             return "binary:logistic"
         if self.problem.task == "multiclass":
             return "multi:softprob"
-        absolute = self.problem.loss == "absolute_error"
-        return "reg:absoluteerror" if absolute else "reg:squarederror"
+        return OF_LOSS.get(self.problem.loss, "reg:squarederror")
 
     def _trees(self) -> int:
         """That make a round."""

@@ -24,7 +24,7 @@ from pipeline.wording import count
 
 TITLE = "Predictions from elsewhere"
 ODD = 5.0  # standard errors
-LESS = 0.15  # of our best model's loss: what another model of the same columns hardly saves
+LESS = 0.3  # of our best model's loss: what another model of the same columns hardly saves
 FEWEST_ROWS = 50  # on either side, to compare how sure predictions are
 
 
@@ -133,7 +133,8 @@ def sureness(prediction: np.ndarray) -> np.ndarray:
 
 
 def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
-    """Of those that are hardly out of fold; no score is given where the blend uses them."""
+    """Of those that are hardly out of fold. No score is given where the blend uses some that are
+    surer of train than of test, too: a model that is only better may know more columns."""
     outsiders: Outsiders | None = evidence.results["foreign"]
     used = evidence.blend.blend.needed
     for each in outsiders.found if outsiders else ():
@@ -147,7 +148,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
                 "worse, and the blend trusts them too much.",
                 "Make them again, each row by fits that never saw it, on the folds of [split], or "
                 f"take [models.{each.name}] out of the competition's TOML.",
-                reason if each.name in used else "",
+                reason if each.has_seen and each.name in used else "",
             )
 
 

@@ -289,7 +289,8 @@ def test_the_absolute_error_is_made_small_by_medians(name, settings):
     np.testing.assert_allclose(by_loss["squared_error"], means, atol=0.1)
 
 
-def test_lightgbm_makes_the_losses_of_quantiles_and_deviances_small(tmp_path):
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
+def test_boosting_makes_the_losses_of_quantiles_and_deviances_small(name):
     """Of two groups: their quantiles, and their means, which are never below 0."""
     rng = np.random.default_rng(0)
     X = np.repeat([[0.0], [1.0]], 400, axis=0).astype(np.float32)
@@ -301,10 +302,10 @@ def test_lightgbm_makes_the_losses_of_quantiles_and_deviances_small(tmp_path):
         ("absolute_log_error", None, np.median),
     ):
         asked = replace(problem("regression", loss), loss_parameter=parameter, columns=("a",))
-        model = models.build("lightgbm", SMALL["lightgbm"], asked).fit(X, y)
+        model = models.build(name, SMALL[name], asked).fit(X, y)
         found = model.predict(X[[0, -1]])
         np.testing.assert_allclose(found[:, 0], [expected(y[:400]), expected(y[400:])], atol=0.35)
-        again = models.restore("lightgbm", SMALL["lightgbm"], asked, model.state())
+        again = models.restore(name, SMALL[name], asked, model.state())
         assert again.predict(X).tobytes() == model.predict(X).tobytes()
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import competitions
+from pipeline.config import load_configuration
 from pipeline.errors import DataError, SettingsError
+from pipeline.new import copy_raw, settings_given, write_competition
 from pipeline.progress import Progress
 from pipeline.stage_settings import LoadStage
 from pipeline.stages.load import load
@@ -59,3 +61,16 @@ def test_what_is_no_table_is_one_message(tmp_path, monkeypatch, code, expected):
 def test_a_module_that_is_not_there_is_named():
     with pytest.raises(SettingsError, match="there is no pipeline/competitions/nobody"):
         load(LoadStage(read="nobody"), Path("."), Progress())
+
+
+def test_new_looks_at_what_it_returns_and_copies_every_file(tmp_path, monkeypatch):
+    loaded(tmp_path, monkeypatch, READ)  # the files, and the module
+    named = settings_given({}, ["load.read=own_reading"])
+    made = write_competition("own_reading", tmp_path / "raw", tmp_path, named, tmp_path / "kept")
+    assert [path.name for path in made.copies] == ["all.txt"]
+    assert 'read = "own_reading"' in made.text and 'target = "y"' in made.text
+    copy_raw(made.copies)
+    (tmp_path / "own_reading.toml").write_text(made.text)
+    settings = load_configuration("own_reading", folder=tmp_path).load
+    again = load(LoadStage(**settings.model_dump()), tmp_path / "kept", Progress())
+    assert (len(again.train), again.problem.names) == (40, ["x"])

@@ -78,6 +78,7 @@ class Table:
             results={
                 "leaderboard": SimpleNamespace(digits=4),
                 "learning_curve": SimpleNamespace(curves=()),
+                "foreign": None,
             },
         )
 
