@@ -53,7 +53,11 @@ class Encode(Settings):
     text_directions: int = Field(
         30, ge=1, description="TF-IDF: main directions that it keeps, at most one for 60 rows"
     )
-    smoothing: float = Field(10.0, ge=0, description="target means: weight of the overall mean")
+    smoothing: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+        "auto",
+        description="target means: how many rows the overall mean counts for; auto: the variance "
+        "within levels over that between them",
+    )
     log_skew: float = Field(1.5, ge=0, description="log1p of counts skewed more than this")
     seed: int = Field(0, ge=0)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pipeline.encoding.columns import CodedColumn, to_label
-from pipeline.encoding.target_means import cross_fit
+from pipeline.encoding.target_means import Smoothing, cross_fit
 
 SEPARATOR = "\x1f"  # between the labels of a combination: the character meant for that
 BINS = 16  # of numbers that are no categories
@@ -40,7 +40,7 @@ def find_pairs(
     many: Sequence[str],
     targets: np.ndarray,
     inner: np.ndarray,
-    smoothing: float,
+    smoothing: Smoothing,
 ) -> list[tuple[str, str]]:
     """Pairs of categories, one of them at least of many levels; the clearest first. None where
     there are too few rows, or where more than a few columns are quantities.
