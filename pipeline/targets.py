@@ -235,8 +235,9 @@ def _expected(
         return mean_score(kinds, [value(each.expected) for each in blend.values()])
 
     score, validated = mean(lambda e: e.score), mean(lambda e: e.cross_validated)
-    error = WIDER * mean_estimate(targets).standard_error
-    return Expected(score, error, validated, score - validated)
+    clustering = max(each.expected.clustering for each in blend.values())
+    error = WIDER * clustering * mean_estimate(targets).standard_error
+    return Expected(score, error, validated, score - validated, clustering)
 
 
 def _known_rows(oof: np.ndarray) -> np.ndarray:
