@@ -17,7 +17,7 @@ from pipeline.problem import Loaded, Problem, Task
 from pipeline.progress import Progress
 from pipeline.splitting import kfold, own, windows
 from pipeline.splitting.fold_column import fold_numbers
-from pipeline.splitting.groups import group_numbers
+from pipeline.splitting.groups import split_groups
 from pipeline.splitting.kfold import Rows
 from pipeline.splitting.lengths import parse_length
 from pipeline.splitting.times import described, row_times
@@ -118,7 +118,7 @@ def summary(settings: "Split", found: Folds) -> str:
 def _clusters(settings: "Split", found: Folds, load: Loaded) -> np.ndarray | None:
     """Numbers of the groups; of folds by time, stretches of equally many validated rows, (n,)."""
     if settings.group is not None:
-        return group_numbers(settings, load)
+        return split_groups(settings, load)
     if not found.time:
         return None
     times = row_times(found.time, load)
@@ -215,7 +215,7 @@ def _refuse_numbers(settings: "Split", scheme: str, task: Task) -> None:
 def _drawn(settings: "Split", scheme: str, load: Loaded) -> list[Fold]:
     """Once per repeat, every row validated once in each."""
     y = load.y
-    groups = group_numbers(settings, load) if "group" in scheme else None
+    groups = split_groups(settings, load) if "group" in scheme else None
     check_size(settings, y, groups)
     classes: np.ndarray | None = y if load.problem.classes is not None else None
     if settings.bins:
@@ -289,7 +289,7 @@ def _fixed(settings: "Split", scheme: str, load: Loaded) -> list[Fold]:
         return _checked(where, pairs_of(numbers), len(numbers))
     pairs = _windows(settings).pairs(times, where)
     if settings.group is not None:
-        pairs = _without_groups(pairs, group_numbers(settings, load))
+        pairs = _without_groups(pairs, split_groups(settings, load))
     return _checked(f"windows of {where}", pairs, len(times))
 
 
