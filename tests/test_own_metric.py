@@ -123,7 +123,7 @@ def test_a_function_of_one_argument_and_a_file_that_is_not_there_are_refused(own
         METRICS["own:mine"]
     with pytest.raises(SettingsError, match=r"there is no pipeline/competitions/nowhere\.py"):
         METRICS["own:nowhere"]
-    with pytest.raises(SettingsError, match=r"airline_survey\.py has no function metric"):
+    with pytest.raises(SettingsError, match=r"airline_survey\.py has no function .metric"):
         METRICS["own:airline_survey"]
 
 
