@@ -15,11 +15,12 @@ from pipeline.blending import Expected
 from pipeline.config import parse
 from pipeline.errors import DataError, SettingsError
 from pipeline.experiment_list import compare_experiments, list_experiments
+from pipeline.export import export
 from pipeline.flow import Flow, Node, goals_of, inputs_of
 from pipeline.library import Run
 from pipeline.metrics import METRICS, estimate, paired_difference
 from pipeline.new import write_competition
-from pipeline.problem import Form
+from pipeline.problem import File, Form
 from pipeline.reading.schema import RawTables, find_form, find_roles, find_targets, of_one_target
 from pipeline.stage_settings import LoadStage
 from pipeline.submission import Filling, joint_content
@@ -31,6 +32,7 @@ from pipeline.targets import (
     mean_estimate,
     mean_metric,
     mean_score,
+    refuse_other_rows,
 )
 from pipeline.workspace import Workspace
 from tests.finished import Small
@@ -123,6 +125,15 @@ def test_rows_that_err_alike_widen_the_error_of_the_mean_too(rng):
     load = loaded(one.y, "regression")
     found = average_blend({"Y1": load, "Y2": load}, {"Y1": blended, "Y2": blended})
     assert_allclose(found.expected.standard_error, expected.standard_error)
+
+
+def test_targets_of_different_rows_are_in_no_table_together():
+    all_rows = loaded([1.0, 2.0], "regression")
+    fewer = replace(all_rows, files={"train": File("train.csv", "abc", 3)})
+    refuse_other_rows([all_rows, all_rows])
+    refuse_other_rows([fewer])
+    with pytest.raises(DataError, match="known in different rows"):
+        refuse_other_rows([all_rows, fewer])
 
 
 def test_folders_of_any_names_differ():
@@ -327,6 +338,14 @@ def test_a_run_of_two_targets_is_a_run_of_each(finished, monkeypatch, tmp_path):
     assert "Mean loss of 2 targets" in lines[0] and any(KOREAN in line for line in lines)
     submitted = pd.read_csv(run.submission_path)
     assert list(submitted) == ["id", KOREAN, "up"]
+
+    paths = export(finished.workspace, "blend", tmp_path / "mine.csv", None)
+    oof, of_test = map(pd.read_csv, paths)
+    assert list(oof) == ["id", "up", "up: probability no", "up: probability yes", KOREAN, "fold"]
+    assert_allclose(oof[KOREAN], run.of(KOREAN).flow.value("blend").oof[:, 0])
+    assert_allclose(of_test[KOREAN], submitted[KOREAN])
+    with pytest.raises(SettingsError, match="an array is of one target"):
+        export(finished.workspace, "blend", tmp_path / "mine.npy", None)
 
     predicted = run.predict(pd.read_csv(finished.test_file))
     assert list(predicted) == ["up", "up: probability no", "up: probability yes", KOREAN]
