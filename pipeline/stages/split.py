@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.answers import answer_rows, train_groups
 from pipeline.errors import DataError, SettingsError
-from pipeline.folds import Fold, Folds, folds_of
+from pipeline.folds import DRAWN, Fold, Folds, folds_of
 from pipeline.problem import Loaded, Problem, Task
 from pipeline.progress import Progress
 from pipeline.splitting import kfold, own, windows
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 2  # classes
 STRETCHES = 20  # of time, in each of which rows err alike
-DRAWN = ("stratified", "plain", "group", "stratified_group")  # at random, once per repeat
 # the keys that a scheme reads, beside folds, repeats and seed; some need the first of them
 READS = {
     "stratified": ("bins", "numbering"),
