@@ -182,3 +182,4 @@ def test_a_run_is_scored_by_it_and_an_edit_computes_no_fit_again(tmp_path):
     assert "blend" in project.computed("blend")
     assert {key for key in project.stored() if key.kind == "fit"} == fits
     assert project.experiments()[-1]["models"]["linear"] != record["models"]["linear"]
+    assert project.experiments()[-1]["best_before"] is None  # by another metric
