@@ -120,8 +120,7 @@ def refuse_other_rows(loads: Sequence[Loaded]) -> None:
     if len(loads) > 1 and not all(map(has_all_rows, loads)):
         raise DataError(
             "the targets are known in different rows of train, so that no table has the "
-            "out-of-fold predictions of all. In a notebook, ask one of them: "
-            "run.of(...).out_of_fold."
+            "out-of-fold predictions of all. Ask one of them: run.of(...).out_of_fold."
         )
 
 

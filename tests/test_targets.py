@@ -339,14 +339,6 @@ def test_a_run_of_two_targets_is_a_run_of_each(finished, monkeypatch, tmp_path):
     submitted = pd.read_csv(run.submission_path)
     assert list(submitted) == ["id", KOREAN, "up"]
 
-    paths = export(finished.workspace, "blend", tmp_path / "mine.csv", None)
-    oof, of_test = map(pd.read_csv, paths)
-    assert list(oof) == ["id", "up", "up: probability no", "up: probability yes", KOREAN, "fold"]
-    assert_allclose(oof[KOREAN], run.of(KOREAN).flow.value("blend").oof[:, 0])
-    assert_allclose(of_test[KOREAN], submitted[KOREAN])
-    with pytest.raises(SettingsError, match="an array is of one target"):
-        export(finished.workspace, "blend", tmp_path / "mine.npy", None)
-
     predicted = run.predict(pd.read_csv(finished.test_file))
     assert list(predicted) == ["up", "up: probability no", "up: probability yes", KOREAN]
     assert_allclose(predicted[KOREAN], submitted[KOREAN])
@@ -363,6 +355,12 @@ def test_a_run_of_two_targets_is_a_run_of_each(finished, monkeypatch, tmp_path):
     assert KOREAN in page and 'href="targets/1_up/report.html"' in page
     assert (finished.build / "targets" / "1_up" / "report.html").is_file()
     assert session.last_summary(finished.workspace) == list(lines)
+
+    paths = export(finished.workspace, "blend", tmp_path / "oof.csv", None)
+    assert [path.stem for path in paths[2:]] == [
+        f"oof_2_승차_총승객수{end}" for end in ("", "_test")
+    ]
+    assert_allclose(pd.read_csv(paths[3])[KOREAN], submitted[KOREAN])
 
     # a competition of this target alone has the same fits: none is computed again
     alone = SMALL.replace(f'["up", "{KOREAN}"]', f'"{KOREAN}"\ndrop = ["up"]')
