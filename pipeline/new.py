@@ -439,7 +439,7 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
         if names:
             yield f"left out, for {other} lacks them: {', '.join(map(new_toml.string, names))}"
     if found.mirror is not None:
-        yield f"{found.mirror.sentence}; the folds mirror it: [split] in {path}"
+        yield f"{found.mirror.description}; the folds mirror it: [split] in {path}"
     for column in found.columns.values():
         if isinstance(column, DataError):
             yield f"load will refuse {column}"

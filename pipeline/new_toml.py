@@ -192,6 +192,10 @@ def _numbers_held(column: Described | DataError) -> frozenset[float]:
     return frozenset(column.plain["train"].dropna().unique()[: MOST_LEVELS + 1].tolist())
 
 
+def mirrored(mirror: Mirror) -> str:
+    return f"{mirror.description}. The folds mirror it."
+
+
 def text(name: str, found: TableFindings) -> str:
     """The whole TOML, presets included."""
     shape, given = found.shape, found.given
@@ -210,7 +214,7 @@ def text(name: str, found: TableFindings) -> str:
             _contract(found),
             *filter(None, [_targets(found)]),
             table("explore", config.Explore),
-            *([_comment(f"{found.mirror.sentence}. The folds mirror it.")] if found.mirror else []),
+            *([_comment(mirrored(found.mirror))] if found.mirror else []),
             table("split", config.Split, **found.split),
             table("encode", config.Encode),
             table("budget", config.Budget, minutes=found.minutes()),
