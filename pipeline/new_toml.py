@@ -103,7 +103,8 @@ class TableFindings:
         hardest = "multiclass" if classes > 2 else "binary" if classes > 1 else "regression"
         task: Task = hardest if len(self.tasks) > 1 else self.roles.task  # type: ignore[assignment]
         rows, columns, ordered = len(train), len(self.columns), bool(self.order)
-        return sizing.Shape(rows, columns, task, classes, width, ordered)
+        mixed = len(self.tasks) > 1 and "regression" in self.tasks
+        return sizing.Shape(rows, columns, task, classes, width, ordered, mixed)
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -139,7 +140,7 @@ class TableFindings:
         """For all targets: each of up to MOST_SHARES gets what one alone would get. The best preset
         takes no longer for several."""
         shares = 1 if preset == "best" else min(len(self.targets), MOST_SHARES)
-        return sizing.minutes(self.shape, preset) * shares
+        return round(sizing.minutes(self.shape, preset) * shares, 1)
 
     @cached_property
     def mirror(self) -> Mirror | None:
