@@ -13,6 +13,7 @@ from pipeline import session
 from pipeline.config import parse
 from pipeline.errors import DataError, SettingsError
 from pipeline.experiment_list import compare_experiments, list_experiments
+from pipeline.export import export
 from pipeline.flow import Flow, Node, goals_of, inputs_of
 from pipeline.library import Run
 from pipeline.metrics import METRICS, estimate, paired_difference
@@ -330,6 +331,12 @@ def test_a_run_of_two_targets_is_a_run_of_each(finished, monkeypatch, tmp_path):
     assert KOREAN in page and 'href="targets/1_up/report.html"' in page
     assert (finished.build / "targets" / "1_up" / "report.html").is_file()
     assert session.last_summary(finished.workspace) == list(lines)
+
+    paths = export(finished.workspace, "blend", tmp_path / "oof.csv", None)
+    assert [path.stem for path in paths[2:]] == [
+        f"oof_2_승차_총승객수{end}" for end in ("", "_test")
+    ]
+    assert_allclose(pd.read_csv(paths[3])[KOREAN], submitted[KOREAN])
 
     # a competition of this target alone has the same fits: none is computed again
     alone = SMALL.replace(f'["up", "{KOREAN}"]', f'"{KOREAN}"\ndrop = ["up"]')
