@@ -297,8 +297,8 @@ def look(
         form, form_note = schema.find_form(tables, roles, how)
         notes = [*notes, *([form_note] if form.aggregate else [])]
     if about.get("metric", OWN) != OWN:
-        for task in dict.fromkeys(each.roles.task for each in several) or [roles.task]:
-            get_metric(about["metric"], task, metric)
+        for each in [target.roles for target in several] or [roles]:
+            _check_metric(about["metric"], each, metric)
     own = {roles.target, roles.id, *targets}
     drop = _only_in_one(tables, settings, own)
     names = [name for name in tables.train.columns if name not in {*own, *drop}]
@@ -326,6 +326,14 @@ def _only_in_one(
     used = {*tables.train.columns} & {*tables.test.columns} | {*own}
     names = dict.fromkeys([*tables.train.columns, *tables.test.columns])
     return tuple(dict.fromkeys([*settings.drop, *(name for name in names if name not in used)]))
+
+
+def _check_metric(name: str, roles: Roles, where: str) -> None:
+    """Refuse a metric that cannot score the target: no run with it would get far."""
+    metric = get_metric(name, roles.task, where)
+    metric.check_labels(roles.classes or ())
+    if roles.classes is None:
+        metric.check_target(roles.values.dropna().to_numpy(dtype="float64"))
 
 
 def _target(

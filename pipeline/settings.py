@@ -20,6 +20,9 @@ class Encode(Settings):
     features: Name | None = Field(
         None, description="module in pipeline/competitions with row-wise `features(frame)`"
     )
+    drop: tuple[str, ...] = Field(
+        (), description="columns that no model sees; [split] may use them"
+    )
     one_hot_levels: int = Field(
         24, ge=2, description="a whole-number column with at most this many values is one-hot too"
     )
@@ -66,7 +69,6 @@ class EncoderSettings(Encode):
     """[encode], what a member's own table changes of it, and the columns that the member sees."""
 
     columns: tuple[str, ...] | None = Field(None, description="these alone; left out: all")
-    drop: tuple[str, ...] = Field((), description="all but these")
 
     def sees(self, name: str) -> bool:
         """Whether the encoder reads this column."""

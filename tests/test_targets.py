@@ -332,6 +332,7 @@ def test_a_run_of_two_targets_is_a_run_of_each(finished, monkeypatch, tmp_path):
     made = write_competition("fresh", finished.workspace.raw, tmp_path).text
     assert tomllib.loads(made)["load"]["target"] == [KOREAN, "up"]
     assert tomllib.loads(made)["targets"]["up"]["task"] == "binary"
+    assert "logistic" not in tomllib.loads(made)["models"]  # it cannot predict the numbers
 
     done = finished.run()
     run, lines = Run(done.flow, done.experiment), done.lines
