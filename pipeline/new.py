@@ -133,9 +133,10 @@ def write_competition(
             files = finding.Files(found)
         else:
             files = finding.find_files(places, named | sides, anywhere=True)
-        findings, further = look(files, given, caller.metric, places[0])
-        files = replace(files, sources=files.sources | further)
-        copies = copied or _copies(files.sources.values(), places, raw)
+        findings, sides = look(files, given, caller.metric, places[0])
+        joined = {joins.role(name): source for name, source in sides.sources.items()}
+        files = replace(files, sources=files.sources | joined)
+        copies = copied or _copies([*files.sources.values(), *sides.proposed], places, raw)
     kept = {
         role: "/".join((copies[table.path].relative_to(raw).as_posix(), *table.members))
         + (f"#{table.sheet}" if table.sheet else "")
@@ -259,11 +260,11 @@ def look(
     given: Given | None = None,
     metric: str = COMMAND.metric,
     raw: Path | None = None,
-) -> tuple[TableFindings, dict[str, archives.Source]]:
+) -> tuple[TableFindings, SideTables]:
     """Read the files, and find the target, the id, the task and what the columns hold.
 
     `metric` is how a message names it; `raw` is the folder for a competition's own reading. Also
-    returns the files of the side tables that were found, by role.
+    returns the side tables that were found.
     """
     given = given or {}
     about = given.get("competition", {})
@@ -315,7 +316,7 @@ def look(
         several=several,
         joins=sides.joins,
     )
-    return findings, {joins.role(name): source for name, source in sides.sources.items()}
+    return findings, sides
 
 
 def _only_in_one(
