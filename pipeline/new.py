@@ -444,10 +444,31 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     for column in found.columns.values():
         if isinstance(column, DataError):
             yield f"load will refuse {column}"
+    yield from _may_be_names(found.columns, path)
     yield from schema.alike_messages(roles)
     if shape.many:
         models, minutes = ", ".join(sizing.models(shape)), found.minutes()
         yield f"{count(shape.rows, 'row')}: {models}, in this order, in {minutes:g} minutes"
+
+
+def _may_be_names(columns: Mapping[str, kinds.Described | DataError], path: Path) -> Iterator[str]:
+    """Few rows do not show by the target which whole numbers are codes: a person knows."""
+    names = [
+        name
+        for name, column in columns.items()
+        if not isinstance(column, DataError)
+        and column.feature.kind == "number"
+        and "train" in column.plain
+        and kinds.may_be_names(column.plain["train"])
+    ]
+    if names:
+        line = f'columns.{new_toml.string(names[0])} = {{kind = "category"}}'
+        more = " and so on, " if len(names) > 1 else " "
+        yield (
+            f"numbers or names? {quoted(names, MOST_COLUMNS)}: few of very many whole numbers, "
+            f"each in many rows; names of things (departments, stores) are learnt better so: {line}"
+            f"{more}in [load] of {path}"
+        )
 
 
 # -- copies ----------------------------------------------------------------------------------------
