@@ -133,9 +133,10 @@ def write_competition(
             files = finding.Files(found)
         else:
             files = finding.find_files(places, named | sides, anywhere=True)
-        findings, further = look(files, given, caller.metric, places[0])
-        files = replace(files, sources=files.sources | further)
-        copies = copied or _copies(files.sources.values(), places, raw)
+        findings, sides = look(files, given, caller.metric, places[0])
+        joined = {joins.role(name): source for name, source in sides.sources.items()}
+        files = replace(files, sources=files.sources | joined)
+        copies = copied or _copies([*files.sources.values(), *sides.proposed], places, raw)
     kept = {
         role: "/".join((copies[table.path].relative_to(raw).as_posix(), *table.members))
         + (f"#{table.sheet}" if table.sheet else "")
@@ -259,11 +260,11 @@ def look(
     given: Given | None = None,
     metric: str = COMMAND.metric,
     raw: Path | None = None,
-) -> tuple[TableFindings, dict[str, archives.Source]]:
+) -> tuple[TableFindings, SideTables]:
     """Read the files, and find the target, the id, the task and what the columns hold.
 
     `metric` is how a message names it; `raw` is the folder for a competition's own reading. Also
-    returns the files of the side tables that were found, by role.
+    returns the side tables that were found.
     """
     given = given or {}
     about = given.get("competition", {})
@@ -315,7 +316,7 @@ def look(
         several=several,
         joins=sides.joins,
     )
-    return findings, {joins.role(name): source for name, source in sides.sources.items()}
+    return findings, sides
 
 
 def _only_in_one(
@@ -451,10 +452,31 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     for column in found.columns.values():
         if isinstance(column, DataError):
             yield f"load will refuse {column}"
+    yield from _may_be_names(found.columns, path)
     yield from schema.alike_messages(roles)
     if shape.many:
         models, minutes = ", ".join(sizing.models(shape)), found.minutes()
         yield f"{count(shape.rows, 'row')}: {models}, in this order, in {minutes:g} minutes"
+
+
+def _may_be_names(columns: Mapping[str, kinds.Described | DataError], path: Path) -> Iterator[str]:
+    """Few rows do not show by the target which whole numbers are codes: a person knows."""
+    names = [
+        name
+        for name, column in columns.items()
+        if not isinstance(column, DataError)
+        and column.feature.kind == "number"
+        and "train" in column.plain
+        and kinds.may_be_names(column.plain["train"])
+    ]
+    if names:
+        line = f'columns.{new_toml.string(names[0])} = {{kind = "category"}}'
+        more = " and so on, " if len(names) > 1 else " "
+        yield (
+            f"numbers or names? {quoted(names, MOST_COLUMNS)}: few of very many whole numbers, "
+            f"each in many rows; names of things (departments, stores) are learnt better so: {line}"
+            f"{more}in [load] of {path}"
+        )
 
 
 # -- copies ----------------------------------------------------------------------------------------

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from pipeline import answers
 from pipeline.blending import Blended
 from pipeline.config import BLEND, load_presets
 from pipeline.estimates import NORMAL_95, decimals, signed, verdict, with_error
@@ -100,20 +103,29 @@ def headline(found: Summary) -> str:
 
 def _expected(found: Summary) -> Iterator[str]:
     """Where the leaderboard's score should lie: both samples are finite, train's and test's."""
-    no_score_reason, test_rows = found.no_score_reason, len(found.load.test)
+    no_score_reason = found.no_score_reason
+    train_groups, test_groups = answers.train_groups(found.load), answers.test_groups(found.load)
+    train_rows = _scored(len(found.load.train), train_groups)
+    test_rows = _scored(len(found.load.test), test_groups)
     if found.load.simulated:
         yield "SIMULATED data: this is no score of the competition"
     elif no_score_reason:
         yield textwrap.shorten(f"no expected score is given: {no_score_reason}", WIDEST)
     elif test_rows:
         expected = found.experiment.expected
-        interval = prediction_interval(expected, len(found.load.train), test_rows)
+        interval = prediction_interval(expected, train_rows, test_rows)
         low, high = map(found.metric.clip, interval)
         digits = decimals(expected.standard_error)
+        what = "test row" if test_groups is None else "group"
         yield (
             f"expected on the leaderboard: {low:,.{digits}f} to {high:,.{digits}f} "
-            f"(95%, if it counts all {count(test_rows)} test rows)"
+            f"(95%, if it counts all {count(test_rows, what)})"
         )
+
+
+def _scored(rows: int, groups: np.ndarray | None) -> int:
+    """How many answers a score is taken on: one a row, or one a group."""
+    return rows if groups is None else len(answers.answer_rows(groups))
 
 
 def prediction_interval(expected: Estimate, train_rows: int, test_rows: int) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.blending import Blended, Expected
@@ -34,6 +35,7 @@ def summary(tmp_path, monkeypatch):
         reason="",
         name="airline",
         cut=None,
+        group_size=1,
         **of_experiment,
     ):
         (tmp_path / f"{name}.toml").write_text(TOML)
@@ -41,7 +43,14 @@ def summary(tmp_path, monkeypatch):
         given |= {"metric": "accuracy", **vars(SCORE)}
         experiment = Experiment.model_construct(**{**given, **of_experiment})
         found = {
-            "load": SimpleNamespace(simulated=simulated, train=range(3000), test=range(2000)),
+            "load": SimpleNamespace(
+                simulated=simulated,
+                train=pd.DataFrame({"group": np.arange(3000) // group_size}),
+                test=pd.DataFrame({"group": np.arange(2000) // group_size}),
+                problem=SimpleNamespace(
+                    id="group", form=SimpleNamespace(aggregate="mean" if group_size > 1 else None)
+                ),
+            ),
             "blend": Blended(
                 *(None, "greedy", "accuracy", None, None, {}, (), ""),
                 expected=Expected(*vars(SCORE).values(), 0.939, 0.001),
@@ -152,6 +161,11 @@ def test_the_next_run_is_a_longer_one(summary, preset, step):
 
     assert lines[-1].split("  ")[1] == step
     assert any(line.startswith("  make C=cars watch") for line in lines)
+
+
+def test_the_leaderboard_counts_groups_where_they_are_what_is_predicted(summary):
+    assert any("all 2,000 test rows" in line for line in summary())
+    assert any("all 500 groups" in line for line in summary(group_size=4))
 
 
 def test_the_leaderboard_of_other_rows_falls_into_the_range():

@@ -43,6 +43,9 @@ FEW_ROWS = 20  # fewer values do not show what a column holds
 LONG = 5  # words a value, on average: prose, not a category
 MOST_STRAY = 3  # so few different words among numbers are mistakes, not categories
 STRAY_SHARE = 0.002
+MORE_NAMES, LEAST_REPEATS = 12, 2  # different numbers that may be names, and rows of each
+SPARSE = 20  # possible whole numbers for each that occurs
+MOST_ROUND = 0.3  # of them end in 0; a tenth do by chance
 MOST_NAMED = 5  # columns in a note
 MOST_UNITS = 5
 
@@ -216,6 +219,25 @@ def _is_code(words: "pd.Series") -> bool:
     if not len(known) or not known.is_unique or known.str.len().nunique() != 1:
         return False
     return bool(known.str.fullmatch(r"\d+").all() and known.str.fullmatch(r"0\d+").any())
+
+
+def may_be_names(numbers: "pd.Series") -> bool:
+    """Whether numbers (n,) repeat a few of very many possible whole ones, no rounder than others.
+
+    So do the numbers of departments and stores, but also a few lot sizes, distances and time
+    stamps: it is something to ask, not to decide.
+    """
+    import numpy as np
+
+    known = numbers.dropna().to_numpy(dtype=float)
+    values = np.unique(known)
+    if not MORE_NAMES < len(values) <= len(known) / LEAST_REPEATS or values[0] < 1:
+        return False
+    if values[-1] > 2**53 or not (values == np.floor(values)).all():
+        return False
+    step = np.gcd.reduce((values - values[0]).astype(np.int64))
+    possible = (values[-1] - values[0]) / step
+    return bool(possible >= SPARSE * len(values) and (values % 10 == 0).mean() < MOST_ROUND)
 
 
 def _refuse_mistakes(name: str, sides: Mapping[str, "pd.Series"], found: NumbersInWords) -> None:

@@ -6,7 +6,7 @@ and test: one of the same name, or one of words that all stand in the side table
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from pipeline.reading.joins import join_side_tables, matches, prepare, role
 from pipeline.reading.notation import are_plain
 from pipeline.reading.schema import RawTables
 from pipeline.reading.tables import read_table
+from pipeline.wording import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,12 +33,16 @@ FEWEST_FOUND, FEWEST_VALUES = 0.9, 3  # of a column's different words, by one of
 
 @dataclass(frozen=True)
 class SideTables:
-    """The tables with the side tables joined, and by name each one's file and settings."""
+    """The tables with the side tables joined, and by name each one's file and settings.
+
+    proposed: files that a note proposes a line of the TOML for.
+    """
 
     tables: RawTables
     joins: Mapping[str, Join] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    proposed: tuple[Source, ...] = ()
 
 
 def find_side_tables(files: Sequence[TableFile], tables: RawTables) -> SideTables:
@@ -57,8 +62,12 @@ def find_side_tables(files: Sequence[TableFile], tables: RawTables) -> SideTable
         for on in keys[joined]:
             found = _with(found, joined, waiting[joined], on, several=len(keys[joined]) > 1)
         del waiting[joined]
-    notes += filter(None, (_left(file, table.words, tables) for file, table in waiting.items()))
-    return SideTables(found.tables, found.joins, found.sources, (*found.notes, *notes))
+    left = {file.source: _left(file, table.words, tables) for file, table in waiting.items()}
+    return replace(
+        found,
+        notes=(*found.notes, *notes, *filter(None, left.values())),
+        proposed=tuple(source for source, note in left.items() if note),
+    )
 
 
 def _with(
@@ -132,7 +141,7 @@ def _left(file: TableFile, side: "pd.DataFrame", tables: RawTables) -> str:
     ):
         return (
             f"{file}: has train's columns, the target too. If its rows are to be learnt from "
-            f'beside train\'s, name it: [load] extra = "{file}"'
+            f'beside train\'s, name it: [load] extra = "{_copied(file.source)}"'
         )
     names = [name for name in side if name in train and name in test]
     keys = [name for name in names if train[name].isin(side[name]).mean() >= FEWEST_MATCHED]
@@ -142,8 +151,15 @@ def _left(file: TableFile, side: "pd.DataFrame", tables: RawTables) -> str:
     key = max(keys, key=lambda name: train[name].nunique())
     value = next((n for n in others if are_plain(side[n].dropna()).all()), None)
     hows: Any = '["mean", "max", "count"]' if value else '["count", "nunique"]'
+    join = f'file = "{_copied(file.source)}", on = "{key}"'
     return (
         f"{file}: has several rows for a value of {key!r}, and is not joined. To make one row of "
-        f'them, in the TOML: [load] join.{_name(file)} = {{ file = "{file}", on = "{key}", '
+        f"them, in the TOML: [load] join.{_name(file)} = {{ {join}, "
         f'aggregate = {{ "{value or others[0]}" = {hows} }} }}'
     )
+
+
+def _copied(source: Source) -> str:
+    """The file as a TOML names it, once `new` has copied it into the folder of raw files."""
+    name = "/".join((source.path.name, *source.members))
+    return printable(f"{name}#{source.sheet}" if source.sheet else name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.answers import answer_rows, train_groups
 from pipeline.exploration.significance import holm
 from pipeline.exploration.strength import FoldedTarget, rank_correlation_ratio, skill, strength
 from pipeline.report.alarm import Alarm
@@ -37,6 +38,11 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     and have the same neighbours; and of a file that is sorted by the target no more is known.
     """
     ids, test_ids = _ids(evidence)
+    groups = train_groups(evidence.load)
+    if groups is not None:  # whose rows have one target and follow one another
+        rows = answer_rows(groups)
+        target = FoldedTarget(target.y[rows], target.classes, target.fold[rows])
+        ids = None if ids is None else ids.iloc[rows]
     names = list(dict.fromkeys(order.name for order in find_orders(ids, target)))
     if not names:
         return

@@ -143,6 +143,8 @@ def test_new_finds_side_tables_and_load_and_new_rows_join_them(tmp_path):
         "places": ("places.csv", (("place", "code"),)),
     }
     assert [line for line in made.messages if "sales.csv" in line and "several rows" in line]
+    assert raw / "sales.csv" in made.copies  # which the proposed line of the TOML names
+    assert raw / "columns.csv" not in made.copies
     found = load(settings, raw, Progress())
     assert [*found.problem.names] == ["shop", "place", "size", "place name"]
     assert {*found.files} == {"train", "test", "join.shops.file", "join.places.file"}

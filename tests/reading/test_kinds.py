@@ -12,6 +12,7 @@ from pipeline.reading.kinds import (
     conform,
     describe_column,
     infinite_numbers,
+    may_be_names,
     notes,
     unseen_values,
 )
@@ -265,3 +266,14 @@ def test_columns_are_matched_where_only_case_or_blanks_differ():
     assert list(frame) == ["Age", "income", "x"]
     assert renamed == {"age": "Age", "Income": "income"}
     assert align(words(age=[1], AGE=[2]), ["Age"])[1] == {}
+
+
+def test_numbers_that_repeat_a_few_of_many_possible_ones_may_be_names():
+    rng = np.random.default_rng(0)
+    ids = rng.choice(100_000, 60, replace=False) + 1
+    assert may_be_names(pd.Series(rng.choice(ids, 600)))
+    assert not may_be_names(pd.Series(ids))  # which do not repeat
+    assert not may_be_names(pd.Series(rng.choice(ids * 100, 600)))  # a price in whole 100s
+    assert not may_be_names(pd.Series(rng.integers(1, 80, 600)))  # an age
+    assert not may_be_names(pd.Series(rng.choice(ids, 600) / 7))
+    assert not may_be_names(pd.Series([], dtype=float))

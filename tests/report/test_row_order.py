@@ -1,11 +1,14 @@
 """Ids and order: chance stays chance, and what was planted is named."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.exploration.strength import FoldedTarget
-from pipeline.report.row_order import find_orders, natural_order
+from pipeline.problem import Form, Problem
+from pipeline.report.row_order import alarms, find_orders, natural_order
 
 N = 1200
 
@@ -60,3 +63,20 @@ def test_where_no_two_classes_are_common_there_is_no_clue(counts):
     y = np.repeat(np.arange(len(counts)), counts)
     target = FoldedTarget(y, len(counts), np.arange(len(y)) % 2)
     assert find_orders(pd.Series([f"a{i}" for i in range(len(y))]), target) == []
+
+
+def test_rows_of_a_group_that_share_a_target_are_no_clue():
+    rng = np.random.default_rng(0)
+    y, groups = rng.integers(2, size=300).repeat(4), np.arange(300).repeat(4)
+    form = Form(("group", "y"), "target", "group", by_row=False, aggregate="mean")
+    problem = Problem("y", "group", "binary", ("no", "yes"), None, form, ())
+    load = SimpleNamespace(
+        problem=problem,
+        train=pd.DataFrame({"group": groups}),
+        test=pd.DataFrame({"group": groups + 300}),
+    )
+    split = SimpleNamespace(group="group", time=False)
+    evidence = SimpleNamespace(load=load, problem=problem, split=split)
+    target = folded(y, 2)
+    assert find_orders(None, target)  # row by row there is one
+    assert not list(alarms(evidence, target))
