@@ -271,8 +271,9 @@ def score(
     competition = competition_of(path, submissions)
     again = make_again(_workspace(competition), reporting_goal(_workspace(competition)))
     entry = record_score(path, number, competition)
+    expected = "none" if entry.score is None else f"{entry.score:.6g}"
     say(
-        f"{path.name}: leaderboard {number}, cross-validation {entry.score}. "
+        f"{path.name}: leaderboard {number}, cross-validation {expected}. "
         f"`{again}` draws it into the report."
     )
 

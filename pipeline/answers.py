@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def group_numbers(column: "pd.Series") -> np.ndarray:
-    """The number of each row's group, (n,); a row whose group is missing is one by itself."""
+def group_numbers(column: "pd.Series", in_order: bool = False) -> np.ndarray:
+    """The number of each row's group, (n,); a row whose group is missing is one by itself.
+
+    Groups are numbered as they come, or `in_order` of their values.
+    """
     import pandas as pd
 
-    numbers, known = pd.factorize(column)
+    numbers, known = pd.factorize(column, sort=in_order)
     alone = numbers < 0
     return np.asarray(np.where(alone, len(known) + np.cumsum(alone), numbers))
 

@@ -110,12 +110,16 @@ class MethodComparison:
 
 @dataclass(frozen=True)
 class Expected:
-    """The score to expect on new rows: `cross_validated` plus what `averaging` all fits brings."""
+    """The score to expect on new rows: `cross_validated` plus what `averaging` all fits brings.
+
+    `clustering` is how many times larger the standard error is for rows that err alike.
+    """
 
     score: float
     standard_error: float
     cross_validated: float
     averaging: float
+    clustering: float = 1.0
 
     @property
     def estimate(self) -> Estimate:

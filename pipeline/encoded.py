@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pipeline.encoding.columns import CodedTable
 from pipeline.problem import Feature
+from pipeline.store import MEASURED
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Encoded:
     """Tables by the name of the module that adds features; "" where none does.
 
     `notes`: what is added to the columns' own views and what is left out, on all training rows; in
-    a fold it is chosen anew.
+    a fold it is chosen anew. Nothing is computed from them, so that they are no part of the value.
     """
 
     tables: Mapping[str, Tables]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), metadata=MEASURED)

@@ -33,8 +33,8 @@ def expectation(
     """
     found = estimate(metric, y, oof)
     score = metric.clip(found.score + gain)
-    wider = WIDER if clusters is None else WIDER * clustering(row_losses(metric, y, oof), clusters)
-    return Expected(score, wider * found.standard_error, found.score, gain)
+    times = 1.0 if clusters is None else clustering(row_losses(metric, y, oof), clusters)
+    return Expected(score, WIDER * times * found.standard_error, found.score, gain, times)
 
 
 def row_losses(metric: Metric, y: np.ndarray, oof: np.ndarray) -> np.ndarray:

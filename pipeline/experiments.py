@@ -22,6 +22,7 @@ from pipeline.errors import DataError, SettingsError
 from pipeline.files import digest_of, locked, read_checked, with_checksum, write_atomically
 from pipeline.flow import ONE, OVER_TARGETS, Dependencies, Done, Flow, Node, stages
 from pipeline.metrics import METRICS, Estimate, Metric
+from pipeline.metrics.own import PREFIX
 from pipeline.store import Key, Store
 from pipeline.targets import (
     Scored,
@@ -561,8 +562,11 @@ def is_comparable(one: Experiment, other: Experiment) -> bool:
     return one.rows == other.rows and _metrics(one) == _metrics(other)
 
 
-def _metrics(experiment: Experiment) -> list[Metric]:
-    return [experiment.metric_of(target) for target in experiment.target_names]
+def _metrics(experiment: Experiment) -> list[tuple[Metric, str]]:
+    """The metric of each target, and the code of an organiser's own: edited, it is another one."""
+    found = [experiment.metric_of(target) for target in experiment.target_names]
+    files = [f"competitions/{metric.name.removeprefix(PREFIX)}.py" for metric in found]
+    return [(m, experiment.code.get(file, "")) for m, file in zip(found, files, strict=True)]
 
 
 def _first(experiment: Experiment, stage: str) -> NodeRecord:

@@ -16,6 +16,7 @@ from pipeline.files import write_atomically
 from pipeline.prediction_file import labelled
 from pipeline.problem import Loaded
 from pipeline.session import adopt, last_experiment
+from pipeline.targets import folder_of
 from pipeline.wording import did_you_mean
 from pipeline.workspace import Workspace
 
@@ -28,8 +29,9 @@ SUFFIXES = (".csv", ".npy")
 def export(workspace: Workspace, model: str, to: Path, experiment: Experiment | None) -> list[Path]:
     """Write a model's predictions, or the blend's, to `to` and, of the test rows, beside it.
 
-    Raises SettingsError for a model that the experiment does not have, and where a file would be
-    lost; DataError where what is needed is not stored any more.
+    Each of several targets has files of its own, with its name behind that of `to`. Raises
+    SettingsError for a model that the experiment does not have, and where a file would be lost;
+    DataError where what is needed is not stored any more.
     """
     experiment = experiment or last_experiment(workspace)
     known = [BLEND, *experiment.models]
@@ -38,8 +40,27 @@ def export(workspace: Workspace, model: str, to: Path, experiment: Experiment | 
             f"--model: experiment {experiment.number} has no {model!r}; allowed are "
             f"{', '.join(known)}. {did_you_mean(model, known) or 'Name one of them.'}"
         )
-    of_test = to.with_name(f"{to.stem}_test{to.suffix}")
-    refuse_loss([to, of_test], workspace)
+    views = {to: experiment}
+    if experiment.targets:
+        places = enumerate(experiment.target_names, start=1)
+        views = {
+            to.with_name(f"{to.stem}_{folder_of(place, target)}{to.suffix}"): experiment.of(target)
+            for place, target in places
+        }
+    refuse_loss([each for path in views for each in (path, _of_test(path))], workspace)
+    written = [_export_target(workspace, model, path, each) for path, each in views.items()]
+    return [path for paths in written for path in paths]
+
+
+def _of_test(to: Path) -> Path:
+    """Where the predictions of the test rows go."""
+    return to.with_name(f"{to.stem}_test{to.suffix}")
+
+
+def _export_target(
+    workspace: Workspace, model: str, to: Path, experiment: Experiment
+) -> list[Path]:
+    """Of an experiment of one target."""
     node = BLEND if model == BLEND else f"train-{model}"
     flow = adopt(workspace, experiment, ["load", "split", node])
     load, split, value = flow.value("load"), flow.value("split"), flow.value(*node.split("-", 1))
@@ -47,6 +68,7 @@ def export(workspace: Workspace, model: str, to: Path, experiment: Experiment | 
     write_atomically(to, content(to, oof, load, load.train, split.numbers()))
     if not len(load.test):
         return [to]
+    of_test = _of_test(to)
     write_atomically(of_test, content(of_test, value.test, load, load.test))
     return [to, of_test]
 

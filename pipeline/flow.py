@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from itertools import dropwhile, groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import code, foreign, ledger
 from pipeline.config import Configuration
@@ -37,6 +37,10 @@ from pipeline.store import Key, Manifest, Piece, Store
 from pipeline.targets import ByTarget
 from pipeline.wording import make_command
 from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.metrics import Metric
+    from pipeline.problem import Loaded
 
 STAGES = Path(__file__).parent / "stages"
 SERVICES = ("raw", "scores", "foreign", "fits", "journal", "budget", "progress")
@@ -349,6 +353,8 @@ class Flow:
         if self.is_there(node):
             return
         started, value = time.perf_counter(), self._compute(node)
+        if node.stage == "load":  # before an hour of other stages, not after
+            self._metric(node.target, value)
         code.confirm(*self._code(node))
         if "raw" in stages()[node.stage].services and checksums(self.workspace.raw) != self.raw:
             raise DataError(
@@ -511,16 +517,21 @@ class Flow:
         if target not in self._fits:
             load, encode = (self.piece(Node(name, "", target)) for name in ("load", "encode"))
             problem = load.value.problem
-            asked = self.configuration.of(target).competition.metric
-            table = f"[targets.{target}]" if target else "[competition]"
-            metric = get_metric(asked, problem.task, f"{table} metric")
-            metric.check_target(load.value.y)
-            metric.check_labels(problem.classes or ())
+            metric = self._metric(target, load.value)
             objective = Objective(
                 problem.task, problem.outputs, metric.loss_for_models, metric.loss_parameter
             )
             self._fits[target] = Fits(self.store, load, encode, objective)
         return self._fits[target]
+
+    def _metric(self, target: str, load: "Loaded") -> "Metric":
+        """What a target is scored by; raises DataError where it cannot score the target."""
+        asked = self.configuration.of(target).competition.metric
+        table = f"[targets.{target}]" if target else "[competition]"
+        metric = get_metric(asked, load.problem.task, f"{table} metric")
+        metric.check_target(load.y)
+        metric.check_labels(load.problem.classes or ())
+        return metric
 
     def plan(self, target: str = "") -> Plan:
         """How a target's share of [budget] minutes is shared by its members."""

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# schemes whose folds are drawn at random, once per repeat
+DRAWN = ("stratified", "plain", "group", "stratified_group")
+
 
 @dataclass(frozen=True)
 class Fold:

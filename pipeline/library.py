@@ -26,7 +26,7 @@ from pipeline.parallel import one_thread, workers
 from pipeline.prediction_file import labelled, side_by_side
 from pipeline.predictor import Predictor
 from pipeline.reading.new_rows import rows_of
-from pipeline.targets import Mean, Scored, mean_difference, scored
+from pipeline.targets import Mean, Scored, mean_difference, refuse_other_rows, scored
 from pipeline.wording import FRAMES, count, quoted
 from pipeline.workspace import Workspace
 
@@ -107,8 +107,10 @@ class Run:
     def out_of_fold(self) -> "pd.DataFrame":
         """The blend's out-of-fold prediction of every training row, as `predict` gives them.
 
-        Rows that no fold validates are missing values.
+        Rows that no fold validates are missing values. Raises DataError where several targets are
+        known in different rows.
         """
+        refuse_other_rows([self.flow.of(name).value("load") for name in self.flow.targets])
         tables = []
         for name in self.flow.targets:
             flow = self.flow.of(name)

@@ -298,8 +298,8 @@ def look(
         form, form_note = schema.find_form(tables, roles, how)
         notes = [*notes, *([form_note] if form.aggregate else [])]
     if about.get("metric", OWN) != OWN:
-        for task in dict.fromkeys(each.roles.task for each in several) or [roles.task]:
-            get_metric(about["metric"], task, metric)
+        for each in [target.roles for target in several] or [roles]:
+            _check_metric(about["metric"], each, metric)
     own = {roles.target, roles.id, *targets}
     drop = _only_in_one(tables, settings, own)
     names = [name for name in tables.train.columns if name not in {*own, *drop}]
@@ -327,6 +327,14 @@ def _only_in_one(
     used = {*tables.train.columns} & {*tables.test.columns} | {*own}
     names = dict.fromkeys([*tables.train.columns, *tables.test.columns])
     return tuple(dict.fromkeys([*settings.drop, *(name for name in names if name not in used)]))
+
+
+def _check_metric(name: str, roles: Roles, where: str) -> None:
+    """Refuse a metric that cannot score the target: no run with it would get far."""
+    metric = get_metric(name, roles.task, where)
+    metric.check_labels(roles.classes or ())
+    if roles.classes is None:
+        metric.check_target(roles.values.dropna().to_numpy(dtype="float64"))
 
 
 def _target(
@@ -440,7 +448,7 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
         if names:
             yield f"left out, for {other} lacks them: {', '.join(map(new_toml.string, names))}"
     if found.mirror is not None:
-        yield f"{found.mirror.sentence}; the folds mirror it: [split] in {path}"
+        yield f"{found.mirror.description}; the folds mirror it: [split] in {path}"
     for column in found.columns.values():
         if isinstance(column, DataError):
             yield f"load will refuse {column}"

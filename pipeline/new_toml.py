@@ -37,6 +37,7 @@ Given = Mapping[str, Mapping[str, Any]]  # table of the TOML -> key -> value
 SIZES = {"folds", "repeats", "seed", "bins", "numbering"}  # of [split]: not how test differs
 MOST_CATEGORIES = 20  # more of them are too many to list
 WIDTH = 98
+GROUP_UNSEEN = "None of these values is in test, so that what a model learns of one helps nowhere"
 MOST_SHARES = 3  # of the minutes: of more targets each gets less
 QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
     "models.kernel": {"batch_size": 600},
@@ -103,7 +104,8 @@ class TableFindings:
         hardest = "multiclass" if classes > 2 else "binary" if classes > 1 else "regression"
         task: Task = hardest if len(self.tasks) > 1 else self.roles.task  # type: ignore[assignment]
         rows, columns, ordered = len(train), len(self.columns), bool(self.order)
-        return sizing.Shape(rows, columns, task, classes, width, ordered)
+        mixed = len(self.tasks) > 1 and "regression" in self.tasks
+        return sizing.Shape(rows, columns, task, classes, width, ordered, mixed)
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -139,7 +141,7 @@ class TableFindings:
         """For all targets: each of up to MOST_SHARES gets what one alone would get. The best preset
         takes no longer for several."""
         shares = 1 if preset == "best" else min(len(self.targets), MOST_SHARES)
-        return sizing.minutes(self.shape, preset) * shares
+        return round(sizing.minutes(self.shape, preset) * shares, 1)
 
     @cached_property
     def mirror(self) -> Mirror | None:
@@ -179,6 +181,15 @@ class TableFindings:
         }
         return {**sized, **(self.mirror.settings if self.mirror is not None else {})}
 
+    @property
+    def unseen(self) -> dict[str, Any]:
+        """[encode] drop: the column whose values are others in test, which keeps the folds' groups
+        together. What a model learns of one group would hold for none of test's."""
+        found = self.mirror.settings if self.mirror is not None else {}
+        is_whole = "group" in found and "group_before" not in found
+        is_seen = is_whole and found["group"] in self.columns and len(self.columns) > 1
+        return {"drop": [found["group"]]} if is_seen else {}
+
 
 def _is_number(column: Described | DataError) -> bool:
     """A column that a linear model sees as one or a few numbers."""
@@ -190,6 +201,10 @@ def _numbers_held(column: Described | DataError) -> frozenset[float]:
     if isinstance(column, DataError) or column.feature.kind != "number" or not column.plain:
         return frozenset()
     return frozenset(column.plain["train"].dropna().unique()[: MOST_LEVELS + 1].tolist())
+
+
+def mirrored(mirror: Mirror) -> str:
+    return f"{mirror.description}. The folds mirror it."
 
 
 def text(name: str, found: TableFindings) -> str:
@@ -210,9 +225,10 @@ def text(name: str, found: TableFindings) -> str:
             _contract(found),
             *filter(None, [_targets(found)]),
             table("explore", config.Explore),
-            *([_comment(f"{found.mirror.sentence}. The folds mirror it.")] if found.mirror else []),
+            *([_comment(mirrored(found.mirror))] if found.mirror else []),
             table("split", config.Split, **found.split),
-            table("encode", config.Encode),
+            *([_comment(GROUP_UNSEEN)] if found.unseen else []),
+            table("encode", config.Encode, **found.unseen),
             table("budget", config.Budget, minutes=found.minutes()),
             table("tune", config.Tune),
             _model_notes(shape),

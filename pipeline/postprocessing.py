@@ -16,7 +16,7 @@ from pipeline.problem import Problem
 if TYPE_CHECKING:
     import pandas as pd
 
-KEY = "[submit] postprocess"
+CALL = "postprocess(prediction, frame)"
 
 
 def postprocessed(
@@ -28,10 +28,10 @@ def postprocessed(
     """
     if module is None:
         return prediction
-    function = own_function(module, "postprocess", "prediction, frame", KEY)
+    function = own_function(module, CALL, "[submit] postprocess")
     rows = frame[problem.names].reset_index(drop=True)
     found = function(prediction.copy(), rows)
-    where = f"pipeline/competitions/{module}.py: postprocess(prediction, frame)"
+    where = f"pipeline/competitions/{module}.py: {CALL}"
     try:
         changed = np.asarray(found, dtype=float)
     except (TypeError, ValueError):

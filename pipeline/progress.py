@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self, TextIO
+from unicodedata import east_asian_width
 
 from pipeline.wording import printable
 
@@ -26,6 +27,11 @@ def say(*lines: str, file: TextIO | None = None) -> None:
     """Print lines at once; what comes from files in them cannot command the terminal."""
     for line in lines:
         print(printable(line), file=file or sys.stdout, flush=True)
+
+
+def padded(title: str, width: int = TITLE) -> str:
+    """Filled up with blanks to so many of a terminal's columns: a letter such as 발 takes two."""
+    return title + " " * (width - sum(1 + (east_asian_width(mark) in "WF") for mark in title))
 
 
 class Progress:
@@ -54,7 +60,7 @@ class Progress:
     def __enter__(self) -> Self:
         self._kept = []
         if self.live:  # until there is a bar or a line: imports alone can take a second
-            print(f"{self.title:<{TITLE}} {'…':>7}", end="\r", flush=True)
+            print(f"{padded(self.title)} {'…':>7}", end="\r", flush=True)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -114,7 +120,7 @@ class Progress:
 
     def _line(self, text: str, took: str = "") -> str:
         place = "" if self._kept is None else f" {took:>7} "
-        return printable(f"{self.title:<{TITLE}}{place} {text}" if self.title else text)
+        return printable(f"{padded(self.title)}{place} {text}" if self.title else text)
 
     @contextlib.contextmanager
     def task(self, description: str, total: int) -> Iterator["Steps"]:
@@ -143,7 +149,7 @@ class Progress:
                 return Text(f"{clock(self.seconds):>7}")
 
         return Bar(
-            TextColumn(f"{self.title:<{TITLE}}", markup=False),
+            TextColumn(padded(self.title), markup=False),
             Clock(),
             BarColumn(BAR),
             MofNCompleteColumn(),

@@ -20,6 +20,9 @@ class Encode(Settings):
     features: Name | None = Field(
         None, description="module in pipeline/competitions with row-wise `features(frame)`"
     )
+    drop: tuple[str, ...] = Field(
+        (), description="columns that no model sees; [split] may use them"
+    )
     one_hot_levels: int = Field(
         24, ge=2, description="a whole-number column with at most this many values is one-hot too"
     )
@@ -53,7 +56,11 @@ class Encode(Settings):
     text_directions: int = Field(
         30, ge=1, description="TF-IDF: main directions that it keeps, at most one for 60 rows"
     )
-    smoothing: float = Field(10.0, ge=0, description="target means: weight of the overall mean")
+    smoothing: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+        "auto",
+        description="target means: how many rows the overall mean counts for; auto: the variance "
+        "within levels over that between them",
+    )
     log_skew: float = Field(1.5, ge=0, description="log1p of counts skewed more than this")
     seed: int = Field(0, ge=0)
 
@@ -62,7 +69,6 @@ class EncoderSettings(Encode):
     """[encode], what a member's own table changes of it, and the columns that the member sees."""
 
     columns: tuple[str, ...] | None = Field(None, description="these alone; left out: all")
-    drop: tuple[str, ...] = Field((), description="all but these")
 
     def sees(self, name: str) -> bool:
         """Whether the encoder reads this column."""

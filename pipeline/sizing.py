@@ -59,7 +59,8 @@ BEST_TRIALS = {"lightgbm": 100, "xgboost": 50, "linear": 10, "logistic": 10, "ne
 @dataclass(frozen=True)
 class Shape:
     """Of the training table; `classes` is 1 for regression and 2 for two classes, `width` is about
-    how many columns the dense view has, `ordered` whether some columns stand in an order."""
+    how many columns the dense view has, `ordered` whether some columns stand in an order, `mixed`
+    whether some of several targets are classes and others values."""
 
     rows: int
     columns: int
@@ -67,6 +68,7 @@ class Shape:
     classes: int = 1
     width: int = 0
     ordered: bool = False
+    mixed: bool = False
 
     @property
     def many(self) -> bool:
@@ -124,7 +126,7 @@ def models(shape: Shape, preset: str = "default") -> tuple[str, ...]:
 def suits(name: str, shape: Shape) -> bool:
     """Whether the model can learn from such a table at all, and its package is there."""
     if name == "logistic":
-        return shape.task != "regression"
+        return shape.task != "regression" and not shape.mixed
     if name == "rnn":
         return shape.ordered
     return name not in EXTRAS or find_spec(name) is not None

@@ -122,7 +122,8 @@ def members(configuration: Configuration) -> dict[str, Member]:
 def _encoder(configuration: Configuration, model: ModelSettings) -> EncoderSettings:
     """[encode], with what a model's own table changes of it."""
     chosen = {**configuration.encode.model_dump(), **model.encode}
-    return EncoderSettings.model_validate({**chosen, "columns": model.columns, "drop": model.drop})
+    unseen = {"columns": model.columns, "drop": (*chosen["drop"], *model.drop)}
+    return EncoderSettings.model_validate({**chosen, **unseen})
 
 
 def stage_settings(

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.blending import Blended, Expected
+from pipeline.errors import DataError
 from pipeline.estimates import interval, with_interval
 from pipeline.expectation import WIDER
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, get_metric, paired_difference
@@ -105,8 +106,22 @@ class Scored:
 
 def scored(load: Loaded, metric: Metric, oof: np.ndarray, valid: np.ndarray) -> Scored:
     """The rows of these numbers (v,) of out-of-fold predictions (n, k)."""
-    all_there = "train" in load.files and load.files["train"].rows == len(load.y)
-    return Scored(metric, metric.target(load)[valid], oof[valid], valid if all_there else None)
+    rows = valid if has_all_rows(load) else None
+    return Scored(metric, metric.target(load)[valid], oof[valid], rows)
+
+
+def has_all_rows(load: Loaded) -> bool:
+    """Whether no row of the training file was left out for lack of a target."""
+    return "train" in load.files and load.files["train"].rows == len(load.y)
+
+
+def refuse_other_rows(loads: Sequence[Loaded]) -> None:
+    """Raise DataError where targets are known in different rows: no table has them together."""
+    if len(loads) > 1 and not all(map(has_all_rows, loads)):
+        raise DataError(
+            "the targets are known in different rows of train, so that no table has the "
+            "out-of-fold predictions of all. Ask one of them: run.of(...).out_of_fold."
+        )
 
 
 def mean_estimate(targets: Sequence[Scored]) -> Estimate:
@@ -235,8 +250,9 @@ def _expected(
         return mean_score(kinds, [value(each.expected) for each in blend.values()])
 
     score, validated = mean(lambda e: e.score), mean(lambda e: e.cross_validated)
-    error = WIDER * mean_estimate(targets).standard_error
-    return Expected(score, error, validated, score - validated)
+    clustering = max(each.expected.clustering for each in blend.values())
+    error = WIDER * clustering * mean_estimate(targets).standard_error
+    return Expected(score, error, validated, score - validated, clustering)
 
 
 def _known_rows(oof: np.ndarray) -> np.ndarray:

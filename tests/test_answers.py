@@ -1,5 +1,7 @@
 """One answer a group of rows: aggregates by hand, folds that keep groups, a run to the file."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,10 +11,14 @@ from pipeline import session, workspace
 from pipeline.answers import aggregated, answer_rows, group_numbers
 from pipeline.errors import DataError
 from pipeline.flow import Reporter
-from pipeline.metrics import get_metric
+from pipeline.folds import Fold
+from pipeline.metrics import METRICS, get_metric
 from pipeline.new import write_competition
 from pipeline.parallel import one_thread
+from pipeline.problem import Form
+from pipeline.report import learning_curve
 from pipeline.workspace import Workspace
+from tests.small_loaded import loaded
 
 GROUPS = np.array([0, 1, 0, 1, 1])
 POSITIVE = np.array([0.2, 0.5, 0.6, 0.5, 0.0])
@@ -40,6 +46,32 @@ def test_every_row_gets_its_group_s_answer(how, expected):
 def test_the_last_row_of_a_group_answers_and_rows_of_no_group_are_alone():
     assert answer_rows(GROUPS).tolist() == [2, 4]
     assert group_numbers(pd.Series(["b", None, "b", None])).tolist() == [0, 2, 0, 3]
+
+
+def test_a_learning_curve_s_groups_answer_once():
+    """`any` of answers would be another number than `any` of rows."""
+    form = Form(("id", "y"), "target", "id", False, "y", aggregate="any")
+    load = loaded([0, 1, 0, 1, 1], form=form, train={"id": GROUPS})
+    predictions = np.column_stack([1 - POSITIVE, POSITIVE])
+    fold = Fold(0, 0, np.array([], dtype=int), np.arange(5))
+    answers = aggregated(predictions, GROUPS, "any")
+    member = SimpleNamespace(encoder=SimpleNamespace(names=lambda view: ["x"]), view="dense")
+    trained = SimpleNamespace(member=member, oof=answers[np.newaxis])
+    evidence = SimpleNamespace(
+        settings=SimpleNamespace(learning_curve=(1.0,), seed=0),
+        split=SimpleNamespace(repeat=lambda number: [fold], answers=answer_rows(GROUPS)),
+        fitted={"linear": trained},
+        fits=SimpleNamespace(fitted=lambda member, fold: member),
+        load=load,
+        y=load.y,
+        problem=load.problem,
+        classes=2,
+        metric=METRICS["log_loss"],
+        map=map,
+    )
+    (curve,) = learning_curve.compute(evidence).curves
+    rows = answer_rows(GROUPS)
+    assert curve.points[-1].score == METRICS["log_loss"].score(load.y[rows], answers[rows])
 
 
 def sequences(folder, groups=60, rows=4, mixed=False):

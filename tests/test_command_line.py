@@ -68,7 +68,7 @@ def test_a_bare_name_is_found_and_its_competition_named(command, submission):
         (("score", "tiny_r2.csv", "9" * 400), "finite"),
         (("run", "load", "../x"), "found '../x', allowed are small letters"),
         (("run", "load", "nowhere"), "known are: tiny"),
-        (("run", "fly", "tiny"), "there is no goal 'fly'; allowed are all, blend"),
+        (("run", "fly", "tiny"), "there is no goal 'fly'; allowed are all, average, blend"),
         (("run", "train-lightgbm", "tiny"), "NAME is one of the models linear"),
         (("run", "load-linear", "tiny"), "there is no goal 'load-linear'"),
         (("run", "all", "tiny", "--preset", "fast"), "no preset 'fast'; allowed are default"),

@@ -147,4 +147,4 @@ def decide(project, repeats):
     flow.run("encode")
     for name, count in repeats.items():
         decision = Decision(done=count, asked=2, seconds=1.0, reason="no more repeats fit")
-        flow.plan.decide(f"train/{name}", decision)
+        flow.plan().decide(f"train/{name}", decision)

@@ -139,6 +139,7 @@ def test_the_place_of_the_true_label_counts():
         ("map@0", "whole number of labels"),
         ("map@3.0", "map@3"),
         ("map3", "Did you mean 'map@3'"),
+        ("RMSE", "Did you mean 'rmse'"),
         ("map@", "as in map@3"),
         ("pinball@1", "quantile between 0 and 1"),
         ("pinball@.9", "as in pinball@0.9"),

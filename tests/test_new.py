@@ -427,6 +427,12 @@ def test_a_metric_that_does_not_suit_the_task_is_refused(tmp_path):
         drafted(tmp_path, organiser(tmp_path / "raw"), metric="rmse")
 
 
+def test_a_metric_that_cannot_score_the_target_is_refused(tmp_path):
+    raw = organiser(tmp_path / "raw", labels=("Rome", "Oslo", "New York"))
+    with pytest.raises(DataError, match="'New York' holds a blank"):
+        drafted(tmp_path, raw, metric="map@3")
+
+
 def test_of_a_train_table_alone_the_option_that_needs_no_test_is_named(tmp_path):
     raw = organiser(tmp_path / "raw")
     (raw / "test.csv").unlink()

@@ -123,7 +123,7 @@ def test_a_function_of_one_argument_and_a_file_that_is_not_there_are_refused(own
         METRICS["own:mine"]
     with pytest.raises(SettingsError, match=r"there is no pipeline/competitions/nowhere\.py"):
         METRICS["own:nowhere"]
-    with pytest.raises(SettingsError, match=r"airline_survey\.py has no function metric"):
+    with pytest.raises(SettingsError, match=r"airline_survey\.py has no function .metric"):
         METRICS["own:airline_survey"]
 
 
@@ -182,3 +182,4 @@ def test_a_run_is_scored_by_it_and_an_edit_computes_no_fit_again(tmp_path):
     assert "blend" in project.computed("blend")
     assert {key for key in project.stored() if key.kind == "fit"} == fits
     assert project.experiments()[-1]["models"]["linear"] != record["models"]["linear"]
+    assert project.experiments()[-1]["best_before"] is None  # by another metric

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.progress import CLEAR_LINE, Progress, clock, say
+from pipeline.progress import CLEAR_LINE, Progress, clock, padded, say
 
 
 def test_a_pipe_sees_the_lines_and_no_bar(capsys):
@@ -121,3 +121,8 @@ def test_a_terminal_sees_the_bar_count_and_vanish(monkeypatch):
         assert "2/2" in screen.getvalue()
         assert "best 0.9" in screen.getvalue()
     assert screen.getvalue().rstrip().endswith(("\x1b[?25h", "\x1b[2K", "\x1b[1A\x1b[2K"))
+
+
+def test_titles_fill_the_same_columns_of_a_terminal_in_any_script():
+    assert padded("load", 6) == "load  "
+    assert padded("발전", 6) == "발전  "

@@ -1,5 +1,6 @@
 """A run, and what is done with it: predictions of one experiment, runs side by side, damage."""
 
+import itertools
 import json
 import os
 import shutil
@@ -409,10 +410,10 @@ def of_kinds(small, *kinds):
     return sorted(path for found in paths for path in found if path.stat().st_size)
 
 
-@pytest.mark.parametrize("damage", [flip, os.unlink], ids=lambda damage: damage.__name__)
-def test_a_damaged_value_alone_is_computed_again(small, damage):
+def test_a_damaged_value_alone_is_computed_again(small):
     before = files(small)
-    for path in of_kinds(small, "load", "split", "encode", "tune", "train", "blend", "submit"):
+    paths = of_kinds(small, "load", "split", "encode", "tune", "train", "blend", "submit")
+    for path, damage in zip(paths, itertools.cycle((flip, os.unlink)), strict=False):
         kind, hash = path.parent.parent.name, path.parent.name
         content = path.read_bytes()
         damage(path)
@@ -425,8 +426,7 @@ def test_a_damaged_value_alone_is_computed_again(small, damage):
     assert files(small) == before
 
 
-@pytest.mark.parametrize("damage", [zero, truncate], ids=lambda damage: damage.__name__)
-def test_a_damaged_fit_alone_is_fitted_again(small, damage, monkeypatch):
+def test_a_damaged_fit_alone_is_fitted_again(small, monkeypatch):
     from pipeline import fitting
 
     before, fitted, fit = files(small), [], fitting.fit
@@ -434,7 +434,7 @@ def test_a_damaged_fit_alone_is_fitted_again(small, damage, monkeypatch):
     monkeypatch.setattr("pipeline.parallel.cores", lambda: 1)
     paths = of_kinds(small, "fit")
     assert len(paths) > 8
-    for path in paths:
+    for path, damage in zip(paths, itertools.cycle((zero, truncate)), strict=False):
         damage(path)
         shutil.rmtree(small.store.root / "train")
         fitted.clear()

@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,24 +11,28 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pipeline import session
+from pipeline.blending import Expected
 from pipeline.config import parse
 from pipeline.errors import DataError, SettingsError
 from pipeline.experiment_list import compare_experiments, list_experiments
+from pipeline.export import export
 from pipeline.flow import Flow, Node, goals_of, inputs_of
 from pipeline.library import Run
 from pipeline.metrics import METRICS, estimate, paired_difference
 from pipeline.new import write_competition
-from pipeline.problem import Form
+from pipeline.problem import File, Form
 from pipeline.reading.schema import RawTables, find_form, find_roles, find_targets, of_one_target
 from pipeline.stage_settings import LoadStage
 from pipeline.submission import Filling, joint_content
 from pipeline.targets import (
     Scored,
+    average_blend,
     folder_of,
     mean_difference,
     mean_estimate,
     mean_metric,
     mean_score,
+    refuse_other_rows,
 )
 from pipeline.workspace import Workspace
 from tests.finished import Small
@@ -108,6 +113,27 @@ def test_metrics_that_point_two_ways_are_averaged_as_losses():
         "Mean loss of 2 targets",
     ]
     assert not labels[-1].greater_is_better
+
+
+def test_rows_that_err_alike_widen_the_error_of_the_mean_too(rng):
+    """As of one target twice, whose own error is 1.15 times 3 times that over rows."""
+    one = values(rng, MAE)
+    plain = estimate(MAE, one.y, one.prediction)
+    expected = Expected(plain.score, 1.15 * 3 * plain.standard_error, plain.score, 0.0, 3.0)
+    fields = {"method": "equal", "metric": "mae", "weights": {}, "cut_short": {}}
+    blended = SimpleNamespace(oof=one.prediction, expected=expected, **fields)
+    load = loaded(one.y, "regression")
+    found = average_blend({"Y1": load, "Y2": load}, {"Y1": blended, "Y2": blended})
+    assert_allclose(found.expected.standard_error, expected.standard_error)
+
+
+def test_targets_of_different_rows_are_in_no_table_together():
+    all_rows = loaded([1.0, 2.0], "regression")
+    fewer = replace(all_rows, files={"train": File("train.csv", "abc", 3)})
+    refuse_other_rows([all_rows, all_rows])
+    refuse_other_rows([fewer])
+    with pytest.raises(DataError, match="known in different rows"):
+        refuse_other_rows([all_rows, fewer])
 
 
 def test_folders_of_any_names_differ():
@@ -306,6 +332,7 @@ def test_a_run_of_two_targets_is_a_run_of_each(finished, monkeypatch, tmp_path):
     made = write_competition("fresh", finished.workspace.raw, tmp_path).text
     assert tomllib.loads(made)["load"]["target"] == [KOREAN, "up"]
     assert tomllib.loads(made)["targets"]["up"]["task"] == "binary"
+    assert "logistic" not in tomllib.loads(made)["models"]  # it cannot predict the numbers
 
     done = finished.run()
     run, lines = Run(done.flow, done.experiment), done.lines
@@ -329,6 +356,12 @@ def test_a_run_of_two_targets_is_a_run_of_each(finished, monkeypatch, tmp_path):
     assert KOREAN in page and 'href="targets/1_up/report.html"' in page
     assert (finished.build / "targets" / "1_up" / "report.html").is_file()
     assert session.last_summary(finished.workspace) == list(lines)
+
+    paths = export(finished.workspace, "blend", tmp_path / "oof.csv", None)
+    assert [path.stem for path in paths[2:]] == [
+        f"oof_2_승차_총승객수{end}" for end in ("", "_test")
+    ]
+    assert_allclose(pd.read_csv(paths[3])[KOREAN], submitted[KOREAN])
 
     # a competition of this target alone has the same fits: none is computed again
     alone = SMALL.replace(f'["up", "{KOREAN}"]', f'"{KOREAN}"\ndrop = ["up"]')

@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pipeline.encoding.columns import CodedColumn, to_label
-from pipeline.encoding.target_means import cross_fit
+from pipeline.encoding.target_means import Smoothing, cross_fit
 
 SEPARATOR = "\x1f"  # between the labels of a combination: the character meant for that
 BINS = 16  # of numbers that are no categories
-FEWEST_ROWS = 20_000  # of fewer, what pairs add is noise as often as not
+FEWEST_ROWS = 10_000  # of fewer, what pairs add is noise as often as not
+MOST_QUANTITIES = 1 / 3  # of the columns; beside more of them pairs cost more than they bring
+FEWEST_VALUES = 13  # of a quantity: a number of fewer is a category as much
 MOST_ROWS = 50_000  # that the test looks at
 MOST_COLUMNS = 12  # that are combined
 MOST_BASE = 40  # columns of the least-squares fit
@@ -38,15 +40,16 @@ def find_pairs(
     many: Sequence[str],
     targets: np.ndarray,
     inner: np.ndarray,
-    smoothing: float,
+    smoothing: Smoothing,
 ) -> list[tuple[str, str]]:
     """Pairs of categories, one of them at least of many levels; the clearest first. None where
-    there are too few rows.
+    there are too few rows, or where more than a few columns are quantities.
 
     `many` are the names of those, of numbers that act as codes too. Targets (n, outputs) and inner
     folds (n,) are those of the training rows.
     """
-    if len(inner) < FEWEST_ROWS or not many:
+    quantities = [name for name, column in columns.items() if _is_quantity(column, name in many)]
+    if len(inner) < FEWEST_ROWS or not many or len(quantities) > MOST_QUANTITIES * len(columns):
         return []
     rows = np.arange(0, len(inner), max(1, len(inner) // MOST_ROWS))
     targets, inner = targets[rows], inner[rows]
@@ -73,6 +76,12 @@ def find_pairs(
             found.append((test.z(cross_fit(joint, targets, inner, smoothing)), pair))
     clear = sorted((each for each in found if each[0] > LEAST_Z), key=lambda each: -each[0])
     return [pair for _, pair in clear[:MOST_PAIRS]]
+
+
+def _is_quantity(column: CodedColumn, is_code: bool) -> bool:
+    """Numbers and dates that are no codes."""
+    is_name = column.kind in ("category", "text") or is_code
+    return not is_name and len(column.values) >= FEWEST_VALUES
 
 
 class ScoreTest:

@@ -4,11 +4,11 @@ They live in pipeline/competitions/<name>.py as `features(frame) -> frame`, with
 features in and those columns and more out. Strings that it adds are categories.
 """
 
-import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import SettingsError
+from pipeline.own_functions import own_function
 from pipeline.problem import Feature, Kind
 
 if TYPE_CHECKING:
@@ -21,16 +21,7 @@ def add_features(module: str | None, frame: "pd.DataFrame") -> "pd.DataFrame":
     """The frame with the features of pipeline/competitions/<module>.py; None adds none."""
     if module is None:
         return frame
-    place = f"pipeline.competitions.{module}"
-    try:
-        features = importlib.import_module(place).features
-    except ModuleNotFoundError as error:
-        if error.name != place:
-            raise
-        raise SettingsError(
-            f"[encode] features: found '{module}', but there is no pipeline/competitions/"
-            f"{module}.py. Correct the name, or write that file with `features(frame)`."
-        ) from None
+    features = own_function(module, "features(frame)", "[encode] features")
     added: pd.DataFrame = features(frame.copy(deep=False))
     if len(added) != len(frame):
         raise SettingsError(

@@ -4,9 +4,13 @@ A row's own label must not enter its features, or a model learns to read it ther
 that the means are fitted on get theirs from other rows (cross-fitting); all other rows get the
 means of all training rows. Smoothing after Micci-Barreca 2001; cross-fitting as in scikit-learn's
 TargetEncoder, but with folds that know no labels.
+
+How much to smooth depends on the column: s is the variance within levels over that between them.
+Levels that differ a lot need few rows, levels that hardly differ need many.
 """
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -17,6 +21,10 @@ from pipeline.encoding.scaling import Scaling
 from pipeline.float32 import TargetScale
 
 INNER_FOLDS = 5
+UNKNOWN = 10.0  # the smoothing where no level has two rows, and its variance is not known
+MOST = 1e6  # the smoothing of levels that do not differ
+
+Smoothing: TypeAlias = float | Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -36,14 +44,16 @@ class TargetMeans:
 
     @classmethod
     def fit(
-        cls, column: CodedColumn, targets: np.ndarray, inner: np.ndarray, smoothing: float
+        cls, column: CodedColumn, targets: np.ndarray, inner: np.ndarray, smoothing: Smoothing
     ) -> tuple["TargetMeans", np.ndarray]:
         """Column and targets (n, outputs) of the training rows -> what all other rows get, and
         what these rows get themselves: cross-fitted means (n, outputs) over the folds `inner`."""
         counts = column.counts().astype(float)
         sums = sums_by_value(column.codes, targets, len(counts))
         overall = targets.sum(axis=0) / max(len(targets), 1)
-        means = smoothed(sums, counts, overall, smoothing)
+        squares = (targets**2).sum(axis=0)
+        weight = chosen(smoothing, sums, counts[:, np.newaxis], squares)
+        means = smoothed(sums, counts, overall, weight)
         crossed = cross_fit(column, targets, inner, smoothing)
         seen = np.flatnonzero(counts[:-1])
         fitted = cls(
@@ -92,7 +102,7 @@ def target_columns(y: np.ndarray, classes: int | None) -> np.ndarray:
 
 
 def cross_fit(
-    column: CodedColumn, targets: np.ndarray, inner: np.ndarray, smoothing: float
+    column: CodedColumn, targets: np.ndarray, inner: np.ndarray, smoothing: Smoothing
 ) -> np.ndarray:
     """Each row's target means from the rows of the other inner folds, (n, outputs).
 
@@ -108,8 +118,38 @@ def cross_fit(
         sums = _of_other_folds(np.bincount(cells, target, values * folds), folds)
         # not the sum of `sums`: it would round in another order if other rows had other levels
         overall = _of_other_folds(np.bincount(inner, target, folds), folds) / np.maximum(rows, 1)
-        result[:, output] = smoothed(sums, counts, overall[0], smoothing)[column.codes, inner]
+        squares = _of_other_folds(np.bincount(inner, target**2, folds), folds)
+        weight = chosen(smoothing, sums, counts, squares[0])
+        result[:, output] = smoothed(sums, counts, overall[0], weight)[column.codes, inner]
     return result
+
+
+def chosen(
+    smoothing: Smoothing, sums: np.ndarray, counts: np.ndarray, squares: np.ndarray
+) -> np.ndarray:
+    """The smoothing that is asked for, or the one that the rows call for, (j,)."""
+    if smoothing == "auto":
+        return variance_ratio(sums, counts, squares)
+    return np.full(sums.shape[1], smoothing)
+
+
+def variance_ratio(sums: np.ndarray, counts: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """The variance of the target within levels over that of the levels' means, (j,).
+
+    sums (levels, j) of the target, counts (levels, j) or (levels, 1), squares (j,): the sum of its
+    squares. By the moments of a one-way analysis of variance (Searle, Casella and McCulloch 1992,
+    section 3.6): the means are shrunk as in the best linear unbiased prediction.
+    """
+    rows = np.broadcast_to(counts, sums.shape).astype(float)
+    safe, n, levels = np.maximum(rows, 1.0), rows.sum(axis=0), (rows > 0).sum(axis=0)
+    of_levels = (sums**2 / safe).sum(axis=0)
+    within = np.maximum(squares - of_levels, 0.0) / np.maximum(n - levels, 1)
+    total = sums.sum(axis=0) ** 2 / np.maximum(n, 1.0)
+    typical = (n - (rows**2).sum(axis=0) / np.maximum(n, 1.0)) / np.maximum(levels - 1, 1)
+    excess = (of_levels - total) / np.maximum(levels - 1, 1) - within
+    between = np.maximum(excess, 0.0) / np.maximum(typical, 1.0)
+    ratio = np.minimum(within, MOST * between) / np.where(between > 0, between, 1.0)
+    return np.where(n > levels, np.where(between > 0, ratio, MOST), UNKNOWN)
 
 
 def inner_folds(rows: int, rng: np.random.Generator) -> np.ndarray:
@@ -118,11 +158,11 @@ def inner_folds(rows: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def smoothed(
-    sums: np.ndarray, counts: np.ndarray, overall: np.ndarray, smoothing: float
+    sums: np.ndarray, counts: np.ndarray, overall: np.ndarray, smoothing: float | np.ndarray
 ) -> np.ndarray:
     """Means of levels drawn towards the overall mean; that mean itself where there are no rows.
 
-    sums (levels, j), counts (levels,) or (levels, j), overall (j,) -> (levels, j)
+    sums (levels, j), counts (levels,) or (levels, j), overall and smoothing (j,) -> (levels, j)
     """
     weight = np.broadcast_to(counts.reshape(len(counts), -1) + smoothing, sums.shape)
     safe = np.where(weight > 0, weight, 1.0)

@@ -8,13 +8,16 @@ misspelt words, words written as one.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from pipeline.encoding import View
 from pipeline.encoding.columns import CodedColumn, Tokens, positions
 from pipeline.encoding.text import find_tokens
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 LETTERS = (2, 3, 4)  # in a run; the blanks around a word count as such
 LONGEST = 40  # letters of a word that are looked at
@@ -47,6 +50,8 @@ class Tfidf:
     @classmethod
     def fit(cls, column: CodedColumn, terms: int, directions: int) -> "Tfidf":
         """Of the training rows' texts: so many of their commonest words, and as many runs."""
+        from scipy import sparse
+
         rows = column.counts()[:-1]
         seen = np.flatnonzero(rows)
         words = Words.of(column)
@@ -64,6 +69,8 @@ class Tfidf:
 
     def by_value(self, column: CodedColumn, view: View) -> np.ndarray:
         """(m + 1, k) float64, zeros for missing; the dense view in standard deviations."""
+        from scipy import sparse
+
         if not len(column.values):
             return np.zeros((1, len(self.directions)))
         words = Words.of(column)
@@ -104,14 +111,18 @@ class Words:
     def vocabulary(self) -> np.ndarray:
         return self.tokens.vocabulary
 
-    def matrix(self) -> sparse.csr_matrix:
+    def matrix(self) -> "sparse.csr_matrix":
         """(texts, words): 1 where a word is in the text."""
+        from scipy import sparse
+
         ones = np.ones(len(self.tokens.tokens))
         shape = self.texts, len(self.vocabulary)
         return sparse.csr_matrix((ones, (self.tokens.texts, self.tokens.tokens)), shape)
 
-    def runs_of_words(self) -> sparse.csr_matrix:
+    def runs_of_words(self) -> "sparse.csr_matrix":
         """(words, runs): how often a run is in the word."""
+        from scipy import sparse
+
         ones = np.ones(len(self.run_of))
         shape = len(self.vocabulary), len(self.runs)
         return sparse.csr_matrix((ones, (self.word_of, self.run_of)), shape)
@@ -151,8 +162,8 @@ def _runs(vocabulary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _commonest(
-    counts: sparse.csr_matrix, terms: np.ndarray, rows: np.ndarray, most: int
-) -> tuple[list[str], sparse.csr_matrix]:
+    counts: "sparse.csr_matrix", terms: np.ndarray, rows: np.ndarray, most: int
+) -> tuple[list[str], "sparse.csr_matrix"]:
     """Of terms in texts the commonest by rows, in alphabetical order, and their columns."""
     frequency = rows @ (counts > 0)
     enough = np.flatnonzero(frequency >= FEWEST_ROWS)
@@ -161,8 +172,12 @@ def _commonest(
     return [str(terms[term]) for term in chosen], counts[:, chosen]
 
 
-def _chosen(counts: sparse.csr_matrix, terms: np.ndarray, chosen: list[str]) -> sparse.csr_matrix:
+def _chosen(
+    counts: "sparse.csr_matrix", terms: np.ndarray, chosen: list[str]
+) -> "sparse.csr_matrix":
     """The columns of these terms, zeros for those that no text has."""
+    from scipy import sparse
+
     place = positions(np.array(chosen, dtype=object), terms.tolist())
     there = np.flatnonzero(place >= 0)
     ones = np.ones(len(there))
@@ -170,8 +185,10 @@ def _chosen(counts: sparse.csr_matrix, terms: np.ndarray, chosen: list[str]) -> 
     return counts @ select
 
 
-def _weighted(counts: sparse.csr_matrix, idf: np.ndarray) -> sparse.csr_matrix:
+def _weighted(counts: "sparse.csr_matrix", idf: np.ndarray) -> "sparse.csr_matrix":
     """Counts (m, terms) -> TF-IDF, each row of length 1 or 0."""
+    from scipy import sparse
+
     weighted = counts.astype(float)
     weighted.data = 1 + np.log(weighted.data)
     weighted = weighted.multiply(idf).tocsr()
@@ -179,8 +196,9 @@ def _weighted(counts: sparse.csr_matrix, idf: np.ndarray) -> sparse.csr_matrix:
     return sparse.diags(1 / np.where(length > 0, length, 1.0)) @ weighted
 
 
-def _main_directions(matrix: sparse.csr_matrix, weights: np.ndarray, most: int) -> np.ndarray:
+def _main_directions(matrix: "sparse.csr_matrix", weights: np.ndarray, most: int) -> np.ndarray:
     """The first right singular vectors (k, terms) of the rows times the root of their weights."""
+    from scipy import sparse
     from sklearn.utils.extmath import randomized_svd
 
     directions = min(most, *matrix.shape)

@@ -19,7 +19,7 @@ ADVICE = "Scores on train hold for test where the folds differ in the same way. 
 
 
 def conclusion(found: Mirror) -> str:
-    return f"{found.sentence}: random folds would promise too much."
+    return f"{found.description}: random folds would promise too much."
 
 
 def part(exploration: "Exploration") -> Part | None:
@@ -29,5 +29,5 @@ def part(exploration: "Exploration") -> Part | None:
         return None
     if found is None:
         return Part("organiser-split", title, [SILENT])
-    text = Markup("{}. {} <code>[split] {}</code>").format(found.sentence, ADVICE, found.toml)
+    text = Markup("{}. {} <code>[split] {}</code>").format(found.description, ADVICE, found.toml)
     return Part("organiser-split", title, [text], conclusion=conclusion(found))

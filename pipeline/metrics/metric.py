@@ -207,7 +207,7 @@ class Metric:
             )
 
     def target(self, load: Loaded) -> np.ndarray:
-        """The target (n,) as `score` takes it; the organiser's own is told labels and rows."""
+        """The target (n,) as `score` takes it; the organiser's own with labels and rows."""
         from pipeline.metrics.own import scored_target
 
         return scored_target(load, self.reads_rows) if self.is_own else load.y

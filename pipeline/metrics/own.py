@@ -6,12 +6,8 @@ other. Beside the function stand `greater_is_better`, and where they are needed 
 function is given the rows of train that are scored.
 """
 
-import importlib
-import importlib.util
 import inspect
 import re
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +16,7 @@ import numpy as np
 
 from pipeline.errors import SettingsError, UserError
 from pipeline.metrics.metric import Metric
+from pipeline.own_functions import own_module, place_of
 from pipeline.problem import Loaded
 
 if TYPE_CHECKING:
@@ -29,12 +26,12 @@ OWN, PREFIX = "own", "own:"
 NAME = re.compile(r"own:[a-z][a-z0-9_]*")
 TAKES = ("labels", "probabilities")
 LONGEST = 200
-WRITE = "Write it, with `metric(y, prediction)` and `greater_is_better`, or correct the name"
+CALL, KEY = "metric(y, prediction)", "[competition] metric"
 READ_ONLY = "read-only"  # what NumPy says of an argument that is assigned to
 
 
 class ScoredTarget(np.ndarray):
-    """The target (n,) with what an own metric is told: the labels by code, and which rows of which
+    """The target (n,) with what an own metric is given: the labels by code, and which rows of which
     table these are. Rows that are taken of it know theirs."""
 
     labels: np.ndarray | None
@@ -113,7 +110,7 @@ class OwnScore:
         if self.reads_rows:
             given.append(target.rows)
         try:
-            found = self._function()(*given)
+            found = own_module(self.module, CALL, KEY).metric(*given)
         except UserError:
             raise
         except Exception as error:
@@ -134,10 +131,6 @@ class OwnScore:
         if self.takes == "labels":
             return true, y.labels[prediction.argmax(axis=1)]
         return true, prediction[:, 1] if prediction.shape[1] == 2 else prediction
-
-    def _function(self) -> Callable[..., Any]:
-        function: Callable[..., Any] = _module(self.module).metric
-        return function
 
     def _failure(self, error: Exception, given: list[Any]) -> str:
         where, what = _where(self.module), " ".join(str(error).split())[:LONGEST]
@@ -176,7 +169,7 @@ def _is_number(found: Any) -> bool:
 def own_metric(name: str) -> Metric:
     """The metric of "own:MODULE". Raises SettingsError for a file that does not hold one."""
     module = name.removeprefix(PREFIX)
-    found, where = _module(module), f"pipeline/competitions/{module}.py"
+    found, where = own_module(module, CALL, KEY), f"pipeline/competitions/{module}.py"
     greater = getattr(found, "greater_is_better", None)
     if not isinstance(greater, bool):
         shown = "is not there" if greater is None else f"is {greater!r}"
@@ -238,25 +231,8 @@ def _tuned_by(module: ModuleType, where: str) -> str:
 
 def module_of(name: str) -> str:
     """The module of "own:MODULE". Raises SettingsError where there is no such file."""
-    module = name.removeprefix(PREFIX)
-    place = f"pipeline.competitions.{module}"
-    if place not in sys.modules and importlib.util.find_spec(place) is None:
-        raise SettingsError(
-            f"[competition] metric: found '{name}', but there is no pipeline/competitions/"
-            f"{module}.py. {WRITE}."
-        )
-    return place
-
-
-def _module(module: str) -> ModuleType:
-    found = importlib.import_module(module_of(f"{PREFIX}{module}"))
-    if not hasattr(found, "metric"):
-        raise SettingsError(
-            f"[competition] metric: found '{PREFIX}{module}', but pipeline/competitions/"
-            f"{module}.py has no function metric. {WRITE}."
-        )
-    return found
+    return place_of(name.removeprefix(PREFIX), CALL, KEY)
 
 
 def _where(module: str) -> str:
-    return f"pipeline/competitions/{module}.py: metric(y, prediction)"
+    return f"pipeline/competitions/{module}.py: {CALL}"

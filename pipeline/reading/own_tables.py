@@ -23,7 +23,7 @@ def read_own(module: str, raw: Path) -> "dict[str, pd.DataFrame]":
     Raises SettingsError where there is no such function, DataError where it fails or returns
     something else.
     """
-    found = own_function(module, "read", "raw", "[load] read")(raw)
+    found = own_function(module, "read(raw)", "[load] read")(raw)
     if not isinstance(found, Mapping):
         raise _refused(module, f"returned {type(found).__name__}")
     frames = {str(name): frame for name, frame in found.items() if frame is not None}

@@ -64,10 +64,13 @@ def as_csv(data: bytes, source: Source) -> tuple[bytes, tuple[str, ...]]:
 
 
 def sheet_names(source: Source) -> list[str]:
-    """The sheets of a workbook, in order; none where it cannot be read, which reading it tells."""
+    """The sheets of a workbook, in order; none where it cannot be read: reading reports that."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content(source))) as archive:
-            text = archive.read("xl/workbook.xml")[:MOST_LISTED].decode()
+        with (
+            zipfile.ZipFile(io.BytesIO(content(source))) as archive,
+            archive.open("xl/workbook.xml") as part,
+        ):
+            text = part.read(MOST_LISTED).decode(errors="ignore")
     except (UserError, OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
         return []
     return [html.unescape(name) for name in SHEET.findall(text)]

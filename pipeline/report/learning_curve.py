@@ -78,22 +78,19 @@ def compute(evidence: Evidence) -> LearningCurves | None:
 def _answers(
     evidence: Evidence, folds: Sequence[Fold], found: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """What is found of each fold's validation rows, (n_valid, ...): of those that are scored; of
-    predictions, where groups of rows have one answer, the group's."""
-    answers, groups = evidence.split.answers, train_groups(evidence.load)
-    if answers is None or groups is None:
+    """What is found of each fold's validation rows, (n_valid, ...): of those that are scored."""
+    answers = evidence.split.answers
+    if answers is None:
         return list(found)
-    how, kept = evidence.problem.form.aggregate, []
-    for fold, each in zip(folds, found, strict=True):
-        own = aggregated(each, groups[fold.valid], how) if each.ndim == 2 else each
-        kept.append(own[np.isin(fold.valid, answers)])
-    return kept
+    pairs = zip(folds, found, strict=True)
+    return [each[np.isin(fold.valid, answers)] for fold, each in pairs]
 
 
 def _predictions(
     evidence: Evidence, folds: Sequence[Fold], sizes: Sequence[int]
 ) -> dict[tuple[str, int], list[np.ndarray]]:
-    """By member and size, predictions of each fold's validation rows by fits on so many rows."""
+    """By member and size, predictions of each fold's validation rows by fits on so many rows; of
+    groups that have one answer, the group's, as out-of-fold predictions are."""
     # the longest first, so that no process is left alone with it at the end
     named = [(name, size) for size in reversed(sizes) for name in evidence.fitted]
     orders = [_order(evidence, fold) for fold in folds]
@@ -103,6 +100,10 @@ def _predictions(
         for fold, order in zip(folds, orders, strict=True)
     ]
     found = list(evidence.map(functools.partial(_validate, evidence.fits), tasks))
+    groups, how = train_groups(evidence.load), evidence.problem.form.aggregate
+    if groups is not None:
+        pairs = zip(found, tasks, strict=True)
+        found = [aggregated(each, groups[fold.valid], how) for each, (_, fold, _) in pairs]
     return {each: found[place * len(folds) :][: len(folds)] for place, each in enumerate(named)}
 
 

@@ -7,10 +7,9 @@ rows has training rows so near. That groups of rows are apart is `origins`' alar
 from collections.abc import Iterator
 
 from pipeline.exploration.strength import FoldedTarget
+from pipeline.folds import DRAWN
 from pipeline.report.alarm import Alarm
 from pipeline.report.evidence import Evidence
-
-DRAWN = ("stratified", "plain", "group", "stratified_group")
 
 
 def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
@@ -19,7 +18,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
         return
     yield Alarm(
         "split",
-        f"{found.sentence}, but the folds were drawn at random",
+        f"{found.description}, but the folds were drawn at random",
         "A model that may look at rows of the same days, before and after those that it predicts, "
         "scores better than it can on test.",
         f"Mirror the organiser's split in the competition's TOML: [split] {found.toml}. Then run "

@@ -55,7 +55,7 @@ def compute(evidence: Evidence) -> Validation:
         return FoldRows(fold.name, len(fold.train), len(fold.valid), *spans)
 
     never = split.rows - len(split.validated)
-    seen = "" if mirror is None else mirror.sentence
+    seen = "" if mirror is None else mirror.description
     return Validation(split.scheme, tuple(map(rows, split.repeat(0))), never, seen)
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.answers import group_numbers
 from pipeline.errors import SettingsError
 from pipeline.problem import Loaded
 from pipeline.wording import quoted
@@ -14,10 +15,8 @@ if TYPE_CHECKING:
     from pipeline.config import Split
 
 
-def group_numbers(settings: "Split", load: Loaded) -> np.ndarray:
-    """Group numbers (n,); a row whose group is missing is a group of its own."""
-    import pandas as pd
-
+def split_groups(settings: "Split", load: Loaded) -> np.ndarray:
+    """The group of each training row, (n,), by [split] group and group_before."""
     if settings.group not in load.train.columns:
         raise SettingsError(
             f"[split] group: found '{settings.group}', but the training file has no such column; "
@@ -32,9 +31,7 @@ def group_numbers(settings: "Split", load: Loaded) -> np.ndarray:
     if settings.group_before is not None:
         values = _beginnings(settings, values)
     in_order = settings.numbering == "scikit-learn"
-    numbers, known = pd.factorize(_as_numbers(values) if in_order else values, sort=in_order)
-    alone = numbers < 0
-    return np.where(alone, len(known) + np.cumsum(alone), numbers)
+    return group_numbers(_as_numbers(values) if in_order else values, in_order)
 
 
 def _beginnings(settings: "Split", values: "pd.Series") -> "pd.Series":

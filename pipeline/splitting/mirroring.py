@@ -54,12 +54,12 @@ GROUPS |= {"store", "shop", "site", "station", "team", "account", "client", "dev
 
 @dataclass(frozen=True)
 class Mirror:
-    """What `columns` show: `sentence` is what was seen, `settings` are keys of [split] with which
-    the folds differ in the same way."""
+    """What `columns` show: `description` is what was seen, `settings` are keys of [split] with
+    which the folds differ in the same way."""
 
     kind: Literal["time", "within", "group"]
     columns: tuple[str, ...]
-    sentence: str
+    description: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -198,12 +198,12 @@ def _overlap(moments: Moments) -> float | None:
 def _by_time(moments: Moments, folds: int) -> Mirror:
     train, test = moments.train, moments.test
     settings: dict[str, Any] = {"time": moments.named, **_lengths(moments, folds)}
-    sentence = (
+    description = (
         f"Test lies after train by {described(moments.columns)}: train is from "
         f"{shown(train.min())} to {shown(train.max())}, test from {shown(test.min())} to "
         f"{shown(test.max())}"
     )
-    return Mirror("time", moments.columns, sentence, settings)
+    return Mirror("time", moments.columns, description, settings)
 
 
 def _lengths(moments: Moments, folds: int) -> dict[str, Any]:
@@ -293,14 +293,14 @@ def _within(moments: Moments, folds: int) -> Mirror | None:
         spans = [f"{unit} {values.min()} to {values.max()}" for values in (other, one)]
         if period == "week":
             spans = [_weekdays(values) for values in (other, one)]
-        sentence = (
+        description = (
             f"Test has {spans[0]} of every {period} by {described(moments.columns)}, train has "
             f"{spans[1]}"
         )
         here, there = len(np.unique(one)), len(np.unique(other))
         number = min(folds, here, max(FEWEST_BLOCKS, round(here / there)))
         settings = {"time": moments.named, "within": period, "folds": max(2, number)}
-        return Mirror("within", moments.columns, sentence, settings)
+        return Mirror("within", moments.columns, description, settings)
     return None
 
 
@@ -345,13 +345,13 @@ def _by_group(
     if best.separator is not None:
         what = f"what stands before the last {best.separator} in '{best.column}'"
         settings["group_before"] = best.separator
-    sentence = (
+    description = (
         f"Train and test share no value of {what}: {count(here, 'value')} in train, "
         f"{there:,} in test, each of which may have many rows"
     )
     if here < folds:
         settings["folds"] = here
-    return Mirror("group", (best.column,), sentence, settings)
+    return Mirror("group", (best.column,), description, settings)
 
 
 def _groupings(

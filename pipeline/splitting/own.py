@@ -4,34 +4,27 @@ It is given the training table, the target among its columns, and returns or yie
 numbers, (rows to train on, rows to validate): what `split` of scikit-learn's splitters gives.
 """
 
-import importlib
-import traceback
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import SettingsError
+from pipeline.own_functions import own_module, reporting
 from pipeline.problem import Loaded
 from pipeline.splitting.windows import Pair
 from pipeline.wording import some
 
+CALL = "split(frame)"
 MOST_FOLDS = 50
 
 
 def own_pairs(name: str, load: Loaded) -> list[Pair]:
-    """Each fold's row numbers, ascending. Raises SettingsError for what is no split."""
-    where, split = f"[split] own = '{name}'", _function(name)
+    """Each fold's row numbers, ascending. Raises SettingsError for what is no split, DataError
+    where the function fails."""
+    where, module = f"[split] own = '{name}'", own_module(name, CALL, "[split] own")
     frame = load.train.copy()
-    try:
-        found = list(split(frame))
-    except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise SettingsError(
-            f"{where}: split(frame) raised {reason}{_line(name, error)}. Correct "
-            f"pipeline/competitions/{name}.py."
-        ) from None
+    with reporting(name, CALL):
+        found = list(module.split(frame))
     if not frame.equals(load.train):
         raise SettingsError(
             f"{where}: split(frame) changed the frame that it was given. Begin it with "
@@ -43,38 +36,6 @@ def own_pairs(name: str, load: Loaded) -> list[Pair]:
             "Return a list of pairs (rows to train on, rows to validate)."
         )
     return [_pair(where, number, each, len(frame)) for number, each in enumerate(found)]
-
-
-def _function(name: str) -> Callable[[Any], Any]:
-    place = f"pipeline.competitions.{name}"
-    try:
-        module = importlib.import_module(place)
-    except ModuleNotFoundError as error:
-        if error.name != place:
-            raise
-        raise SettingsError(
-            f"[split] own: found '{name}', but there is no pipeline/competitions/{name}.py. "
-            "Correct the name, or write that file with `split(frame)`."
-        ) from None
-    except Exception as error:
-        raise SettingsError(
-            f"[split] own: pipeline/competitions/{name}.py cannot be imported: "
-            f"{type(error).__name__}: {error}. Correct it."
-        ) from None
-    if not hasattr(module, "split"):
-        raise SettingsError(
-            f"[split] own: pipeline/competitions/{name}.py has no `split(frame)`. Write it: it "
-            "returns pairs of row numbers (rows to train on, rows to validate)."
-        )
-    function: Callable[[Any], Any] = module.split
-    return function
-
-
-def _line(name: str, error: Exception) -> str:
-    """The line of the competition's file that raised it."""
-    calls = traceback.extract_tb(error.__traceback__)
-    lines = [call.lineno for call in calls if Path(call.filename).name == f"{name}.py"]
-    return f" (line {lines[-1]})" if lines else ""
 
 
 def _pair(where: str, number: int, found: Any, rows: int) -> Pair:

@@ -83,7 +83,7 @@ def check_columns(encoder: EncoderSettings, features: Sequence[Feature], model: 
     where = f"[encode] or [models.{model}.encode]"
     for key, asked, what, allowed in (
         (f"[models.{model}] columns", encoder.columns or (), "column", names),
-        (f"[models.{model}] drop", encoder.drop, "column", names),
+        (f"[encode] drop or [models.{model}] drop", encoder.drop, "column", names),
         (f"{where} target_means", _named(encoder.target_means), CODED, coded),
         (f"{where} counts", _named(encoder.counts), CODED, coded),
         (f"{where} combinations", [name for each in chosen for name in each], CODED, coded),

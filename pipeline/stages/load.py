@@ -1,7 +1,6 @@
 """Read the organiser's files, find out what they hold, and refuse what cannot be learnt from."""
 
 import hashlib
-import importlib.util
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import DataError, SettingsError
+from pipeline.errors import DataError
+from pipeline.own_functions import own_function
 from pipeline.problem import ExtraRows, Feature, File, Form, Loaded, Problem
 from pipeline.progress import Progress
 from pipeline.reading import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipeline.stage_settings import LoadStage
 
 SIDES = ("train", "test")
+SURVEY = "survey(rng, train_rows, test_rows)"
 
 
 def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
@@ -168,13 +169,8 @@ def _organisers(settings: "LoadStage", raw: Path) -> _Origin:
 
 def _simulated(settings: "LoadStage", raw: Path) -> _Origin:
     simulator = settings.simulator
-    name = f"pipeline.competitions.{simulator}"
-    if importlib.util.find_spec(name) is None:
-        raise SettingsError(
-            f"[load] simulator: there is no pipeline/competitions/{simulator}.py. "
-            "Correct the name in the competition's TOML, or remove the line."
-        )
-    survey = importlib.import_module(name).survey
+    assert simulator is not None
+    survey = own_function(simulator, SURVEY, "[load] simulator")
     rng = np.random.default_rng(settings.seed)
     frames = survey(rng, settings.simulated_train_rows, settings.simulated_test_rows)
     files = {

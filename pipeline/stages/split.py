@@ -12,12 +12,12 @@ import numpy as np
 
 from pipeline.answers import answer_rows, train_groups
 from pipeline.errors import DataError, SettingsError
-from pipeline.folds import Fold, Folds, folds_of
+from pipeline.folds import DRAWN, Fold, Folds, folds_of
 from pipeline.problem import Loaded, Problem, Task
 from pipeline.progress import Progress
 from pipeline.splitting import kfold, own, windows
 from pipeline.splitting.fold_column import fold_numbers
-from pipeline.splitting.groups import group_numbers
+from pipeline.splitting.groups import split_groups
 from pipeline.splitting.kfold import Rows
 from pipeline.splitting.lengths import parse_length
 from pipeline.splitting.times import described, row_times
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 2  # classes
 STRETCHES = 20  # of time, in each of which rows err alike
-DRAWN = ("stratified", "plain", "group", "stratified_group")  # at random, once per repeat
 # the keys that a scheme reads, beside folds, repeats and seed; some need the first of them
 READS = {
     "stratified": ("bins", "numbering"),
@@ -118,7 +117,7 @@ def summary(settings: "Split", found: Folds) -> str:
 def _clusters(settings: "Split", found: Folds, load: Loaded) -> np.ndarray | None:
     """Numbers of the groups; of folds by time, stretches of equally many validated rows, (n,)."""
     if settings.group is not None:
-        return group_numbers(settings, load)
+        return split_groups(settings, load)
     if not found.time:
         return None
     times = row_times(found.time, load)
@@ -215,7 +214,7 @@ def _refuse_numbers(settings: "Split", scheme: str, task: Task) -> None:
 def _drawn(settings: "Split", scheme: str, load: Loaded) -> list[Fold]:
     """Once per repeat, every row validated once in each."""
     y = load.y
-    groups = group_numbers(settings, load) if "group" in scheme else None
+    groups = split_groups(settings, load) if "group" in scheme else None
     check_size(settings, y, groups)
     classes: np.ndarray | None = y if load.problem.classes is not None else None
     if settings.bins:
@@ -289,7 +288,7 @@ def _fixed(settings: "Split", scheme: str, load: Loaded) -> list[Fold]:
         return _checked(where, pairs_of(numbers), len(numbers))
     pairs = _windows(settings).pairs(times, where)
     if settings.group is not None:
-        pairs = _without_groups(pairs, group_numbers(settings, load))
+        pairs = _without_groups(pairs, split_groups(settings, load))
     return _checked(f"windows of {where}", pairs, len(times))
 
 

@@ -43,6 +43,9 @@ def test_a_pair_with_an_effect_of_its_own_is_found_and_no_other(seed):
     columns, y = drawn(seed, 1.0)
     fewer = {name: column.take(np.arange(1, ROWS)) for name, column in columns.items()}
     assert found(fewer, y[1:]) == []
+    price = CodedColumn("price", np.arange(100.0), np.arange(ROWS, dtype=np.int32) % 100, "number")
+    assert found(columns | {"price": price}, y) != []
+    assert found(columns | {"price": price, "weight": price}, y) == []
 
 
 def test_a_combination_is_what_its_columns_hold_in_a_row_gaps_too():

@@ -5,7 +5,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import TargetEncoder
 
 from pipeline.encoding.columns import CodedColumn, code_column
-from pipeline.encoding.target_means import TargetMeans, cross_fit, inner_folds, target_columns
+from pipeline.encoding.target_means import (
+    MOST,
+    UNKNOWN,
+    TargetMeans,
+    cross_fit,
+    inner_folds,
+    target_columns,
+    variance_ratio,
+)
 from pipeline.problem import Feature
 
 
@@ -53,17 +61,35 @@ def test_means_of_new_rows_are_scikit_learns(classes, smoothing):
     assert_allclose(fitted.by_value(found, "tree")[found.codes], expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("between", "within"), [(1.0, 2.0), (3.0, 0.5)])
+def test_smoothing_is_the_ratio_of_the_variances(between, within):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(2000, size=20_000)
+    y = 5.0 + between * rng.normal(size=2000)[codes] + within * rng.normal(size=20_000)
+    sums, counts = np.bincount(codes, y)[:, np.newaxis], np.bincount(codes)[:, np.newaxis]
+    found = variance_ratio(sums, counts, np.array([np.sum(y**2)]))
+    assert found == pytest.approx(within**2 / between**2, rel=0.1)
+
+
+def test_levels_that_do_not_differ_get_the_overall_mean_and_single_rows_some_smoothing():
+    y, ones = np.array([[1.0], [2.0], [3.0]]), np.ones((3, 1))
+    assert variance_ratio(y, ones, np.array([14.0])) == UNKNOWN
+    same = np.full((3, 1), 10.0)
+    assert variance_ratio(same, 5 * ones, np.array([40.0])) == MOST
+
+
+@pytest.mark.parametrize("smoothing", [1.0, "auto"])
 @pytest.mark.parametrize("classes", [None, 2])
-def test_a_rows_own_label_never_enters_its_value(classes):
+def test_a_rows_own_label_never_enters_its_value(classes, smoothing):
     rng = np.random.default_rng(0)
     labels = column([*rng.choice(list("abcdefgh"), size=97), None, None, "alone"])
     y = rng.normal(size=100) * 1e6 if classes is None else rng.integers(2, size=100)
     inner = inner_folds(100, rng)
-    before = cross_fit(labels, target_columns(y, classes), inner, 1.0)
+    before = cross_fit(labels, target_columns(y, classes), inner, smoothing)
     for row in range(100):
         changed = y.copy()
         changed[row] = -1e9 if classes is None else 1 - y[row]
-        after = cross_fit(labels, target_columns(changed, classes), inner, 1.0)
+        after = cross_fit(labels, target_columns(changed, classes), inner, smoothing)
         assert after[row].tobytes() == before[row].tobytes()
         assert (after != before).any()
 

@@ -90,7 +90,7 @@ def test_the_same_days_of_every_month_are_seen():
         frame, features = table(np.random.default_rng(seed), 2000)
         found = verdict(frame, features, (frame["when"].dt.day >= 20).to_numpy())
         assert found.settings == {"time": "when", "within": "month", "folds": 3}
-        assert "days 20 to 31 of every month" in found.sentence
+        assert "days 20 to 31 of every month" in found.description
 
 
 def test_ids_that_grow_are_no_evidence():

@@ -7,7 +7,7 @@ import pytest
 from pipeline.config import load_configuration
 from pipeline.new import configuration_for, settings_given, write_competition
 from pipeline.progress import Progress
-from pipeline.stage_settings import LoadStage
+from pipeline.stage_settings import LoadStage, members
 from pipeline.stages.load import load
 from pipeline.stages.split import split
 
@@ -91,3 +91,19 @@ def test_a_random_split_is_left_at_random(tmp_path, seed):
     _, found, _, folds = started(tmp_path)
     assert (found["default"].split.scheme, folds.scheme) == ("auto", "stratified")
     assert found["best"].split.repeats > found["default"].split.repeats
+
+
+def test_groups_that_test_has_of_its_own_are_folded_by_and_seen_by_no_model(tmp_path):
+    frame = hours(80)[["x", "y"]]
+    frame.insert(0, "patient", np.arange(len(frame)) // 8 + 101)
+    frame.insert(
+        0, "datetime", [f"row{i}" for i in np.random.default_rng(0).permutation(len(frame))]
+    )
+    organiser(tmp_path / "raw", frame, (frame["patient"] * 7 % 10 < 3).to_numpy())
+    _, found, loaded, folds = started(tmp_path)
+    assert found["quick"].split.group == "patient" and "patient" in loaded.problem.names
+    for fold in folds.folds:
+        train, valid = (loaded.train["patient"].iloc[rows] for rows in (fold.train, fold.valid))
+        assert not {*train} & {*valid}
+    assert not any(member.encoder.sees("patient") for member in members(found["default"]).values())
+    assert all(member.encoder.sees("x") for member in members(found["default"]).values())

@@ -329,7 +329,7 @@ def test_an_own_split_that_is_none_is_refused(monkeypatch, function, sentence):
         ({"time": "day", "within": "month"}, "holds numbers"),
         ({"horizon": "1 day"}, "would ignore"),
         ({"own": "nowhere"}, "there is no pipeline/competitions/nowhere.py"),
-        ({"own": "airline"}, r"has no `split\(frame\)`"),
+        ({"own": "airline"}, r"has no function `split\(frame\)`"),
         ({"group": "word", "group_before": "-"}, "stands in no value"),
         ({"bins": 5}, "found 5 of a binary target"),
         ({"scheme": "column"}, r"\[split\] column names no column"),
