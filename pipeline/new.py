@@ -133,10 +133,10 @@ def write_competition(
             files = finding.Files(found)
         else:
             files = finding.find_files(places, named | sides, anywhere=True)
-        findings, beside = look(files, given, caller.metric, places[0])
-        joined = {joins.role(side): source for side, source in beside.sources.items()}
+        findings, side_tables = look(files, given, caller.metric, places[0])
+        joined = {joins.role(side): source for side, source in side_tables.sources.items()}
         files = replace(files, sources=files.sources | joined)
-        copies = copied or _copies([*files.sources.values(), *beside.proposed], places, raw)
+        copies = copied or _copies([*files.sources.values(), *side_tables.proposed], places, raw)
     kept = {
         role: "/".join((copies[table.path].relative_to(raw).as_posix(), *table.members))
         + (f"#{table.sheet}" if table.sheet else "")

@@ -140,6 +140,10 @@ def test_the_report_gives_their_worth_with_its_error():
     text, table = extra_rows.render(worth, found, {})
     assert "7 further rows" in text and len(table.rows) == 1
     assert extra_rows.compute(evidence()) is None
+    without = {name: each for name, each in found.train.items() if not each.member.extra}
+    cut_short = replace(found, train=without)
+    (text,) = extra_rows.render(extra_rows.compute(cut_short), cut_short, {})
+    assert "by none of the models that were fitted" in text
 
 
 def test_new_writes_a_model_with_and_one_without(tmp_path):

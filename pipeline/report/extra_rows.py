@@ -57,8 +57,11 @@ def _comparisons(evidence: Evidence) -> Iterator[Worth]:
 def render(
     worth: ExtraRowsWorth, evidence: Evidence, plots: Mapping[str, figures.Plot]
 ) -> list[page.Block]:
+    further = f"{worth.rows:,} further rows "
+    if not any(found.member.extra for found in evidence.trained.values()):
+        return [f"{further}are learnt from by none of the models that were fitted."]
     text = (
-        f"{worth.rows:,} further rows are learnt from by some models and validated by none. "
+        f"{further}are learnt from by some models and validated by none. "
         "Both scores of a pair are of the same rows."
     )
     if not worth.comparisons:

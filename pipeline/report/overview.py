@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 from markupsafe import Markup
 
 from pipeline import figures, page
+from pipeline.answers import train_groups
 from pipeline.blending import Expected
 from pipeline.config import BLEND
 from pipeline.estimates import decimals, ends
@@ -106,11 +108,14 @@ def facts(
     yield _score(f"Blend, {name}", blend.estimate, board.digits)
     yield _score(f"Blend, {second}", blend.second, decimals(blend.second.standard_error))
     folds = count(len(split.repeat(0)), "fold")
-    left_out = split.rows - board.rows
+    groups = train_groups(evidence.load)
+    scored = board.rows if groups is None else int(np.isin(groups, groups[evidence.rows]).sum())
+    left_out = split.rows - scored
     yield (
         "Training rows",
         f"{split.rows:,}",
         f"{folds}, {count(split.repeats, 'repeat')}"
+        + ("" if groups is None else f"; scores are of {count(board.rows, 'group')}")
         + f"; {count(left_out)} that no fold validates" * bool(left_out),
     )
     yield "Columns", f"{len(evidence.problem.features):,}", f"to predict {target}"
