@@ -134,7 +134,7 @@ def write_competition(
         else:
             files = finding.find_files(places, named | sides, anywhere=True)
         findings, side_tables = look(files, given, caller.metric, places[0])
-        joined = {joins.role(name): source for name, source in side_tables.sources.items()}
+        joined = {joins.role(side): source for side, source in side_tables.sources.items()}
         files = replace(files, sources=files.sources | joined)
         copies = copied or _copies([*files.sources.values(), *side_tables.proposed], places, raw)
     kept = {
