@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from pipeline.metrics import Estimate
+    from pipeline.metrics import Estimate, Metric
 
 Verdict = Literal["better", "worse", "within noise", "the same"]
 NORMAL_95 = 1.959964  # half the width of a 95% interval, in standard errors
@@ -47,10 +47,10 @@ def with_error(value: "Estimate", digits: int | None = None) -> str:
     return f"{value.score:,.{digits}f} ± {value.standard_error:,.{digits}f}"
 
 
-def ends(value: "Estimate", digits: int | None = None) -> str:
-    """`0.9259 to 0.9435`: the 95% interval of a score."""
+def ends(value: "Estimate", metric: "Metric", digits: int | None = None) -> str:
+    """`0.9259 to 0.9435`: the 95% interval of a score, within what the metric can give."""
     digits = decimals(value.standard_error) if digits is None else digits
-    low, high = interval(value)
+    low, high = map(metric.clip, interval(value))
     return f"{low:,.{digits}f} to {high:,.{digits}f}"
 
 

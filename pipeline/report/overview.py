@@ -11,7 +11,7 @@ from pipeline.answers import train_groups
 from pipeline.blending import Expected
 from pipeline.config import BLEND
 from pipeline.estimates import decimals, ends
-from pipeline.metrics import Estimate
+from pipeline.metrics import Estimate, Metric
 from pipeline.report.evidence import Evidence
 from pipeline.report.leaderboard import Leaderboard
 from pipeline.wording import count
@@ -63,7 +63,8 @@ def describe_submission(expected: Expected, evidence: Evidence, no_score_reason:
         f"No expected score is given: {no_score_reason}."
         if no_score_reason
         else f"On new rows of this kind, expect {evidence.metric.in_sentence} "
-        f"{expected.score:,.{decimals(estimate.standard_error)}f} (95% interval {ends(estimate)})."
+        f"{expected.score:,.{decimals(estimate.standard_error)}f} "
+        f"(95% interval {ends(estimate, evidence.metric)})."
     )
     if evidence.load.simulated:
         return f"{score} The submission is for simulated rows: do not upload it."
@@ -104,9 +105,11 @@ def facts(
     if no_score_reason:
         yield f"Submission, {name}", "not given", no_score_reason
     else:
-        yield _score(f"Submission, {name}", expected.estimate, board.digits)
-    yield _score(f"Blend, {name}", blend.estimate, board.digits)
-    yield _score(f"Blend, {second}", blend.second, decimals(blend.second.standard_error))
+        yield _score(f"Submission, {name}", board.metric, expected.estimate, board.digits)
+    yield _score(f"Blend, {name}", board.metric, blend.estimate, board.digits)
+    yield _score(
+        f"Blend, {second}", board.second, blend.second, decimals(blend.second.standard_error)
+    )
     folds = count(len(split.repeat(0)), "fold")
     groups = train_groups(evidence.load)
     scored = board.rows if groups is None else int(np.isin(groups, groups[evidence.rows]).sum())
@@ -121,9 +124,10 @@ def facts(
     yield "Columns", f"{len(evidence.problem.features):,}", f"to predict {target}"
 
 
-def _score(name: str, found: Estimate, digits: int) -> Fact:
+def _score(name: str, metric: Metric, found: Estimate, digits: int) -> Fact:
     return (
         name,
         f"{found.score:,.{digits}f}",
-        f"± {found.standard_error:,.{digits}f} standard error; 95% interval {ends(found, digits)}",
+        f"± {found.standard_error:,.{digits}f} standard error; "
+        f"95% interval {ends(found, metric, digits)}",
     )
