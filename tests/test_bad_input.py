@@ -185,19 +185,23 @@ def test_a_toml_that_is_wrong(project, command, before, after, named):
 
 
 @pytest.mark.parametrize(
-    ("metric", "named"),
-    [("own", "there is no pipeline/competitions/tiny.py"), ("qwk", "the target is a binary one")],
+    ("metric", "encoded", "named"),
+    [
+        ("own", 0, "there is no pipeline/competitions/tiny.py"),
+        ("qwk", 2, "the target is a binary one"),  # load sees that already
+    ],
 )
-def test_a_metric_that_is_not_there_or_cannot_judge_the_target(project, command, metric, named):
+def test_a_metric_that_is_not_there_or_cannot_judge_the_target(
+    project, command, metric, encoded, named
+):
     project.toml.write_text(TOML + f"[competition]\nmetric = '{metric}'\n")
-    assert command("run", "encode", "tiny")[0] == 0
+    assert command("run", "encode", "tiny")[0] == encoded
     assert named in refused(project, command, "run", "train-linear", "tiny")
 
 
 def test_a_metric_of_another_task(project, command):
     project.toml.write_text(TOML + "[competition]\nmetric = 'rmse'\n")
-    assert command("run", "encode", "tiny")[0] == 0
-    message = refused(project, command, "run", "train-linear", "tiny")
+    message = refused(project, command, "run", "load", "tiny")
     assert "'rmse'" in message
     assert "accuracy" in message
 
