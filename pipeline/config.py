@@ -27,6 +27,7 @@ from pipeline.errors import SettingsError
 from pipeline.metrics import METRICS, get_metric, why_unknown
 from pipeline.metrics.own import OWN, PREFIX
 from pipeline.problem import Aggregate as OfGroup
+from pipeline.problem import Task
 from pipeline.reading.contract import ColumnRule
 from pipeline.settings import Encode, ModelSettings, Name, Settings
 from pipeline.splitting.lengths import parse_length
@@ -49,9 +50,6 @@ S = TypeVar("S", bound=Settings)
 Aggregate = Literal[
     "mean", "sum", "min", "max", "std", "median", "count", "nunique", "first", "last"
 ]
-
-
-Task = Literal["binary", "multiclass", "regression"]
 
 
 class Competition(Settings):
