@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.from_scratch.layers import Layer
+from pipeline.from_scratch.layers import Layer, of_shape, with_width
 
 
 class BatchNormalisation(Layer):
@@ -26,6 +26,7 @@ class BatchNormalisation(Layer):
         self.running_mean, self.running_variance = np.zeros(d), np.ones(d)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        x = with_width(x, len(self.gamma), self)
         mean, variance = self.running_mean, self.running_variance
         if self.training:
             mean, variance = x.mean(axis=0), x.var(axis=0)
@@ -40,6 +41,7 @@ class BatchNormalisation(Layer):
 
         dx = gamma / std (dy - mean(dy) - z mean(dy z)) in training, gamma / std dy otherwise.
         """
+        dy = of_shape(dy, self.z.shape, self)
         np.sum(dy, axis=0, out=self.dbeta)
         np.sum(dy * self.z, axis=0, out=self.dgamma)
         if not self.training:

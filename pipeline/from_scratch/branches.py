@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.from_scratch.layers import Layer
+from pipeline.from_scratch.layers import Layer, of_shape
 
 Branch = tuple[Sequence[int] | np.ndarray, Sequence[Layer]]
 
@@ -32,11 +32,13 @@ class Branches(Layer):
                 output = layer.forward(output)
             outputs.append(output)
         self.stops = np.cumsum([output.shape[1] for output in outputs])[:-1]
-        return np.concatenate(outputs, axis=1)
+        y = np.concatenate(outputs, axis=1)
+        self.output_shape = y.shape
+        return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         dx = np.zeros(self.shape, dy.dtype)
-        gradients = np.split(dy, self.stops, axis=1)
+        gradients = np.split(of_shape(dy, self.output_shape, self), self.stops, axis=1)
         for (columns, chain), gradient in zip(self.branches, gradients, strict=True):
             for layer in reversed(chain):
                 gradient = layer.backward(gradient)
@@ -44,7 +46,7 @@ class Branches(Layer):
         return dx
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
-        gradients = np.split(dy, self.stops, axis=1)
+        gradients = np.split(of_shape(dy, self.output_shape, self), self.stops, axis=1)
         for (_, chain), gradient in zip(self.branches, gradients, strict=True):
             for layer in reversed(chain[1:]):
                 gradient = layer.backward(gradient)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.from_scratch.averaging import temporarily, trained_weights
-from pipeline.from_scratch.descent import mini_batches
+from pipeline.from_scratch.gradient_descent import mini_batches
 from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.optimizers import Optimizer
 from pipeline.from_scratch.schedules import constant
