@@ -35,6 +35,20 @@ def test_numerical_gradient_restores_x(rng) -> None:
         numerical_gradient(np.sum, np.arange(3))
 
 
+def test_numerical_gradient_of_large_numbers_and_of_float32() -> None:
+    """A step of 1e-5 is lost beside 1e12, and in the digits of float32."""
+    x = np.array([3, 100], np.float32)
+    gradient = numerical_gradient(lambda x: np.sum(x**2), x)
+    assert gradient.dtype == np.float32 and x.tolist() == [3, 100]
+    assert_allclose(gradient, [6, 200], rtol=1e-6)
+    for size in (1e-30, 1.0, 1e12, 1e300):
+        assert_allclose(numerical_gradient(np.sum, np.array([size, -size])), [1, 1], rtol=1e-6)
+    parameters = np.ones(2, np.float32)
+    with pytest.raises(ValueError, match="f reads x itself, of dtype float32"):
+        numerical_gradient(lambda _: float(np.sum(parameters**2)), parameters)
+    assert (numerical_gradient(lambda _: 7.0, parameters) == 0).all()
+
+
 def test_gradient_descent_on_a_round_quadratic() -> None:
     """On x² every step multiplies x by 1 - 2 lr."""
     path = gradient_descent(round_quadratic, [-3.0, 4.0], lr=0.1, steps=100)
