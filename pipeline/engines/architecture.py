@@ -49,7 +49,8 @@ class Architecture(Estimator):
 
     hidden: the width of each hidden layer: affine, activation, dropout; with batch_normalisation
     between affine and activation, and with parametric_activation a trainable blend of each unit's
-    activation with the identity.
+    activation with the identity. (With batch_normalisation a sample_weight of 2 is not quite the
+    same as two rows: mean and variance are those of the rows.)
 
     Before the hidden layers:
     categories: the columns that hold category codes 0, 1, ...; each code has a trainable vector of
@@ -92,9 +93,12 @@ class Architecture(Estimator):
         last, loss = (width, *self.hidden)[-1], self._loss()
         W = [initialisation.lecun(rng, last, self._n_outputs()) for _ in range(self.submodels)]
         if self.submodels == 1:
-            return Network([*pieces, fast_layers.Affine(W[0])], loss, dtype)
+            return self._assembled([*pieces, fast_layers.Affine(W[0])], loss, dtype)
         pieces += [SubmodelsAsColumns(self.submodels), AffineByColumn(np.array(W))]
-        return Network(pieces, PerSubmodelLoss(loss, self.submodels), dtype)
+        return self._assembled(pieces, PerSubmodelLoss(loss, self.submodels), dtype)
+
+    def _assembled(self, pieces: list[layers.Layer], loss: layers.Loss, dtype: np.dtype) -> Network:
+        return Network(pieces, loss, dtype)
 
     def _hidden_layers(self, rng: np.random.Generator, d_in: int, d_out: int) -> list[layers.Layer]:
         activation_layer, initialise = ACTIVATIONS[self.activation]

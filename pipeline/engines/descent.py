@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pipeline.from_scratch.gradient_descent import finite
+
 LossAndGradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Preconditioner = Callable[[np.ndarray], np.ndarray]  # g -> P g
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an overflow ends in one error
 def nesterov_descent(
     loss_and_gradient: LossAndGradient,
     start: np.ndarray,
@@ -29,7 +32,7 @@ def nesterov_descent(
     losses, k = [], 0
     for _ in range(steps):
         loss, gradient = loss_and_gradient(look_ahead)
-        losses.append(loss)
+        losses.append(finite(loss, lr))
         direction = preconditioner(gradient)
         new_theta = look_ahead - lr * direction
         move = new_theta - theta
@@ -41,6 +44,7 @@ def nesterov_descent(
     return theta, np.array(losses)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def proximal_descent(
     loss_and_gradient: LossAndGradient,
     proximal_operator: Callable[[np.ndarray], np.ndarray],
@@ -61,7 +65,7 @@ def proximal_descent(
     losses, k = [], 0
     for _ in range(steps):
         loss, gradient = loss_and_gradient(look_ahead)
-        losses.append(loss)
+        losses.append(finite(loss, lr))
         new_theta = proximal_operator(look_ahead - lr * gradient)
         step, move = look_ahead - new_theta, new_theta - theta
         theta = new_theta

@@ -5,12 +5,14 @@ its parameters, each under its own name; `fit` sets attributes whose names end i
 """
 
 import inspect
+import math
 from collections.abc import Callable, Collection
 from typing import Any, Self
 
 import numpy as np
 
 from pipeline.engines import inputs, scikit_learn
+from pipeline.engines.magnitude import mean_and_std
 
 
 class Estimator:
@@ -106,13 +108,22 @@ class Estimator:
                 f"This {name} instance is not fitted yet: call fit first."
             )
 
-    def _require(self, parameter: str, valid: Callable[[Any], bool], allowed: str) -> None:
+    def _require(
+        self,
+        parameter: str,
+        valid: Callable[[Any], bool],
+        allowed: str,
+        *,
+        allow_infinity: bool = False,
+    ) -> None:
         """ValueError that names the parameter, what was found and what is allowed."""
         found = getattr(self, parameter)
         try:
             accepted = valid(found)
         except TypeError:  # of a type that `valid` cannot test
             accepted = False
+        if not allow_infinity and isinstance(found, float) and math.isinf(found):
+            accepted, allowed = False, f"finite {allowed.removeprefix('None or ')}"
         if not accepted:
             raise ValueError(f"{parameter} is {found!r}; allowed are {allowed}.")
 
@@ -186,8 +197,9 @@ class Regressor(Estimator):
         predicted = self.predict(X)
         y = inputs.check_targets(y, len(predicted))
         w = inputs.check_sample_weight(sample_weight, len(predicted))
-        residual = float(w @ (y - predicted) ** 2)
-        total = float(w @ (y - np.average(y, weights=w)) ** 2)
+        mean, std = mean_and_std(y, w)
+        residual = float(w @ ((y - predicted) / std) ** 2)
+        total = float(w @ ((y - mean) / std) ** 2)
         return 1 - residual / total if total else float(residual == 0)
 
     def __sklearn_tags__(self) -> Any:

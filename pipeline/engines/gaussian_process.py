@@ -23,6 +23,7 @@ from pipeline.engines.length_scales import (
     squared_error,
 )
 from pipeline.engines.logistic_regression import LogisticRegression
+from pipeline.engines.magnitude import mean_and_std, power_of_two
 from pipeline.from_scratch.activations import sigmoid
 from pipeline.from_scratch.schedules import cosine
 
@@ -89,6 +90,8 @@ class GaussianProcess(Estimator):
         """Fit to X (n, d) and Y (n, k); returns the leave-one-out predictions (n, k)."""
         self.rows_, self.center_ = X, X.mean(axis=0, dtype=np.float64)
         X = X - self.center_  # leaves the distances as they are, and makes them more accurate
+        magnitude = float(power_of_two(X, exponent=16))  # within the range of float32, squared
+        X = X / magnitude
         theta = np.append(np.full(X.shape[1], -np.log(2 * X.var(axis=0).sum() or 1)), INITIAL)
         losses, adam = [], Adam(self.lr, betas=(0.9, 0.99))
         for step, batch in enumerate(self._batches(len(X), rng)):
@@ -99,9 +102,10 @@ class GaussianProcess(Estimator):
             adam.update(theta, gradient)
             losses.append(loss)
         kernel = Kernel.of(theta, self.exponent)
-        self.length_scale_, self.signal_, self.constant_, self.noise_, _ = kernel
-        self.loss_curve_ = np.array(losses)
         Q = kernel.precision(kernel.matrix(X, X))
+        self.length_scale_, self.signal_, self.constant_, self.noise_, _ = kernel
+        self.length_scale_ = self.length_scale_ * magnitude
+        self.loss_curve_ = np.array(losses)
         self.weights_ = Q @ Y
         return leave_one_out(Q, Y)
 
@@ -125,7 +129,7 @@ class GaussianProcess(Estimator):
         return np.vstack([kernel.matrix(batch, rows) @ self.weights_ for batch in batches])
 
     def _check_parameters(self) -> None:
-        self._require_integers(0, "steps")
+        self._require_integers(0, "steps", "seed")
         self._require_integers(2, "batch_size", "most_rows")
         self._require("lr", lambda lr: lr > 0, "numbers > 0")
         self._require("exponent", lambda p: 0 < p <= 2, "numbers > 0 and <= 2")
@@ -140,8 +144,7 @@ class GaussianProcessRegressor(GaussianProcess, Regressor):
         X = self._fit_features(X)
         y, rng = inputs.check_targets(y, len(X)), np.random.default_rng(self.seed)
         sample = stratified_sample(y, self.most_rows, rng)
-        self.target_mean_ = float(y[sample].mean())
-        self.target_scale_ = float(y[sample].std() or 1)
+        self.target_mean_, self.target_scale_ = mean_and_std(y[sample])
         Y = (y[sample, None] - self.target_mean_) / self.target_scale_
         self._fit_kernel(X[sample], Y, squared_error, rng)
         return self

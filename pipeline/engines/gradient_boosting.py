@@ -16,6 +16,7 @@ import numpy as np
 from pipeline.engines import inputs
 from pipeline.engines.binning import bin_edges, bin_numbers
 from pipeline.engines.estimator import Classifier, Estimator, Regressor, is_integer
+from pipeline.engines.magnitude import mean_and_std
 from pipeline.from_scratch.activations import identity, sigmoid, softmax
 from pipeline.from_scratch.losses import (
     binary_cross_entropy,
@@ -240,10 +241,10 @@ class SymmetricTreesRegressor(SymmetricTrees, Regressor):
         """X (n, d), NaN for missing, y (n,) -> self."""
         self._check_parameters()
         X = self._fit_features(X)
-        y = inputs.check_targets(y, len(X))[:, None]
-        mean, std = y.mean(axis=0), y.std() or 1.0
-        self._boost(X, (y - mean) / std, np.zeros(1), SQUARED_ERROR, steps=1)
-        self.baseline_, self.values_ = mean, self.values_ * std
+        y = inputs.check_targets(y, len(X))
+        mean, std = mean_and_std(y)
+        self._boost(X, ((y - mean) / std)[:, None], np.zeros(1), SQUARED_ERROR, steps=1)
+        self.baseline_, self.values_ = np.array([mean]), self.values_ * std
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -143,6 +143,11 @@ def _floats(values: Any, name: str) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}.")
+    if array.dtype.kind in "mM":
+        raise ValueError(
+            f"{name} has dtype {array.dtype}; allowed are numbers. Turn dates into numbers first, "
+            "such as days since 2020."
+        )
     if array.dtype == np.float32:
         return array
     try:

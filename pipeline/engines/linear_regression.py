@@ -8,11 +8,13 @@ import numpy as np
 from pipeline.engines import inputs
 from pipeline.engines.descent import nesterov_descent
 from pipeline.engines.estimator import Regressor
+from pipeline.engines.magnitude import power_of_two
 from pipeline.engines.row_space import is_faster, row_space
-from pipeline.from_scratch.gradient_descent import mini_batches
+from pipeline.from_scratch.gradient_descent import finite, mini_batches
 from pipeline.from_scratch.step_size import largest_eigenvalue
 
 BLOCK_ROWS = 4096
+MAX_L2 = 1e300  # of a column, so that its square root and sums stay finite
 
 Solution = tuple[np.ndarray, float, np.ndarray]  # coef (d,), intercept, loss curve
 SOLVERS = ("nesterov", "plain", "closed_form")
@@ -52,15 +54,37 @@ class LinearRegression(Regressor):
         X = self._fit_features(X)
         y = inputs.check_targets(y, len(X))
         weight = inputs.check_sample_weight(sample_weight, len(X))
-        solve = getattr(self, f"_{self.solver}")
-        if self.solver != "plain" and is_faster(X, self.l2):
-            space = row_space(X)
-            coef, intercept, self.loss_curve_ = solve(space.Z, y, weight)
-            coef, intercept = space.coefficients(coef, intercept)
-        else:
-            coef, intercept, self.loss_curve_ = solve(X, y, weight)
-        self.coef_, self.intercept_ = coef.astype(X.dtype), float(intercept)
+        solve = self._plain if self.solver == "plain" else self._solve_any_magnitude
+        coef, intercept, self.loss_curve_ = solve(X, y, weight, np.full(X.shape[1], self.l2))
+        with np.errstate(over="ignore"):
+            self.coef_, self.intercept_ = coef.astype(X.dtype), float(intercept)
+        if not np.isfinite([*self.coef_, self.intercept_]).all():
+            raise ValueError(
+                f"The coefficients leave the range of {X.dtype}: scale X and y to about -1 to 1."
+            )
         return self
+
+    def _solve_any_magnitude(
+        self, X: np.ndarray, y: np.ndarray, w: np.ndarray, l2: np.ndarray
+    ) -> Solution:
+        """The solver on columns and y whose squares are within the range of float64."""
+        column, target = power_of_two(X, axis=0), power_of_two(y)
+        if (column == 1).all() and target == 1:
+            return self._solve(X, y, w, l2)
+        with np.errstate(over="ignore"):
+            l2 = np.minimum(l2 / column / column, MAX_L2)
+        coef, intercept, losses = self._solve(X / column, y / target, w, l2)
+        with np.errstate(over="ignore"):  # beyond 1e154 the squared error is no number
+            return coef / column * target, intercept * float(target), losses * target * target
+
+    def _solve(self, X: np.ndarray, y: np.ndarray, w: np.ndarray, l2: np.ndarray) -> Solution:
+        solve = getattr(self, f"_{self.solver}")
+        if np.ptp(l2) > 0 or not is_faster(X, float(l2[0])):
+            return solve(X, y, w, l2)
+        space = row_space(X)
+        coef, intercept, losses = solve(space.Z, y, w, np.full(space.Z.shape[1], l2[0]))
+        coef, intercept = space.coefficients(coef, intercept)
+        return coef, float(intercept), losses
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One step of plain gradient descent from the current coefficients, initially 0."""
@@ -72,8 +96,11 @@ class LinearRegression(Regressor):
             self.coef_, self.intercept_ = np.zeros(X.shape[1], X.dtype), 0.0
             self.loss_curve_ = np.array([])
         coef, lr = self.coef_.copy(), self.lr or safe_step_size(X, w, self.l2, None, curvature=1.0)
-        self.intercept_, loss, _ = self._step(coef, self.intercept_, (X, y, w), lr)
-        self.coef_, self.loss_curve_ = coef, np.append(self.loss_curve_, loss / len(X))
+        with np.errstate(over="ignore", invalid="ignore"):
+            intercept, loss, _ = self._step(coef, self.intercept_, (X, y, w), lr)
+            finite(loss / len(X) + float(np.abs(coef).max()), lr)
+        self.coef_, self.intercept_ = coef, intercept
+        self.loss_curve_ = np.append(self.loss_curve_, loss / len(X))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -82,9 +109,9 @@ class LinearRegression(Regressor):
         X = self._predict_features(X)
         return X.astype(self.coef_.dtype, copy=False) @ self.coef_ + self.intercept_
 
-    def _nesterov(self, X: np.ndarray, y: np.ndarray, w: np.ndarray) -> Solution:
+    def _nesterov(self, X: np.ndarray, y: np.ndarray, w: np.ndarray, l2: np.ndarray) -> Solution:
         """Nesterov's descent on the quadratic loss, where a step costs d² operations for any n."""
-        quadratic = _quadratic_loss(X, y, w, self.l2)
+        quadratic = _quadratic_loss(X, y, w, l2)
         L = largest_eigenvalue(lambda v: quadratic.H @ v, len(quadratic.c), seed=self.seed)
         tol = self.tol * max(np.abs(quadratic.c).max(), np.finfo(float).tiny)
         v, losses = nesterov_descent(
@@ -96,7 +123,8 @@ class LinearRegression(Regressor):
         )
         return *quadratic.coefficients(v), losses
 
-    def _plain(self, X: np.ndarray, y: np.ndarray, w: np.ndarray) -> Solution:
+    @np.errstate(over="ignore", invalid="ignore")  # an overflow ends in one error
+    def _plain(self, X: np.ndarray, y: np.ndarray, w: np.ndarray, l2: np.ndarray) -> Solution:
         """Plain gradient descent, on all rows or on mini-batches."""
         lr = self.lr or safe_step_size(X, w, self.l2, self.batch_size, curvature=1.0)
         rng = np.random.default_rng(self.seed)
@@ -108,7 +136,7 @@ class LinearRegression(Regressor):
                 batch = X[rows], y[rows], w[rows]
                 intercept, loss, largest = self._step(coef, intercept, batch, lr)
                 total += loss
-            losses.append(total / len(X))
+            losses.append(finite(total / len(X), lr))
             if self.batch_size is None and largest <= self.tol:
                 break
         return coef, intercept, np.array(losses)
@@ -129,7 +157,7 @@ class LinearRegression(Regressor):
         coef -= lr * gradient
         return intercept - lr * mean, loss, float(max(np.abs(gradient).max(), abs(mean)))
 
-    def _closed_form(self, X: np.ndarray, y: np.ndarray, w: np.ndarray) -> Solution:
+    def _closed_form(self, X: np.ndarray, y: np.ndarray, w: np.ndarray, l2: np.ndarray) -> Solution:
         """∇L = 0: coef = (AᵀA)⁻¹ Aᵀz for A = X and z = y, centred; if not unique, of minimum norm.
 
         Forming AᵀA would square A's condition number and lose half of the digits. The factor R of
@@ -137,13 +165,11 @@ class LinearRegression(Regressor):
         """
         mean = _weighted_mean(X, y, w)
         R = _qr_factor(X, y, w, mean) / np.sqrt(len(X))
-        scale = _inverse_scales(
-            np.sqrt(np.linalg.norm(R[:, :-1], axis=0) ** 2 + self.l2), mean[:-1]
-        )
-        A = np.vstack([R[:, :-1], np.sqrt(self.l2) * np.eye(len(scale))]) * scale
+        scale = _inverse_scales(np.sqrt(np.linalg.norm(R[:, :-1], axis=0) ** 2 + l2), mean[:-1])
+        A = np.vstack([R[:, :-1], np.diag(np.sqrt(l2))]) * scale
         z = np.append(R[:, -1], np.zeros(len(scale)))
         coef = _minimum_norm_solution(A, z, scale)
-        error = np.append(R[:, :-1] @ coef - R[:, -1], np.sqrt(self.l2) * coef)
+        error = np.append(R[:, :-1] @ coef - R[:, -1], np.sqrt(l2) * coef)
         return coef, float(mean[-1] - mean[:-1] @ coef), np.array([error @ error / 2])
 
     def _check_parameters(self) -> None:
@@ -151,6 +177,8 @@ class LinearRegression(Regressor):
         self._require("lr", lambda lr: lr is None or lr > 0, "None or numbers > 0")
         self._require("l2", lambda l2: l2 >= 0, "numbers >= 0")
         self._require_integers(1, "epochs")
+        self._require_integers(0, "seed")
+        self._require("tol", lambda tol: tol >= 0, "numbers >= 0")
         if self.batch_size is not None:
             self._require_integers(1, "batch_size")
 
@@ -181,9 +209,9 @@ class QuadraticLoss(NamedTuple):
         return coef, float(self.mean[-1] - self.mean[:-1] @ coef)
 
 
-def _quadratic_loss(X: np.ndarray, y: np.ndarray, w: np.ndarray, l2: float) -> QuadraticLoss:
+def _quadratic_loss(X: np.ndarray, y: np.ndarray, w: np.ndarray, l2: np.ndarray) -> QuadraticLoss:
     mean, covariance = _mean_and_covariance(X, y, w)
-    H, c = covariance[:-1, :-1] + l2 * np.eye(X.shape[1]), covariance[:-1, -1]
+    H, c = covariance[:-1, :-1] + np.diag(l2), covariance[:-1, -1]
     scale = _inverse_scales(np.sqrt(np.diag(H)), mean[:-1])
     return QuadraticLoss(
         scale[:, None] * H * scale, scale * c, float(covariance[-1, -1]), scale, mean

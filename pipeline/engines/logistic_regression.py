@@ -19,7 +19,7 @@ from pipeline.engines.logistic_loss import (
 from pipeline.engines.matrix_products import inverse_square_root
 from pipeline.engines.row_space import is_faster, row_space
 from pipeline.from_scratch.activations import sigmoid, softmax
-from pipeline.from_scratch.gradient_descent import mini_batches
+from pipeline.from_scratch.gradient_descent import finite, mini_batches
 from pipeline.from_scratch.sparsity import soft_threshold
 
 Solution = tuple[np.ndarray, np.ndarray, np.ndarray]  # coef (k, d), intercept (k,), loss curve
@@ -100,7 +100,9 @@ class LogisticRegression(Classifier):
             self.loss_curve_ = np.array([])
         lr = self.lr or safe_step_size(X, w, self.l2, None, _max_curvature(k))
         W, b = self.coef_.T.copy(), self.intercept_.copy()
-        loss, _ = self._step(W, b, (X, codes, w), lr)
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, _ = self._step(W, b, (X, codes, w), lr)
+            finite(loss / len(X) + float(np.abs(W).max()), lr)
         self.coef_, self.intercept_ = W.T, b
         self.loss_curve_ = np.append(self.loss_curve_, loss / len(X))
         return self
@@ -119,6 +121,7 @@ class LogisticRegression(Classifier):
             return np.column_stack([sigmoid(-logits), sigmoid(logits)])
         return softmax(logits)
 
+    @np.errstate(over="ignore", invalid="ignore")  # an overflow ends in one error
     def _plain(self, loss: LogisticLoss) -> Solution:
         """Plain gradient descent, on all rows or on mini-batches."""
         X, codes, w = loss.X, loss.codes, loss.w.astype(loss.X.dtype)
@@ -132,7 +135,7 @@ class LogisticRegression(Classifier):
             for batch in mini_batches(len(X), self.batch_size, rng):
                 value, largest = self._step(W, b, (X[batch], codes[batch], w[batch]), lr)
                 total += value
-            losses.append(total / len(X))
+            losses.append(finite(total / len(X), lr))
             if self.batch_size is None and largest <= self.tol:
                 break
         return W.T, b, np.array(losses)
@@ -230,6 +233,8 @@ class LogisticRegression(Classifier):
         self._require("l2", lambda l2: l2 >= 0, "numbers >= 0")
         self._require("l1", lambda l1: 0 <= l1 < 1, "numbers >= 0 and < 1")
         self._require_integers(1, "epochs")
+        self._require_integers(0, "seed")
+        self._require("tol", lambda tol: tol >= 0, "numbers >= 0")
         if self.batch_size is not None:
             self._require_integers(1, "batch_size")
 

@@ -10,6 +10,7 @@ from pipeline.engines import fast_layers, inputs
 from pipeline.engines.architecture import Architecture
 from pipeline.engines.estimator import Classifier, Regressor
 from pipeline.engines.fast_adam import AdamW
+from pipeline.engines.magnitude import mean_and_std
 from pipeline.from_scratch import layers
 from pipeline.from_scratch.activations import softmax
 from pipeline.from_scratch.averaging import MovingAverage, trained_weights
@@ -83,9 +84,14 @@ class NeuralNetwork(Architecture):
         training = Training(self.lr, self.epochs, self.batch_size, schedule, self.patience)
         if not self.early_stopping:
             return network.theta, *training.run(network, data, optimizer, rng)
-        n = len(data[0])
+        counted = np.flatnonzero(data[2])  # rows of weight 0 have no loss to stop by
+        if len(counted) < len(data[2]):
+            data = subset(data, counted)
+        n = len(counted)
         if n < 2:
-            raise ValueError("early_stopping holds out rows: found 1 sample, needed are 2 or more.")
+            raise ValueError(
+                "early_stopping holds out rows: found 1 sample of weight > 0, needed are 2 or more."
+            )
         order = rng.permutation(n)
         size = min(n - 1, max(1, round(n * self.validation_fraction)))
         validation, train = subset(data, order[:size]), subset(data, order[size:])
@@ -154,6 +160,7 @@ class NeuralNetwork(Architecture):
         for name in ("weight_decay", "sparsity"):
             self._require(name, lambda found: found >= 0, "numbers >= 0")
         self._require_integers(1, "epochs", "batch_size", "n_networks", "patience")
+        self._require_integers(0, "seed")
 
     def _fit_target(self, y: Any, weight: np.ndarray) -> None:
         """Learn the classes, or the mean and scale, of y."""
@@ -229,11 +236,7 @@ class NeuralNetworkRegressor(Regressor, NeuralNetwork):
 
     def _fit_target(self, y: Any, weight: np.ndarray) -> None:
         y = inputs.check_targets(y, len(weight))
-        self.target_mean_ = float(np.average(y, weights=weight))
-        self.target_scale_ = float(
-            np.sqrt(np.average((y - self.target_mean_) ** 2, weights=weight))
-        )
-        self.target_scale_ = self.target_scale_ or 1.0
+        self.target_mean_, self.target_scale_ = mean_and_std(y, weight)
 
     def _target(self, y: Any, X: np.ndarray) -> np.ndarray:
         y = (inputs.check_targets(y, len(X)) - self.target_mean_) / self.target_scale_

@@ -18,7 +18,7 @@ from pipeline.engines.neural_network import (
 from pipeline.from_scratch.branches import Branch
 from pipeline.from_scratch.dropout import Dropout
 from pipeline.from_scratch.initialisation import lecun, orthogonal
-from pipeline.from_scratch.layers import Layer, of_shape, with_width
+from pipeline.from_scratch.layers import Layer, Loss, of_shape, with_width
 from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.recurrent import (
     ClippedNetwork,
@@ -102,9 +102,8 @@ class RecurrentNetwork(NeuralNetwork):
     epochs: int = 30
     weight_decay: float = 0.25
 
-    def _network(self, rng: np.random.Generator, dtype: np.dtype) -> Network:
-        network = super()._network(rng, dtype)
-        return ClippedNetwork(network.layers, network.loss, dtype, self.clip)
+    def _assembled(self, pieces: list[Layer], loss: Loss, dtype: np.dtype) -> Network:
+        return ClippedNetwork(pieces, loss, dtype, self.clip)
 
     def _branches(self, rng: np.random.Generator) -> list[Branch]:
         """The sequence to the recurrent layer; static features as in every network."""
@@ -139,7 +138,7 @@ class RecurrentNetwork(NeuralNetwork):
         super()._check_parameters()
         self._require_one_of("pooling", POOLING)
         self._require("step_dropout", lambda rate: 0 <= rate < 1, "numbers >= 0 and < 1")
-        self._require("clip", lambda max_norm: max_norm > 0, "numbers > 0")
+        self._require("clip", lambda norm: norm > 0, "numbers > 0", allow_infinity=True)
         self._require_integers(1, "step_width", "state_width")
 
     def _fit_features(self, X: Any) -> np.ndarray:

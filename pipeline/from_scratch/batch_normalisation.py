@@ -13,6 +13,9 @@ class BatchNormalisation(Layer):
     then hardly depends on the scale of the preceding weights. (Ioffe and Szegedy 2015, algorithm 1;
     the running variance leaves out the n / (n - 1) of algorithm 2)
 
+    A row's weight counts in the loss, but not in the mean and variance, so that a row of weight 2
+    is not quite two rows.
+
     Shapes: x, y (n, d); gamma, beta, running_mean and running_variance (d,).
     """
 

@@ -42,3 +42,10 @@ def mini_batches(
     order = np.arange(n) if rng is None else rng.permutation(n)
     for start in range(0, n, size):
         yield order[start : start + size]
+
+
+def finite(loss: float, lr: float) -> float:
+    """The loss itself; ValueError where it is infinite or NaN, because descent has diverged."""
+    if not np.isfinite(loss):
+        raise ValueError(f"The loss is {loss}: scale X, or decrease lr, which is {lr:g}.")
+    return loss

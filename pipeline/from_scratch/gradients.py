@@ -27,7 +27,8 @@ def numerical_gradient(
     gradient = np.empty_like(point)
     for i in np.ndindex(x.shape):
         original = point[i]
-        above, below = original + h * max(abs(original), 1), original - h * max(abs(original), 1)
+        step = h * max(abs(float(original)), 1.0)
+        above, below = original + step, original - step
         point[i] = above
         difference = f(point)
         point[i] = below

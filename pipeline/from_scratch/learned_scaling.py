@@ -45,7 +45,7 @@ class ParametricActivation(Layer):
     parameters = ("alpha",)
 
     def __init__(self, d: int, activation: Layer) -> None:
-        self.activation = activation
+        self.activation, self.layers = activation, (activation,)
         self.alpha, self.dalpha = np.ones(d), np.zeros(d)
 
     def forward(self, x: np.ndarray) -> np.ndarray:

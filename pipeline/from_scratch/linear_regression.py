@@ -17,6 +17,8 @@ from typing import Self
 
 import numpy as np
 
+from pipeline.from_scratch.gradient_descent import finite
+
 
 def hypothesis(X: np.ndarray, W: np.ndarray, b: float) -> np.ndarray:
     """H(x) = x W + b. Shapes: X (n, d), W (d,) -> (n,)."""
@@ -46,6 +48,7 @@ class LinearRegression:
     def __init__(self, *, lr: float = 0.1, epochs: int = 1000, l2: float = 0.0) -> None:
         self.lr, self.epochs, self.l2 = lr, epochs, l2
 
+    @np.errstate(over="ignore", invalid="ignore")  # an overflow ends in one error
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d), y (n,) -> self; learns coef_ (d,), intercept_ and loss_curve_ (epochs,)."""
         self.coef_, self.intercept_, losses = np.zeros(X.shape[1]), 0.0, []
@@ -83,10 +86,3 @@ def normal_equation(X: np.ndarray, y: np.ndarray, l2: float = 0.0) -> tuple[np.n
 def cost_surface(x: np.ndarray, y: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The cost of simple regression at every W (p,) and b (q,): (q, p), a bowl with one minimum."""
     return np.array([[cost(x[:, None], y, np.array([w]), c) for w in W] for c in b])
-
-
-def finite(loss: float, lr: float) -> float:
-    """The loss itself; ValueError where it has left the range of numbers: descent diverges."""
-    if not np.isfinite(loss):
-        raise ValueError(f"The loss is {loss}: lr = {lr} is too large. Decrease lr, or scale X.")
-    return loss

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.from_scratch import losses
 from pipeline.from_scratch.activations import sigmoid, softmax
-from pipeline.from_scratch.linear_regression import finite
+from pipeline.from_scratch.gradient_descent import finite
 
 
 class LogisticRegression:
@@ -22,6 +22,7 @@ class LogisticRegression:
     def __init__(self, *, lr: float = 0.1, epochs: int = 1000, l2: float = 0.0) -> None:
         self.lr, self.epochs, self.l2 = lr, epochs, l2
 
+    @np.errstate(over="ignore", invalid="ignore")  # an overflow ends in one error
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d), y (n,) of 0 and 1 -> self; learns coef_ (d,), intercept_, loss_curve_."""
         self.coef_, self.intercept_, curve = np.zeros(X.shape[1]), 0.0, []
@@ -51,6 +52,7 @@ class SoftmaxRegression:
     def __init__(self, *, lr: float = 0.1, epochs: int = 1000, l2: float = 0.0) -> None:
         self.lr, self.epochs, self.l2 = lr, epochs, l2
 
+    @np.errstate(over="ignore", invalid="ignore")  # an overflow ends in one error
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d), y (n,) of 0 to k - 1 -> self; learns coef_ (k, d), intercept_ (k,)."""
         k = int(y.max()) + 1

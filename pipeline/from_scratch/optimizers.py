@@ -161,6 +161,9 @@ class OptimizerWrapper:
 def clip_norm(grad: np.ndarray, max_norm: float) -> float:
     """grad <- grad min(1, max_norm / |grad|), in place; returns |grad| before. (Pascanu 2013)"""
     norm = float(np.linalg.norm(grad))
+    if np.isinf(norm):  # the squares left the dtype's range, which the numbers did not
+        largest = np.abs(grad).max()
+        norm = float(largest) * float(np.linalg.norm(grad / largest))
     if norm > max_norm:
         grad *= max_norm / norm
     return norm

@@ -1,3 +1,4 @@
+import copy
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from pipeline.from_scratch.gradients import numerical_gradient
 from pipeline.from_scratch.initialisation import lecun, orthogonal
 from pipeline.from_scratch.layers import Affine, Layer, SigmoidWithLoss, Tanh
 from pipeline.from_scratch.network import Network
-from pipeline.from_scratch.optimizers import Adam
+from pipeline.from_scratch.optimizers import Adam, clip_norm
 from pipeline.from_scratch.recurrent import (
     ClippedNetwork,
     LastStep,
@@ -183,14 +184,22 @@ def test_windows_continue_the_same_sequences(rng) -> None:
 
 def test_a_clipped_gradient_keeps_its_direction(rng) -> None:
     layers, x, target = many_to_one(rng), 9 * rng.normal(size=(3, 5, 2)), np.array([0, 1, 1])
+    again = [copy.deepcopy(layers) for _ in range(2)]
     unclipped = Network(layers, SigmoidWithLoss())
     unclipped.loss_and_gradient(x, target)
     gradient = unclipped.gradient.copy()
-    for max_norm in (0.1, 100.0):
-        clipped = ClippedNetwork(layers, SigmoidWithLoss(), np.float64, max_norm)
+    for max_norm, parts in zip((0.1, 100.0), again, strict=True):
+        clipped = ClippedNetwork(parts, SigmoidWithLoss(), np.float64, max_norm)
         clipped.loss_and_gradient(x, target)
         norm = np.linalg.norm(gradient)
         assert_allclose(clipped.gradient, gradient * min(1, max_norm / norm), rtol=1e-12)
+
+
+def test_clipping_is_not_bound_by_the_range_of_float32() -> None:
+    """A norm of 5e20, whose square is no float32."""
+    gradient = np.array([3e20, 4e20], np.float32)
+    assert clip_norm(gradient, 1.0) == pytest.approx(5e20, rel=1e-6)
+    assert_allclose(gradient, [0.6, 0.8], rtol=1e-6)
 
 
 @pytest.mark.parametrize("gain", [0.5, 1.0, 1.5])
