@@ -160,7 +160,8 @@ class OptimizerWrapper:
 
 def clip_norm(grad: np.ndarray, max_norm: float) -> float:
     """grad <- grad min(1, max_norm / |grad|), in place; returns |grad| before. (Pascanu 2013)"""
-    norm = float(np.linalg.norm(grad))
+    with np.errstate(over="ignore"):
+        norm = float(np.linalg.norm(grad))
     if np.isinf(norm):  # the squares left the dtype's range, which the numbers did not
         largest = np.abs(grad).max()
         norm = float(largest) * float(np.linalg.norm(grad / largest))

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.from_scratch.gradients import numerical_gradient
+from pipeline.from_scratch.gru import GRU
 from pipeline.from_scratch.initialisation import lecun, orthogonal
 from pipeline.from_scratch.layers import Affine, Layer, SigmoidWithLoss, Tanh
 from pipeline.from_scratch.network import Network
@@ -23,6 +24,7 @@ from pipeline.from_scratch.recurrent import (
 )
 from pipeline.from_scratch.sequences import echo, parity, windows
 from pipeline.from_scratch.training import Training
+from pipeline.from_scratch.vanishing_gradients import gradient_by_step, memory
 
 PYTORCH = json.loads((Path(__file__).parent / "pytorch_rnn.json").read_text())
 
@@ -40,6 +42,34 @@ def test_states_and_gradients_equal_pytorchs(truncate, expected) -> None:
     assert_allclose(layer.backward(table["dy"]), PYTORCH[expected]["dx"], rtol=1e-9)
     for name in ("dWx", "dWh", "db"):
         assert_allclose(getattr(layer, name), PYTORCH[expected][name], rtol=1e-9)
+
+
+def test_the_gru_equals_pytorchs() -> None:
+    case = PYTORCH["gru"]
+    layer = GRU(np.array(case["Wx"]), np.array(case["Wh"]))
+    layer.b[:], layer.c[:] = case["b"], case["c"]
+    assert_allclose(layer.forward(np.array(PYTORCH["x"])), case["h"], rtol=1e-9)
+    assert_allclose(layer.backward(np.array(PYTORCH["dy"])), case["dx"], rtol=1e-9, atol=1e-12)
+    for name in ("dWx", "dWh", "db", "dc"):
+        assert_allclose(getattr(layer, name), case[name], rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_gates_that_keep_the_state_keep_its_gradient(rng) -> None:
+    """With z = sigmoid(4), each step passes on about 0.98 of the gradient; Elman's tanh half."""
+    x = rng.normal(size=(5, 30, 4))
+    elman = Recurrent(0.1 * np.eye(4), 0.5 * orthogonal(rng, 4))
+    gated = GRU(0.1 * rng.normal(size=(4, 12)), 0.1 * rng.normal(size=(4, 12)))
+    gated.b[4:8] = 4
+    for layer, least, most in ((elman, 0, 1e-6), (gated, 0.1, 2)):
+        norms = gradient_by_step(layer, x)
+        assert norms.shape == (30,) and least < norms[0] / norms[-1] < most
+
+
+def test_one_unit_remembers_above_a_weight_of_1() -> None:
+    assert_allclose(memory(0.0, 3), [np.tanh(1), 0, 0])
+    assert memory(0.5, 40)[-1] < 1e-9 and memory(0.5, 2)[1] == np.tanh(0.5 * np.tanh(1))
+    kept = memory(1.5, 200)[-1]
+    assert kept == pytest.approx(np.tanh(1.5 * kept)) and kept > 0.8
 
 
 def one_to_one(rng) -> list[Layer]:
