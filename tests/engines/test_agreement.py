@@ -5,9 +5,18 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.engines import fast_adam, fast_layers
+from pipeline.engines import gaussian_process as fast_process
+from pipeline.engines import gradient_boosting as fast_boosting
 from pipeline.engines import linear_regression as fast_linear
 from pipeline.engines import logistic_regression as fast_logistic
-from pipeline.from_scratch import layers, linear_regression, logistic_regression, optimizers
+from pipeline.from_scratch import (
+    gaussian_process,
+    gradient_boosting,
+    layers,
+    linear_regression,
+    logistic_regression,
+    optimizers,
+)
 
 
 @pytest.mark.parametrize("pair", [(layers.Relu(), fast_layers.Relu()), 1, 2], ids=str)
@@ -102,3 +111,41 @@ def test_logistic_regression(rows, classes) -> None:
     fast = fast_logistic.LogisticRegression(solver="plain", **how).fit(X, labels)
     same(short, fast)
     assert_allclose(fast.predict_proba(X), short.predict_proba(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_gradient_boosting(rng, classes) -> None:
+    """Ratings, so that no column has more values than the engine has bins."""
+    X = rng.integers(0, 6, size=(150, 4)).astype(float)
+    y = np.minimum(X[:, 0], X[:, 1]) + rng.normal(size=150)
+    how = {"n_trees": 12, "lr": 0.3, "depth": 3, "l2": 3.0}
+    if classes:
+        y = (y > 2).astype(int)
+        short = gradient_boosting.SymmetricTreesClassifier(**how).fit(X, y)
+        fast = fast_boosting.SymmetricTreesClassifier(newton_steps=1, **how).fit(X, y)
+        assert_allclose(fast.predict_proba(X), short.predict_proba(X), rtol=1e-12)
+    else:
+        short = gradient_boosting.SymmetricTrees(**how).fit(X, y)
+        fast = fast_boosting.SymmetricTreesRegressor(**how).fit(X, y)
+        assert_allclose(fast.predict(X), short.predict(X), rtol=1e-12)
+    for tree, columns, thresholds, values in zip(
+        short.trees_, fast.columns_, fast.thresholds_, fast.values_, strict=True
+    ):
+        assert_array_equal(columns, tree.columns)
+        assert_array_equal(thresholds, tree.thresholds)
+        assert_allclose(values[:, 0], tree.values, rtol=1e-10, atol=1e-12)
+
+
+def test_gaussian_process(rows) -> None:
+    """The fitted kernel of the engine in the short formula; exponent 2 makes it Gaussian."""
+    X, y = rows
+    fast = fast_process.GaussianProcessRegressor(steps=15, exponent=2.0).fit(X, y)
+    short = gaussian_process.GaussianProcess(
+        length_scale=fast.length_scale_,
+        signal=fast.signal_,
+        constant=fast.constant_,
+        noise=fast.noise_,
+    ).fit(X, (y - y.mean()) / y.std())
+    more = 2 * X[::2] + 0.1
+    expected = short.predict(more) * y.std() + y.mean()
+    assert_allclose(fast.predict(more), expected, rtol=1e-12, atol=1e-12)
