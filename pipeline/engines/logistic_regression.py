@@ -16,6 +16,7 @@ from pipeline.engines.logistic_loss import (
     loss_and_error,
     n_logits,
 )
+from pipeline.engines.magnitude import power_of_two
 from pipeline.engines.matrix_products import inverse_square_root
 from pipeline.engines.row_space import is_faster, row_space
 from pipeline.from_scratch.activations import sigmoid, softmax
@@ -26,6 +27,7 @@ Solution = tuple[np.ndarray, np.ndarray, np.ndarray]  # coef (k, d), intercept (
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # X (m, d), class numbers (m,), weights (m,)
 
 SOLVERS = ("nesterov", "plain", "lbfgs")
+MAX_L2 = 1e300  # so that sums with it stay finite
 L1_TOL = 1e-4  # relative to the L1 penalty: how small a gradient counts as converged
 
 
@@ -70,22 +72,40 @@ class LogisticRegression(Classifier):
         X = self._fit_features(X)
         self.classes_, codes = inputs.encode_labels(y, len(X))
         w = inputs.check_sample_weight(sample_weight, len(X))
-        solve = getattr(self, f"_{self.solver}")
-        if self.l1 > 0:
-            X64 = X.astype(np.float64, copy=False)
-            loss = LogisticLoss(X64, codes, w, 0.0, approximate_mean(X))
-            coef, intercept, losses = self._proximal(loss)
-        elif self.solver != "plain" and is_faster(X, self.l2):
-            space = row_space(X)
-            loss = LogisticLoss(space.Z, codes, w, self.l2, approximate_mean(space.Z))
-            coef, intercept, losses = solve(loss)
-            coef, intercept = space.coefficients(coef, intercept)
+        if self.solver == "plain" and self.l1 == 0:
+            coef, intercept, losses = self._plain(
+                LogisticLoss(X, codes, w, self.l2, approximate_mean(X))
+            )
         else:
-            loss = LogisticLoss(X, codes, w, self.l2, approximate_mean(X))
-            coef, intercept, losses = solve(loss)
+            coef, intercept, losses = self._solve_any_magnitude(X, codes, w)
         self.coef_, self.intercept_ = coef.astype(X.dtype), intercept.astype(X.dtype)
         self.loss_curve_ = losses
         return self
+
+    def _solve_any_magnitude(self, X: np.ndarray, codes: np.ndarray, w: np.ndarray) -> Solution:
+        """The solver on X whose squares are in the range of float64.
+
+        With an L1 penalty, X is brought near 1 sooner, because `tol` is absolute.
+        """
+        magnitude = float(power_of_two(X, exponent=16 if self.l1 > 0 else 300))
+        if magnitude == 1:
+            return self._solve(X, codes, w, self.l2)
+        with np.errstate(over="ignore"):
+            l2 = min(self.l2 / magnitude / magnitude, MAX_L2)
+        coef, intercept, losses = self._solve(X / magnitude, codes, w, l2)
+        return coef / magnitude, intercept, losses
+
+    def _solve(self, X: np.ndarray, codes: np.ndarray, w: np.ndarray, l2: float) -> Solution:
+        if self.l1 > 0:
+            X = X.astype(np.float64, copy=False)
+            return self._proximal(LogisticLoss(X, codes, w, 0.0, approximate_mean(X)))
+        solve = getattr(self, f"_{self.solver}")
+        if not is_faster(X, l2):
+            return solve(LogisticLoss(X, codes, w, l2, approximate_mean(X)))
+        space = row_space(X)
+        loss = LogisticLoss(space.Z, codes, w, l2, approximate_mean(space.Z))
+        coef, intercept, losses = solve(loss)
+        return *space.coefficients(coef, intercept), losses
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One step of gradient descent; the first call needs all classes, in `classes` or y."""

@@ -45,6 +45,24 @@ def test_least_squares_at_the_ends_of_float64(rows, solver, scale) -> None:
     assert_allclose(model.coef_ * scale, expected.coef_, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1e155, 1e-200, 1e100])
+@pytest.mark.parametrize("how", [{"l2": 0.0}, {"l1": 0.1}], ids=str)
+def test_logistic_regression_at_the_ends_of_float64(rows, scale, how) -> None:
+    """Units do not matter without a penalty, nor with the L1 one, which is relative to the data."""
+    X = rows[0].astype(float)
+    y = rows[1] + np.sin(9 * X[:, 1]) > 0
+    expected = LogisticRegression(**how).fit(X, y)
+    model = LogisticRegression(**how).fit(X * scale, y)
+    assert_allclose(model.predict_proba(X * scale), expected.predict_proba(X), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [LinearRegression, LogisticRegression])
+def test_a_safe_step_that_is_no_number_is_refused(rows, kind) -> None:
+    X, y = rows[0].astype(float), rows[1] > 0
+    with pytest.raises(ValueError, match=r"curvature of the loss is .*: scale the columns of X"):
+        kind(solver="plain").fit(X * 1e155, y)
+
+
 @pytest.mark.parametrize("size", [1e160, 1e-200])
 @pytest.mark.parametrize(
     "model",
