@@ -1,4 +1,4 @@
-"""How fast does pipeline/from_scratch learn, beside scikit-learn and PyTorch on the same machine?
+"""How fast do the networks of pipeline/engines learn, beside scikit-learn and PyTorch?
 
     python benchmarks/from_scratch.py                    all parts, on a quiet machine
     python benchmarks/from_scratch.py network --rounds 15

@@ -4,6 +4,7 @@ Each has a namesake in pipeline/from_scratch/layers.py, which is the one to read
 numbers up to rounding.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from pipeline.engines.logistic_loss import loss_and_error
 from pipeline.from_scratch import layers
 from pipeline.from_scratch.layers import one_output, scaled_weights
+
+UNSIGNED = {np.dtype(f"i{size}"): np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
 
 class Affine(layers.Affine):
@@ -30,7 +33,7 @@ class Affine(layers.Affine):
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
         np.matmul(self.x.T, dy, out=self.dW)
-        np.matmul(np.ones(len(dy), dy.dtype), dy, out=self.db)  # four times as fast as np.sum
+        np.matmul(ones(len(dy), dy.dtype), dy, out=self.db)  # four times as fast as np.sum
 
 
 class Relu(layers.Relu):
@@ -46,6 +49,7 @@ class SoftmaxWithLoss(layers.SoftmaxWithLoss):
     """L = -1/n Σ w Σ t log p, p = softmax(output)."""
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
+        target = np.asarray(target)
         if not are_class_numbers(target, output.shape):
             return super().forward(output, target, weight)
         w, label = scaled_weights(output, weight), (target, np.arange(len(output)))
@@ -74,7 +78,15 @@ class SigmoidWithLoss(layers.SigmoidWithLoss):
 
 def are_class_numbers(target: np.ndarray, shape: tuple[int, ...]) -> bool:
     """Whether the target is integers (n,) from 0 to k - 1, for an output of shape (n, k)."""
-    n, k = shape
-    if np.shape(target) != (n,) or target.dtype.kind != "i":
+    unsigned = UNSIGNED.get(target.dtype)
+    if unsigned is None or target.shape != shape[:1]:
         return False
-    return bool(target.view(f"u{target.itemsize}").max() < k)  # a negative one is huge, unsigned
+    return bool(np.maximum.reduce(target.view(unsigned)) < shape[1])  # -1 is huge, unsigned
+
+
+@lru_cache(maxsize=16)
+def ones(n: int, dtype: np.dtype) -> np.ndarray:
+    """Ones (n,), the same array for all batches of a size."""
+    result = np.ones(n, dtype)
+    result.setflags(write=False)
+    return result
