@@ -10,8 +10,8 @@ from pipeline.engines import gradient_boosting as fast_boosting
 from pipeline.engines import linear_regression as fast_linear
 from pipeline.engines import logistic_regression as fast_logistic
 from pipeline.from_scratch import (
+    boosting,
     gaussian_process,
-    gradient_boosting,
     layers,
     linear_regression,
     logistic_regression,
@@ -121,11 +121,11 @@ def test_gradient_boosting(rng, classes) -> None:
     how = {"n_trees": 12, "lr": 0.3, "depth": 3, "l2": 3.0}
     if classes:
         y = (y > 2).astype(int)
-        short = gradient_boosting.SymmetricTreesClassifier(**how).fit(X, y)
+        short = boosting.SymmetricTreesClassifier(**how).fit(X, y)
         fast = fast_boosting.SymmetricTreesClassifier(newton_steps=1, **how).fit(X, y)
         assert_allclose(fast.predict_proba(X), short.predict_proba(X), rtol=1e-12)
     else:
-        short = gradient_boosting.SymmetricTrees(**how).fit(X, y)
+        short = boosting.SymmetricTrees(**how).fit(X, y)
         fast = fast_boosting.SymmetricTreesRegressor(**how).fit(X, y)
         assert_allclose(fast.predict(X), short.predict(X), rtol=1e-12)
     for tree, columns, thresholds, values in zip(

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression as Oracle
 from sklearn.linear_model import Ridge
 
 from pipeline.from_scratch import linear_regression as linear
+from pipeline.from_scratch.boosting import SymmetricTrees
 from pipeline.from_scratch.gaussian_process import GaussianProcess
-from pipeline.from_scratch.gradient_boosting import SymmetricTrees
 from pipeline.from_scratch.gradients import numerical_gradient
 from pipeline.from_scratch.logistic_regression import LogisticRegression, SoftmaxRegression
 
