@@ -124,6 +124,18 @@ def parameters(settings: ModelSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in settings.of_model()}
 
 
+def regression_loss(problem: ModelProblem) -> dict[str, Any]:
+    """The loss that suits the problem, as trees and networks of pipeline/from_scratch take it.
+
+    Poisson's and Tweedie's deviances are both least at the mean: these learn the first for either.
+    """
+    if problem.loss in DEVIANCES:
+        return {"loss": "poisson"}
+    if problem.loss == "quantile":
+        return {"loss": "quantile", "quantile": problem.loss_parameter}
+    return {"loss": "absolute_error"} if problem.loss == "absolute_error" else {}
+
+
 class FromScratch:
     """An estimator of pipeline/from_scratch as a model."""
 

@@ -18,6 +18,12 @@ from pipeline.errors import SettingsError
 from pipeline.models import ModelProblem, State, Trial
 
 VIEW = "tree"
+OF_LOSS = {
+    "absolute_error": "MAE",
+    "quantile": "Quantile:alpha={}",
+    "poisson": "Poisson",
+    "tweedie": "Tweedie:variance_power={}",
+}
 
 
 class Settings(DeviceSettings):
@@ -105,7 +111,8 @@ class CatBoost:
 
     def _loss(self) -> str:
         if self.problem.task == "regression":
-            return "MAE" if self.problem.loss == "absolute_error" else "RMSE"
+            named = OF_LOSS.get(self.problem.loss, "RMSE")
+            return named.format(self.problem.loss_parameter)
         return "Logloss" if self.problem.task == "binary" else "MultiClass"
 
 

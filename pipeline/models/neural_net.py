@@ -15,7 +15,7 @@ from pipeline.from_scratch.neural_network import (
     NeuralNetworkClassifier,
     NeuralNetworkRegressor,
 )
-from pipeline.models import FromScratch, ModelProblem, Trial, parameters
+from pipeline.models import FromScratch, ModelProblem, Trial, parameters, regression_loss
 from pipeline.settings import ModelSettings
 
 VIEW = "dense"
@@ -72,8 +72,7 @@ def build(settings: Settings, problem: ModelProblem) -> FromScratch:
         chosen["hidden"] = (256, 128) if problem.task == "regression" else (256,)
     if problem.task == "regression":
         chosen.pop("label_smoothing")
-        if problem.loss == "absolute_error":
-            chosen["loss"] = "absolute_error"
+        chosen |= regression_loss(problem)
         return Restrained(NeuralNetworkRegressor(**chosen), problem)
     if settings.label_smoothing is None:
         # softer targets put more rows on the right side, and make worse probabilities

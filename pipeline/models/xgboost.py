@@ -11,8 +11,9 @@ from pydantic import Field
 
 from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import held_out_rows, rounds_of_all_rows
-from pipeline.models import ModelProblem, State, Trial, check_classes
+from pipeline.models import Model, ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
+from pipeline.normal_scores import OfNormalScores
 from pipeline.tree_json import LARGEST, Forest, checked
 
 if TYPE_CHECKING:
@@ -31,8 +32,11 @@ PARAMETERS = {"quantile": "quantile_alpha", "tweedie": "tweedie_variance_power"}
 class Settings(DeviceSettings):
     learning_rate: float = Field(0.1, gt=0, le=1)
     max_depth: int = Field(6, ge=1, le=16, description="splits from the root to a leaf, at most")
-    min_child_weight: float = Field(
-        1.0, ge=0, description="rows in a leaf, at least; for classes each counts p (1 - p)"
+    min_child_weight: float | None = Field(
+        None,
+        ge=0,
+        description="rows in a leaf, at least, for classes each counts p (1 - p); left out: 1, for "
+        "absolute errors 5",
     )
     feature_fraction: float = Field(
         0.5, gt=0, le=1, description="share of the columns that a split chooses from"
@@ -140,7 +144,7 @@ class Boosting:
             "tree_method": "hist",
             "learning_rate": chosen.learning_rate,
             "max_depth": chosen.max_depth,
-            "min_child_weight": chosen.min_child_weight,
+            "min_child_weight": self._least_weight(),
             "colsample_bynode": chosen.feature_fraction,
             "subsample": chosen.bagging_fraction,
             "reg_lambda": chosen.lambda_l2,
@@ -149,6 +153,13 @@ class Boosting:
             "verbosity": 0,
             **({"device": chosen.device} if chosen.device else {}),
         }
+
+    def _least_weight(self) -> float:
+        """The median of a leaf of one row is that row's target, noise and all."""
+        given = self.settings.min_child_weight
+        if given is not None:
+            return given
+        return 5.0 if self.problem.loss == "absolute_error" else 1.0
 
     def _objective(self) -> str:
         if self.problem.task == "binary":
@@ -170,4 +181,7 @@ def leave_card(booster: "xgboost.Booster") -> None:
     booster.set_param({"device": "cpu"})
 
 
-build = Boosting
+def build(settings: Settings, problem: ModelProblem) -> Model:
+    """Medians are those of normal scores: a long tail would take most of the steps."""
+    model = Boosting(settings, problem)
+    return OfNormalScores(model) if problem.loss == "absolute_error" else model
