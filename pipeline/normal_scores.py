@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from pipeline.early_stopping import Clusters
+
 if TYPE_CHECKING:
     from pipeline.models import State
 
@@ -54,10 +56,10 @@ class OfNormalScores:
     def __init__(self, model: Any) -> None:
         self.model = model
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d), y (n,)."""
         self.scores = NormalScores.fit(y)
-        self.model.fit(X, self.scores.apply(y))
+        self.model.fit(X, self.scores.apply(y), clusters)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:

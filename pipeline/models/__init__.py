@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 
+from pipeline.early_stopping import Clusters
 from pipeline.errors import refusing_damage
 from pipeline.float32 import TargetScale
 from pipeline.problem import Task
@@ -59,8 +60,11 @@ class ModelProblem:
 class Model(Protocol):
     """fit -> predict, state -> set_state: the same predictions to the byte."""
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
-        """X (n, d) float32, y (n,) class codes or values; validation rows are never shown."""
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+        """X (n, d) float32, y (n,) class codes or values; validation rows are never shown.
+
+        `clusters` are what early stopping keeps together of the rows, if there is any.
+        """
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """X (n, d) -> (n, k) float64: class probabilities, or values."""
@@ -142,7 +146,7 @@ class FromScratch:
     def __init__(self, estimator: Any, problem: ModelProblem) -> None:
         self.estimator, self.problem = estimator, problem
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         self.estimator.fit(X, y)
         return self
 
@@ -177,7 +181,7 @@ class ScaledTarget:
         self.log = problem.loss == "squared_log_error"
         self.least: float | None = None
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         if self.loss == "absolute_log_error":
             self.log = bool(np.min(y) >= 0)
         if self.log:
@@ -187,7 +191,7 @@ class ScaledTarget:
         if self.loss in DEVIANCES:
             self.scale = replace(self.scale, origin=0.0)
             self.least = LEAST_SHARE * float(np.mean(y))
-        self.model.fit(X, self.scale.apply(y))
+        self.model.fit(X, self.scale.apply(y), clusters)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -231,11 +235,11 @@ class UnlessConstant:
         self.model, self.problem = model, problem
         self.constant: np.ndarray | None = None
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         if has_nothing_to_learn(X, y):
             self.constant = self._best_constant(y)
         else:
-            self.model.fit(X, y)
+            self.model.fit(X, y, clusters)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.device import DeviceSettings, fitting_on
+from pipeline.early_stopping import Clusters
 from pipeline.errors import SettingsError
 from pipeline.models import ModelProblem, State, Trial
 
@@ -57,7 +58,7 @@ class CatBoost:
     def __init__(self, settings: Settings, problem: ModelProblem) -> None:
         self.settings, self.problem, self.catboost = settings, problem, native()
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
         with fitting_on(self.settings.device, "catboost"):
             self.models = [self._model(number).fit(X, y) for number in self._numbers()]

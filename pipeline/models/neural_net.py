@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from pipeline.early_stopping import Clusters
 from pipeline.from_scratch.neural_network import (
     NeuralNetwork,
     NeuralNetworkClassifier,
@@ -99,7 +100,7 @@ class Restrained(FromScratch):
             name: getattr(estimator, name) * ROWS**0.5 for name in ("weight_decay", "sparsity")
         }
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         root = len(X) ** 0.5
         self.estimator.set_params(**{name: c / root for name, c in self.penalties.items()})
-        return super().fit(X, y)
+        return super().fit(X, y, clusters)

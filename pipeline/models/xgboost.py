@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.device import DeviceSettings, fitting_on
-from pipeline.early_stopping import held_out_rows, rounds_of_all_rows
+from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
 from pipeline.models import Model, ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
 from pipeline.normal_scores import OfNormalScores
@@ -26,17 +26,18 @@ OF_LOSS = {
     "poisson": "count:poisson",
     "tweedie": "reg:tweedie",
 }
+ROWS_OF_MEDIAN = 5.0  # the median of a leaf of one row is that row's target, noise and all
 PARAMETERS = {"quantile": "quantile_alpha", "tweedie": "tweedie_variance_power"}
 
 
 class Settings(DeviceSettings):
     learning_rate: float = Field(0.1, gt=0, le=1)
     max_depth: int = Field(6, ge=1, le=16, description="splits from the root to a leaf, at most")
-    min_child_weight: float | None = Field(
-        None,
+    min_child_weight: float = Field(
+        1.0,
         ge=0,
-        description="rows in a leaf, at least, for classes each counts p (1 - p); left out: 1, for "
-        "absolute errors 5",
+        description="rows in a leaf, at least (for absolute errors 5); for classes each counts "
+        "p (1 - p)",
     )
     feature_fraction: float = Field(
         0.5, gt=0, le=1, description="share of the columns that a split chooses from"
@@ -67,9 +68,10 @@ class Boosting:
     def __init__(self, settings: Settings, problem: ModelProblem) -> None:
         self.settings, self.problem = settings, problem
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
-        held_out = held_out_rows(y, self.settings.held_out, self.settings.seed)
+        share, seed = self.settings.held_out, self.settings.seed
+        held_out = held_out_rows(y, share, seed, clusters)
         if self.problem.task == "regression":
             self.classes, target = np.arange(1), y
         else:  # a class that none of the rows has would keep some probability
@@ -155,11 +157,8 @@ class Boosting:
         }
 
     def _least_weight(self) -> float:
-        """The median of a leaf of one row is that row's target, noise and all."""
         given = self.settings.min_child_weight
-        if given is not None:
-            return given
-        return 5.0 if self.problem.loss == "absolute_error" else 1.0
+        return max(given, ROWS_OF_MEDIAN) if self.problem.loss == "absolute_error" else given
 
     def _objective(self) -> str:
         if self.problem.task == "binary":

@@ -8,11 +8,12 @@ from importlib.util import find_spec
 import numpy as np
 import optuna
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.linear_model import QuantileRegressor
 
 from pipeline import codec, models
 from pipeline.config import model_names
-from pipeline.early_stopping import held_out_rows
+from pipeline.early_stopping import Clusters, held_out_rows
 from pipeline.errors import DataError, SettingsError
 from pipeline.models import ModelProblem, State
 from tests import values
@@ -395,6 +396,27 @@ def test_early_stopping_rows_are_spread_over_the_classes():
     held_out = held_out_rows(y, 0.15, seed=0)
     shares = [held_out[y == code].mean() for code in range(3)]
     np.testing.assert_allclose(shares, 0.15, atol=0.02)
+
+
+def test_early_stopping_holds_out_whole_groups_or_the_latest_rows():
+    groups = np.repeat(np.arange(20), 10)
+    y = np.tile([0, 1], 100)
+    held_out = held_out_rows(y, 0.15, seed=0, clusters=Clusters(groups))
+    assert held_out.sum() == 30
+    assert {held_out[groups == group].mean() for group in range(20)} == {0.0, 1.0}
+    latest = held_out_rows(y, 0.15, seed=0, clusters=Clusters(groups[::-1], by_time=True))
+    assert_array_equal(np.flatnonzero(latest), np.arange(30))
+    with_others = Clusters(np.append(groups, [-1] * 50), by_time=True)
+    latest = held_out_rows(np.append(y, y[:50]), 0.12, seed=0, clusters=with_others)
+    assert_array_equal(np.flatnonzero(latest), np.arange(170, 200))
+
+
+@pytest.mark.parametrize("groups", [np.zeros(100), np.arange(100) > 30, np.arange(100) % 2])
+def test_where_groups_would_take_a_class_or_most_rows_single_rows_are_held_out(groups):
+    """Where there is one group, where the later one has most rows, and where each is a class."""
+    y = np.arange(100) % 2
+    clusters = Clusters(groups.astype(int), by_time=True)
+    assert_array_equal(held_out_rows(y, 0.15, 0, clusters), held_out_rows(y, 0.15, 0))
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
