@@ -96,9 +96,14 @@ def fit_encoder(
     y: np.ndarray,
     fold: Fold,
 ) -> tuple[FoldEncoder, np.ndarray]:
-    """The encoder alone, and the matrix (n, d) that the model learns from; as in `fit`."""
+    """The encoder alone, and the matrix (n, d) that the model learns from; as in `fit`.
+
+    Target means are those of what the model learns: of logarithms, where these are scored.
+    """
     encoder = _encoder(member, objective, features)
     rng = np.random.default_rng([member.encoder.seed, fold.repeat, fold.number])
+    if models.learns_logarithms(objective.loss, y):
+        y = np.log1p(y)
     return encoder, encoder.fit_transform(table, y, rng, member.view)
 
 

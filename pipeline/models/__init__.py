@@ -169,6 +169,14 @@ class FromScratch:
         return self
 
 
+def learns_logarithms(loss: Loss, y: np.ndarray) -> bool:
+    """Whether log(1 + y) is learned of the target y (n,): not where it goes below 0."""
+    if loss == "squared_log_error":
+        assert np.min(y) >= 0, "the metric has refused such a target"
+        return True
+    return loss == "absolute_log_error" and bool(np.min(y) >= 0)
+
+
 class ScaledTarget:
     """Fits a target that float32 can hold, `TargetScale`; predicts in the unit of y.
 
@@ -182,10 +190,8 @@ class ScaledTarget:
         self.least: float | None = None
 
     def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
-        if self.loss == "absolute_log_error":
-            self.log = bool(np.min(y) >= 0)
+        self.log = learns_logarithms(self.loss, y)
         if self.log:
-            assert np.min(y) >= 0, "the metric has refused such a target"
             y = np.log1p(y)
         self.scale = TargetScale.fit(y)
         if self.loss in DEVIANCES:
