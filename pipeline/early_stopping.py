@@ -1,15 +1,52 @@
 """How many rounds of boosting: found on a part of the rows, then fitted on all of them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 MORE = 1.5  # times the rounds of early stopping, which had fewer rows and averaged no seeds
+LEFT = 0.5  # of the rows, at least, beside those held out
 
 
-def held_out_rows(y: np.ndarray, share: float, seed: int) -> np.ndarray:
+@dataclass(frozen=True)
+class Clusters:
+    """Rows that resemble one another: held out one by one, they would stop a model too late.
+
+    `numbers` (n,) of the rows' groups, or with `by_time` ascending in time; -1: never held out.
+    """
+
+    numbers: np.ndarray
+    by_time: bool = False
+
+    def held_out(self, share: float, seed: int) -> np.ndarray:
+        """A mask (n,) of about this share of the rows: whole groups, or the latest rows."""
+        rows = np.bincount(self.numbers[self.numbers >= 0])
+        order = np.flatnonzero(rows)[::-1]
+        if not self.by_time:
+            order = np.random.default_rng(seed).permutation(order)
+        total, wanted = np.cumsum(rows[order]), share * len(self.numbers)
+        nearest = int(np.argmin(np.abs(total - wanted))) if len(total) else -1
+        return np.isin(self.numbers, order[: nearest + 1])
+
+
+def held_out_rows(
+    y: np.ndarray, share: float, seed: int, clusters: Clusters | None = None
+) -> np.ndarray:
     """A mask of the rows that early stopping watches, (n,) bool; every class in its share.
 
-    y (n,) class codes or values: the rows are spread over its order. One row at least.
+    y (n,) class codes or values: the rows are spread over its order. One row at least. Of clusters
+    whole ones are held out, unless that would leave too few rows, or none of some class.
     """
+    if clusters is not None:
+        mask = clusters.held_out(share, seed)
+        classes = np.unique(y) if np.asarray(y).dtype.kind in "iu" else np.empty(0)
+        kept = np.count_nonzero(~mask)
+        if mask.any() and kept >= LEFT * len(y) and np.isin(classes, y[~mask]).all():
+            return mask
+    return _spread(y, share, seed)
+
+
+def _spread(y: np.ndarray, share: float, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(y))
     order = shuffled[np.argsort(y[shuffled], kind="stable")]

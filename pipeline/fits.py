@@ -81,6 +81,7 @@ class Fits:
                 "valid": _digest(fold.valid),
                 "fold": [fold.repeat, fold.number],
                 **self._extra_key(member),
+                **_clusters_key(fold),
             },
         )
 
@@ -214,7 +215,8 @@ class Fits:
 
     def _fit(self, member: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
         features, (table, y) = self.tables(member).features, self._learnt_from(member, fold, rows)
-        return fitting.fit(member, self.objective, features, table, y, fold)
+        clusters = fold.clusters_of(rows, len(y) - len(rows))
+        return fitting.fit(member, self.objective, features, table, y, fold, clusters)
 
     def _learnt_from(
         self, member: Member, fold: Fold, rows: np.ndarray
@@ -247,6 +249,11 @@ class Fits:
 def _code(member: Member) -> tuple[str, str]:
     """The modules that fit and predict."""
     return "pipeline.fits", f"pipeline.models.{member.kind}"
+
+
+def _clusters_key(fold: Fold) -> dict[str, Any]:
+    """What early stopping keeps together; nothing where rows are drawn one by one."""
+    return {} if fold.clusters is None else {"clusters": [_digest(fold.clusters), fold.by_time]}
 
 
 def _seen(member: Member, digests: Mapping[str, str]) -> list[list[str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline import models
+from pipeline.early_stopping import Clusters
 from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features
 from pipeline.encoding.views import FoldEncoder
@@ -74,14 +75,16 @@ def fit(
     table: CodedTable,
     y: np.ndarray,
     fold: Fold,
+    clusters: Clusters | None = None,
 ) -> FittedMember:
     """Fit on rows of the training table: encoder first, then model; no other row is looked at.
 
-    table holds the rows of `fold.train` (n), or some of them, y (n,) their targets.
+    table holds the rows of `fold.train` (n), or some of them, y (n,) their targets, and `clusters`
+    what early stopping keeps together of them.
     """
     encoder, matrix = fit_encoder(member, objective, features, table, y, fold)
     model = models.build(member.kind, member.settings, model_problem(member, objective, encoder))
-    model.fit(matrix, y)
+    model.fit(matrix, y, clusters)
     return FittedMember(member, encoder, model)
 
 
@@ -93,9 +96,14 @@ def fit_encoder(
     y: np.ndarray,
     fold: Fold,
 ) -> tuple[FoldEncoder, np.ndarray]:
-    """The encoder alone, and the matrix (n, d) that the model learns from; as in `fit`."""
+    """The encoder alone, and the matrix (n, d) that the model learns from; as in `fit`.
+
+    Target means are those of what the model learns: of logarithms, where these are scored.
+    """
     encoder = _encoder(member, objective, features)
     rng = np.random.default_rng([member.encoder.seed, fold.repeat, fold.number])
+    if models.learns_logarithms(objective.loss, y):
+        y = np.log1p(y)
     return encoder, encoder.fit_transform(table, y, rng, member.view)
 
 

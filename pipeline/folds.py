@@ -1,8 +1,10 @@
 """Which rows a fold trains on and which it validates: pairs of row numbers, several times over."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from pipeline.early_stopping import Clusters
 
 # schemes whose folds are drawn at random, once per repeat
 DRAWN = ("stratified", "plain", "group", "stratified_group")
@@ -13,17 +15,31 @@ class Fold:
     """One fold of one repeat: row numbers of the training table, ascending, train and valid.
 
     Together they need not be all rows: a gap in time, or rows that are never validated, are in
-    neither.
+    neither. Where folds keep groups together or follow time, `clusters` (train,) number the
+    training rows' groups, or their times from the earliest on (`by_time`); else None.
     """
 
     repeat: int
     number: int
     train: np.ndarray
     valid: np.ndarray
+    clusters: np.ndarray | None = None
+    by_time: bool = False
 
     @property
     def name(self) -> str:
         return f"r{self.repeat}-f{self.number}"
+
+    def with_clusters(self, numbers: np.ndarray, by_time: bool) -> "Fold":
+        """The same fold, of rows with these numbers (rows,) in the whole table."""
+        return replace(self, clusters=numbers[self.train], by_time=by_time)
+
+    def clusters_of(self, rows: np.ndarray, others: int = 0) -> Clusters | None:
+        """Of training rows, some of the fold's, and `others` after them that are never held out."""
+        if self.clusters is None:
+            return None
+        numbers = self.clusters[np.searchsorted(self.train, rows)]
+        return Clusters(np.append(numbers, np.full(others, -1)), self.by_time)
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,8 @@ class Folds:
     get the prediction of a fit on all rows, not the mean of the folds' fits, which lack the latest.
     `answers`: where groups of rows have one answer, the row of each that stands for it.
     `clusters` (rows,) number the rows that err alike, being of one group or of one stretch of time;
-    None where rows are independent.
+    None where rows are independent. `kept` (rows,) are those that early stopping keeps together:
+    groups, or in folds by time single times.
     """
 
     rows: int
@@ -46,14 +63,16 @@ class Folds:
     refit: bool = False
     answers: np.ndarray | None = None
     clusters: np.ndarray | None = None
+    kept: np.ndarray | None = None
 
     @property
     def final(self) -> Fold | None:
         """The fit on all rows, which validates none; None where the folds' fits predict."""
         if not self.refit:
             return None
-        nothing = np.empty(0, dtype=np.int64)
-        return Fold(0, len(self.repeat(0)), np.arange(self.rows), nothing)
+        nothing, every = np.empty(0, dtype=np.int64), np.arange(self.rows)
+        fold = Fold(0, len(self.repeat(0)), every, nothing)
+        return fold if self.kept is None else fold.with_clusters(self.kept, bool(self.time))
 
     @property
     def predicting(self) -> tuple[Fold, ...]:

@@ -94,6 +94,8 @@ def test_a_fit_has_another_key_if_what_it_depends_on_differs(fits, tmp_path):
         fits.key(narrow(drop=("weight",)), fold),
         fits.key(narrow(rare=2), fold),
         fits.key(LINEAR, other_fold),
+        fits.key(LINEAR, in_groups := fold.with_clusters(np.arange(len(load().y)) % 9, False)),
+        fits.key(LINEAR, replace(in_groups, by_time=True)),
         fits.key(LINEAR, fold, fold.train[::2]),
         values.fits(tmp_path, load(city="c1")).key(LINEAR, fold),
         values.fits(tmp_path, replace(load(), y=1 - load().y)).key(LINEAR, fold),

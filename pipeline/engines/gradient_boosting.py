@@ -113,23 +113,99 @@ class BoostingLoss(NamedTuple):
     """A mean over rows whose derivative by f is p - t, up to 1 / n.
 
     `inverse_link`: f (n, k) -> p (n, k). `hessian`: p -> the second derivative by each output
-    (n, k). `value`: p and t (n, k) -> the loss. `max_step`: the largest Newton step.
+    (n, k). `value`: p and t (n, k) -> the loss. `max_step`: the largest Newton step, of `steps`.
     """
 
     inverse_link: Callable[[np.ndarray], np.ndarray]
     hessian: Callable[[np.ndarray], np.ndarray]
     value: Callable[[np.ndarray, np.ndarray], float]
     max_step: float = 2.0
+    steps: int = 1
+
+    def loss(self, F: np.ndarray, T: np.ndarray) -> float:
+        return self.value(self.inverse_link(F), T)
+
+    def residuals(self, F: np.ndarray, T: np.ndarray) -> np.ndarray:
+        """The negative gradient by each row's f, (n, k)."""
+        return T - self.inverse_link(F)
+
+    def leaf_values(self, F: np.ndarray, T: np.ndarray, leaves: "Leaves", l2: float) -> np.ndarray:
+        """The values (leaves, k) that, added to the F (n, k) of each leaf's rows, lower the loss.
+
+        A Newton step is Σ (t - p) / (Σ hessian + l2). Where p is close to 0 or 1 the second
+        derivative is so small that the step could overshoot, hence `max_step`.
+        """
+        value = np.zeros((leaves.number, T.shape[1]))
+        for _ in range(self.steps):
+            p = self.inverse_link(F + value[leaves.of_rows])
+            residuals, hessian = leaves.sums(T - p), leaves.sums(self.hessian(p))
+            value += np.clip(residuals / (hessian + l2), -self.max_step, self.max_step)
+        return value
+
+
+class PinballLoss(NamedTuple):
+    """q (t - f) where t is above f, (1 - q) (f - t) where it is below: least at the q-quantile.
+
+    Half of the absolute error where q = 1/2. Splits are found by errors that are clipped at the
+    size that the share `clipped` of them stays below, so that a few enormous ones have no hold on
+    them (Friedman 2001, section 4.4); a leaf's value is the quantile of its errors, shrunk by l2.
+    The sign alone, which is the gradient, says too little of where the large errors are.
+    """
+
+    quantile: float = 0.5
+    clipped: float = 0.8
+
+    def loss(self, F: np.ndarray, T: np.ndarray) -> float:
+        error = T - F
+        return float(np.maximum(self.quantile * error, (self.quantile - 1) * error).mean())
+
+    def residuals(self, F: np.ndarray, T: np.ndarray) -> np.ndarray:
+        error = T - F
+        size = np.quantile(np.abs(error), self.clipped)
+        clipped = np.clip(error / size, -1, 1) if size > 0 else np.sign(error)
+        return np.asarray(np.where(error > 0, self.quantile, 1 - self.quantile) * clipped)
+
+    def leaf_values(self, F: np.ndarray, T: np.ndarray, leaves: "Leaves", l2: float) -> np.ndarray:
+        value, rows = leaves.quantiles((T - F)[:, 0], self.quantile)
+        return (value * rows / (rows + l2))[:, None]
+
+
+class Leaves(NamedTuple):
+    """Which leaf each row is in: `of_rows` (n,), out of `number`."""
+
+    of_rows: np.ndarray
+    number: int
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """values (n, k) -> the sum of each leaf's rows, (leaves, k)."""
+        sums = [np.bincount(self.of_rows, v, minlength=self.number) for v in values.T]
+        return np.stack(sums, axis=1)
+
+    def quantiles(self, values: np.ndarray, q: float) -> tuple[np.ndarray, np.ndarray]:
+        """values (n,) -> the q-quantile of each leaf's rows and their number, (leaves,); 0 of none.
+
+        Between two values it is interpolated, as np.quantile does.
+        """
+        ordered = values[np.lexsort((values, self.of_rows))]
+        rows = np.bincount(self.of_rows, minlength=self.number)
+        start, place = np.cumsum(rows) - rows, q * np.maximum(rows - 1, 0)
+        below = np.minimum(start + place.astype(int), len(values) - 1)
+        above = np.minimum(below + 1, start + np.maximum(rows - 1, 0))
+        share = place - place.astype(int)
+        found = ordered[below] * (1 - share) + ordered[np.minimum(above, len(values) - 1)] * share
+        return np.where(rows > 0, found, 0.0), rows
 
 
 SQUARED_ERROR = BoostingLoss(
     identity, np.ones_like, lambda y, t: mean_squared_error(y, t) / 2, np.inf
 )
+POISSON = BoostingLoss(np.exp, np.asarray, lambda p, t: float((p - t * np.log(p)).mean()))
 BINARY = BoostingLoss(sigmoid, lambda p: p * (1 - p), binary_cross_entropy)
 # all k logits are updated at once, hence steps of (k - 1) / k (Friedman 2001, section 4.6)
 MULTICLASS = BoostingLoss(
     softmax, lambda p: p * (1 - p) * p.shape[1] / (p.shape[1] - 1), cross_entropy
 )
+REGRESSION_LOSSES = ("squared_error", "absolute_error", "quantile", "poisson")
 
 
 class SymmetricTrees(Estimator):
@@ -173,17 +249,20 @@ class SymmetricTrees(Estimator):
         return self
 
     def _boost(
-        self, X: np.ndarray, T: np.ndarray, baseline: np.ndarray, loss: BoostingLoss, steps: int
+        self,
+        X: np.ndarray,
+        T: np.ndarray,
+        baseline: np.ndarray,
+        loss: BoostingLoss | PinballLoss,
     ) -> None:
         """Fit to X (n, d) and the targets T (n, k), 0 and 1 or values; baseline (k,)."""
         splits, F = Splits.of(X, self.bins), np.tile(baseline, (len(X), 1))
         trees, values, losses = [], [], []
         for _ in range(self.n_trees):
-            p = loss.inverse_link(F)
-            losses.append(loss.value(p, T))
-            tree, leaf = splits.grow(T - p, self.depth, self.l2)
+            losses.append(loss.loss(F, T))
+            tree, leaf = splits.grow(loss.residuals(F, T), self.depth, self.l2)
             trees.append(tree)
-            values.append(self.lr * self._leaf_values(T, F, leaf, loss, steps))
+            values.append(self.lr * loss.leaf_values(F, T, Leaves(leaf, 2**self.depth), self.l2))
             F = F + values[-1][leaf]
         self.columns_, self.thresholds_ = splits.column[trees], splits.threshold[trees]
         self.baseline_, self.values_, self.loss_curve_ = (
@@ -191,23 +270,6 @@ class SymmetricTrees(Estimator):
             np.array(values),
             np.array(losses),
         )
-
-    def _leaf_values(
-        self, T: np.ndarray, F: np.ndarray, leaf: np.ndarray, loss: BoostingLoss, steps: int
-    ) -> np.ndarray:
-        """The values (leaves, k) that, added to the F (n, k) of each leaf's rows, lower the loss.
-
-        A Newton step is Σ (t - p) / (Σ hessian + l2). Where p is close to 0 or 1 the second
-        derivative is so small that the step could overshoot, hence `max_step`.
-        """
-        value = np.zeros((2**self.depth, T.shape[1]))
-        for _ in range(steps):
-            p = loss.inverse_link(F + value[leaf])
-            residuals, hessian = (
-                _leaf_sums(each, leaf, len(value)) for each in (T - p, loss.hessian(p))
-            )
-            value += np.clip(residuals / (hessian + self.l2), -loss.max_step, loss.max_step)
-        return value
 
     def _raw_predict(self, X: Any) -> np.ndarray:
         """X (m, d) -> f (m, k)."""
@@ -232,24 +294,62 @@ class SymmetricTrees(Estimator):
 
 
 class SymmetricTreesRegressor(SymmetricTrees, Regressor):
-    """Least squares: a leaf's value is its mean residual, shrunk by l2.
+    """`loss`: what is learned of y at each x.
 
-    loss_curve_ is relative to the variance of y.
+    "squared_error": the mean; a leaf's value is its mean residual. "absolute_error": the median, on
+    which a few enormous targets have no hold. "quantile": the `quantile` of y. "poisson": the mean
+    of y >= 0 as exp(f), so that effects multiply.
+
+    loss_curve_ is that of y in units of its standard deviation, for "poisson" of its mean.
     """
+
+    def __init__(
+        self,
+        *,
+        n_trees: int = 300,
+        lr: float = 0.05,
+        depth: int = 7,
+        bins: int = 32,
+        l2: float = 3.0,
+        loss: str = "squared_error",
+        quantile: float = 0.5,
+    ) -> None:
+        super().__init__(n_trees=n_trees, lr=lr, depth=depth, bins=bins, l2=l2)
+        self.loss, self.quantile = loss, quantile
 
     def fit(self, X: Any, y: Any) -> Self:
         """X (n, d), NaN for missing, y (n,) -> self."""
         self._check_parameters()
         X = self._fit_features(X)
         y = inputs.check_targets(y, len(X))
-        mean, std = mean_and_std(y)
-        self._boost(X, ((y - mean) / std)[:, None], np.zeros(1), SQUARED_ERROR, steps=1)
-        self.baseline_, self.values_ = np.array([mean]), self.values_ * std
+        if self.loss == "poisson":
+            return self._fit_counts(X, y[:, None])
+        loss: BoostingLoss | PinballLoss = SQUARED_ERROR
+        origin, std = mean_and_std(y)
+        if self.loss != "squared_error":
+            loss = PinballLoss(self.quantile if self.loss == "quantile" else 0.5)
+            origin = float(np.quantile(y, loss.quantile))
+        self._boost(X, ((y - origin) / std)[:, None], np.zeros(1), loss)
+        self.baseline_, self.values_ = np.array([origin]), self.values_ * std
+        return self
+
+    def _fit_counts(self, X: np.ndarray, y: np.ndarray) -> Self:
+        """f is the logarithm of the mean: log ȳ, and what the trees add."""
+        if (y < 0).any() or not y.any():
+            raise ValueError("loss='poisson' takes y >= 0, some of them greater; found others.")
+        self._boost(X, y / y.mean(), np.zeros(1), POISSON)
+        self.baseline_ = np.log(y.mean(axis=0))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """X (m, d) -> (m,), float64."""
-        return self._raw_predict(X)[:, 0]
+        f = self._raw_predict(X)[:, 0]
+        return np.exp(f) if self.loss == "poisson" else f
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._require_one_of("loss", REGRESSION_LOSSES)
+        self._require("quantile", lambda q: 0 < q < 1, "numbers > 0 and < 1")
 
 
 class SymmetricTreesClassifier(SymmetricTrees, Classifier):
@@ -283,15 +383,10 @@ class SymmetricTreesClassifier(SymmetricTrees, Classifier):
         baseline, loss = np.log(T.mean(axis=0)), MULTICLASS
         if len(self.classes_) == 2:
             T, baseline, loss = T[:, 1:], baseline[1:] - baseline[:1], BINARY
-        self._boost(X, T, baseline, loss, self.newton_steps)
+        self._boost(X, T, baseline, loss._replace(steps=self.newton_steps))
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """X (m, d) -> (m, k), each row summing to 1, float64."""
         F = self._raw_predict(X)
         return np.hstack([sigmoid(-F), sigmoid(F)]) if F.shape[1] == 1 else softmax(F)
-
-
-def _leaf_sums(values: np.ndarray, leaf: np.ndarray, leaves: int) -> np.ndarray:
-    """values (n, k) -> the sum of each leaf's rows, (leaves, k)."""
-    return np.stack([np.bincount(leaf, v, minlength=leaves) for v in values.T], axis=1)

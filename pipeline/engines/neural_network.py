@@ -24,6 +24,8 @@ from pipeline.from_scratch.training import Data, Training, subset, train_epoch
 REGRESSION_LOSSES: dict[str, type[layers.Loss]] = {
     "squared_error": layers.SquaredErrorLoss,
     "absolute_error": layers.AbsoluteErrorLoss,
+    "quantile": layers.PinballLoss,
+    "poisson": layers.PoissonLoss,
 }
 Learner = tuple[Network, Optimizer, np.random.Generator]
 
@@ -216,11 +218,13 @@ class NeuralNetworkClassifier(Classifier, NeuralNetwork):
 class NeuralNetworkRegressor(Regressor, NeuralNetwork):
     """The output layer as it is, trained on the error of y scaled to mean 0, variance 1.
 
-    loss: "squared_error" for means, "absolute_error" for medians. The other parameters are those of
-    NeuralNetwork. Also learns target_mean_ and target_scale_.
+    loss: "squared_error" for means, "absolute_error" for medians, "quantile" for the `quantile` of
+    y; "poisson" for means of y >= 0, as the exponential of the output times the overall mean. The
+    other parameters are those of NeuralNetwork. Also learns target_mean_ and target_scale_.
     """
 
     loss: str = "squared_error"
+    quantile: float = 0.5
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One epoch on these rows; the first call's y determines the scaling of y."""
@@ -231,11 +235,16 @@ class NeuralNetworkRegressor(Regressor, NeuralNetwork):
 
     def predict(self, X: Any) -> np.ndarray:
         """X (n, d) -> (n,): the mean over the networks."""
-        mean = np.mean([output[:, 0] for output in self._outputs(X)], axis=0)
-        return mean * self.target_scale_ + self.target_mean_
+        outputs = [output[:, 0] for output in self._outputs(X)]
+        if self.loss == "poisson":
+            outputs = [np.exp(np.minimum(f, layers.PoissonLoss.largest)) for f in outputs]
+        return np.mean(outputs, axis=0) * self.target_scale_ + self.target_mean_
 
     def _fit_target(self, y: Any, weight: np.ndarray) -> None:
         y = inputs.check_targets(y, len(weight))
+        if self.loss == "poisson":
+            self.target_mean_, self.target_scale_ = 0.0, _mean_of_counts(y, weight)
+            return
         self.target_mean_, self.target_scale_ = mean_and_std(y, weight)
 
     def _target(self, y: Any, X: np.ndarray) -> np.ndarray:
@@ -248,9 +257,20 @@ class NeuralNetworkRegressor(Regressor, NeuralNetwork):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         self._require_one_of("loss", REGRESSION_LOSSES)
+        self._require("quantile", lambda q: 0 < q < 1, "numbers > 0 and < 1")
 
     def _loss(self) -> layers.Loss:
+        if self.loss == "quantile":
+            return layers.PinballLoss(self.quantile)
         return REGRESSION_LOSSES[self.loss]()
+
+
+def _mean_of_counts(y: np.ndarray, weight: np.ndarray) -> float:
+    """The mean of y (n,); ValueError where it is not above 0, or some y are below."""
+    mean = float(np.average(y, weights=weight))
+    if (y < 0).any() or not mean > 0:
+        raise ValueError("loss='poisson' takes y >= 0, some of them greater; found others.")
+    return mean
 
 
 def _are_betas(found: Any) -> bool:

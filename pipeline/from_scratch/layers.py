@@ -210,6 +210,44 @@ class AbsoluteErrorLoss(Loss):
         return float((size - self.delta) @ w)
 
 
+class PinballLoss(Loss):
+    """L = 1/n Σ w (½ (√(e² + δ²) - δ) + (½ - q) e), e = y - t;  backward: its derivative.
+
+    q (t - y) where the target is above, (1 - q) (y - t) where it is below, rounded off below δ. Its
+    minimum is the q-quantile  (Koenker and Bassett 1978).
+
+    Shapes: output (n, 1), target (n,).
+    """
+
+    def __init__(self, quantile: float = 0.5, delta: float = 0.1) -> None:
+        self.quantile, self.delta = quantile, delta
+
+    def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
+        error = output[:, 0] - one_output(output, target)
+        w, slope = scaled_weights(output, weight), 0.5 - self.quantile
+        size = np.sqrt(error**2 + self.delta**2)
+        self.error = (w * (0.5 * error / size + slope))[:, None]
+        return float((0.5 * (size - self.delta) + slope * error) @ w)
+
+
+class PoissonLoss(Loss):
+    """L = 1/n Σ w (p - t y), p = exp(y);  backward: w (p - t) / n.
+
+    Up to a constant minus the log-likelihood of counts t with mean p. It is least where p is the
+    mean of any t >= 0, so that effects multiply and no mean is below 0. The exponent is capped.
+
+    Shapes: output (n, 1), target (n,).
+    """
+
+    largest = 30.0  # of the exponent: float32 holds its exponential
+
+    def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
+        y, t = np.minimum(output[:, 0], self.largest), one_output(output, target)
+        p, w = np.exp(y), scaled_weights(output, weight)
+        self.error = (w * (p - t))[:, None]
+        return float((p - t * y) @ w)
+
+
 def with_width(x: np.ndarray, width: int, layer: Layer) -> np.ndarray:
     """x itself; ValueError unless its last axis has `width` columns, as the layer expects."""
     if x.ndim < 2 or x.shape[-1] != width:

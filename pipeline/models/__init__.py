@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 
+from pipeline.early_stopping import Clusters
 from pipeline.errors import refusing_damage
 from pipeline.float32 import TargetScale
 from pipeline.problem import Task
@@ -59,8 +60,11 @@ class ModelProblem:
 class Model(Protocol):
     """fit -> predict, state -> set_state: the same predictions to the byte."""
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
-        """X (n, d) float32, y (n,) class codes or values; validation rows are never shown."""
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+        """X (n, d) float32, y (n,) class codes or values; validation rows are never shown.
+
+        `clusters` are what early stopping keeps together of the rows, if there is any.
+        """
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """X (n, d) -> (n, k) float64: class probabilities, or values."""
@@ -124,13 +128,25 @@ def parameters(settings: ModelSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in settings.of_model()}
 
 
+def regression_loss(problem: ModelProblem) -> dict[str, Any]:
+    """The loss that suits the problem, as trees and networks of pipeline/from_scratch take it.
+
+    Poisson's and Tweedie's deviances are both least at the mean: these learn the first for either.
+    """
+    if problem.loss in DEVIANCES:
+        return {"loss": "poisson"}
+    if problem.loss == "quantile":
+        return {"loss": "quantile", "quantile": problem.loss_parameter}
+    return {"loss": "absolute_error"} if problem.loss == "absolute_error" else {}
+
+
 class FromScratch:
     """An estimator of pipeline/engines as a model."""
 
     def __init__(self, estimator: Any, problem: ModelProblem) -> None:
         self.estimator, self.problem = estimator, problem
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         self.estimator.fit(X, y)
         return self
 
@@ -153,6 +169,14 @@ class FromScratch:
         return self
 
 
+def learns_logarithms(loss: Loss, y: np.ndarray) -> bool:
+    """Whether log(1 + y) is learned of the target y (n,): not where it goes below 0."""
+    if loss == "squared_log_error":
+        assert np.min(y) >= 0, "the metric has refused such a target"
+        return True
+    return loss == "absolute_log_error" and bool(np.min(y) >= 0)
+
+
 class ScaledTarget:
     """Fits a target that float32 can hold, `TargetScale`; predicts in the unit of y.
 
@@ -165,17 +189,15 @@ class ScaledTarget:
         self.log = problem.loss == "squared_log_error"
         self.least: float | None = None
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
-        if self.loss == "absolute_log_error":
-            self.log = bool(np.min(y) >= 0)
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+        self.log = learns_logarithms(self.loss, y)
         if self.log:
-            assert np.min(y) >= 0, "the metric has refused such a target"
             y = np.log1p(y)
         self.scale = TargetScale.fit(y)
         if self.loss in DEVIANCES:
             self.scale = replace(self.scale, origin=0.0)
             self.least = LEAST_SHARE * float(np.mean(y))
-        self.model.fit(X, self.scale.apply(y))
+        self.model.fit(X, self.scale.apply(y), clusters)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -219,11 +241,11 @@ class UnlessConstant:
         self.model, self.problem = model, problem
         self.constant: np.ndarray | None = None
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         if has_nothing_to_learn(X, y):
             self.constant = self._best_constant(y)
         else:
-            self.model.fit(X, y)
+            self.model.fit(X, y, clusters)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:

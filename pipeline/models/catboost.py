@@ -14,10 +14,17 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.device import DeviceSettings, fitting_on
+from pipeline.early_stopping import Clusters
 from pipeline.errors import SettingsError
 from pipeline.models import ModelProblem, State, Trial
 
 VIEW = "tree"
+OF_LOSS = {
+    "absolute_error": "MAE",
+    "quantile": "Quantile:alpha={}",
+    "poisson": "Poisson",
+    "tweedie": "Tweedie:variance_power={}",
+}
 
 
 class Settings(DeviceSettings):
@@ -51,7 +58,7 @@ class CatBoost:
     def __init__(self, settings: Settings, problem: ModelProblem) -> None:
         self.settings, self.problem, self.catboost = settings, problem, native()
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
         with fitting_on(self.settings.device, "catboost"):
             self.models = [self._model(number).fit(X, y) for number in self._numbers()]
@@ -105,7 +112,8 @@ class CatBoost:
 
     def _loss(self) -> str:
         if self.problem.task == "regression":
-            return "MAE" if self.problem.loss == "absolute_error" else "RMSE"
+            named = OF_LOSS.get(self.problem.loss, "RMSE")
+            return named.format(self.problem.loss_parameter)
         return "Logloss" if self.problem.task == "binary" else "MultiClass"
 
 

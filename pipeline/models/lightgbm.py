@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.device import DeviceSettings, fitting_on
-from pipeline.early_stopping import held_out_rows, rounds_of_all_rows
+from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
 from pipeline.models import ModelProblem, State, Trial
 from pipeline.native_library import import_module_bare
 from pipeline.tree_text import Ensemble, checked
@@ -71,9 +71,10 @@ class Boosting:
     def __init__(self, settings: Settings, problem: ModelProblem) -> None:
         self.settings, self.problem = settings, problem
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
-        held_out = held_out_rows(y, self.settings.held_out, self.settings.seed)
+        share, seed = self.settings.held_out, self.settings.seed
+        held_out = held_out_rows(y, share, seed, clusters)
         stopped = self._train(X[~held_out], y[~held_out], (X[held_out], y[held_out]))
         rounds = rounds_of_all_rows(stopped.best_iteration, self.settings.max_rounds)
         self.boosters = [self._train(X, y, rounds=rounds, number=i) for i in self._numbers()]

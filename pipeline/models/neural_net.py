@@ -10,12 +10,13 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from pipeline.early_stopping import Clusters
 from pipeline.engines.neural_network import (
     NeuralNetwork,
     NeuralNetworkClassifier,
     NeuralNetworkRegressor,
 )
-from pipeline.models import FromScratch, ModelProblem, Trial, parameters
+from pipeline.models import FromScratch, ModelProblem, Trial, parameters, regression_loss
 from pipeline.settings import ModelSettings
 
 VIEW = "dense"
@@ -72,8 +73,7 @@ def build(settings: Settings, problem: ModelProblem) -> FromScratch:
         chosen["hidden"] = (256, 128) if problem.task == "regression" else (256,)
     if problem.task == "regression":
         chosen.pop("label_smoothing")
-        if problem.loss == "absolute_error":
-            chosen["loss"] = "absolute_error"
+        chosen |= regression_loss(problem)
         return Restrained(NeuralNetworkRegressor(**chosen), problem)
     if settings.label_smoothing is None:
         # softer targets put more rows on the right side, and make worse probabilities
@@ -100,7 +100,7 @@ class Restrained(FromScratch):
             name: getattr(estimator, name) * ROWS**0.5 for name in ("weight_decay", "sparsity")
         }
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         root = len(X) ** 0.5
         self.estimator.set_params(**{name: c / root for name, c in self.penalties.items()})
-        return super().fit(X, y)
+        return super().fit(X, y, clusters)

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt
 from pipeline.column_order import MOST_LEVELS, found_order
 from pipeline.engines.recurrent_network import RecurrentClassifier, RecurrentRegressor
 from pipeline.errors import SettingsError
-from pipeline.models import FromScratch, ModelProblem, Trial, parameters
+from pipeline.models import FromScratch, ModelProblem, Trial, parameters, regression_loss
 from pipeline.settings import ModelSettings
 
 VIEW = "dense"
@@ -58,8 +58,7 @@ def build(settings: Settings, problem: ModelProblem) -> FromScratch:
     chosen["sequence"] = steps(settings.sequence, problem)
     if problem.task == "regression":
         chosen.pop("label_smoothing")
-        if problem.loss == "absolute_error":
-            chosen["loss"] = "absolute_error"
+        chosen |= regression_loss(problem)
         return FromScratch(RecurrentRegressor(**chosen), problem)
     return FromScratch(RecurrentClassifier(**chosen), problem)
 

@@ -10,7 +10,7 @@ from pipeline.engines.gradient_boosting import (
     SymmetricTreesClassifier,
     SymmetricTreesRegressor,
 )
-from pipeline.models import FromScratch, ModelProblem, Trial, parameters
+from pipeline.models import FromScratch, ModelProblem, Trial, parameters, regression_loss
 from pipeline.settings import ModelSettings
 
 VIEW = "tree"
@@ -36,5 +36,5 @@ def build(settings: Settings, problem: ModelProblem) -> FromScratch:
     chosen.pop("seed")  # nothing is drawn
     if problem.task == "regression":
         chosen.pop("newton_steps")
-        return FromScratch(SymmetricTreesRegressor(**chosen), problem)
+        return FromScratch(SymmetricTreesRegressor(**chosen, **regression_loss(problem)), problem)
     return FromScratch(SymmetricTreesClassifier(**chosen), problem)

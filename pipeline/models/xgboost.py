@@ -10,9 +10,10 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.device import DeviceSettings, fitting_on
-from pipeline.early_stopping import held_out_rows, rounds_of_all_rows
-from pipeline.models import ModelProblem, State, Trial, check_classes
+from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
+from pipeline.models import Model, ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
+from pipeline.normal_scores import OfNormalScores
 from pipeline.tree_json import LARGEST, Forest, checked
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ OF_LOSS = {
     "poisson": "count:poisson",
     "tweedie": "reg:tweedie",
 }
+ROWS_OF_MEDIAN = 5.0  # the median of a leaf of one row is that row's target, noise and all
 PARAMETERS = {"quantile": "quantile_alpha", "tweedie": "tweedie_variance_power"}
 
 
@@ -32,7 +34,10 @@ class Settings(DeviceSettings):
     learning_rate: float = Field(0.1, gt=0, le=1)
     max_depth: int = Field(6, ge=1, le=16, description="splits from the root to a leaf, at most")
     min_child_weight: float = Field(
-        1.0, ge=0, description="rows in a leaf, at least; for classes each counts p (1 - p)"
+        1.0,
+        ge=0,
+        description="rows in a leaf, at least (for absolute errors 5); for classes each counts "
+        "p (1 - p)",
     )
     feature_fraction: float = Field(
         0.5, gt=0, le=1, description="share of the columns that a split chooses from"
@@ -63,9 +68,10 @@ class Boosting:
     def __init__(self, settings: Settings, problem: ModelProblem) -> None:
         self.settings, self.problem = settings, problem
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
-        held_out = held_out_rows(y, self.settings.held_out, self.settings.seed)
+        share, seed = self.settings.held_out, self.settings.seed
+        held_out = held_out_rows(y, share, seed, clusters)
         if self.problem.task == "regression":
             self.classes, target = np.arange(1), y
         else:  # a class that none of the rows has would keep some probability
@@ -140,7 +146,7 @@ class Boosting:
             "tree_method": "hist",
             "learning_rate": chosen.learning_rate,
             "max_depth": chosen.max_depth,
-            "min_child_weight": chosen.min_child_weight,
+            "min_child_weight": self._least_weight(),
             "colsample_bynode": chosen.feature_fraction,
             "subsample": chosen.bagging_fraction,
             "reg_lambda": chosen.lambda_l2,
@@ -149,6 +155,10 @@ class Boosting:
             "verbosity": 0,
             **({"device": chosen.device} if chosen.device else {}),
         }
+
+    def _least_weight(self) -> float:
+        given = self.settings.min_child_weight
+        return max(given, ROWS_OF_MEDIAN) if self.problem.loss == "absolute_error" else given
 
     def _objective(self) -> str:
         if self.problem.task == "binary":
@@ -170,4 +180,7 @@ def leave_card(booster: "xgboost.Booster") -> None:
     booster.set_param({"device": "cpu"})
 
 
-build = Boosting
+def build(settings: Settings, problem: ModelProblem) -> Model:
+    """Medians are those of normal scores: a long tail would take most of the steps."""
+    model = Boosting(settings, problem)
+    return OfNormalScores(model) if problem.loss == "absolute_error" else model

@@ -56,6 +56,7 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     if scheme in ("time", "own"):
         found = replace(found, refit=len(found.validated) < found.rows)
     found = replace(found, clusters=_clusters(settings, found, load))
+    found = with_early_stopping(settings, found, load)
     progress.say(summary(settings, found))
     missing = missing_classes(load.problem, load.y, folds)
     if missing:
@@ -125,6 +126,21 @@ def _clusters(settings: "Split", found: Folds, load: Loaded) -> np.ndarray | Non
         times[found.validated].astype(float), np.linspace(0, 1, STRETCHES + 1)[1:-1]
     )
     return np.searchsorted(edges, times.astype(float), side="right")
+
+
+def with_early_stopping(settings: "Split", found: Folds, load: Loaded) -> Folds:
+    """The folds with what early stopping keeps together, to stop where new groups or times would.
+
+    Blocks of every month leave gaps between the training rows, which none are held out as.
+    """
+    if settings.within is not None or (settings.group is None and not found.time):
+        return found
+    if found.time:
+        kept = np.unique(row_times(found.time, load), return_inverse=True)[1]
+    else:
+        kept = split_groups(settings, load)
+    folds = tuple(fold.with_clusters(kept, bool(found.time)) for fold in found.folds)
+    return replace(found, folds=folds, kept=kept)
 
 
 # -- which scheme ----------------------------------------------------------------------------------

@@ -107,6 +107,39 @@ def test_a_newton_step_of_three_classes_by_hand() -> None:
     assert_allclose(model.fit(X, classes).predict_proba(X), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("quantile", [0.5, 0.9])
+def test_of_absolute_errors_a_leaf_is_the_quantile_of_its_rows(ratings, quantile) -> None:
+    X, y = ratings
+    one_tree = {"n_trees": 1, "lr": 1.0, "depth": 3, "l2": NO_L2}
+    model = SymmetricTreesRegressor(loss="quantile", quantile=quantile, **one_tree).fit(X, y)
+    found, right = model.predict(X), X[:, model.columns_[0]] >= model.thresholds_[0]
+    for leaf in np.unique(right, axis=0):
+        rows = (right == leaf).all(axis=1)
+        assert_allclose(found[rows], np.quantile(y[rows], quantile))
+    if quantile == 0.5:
+        other = SymmetricTreesRegressor(loss="absolute_error", **one_tree).fit(X, y)
+        assert_allclose(other.predict(X), found)
+
+
+def test_an_enormous_target_has_no_hold_on_medians(ratings) -> None:
+    X, y = ratings
+    y[7] = 10
+    usual = SymmetricTreesRegressor(n_trees=30, depth=2, loss="absolute_error")
+    found = usual.fit(X, y).predict(X)
+    y[7] = 1e6
+    assert_allclose(usual.fit(X, y).predict(X), found, atol=1e-6)
+
+
+def test_counts_are_boosted_to_the_mean_of_each_group(rng) -> None:
+    x = rng.integers(0, 2, 400)
+    y = rng.poisson(np.where(x, 20, 0.2)).astype(float)
+    model = SymmetricTreesRegressor(n_trees=40, lr=1.0, depth=1, l2=NO_L2, loss="poisson")
+    found = model.fit(x[:, None], y).predict([[0], [1]])
+    assert_allclose(found, [y[x == 0].mean(), y[x == 1].mean()], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"takes y >= 0"):
+        model.fit(x[:, None], y - 1)
+
+
 @pytest.mark.parametrize("edges", [[0.5], [0.5, 0.95]])
 def test_newton_steps_for_a_rare_class_do_not_overshoot(rng, edges) -> None:
     """It has 2% of 4,000 rows, half of them among the 160 rows with x = 1, every second one."""

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import pseudo_huber
+from sklearn.metrics import mean_pinball_loss, mean_poisson_deviance
 
 from pipeline.engines import fast_layers
 from pipeline.from_scratch import layers, losses
@@ -98,8 +99,23 @@ def test_backward_matches_finite_differences(layer, training, rng) -> None:
             np.array([0.5, -1, 2, 0]),
             lambda z, t, w: np.average(pseudo_huber(0.1, z[:, 0] - t) / 0.1, weights=w),
         ),
+        (
+            layers.PinballLoss(0.8, delta=1e-9),
+            1,
+            np.array([0.5, -1, 2, 0]),
+            lambda z, t, w: mean_pinball_loss(t, z[:, 0], alpha=0.8, sample_weight=w),
+        ),
+        (
+            layers.PoissonLoss(),
+            1,
+            np.array([0.5, 3, 2, 1]),
+            lambda z, t, w: (
+                mean_poisson_deviance(t, np.exp(z[:, 0]), sample_weight=w) / 2
+                - np.average(t * np.log(t) - t, weights=w)
+            ),
+        ),
     ],
-    ids=["softmax", "smoothed", "sigmoid", "squared", "absolute"],
+    ids=["softmax", "smoothed", "sigmoid", "squared", "absolute", "pinball", "poisson"],
 )
 @pytest.mark.parametrize("weighted", [False, True])
 def test_loss_layers(loss, k, target, oracle, weighted, rng) -> None:

@@ -13,6 +13,8 @@ from pipeline.from_scratch.layers import (
     AbsoluteErrorLoss,
     Affine,
     Loss,
+    PinballLoss,
+    PoissonLoss,
     Relu,
     SigmoidWithLoss,
     SoftmaxWithLoss,
@@ -58,6 +60,8 @@ def test_layers_hold_views_and_weights_come_first(rng) -> None:
         (SigmoidWithLoss(), 1),
         (SquaredErrorLoss(), 1),
         (AbsoluteErrorLoss(), 1),
+        (PinballLoss(0.8), 1),
+        (PoissonLoss(), 1),
     ],
 )
 @pytest.mark.parametrize("weight", [None, np.ones(6), np.ones(6, np.float32)])

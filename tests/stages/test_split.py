@@ -79,6 +79,21 @@ def test_rows_of_a_group_stay_together(task):
     assert (one != other).any()
 
 
+def test_early_stopping_is_given_the_groups_or_times_of_a_folds_training_rows():
+    rng = np.random.default_rng(0)
+    group, hours = rng.integers(10, size=90), rng.permutation(np.arange(90) // 2)
+    load = loaded(rng.integers(2, size=90), g=group, hour=hours)
+    for settings, numbers in (({"group": "g"}, group), ({"time": "hour", "folds": 3}, hours)):
+        folds = drawn(load, **settings)
+        for fold in (*folds.folds, *([folds.final] if folds.final else [])):
+            assert fold.by_time == ("time" in settings)
+            pairs = set(zip(numbers[fold.train], fold.clusters, strict=True))
+            assert len(pairs) == len(set(numbers[fold.train]))
+            if fold.by_time:
+                assert [cluster for _, cluster in sorted(pairs)] == sorted(set(fold.clusters))
+    assert drawn(load).folds[0].clusters is None
+
+
 def test_rows_without_a_group_are_not_held_together():
     group = [None] * 100 + ["a"] * 10
     numbers = run(loaded(np.arange(110) % 2, g=group), group="g")[0]
