@@ -7,6 +7,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
 from pipeline import models
+from pipeline.config import load_configuration
 from pipeline.encoding.columns import code_table
 from pipeline.fitting import Objective, fit
 from pipeline.folds import Fold
@@ -14,6 +15,7 @@ from pipeline.member import Member
 from pipeline.models import ModelProblem
 from pipeline.problem import Feature
 from pipeline.settings import EncoderSettings
+from pipeline.stage_settings import members
 
 
 def fitted(X, y, task="binary", categorical=None, **settings):
@@ -92,3 +94,14 @@ def test_levels_of_few_rows_keep_their_own_effect_in_a_member():
     learnt = fit(member, objective, features, table.take(rows), y[rows], Fold(0, 0, rows, rows[:0]))
     found = learnt.predict(table.take(np.arange(1500, 2000)))[:, 1]
     assert roc_auc_score(y[1500:], found) > 0.85
+
+
+def test_a_table_of_its_own_keeps_the_encoding_that_the_model_needs(tmp_path):
+    (tmp_path / "tiny.toml").write_text(
+        '[competition]\ntitle = "t"\ntask = "binary"\nmetric = "accuracy"\n'
+        '[load]\ntrain = "a.csv"\ntest = "b.csv"\ntarget = "y"\n'
+        "[models.random_effects.encode]\none_hot_levels = 9\n"
+    )
+    configuration = load_configuration("tiny", "default", tmp_path)
+    encoder = members(configuration)["random_effects"].encoder
+    assert (encoder.rare, encoder.one_hot_levels, encoder.target_means) == (1, 9, ())
