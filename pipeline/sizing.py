@@ -46,6 +46,7 @@ MOST_CELLS = {
     "catboost": 2_200_000,
     "symmetric_trees": 1_600_000,
     "kernel": 1_100_000,
+    "random_effects": 8_000_000,
     "rnn": 900_000,
 }
 MODELS = (  # of few rows; of many, see `models`
@@ -133,7 +134,7 @@ def suits(name: str, shape: Shape) -> bool:
     if name == "rnn":
         return shape.ordered
     if name == "random_effects":
-        return shape.named > 0
+        return not shape.wide and (shape.named > 0 or shape.task == "binary")
     return name not in EXTRAS or find_spec(name) is not None
 
 

@@ -560,7 +560,6 @@ def test_beside_quantities_whole_numbers_stay_numbers_and_a_person_is_asked(tmp_
     draft = write_competition("fresh", raw, tmp_path)
     assert 'columns.RESOURCE = {kind = "integer"' in draft.text
     assert any("numbers or names? 'RESOURCE', 'MANAGER'" in each for each in draft.messages)
-    assert "[models.random_effects]" not in draft.text
 
 
 def test_what_is_declared_of_a_column_counts_more_than_what_it_looks_like(tmp_path):

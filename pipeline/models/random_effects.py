@@ -61,10 +61,10 @@ class RandomEffects:
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
-        X, y = self._sample(X, y)
-        targets = self._targets(y)
         own = sorted({place for places in self.problem.parts.values() for place in places})
         self.groupings = list(group_columns(X, own, self.problem.categorical))
+        X, y = self._sample(X, y)
+        targets = self._targets(y)
         levels = self._levels(X)
         self.effects = single_effects(levels)
         start = np.zeros((sum(len(each.keys) for each in self.effects), targets.shape[1]))
@@ -80,8 +80,7 @@ class RandomEffects:
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        matrix = design_matrix(self._levels(X), self._sizes, self.effects)
-        values = matrix @ self.coefficients + self.intercept
+        values = np.vstack([self._linear(X[rows]) for rows in self._chunks(len(X))])
         if self.problem.task == "regression":
             return self.origin + self.unit * values
         probabilities = np.zeros((len(X), self.problem.outputs))
@@ -124,6 +123,15 @@ class RandomEffects:
         self._check()
         return self
 
+    def _linear(self, X: np.ndarray) -> np.ndarray:
+        matrix = design_matrix(self._levels(X), self._sizes, self.effects)
+        return np.asarray(matrix @ self.coefficients + self.intercept)
+
+    def _chunks(self, rows: int) -> list[slice]:
+        """Of so many rows that their effects fit into the matrix."""
+        size = max(MOST_CELLS // max(len(self.effects), 1), 1)
+        return [slice(start, start + size) for start in range(0, rows, size)]
+
     @property
     def _sizes(self) -> list[int]:
         return [each.levels for each in self.groupings]
@@ -133,7 +141,8 @@ class RandomEffects:
         return np.array([each.of(X) for each in self.groupings]).reshape(-1, len(X))
 
     def _sample(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        most = self.settings.most_rows
+        """At most so many rows that their own levels, without pairs, fit into the matrix."""
+        most = min(self.settings.most_rows, MOST_CELLS // max(len(self.groupings), 1))
         if len(X) <= most:
             return X, y
         rows = np.random.default_rng(self.settings.seed).choice(len(X), most, replace=False)
