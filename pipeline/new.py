@@ -21,6 +21,7 @@ from pipeline.metrics.own import OWN
 from pipeline.new_toml import Given, TableFindings, TargetFindings
 from pipeline.problem import Aggregate
 from pipeline.reading import archives, finding, joins, kinds, labels, own_tables, schema
+from pipeline.reading.contract import ColumnRule
 from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.notation import read_numbers
 from pipeline.reading.schema import RawTables, Roles
@@ -46,6 +47,8 @@ SETTING = re.compile(r"(\w+)\.(\w+)\s*=\s*(.+)", re.DOTALL)
 ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"|true|false|\d+))?')
 COLUMN = re.compile(r'\[load\.columns\] ("[^"]*" = \{[^{}]*\})')
 MOST_COLUMNS = 12  # in a message
+FEWEST_OF_NAMES, MOST_OF_NAMES = 2, 2 / 3  # columns of names, and their share of all numbers
+NAMED = ColumnRule(kind="category")
 RESERVED = ("all",)  # `make C=all all` reads like a slip
 LONGEST_NAME = 60  # letters
 
@@ -304,6 +307,13 @@ def look(
     drop = _only_in_one(tables, settings, own)
     names = [name for name in tables.train.columns if name not in {*own, *drop}]
     columns = {name: _described(name, tables, settings) for name in names}
+    named = _names(columns)
+    if named:
+        rules = {**dict.fromkeys(named, NAMED), **settings.columns}
+        of_names = settings.model_copy(update={"columns": rules})
+        columns |= {name: _described(name, tables, of_names) for name in named}
+        given = _declaring(given, named)
+        notes = [*notes, _names_found(named)]
     findings = TableFindings(
         tables,
         roles,
@@ -457,6 +467,39 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     if shape.many:
         models, minutes = ", ".join(sizing.models(shape)), found.minutes()
         yield f"{count(shape.rows, 'row')}: {models}, in this order, in {minutes:g} minutes"
+
+
+def _names(columns: Mapping[str, kinds.Described | DataError]) -> tuple[str, ...]:
+    """Columns of whole numbers that are names, where most of the table's numbers are such.
+
+    One column alone may hold lot sizes or distances; where most do, the table is one of names.
+    """
+    numbers = {
+        name: column.plain["train"]
+        for name, column in columns.items()
+        if not isinstance(column, DataError)
+        and column.feature.kind == "number"
+        and "train" in column.plain
+    }
+    many = [name for name, values in numbers.items() if values.nunique() > kinds.MORE_NAMES]
+    clear = [name for name in many if kinds.may_be_names(numbers[name])]
+    if len(clear) < FEWEST_OF_NAMES or len(clear) < MOST_OF_NAMES * len(many):
+        return ()
+    return tuple(name for name, values in numbers.items() if kinds.are_far_apart(values))
+
+
+def _declaring(given: Given, names: Sequence[str]) -> Given:
+    """The command line's declarations, and that these columns are categories."""
+    load = given.get("load", {})
+    rules = {**{name: {"kind": "category"} for name in names}, **load.get("columns", {})}
+    return {**given, "load": {**load, "columns": rules}}
+
+
+def _names_found(names: Sequence[str]) -> str:
+    return (
+        f"categories, for they are names and not quantities: {quoted(names, MOST_COLUMNS)}, of few "
+        "of very many whole numbers each, as are most numbers here; remove the line of a quantity"
+    )
 
 
 def _may_be_names(columns: Mapping[str, kinds.Described | DataError], path: Path) -> Iterator[str]:

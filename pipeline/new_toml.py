@@ -105,7 +105,11 @@ class TableFindings:
         task: Task = hardest if len(self.tasks) > 1 else self.roles.task  # type: ignore[assignment]
         rows, columns, ordered = len(train), len(self.columns), bool(self.order)
         mixed = len(self.tasks) > 1 and "regression" in self.tasks
-        return sizing.Shape(rows, columns, task, classes, width, ordered, mixed)
+        named = sum(
+            not _is_number(column) and train[name].nunique() > sizing.MANY_LEVELS
+            for name, column in self.columns.items()
+        )
+        return sizing.Shape(rows, columns, task, classes, width, ordered, mixed, named)
 
     @cached_property
     def order(self) -> tuple[str, ...]:

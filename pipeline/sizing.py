@@ -16,6 +16,7 @@ from pipeline.metrics import Task
 from pipeline.plan import FIRST, MANY_ROWS, STRONGEST
 
 CORES = 2
+MANY_LEVELS = 24  # of a category: trees need long to part so many
 WIDE = 500  # columns of the dense view, if they are more than the rows
 BOOSTING = (STRONGEST, "xgboost")
 PART = {STRONGEST: FIRST, "xgboost": FIRST / 2}  # of the minutes, for the first repeat of many rows
@@ -45,11 +46,12 @@ MOST_CELLS = {
     "catboost": 2_200_000,
     "symmetric_trees": 1_600_000,
     "kernel": 1_100_000,
+    "random_effects": 8_000_000,
     "rnn": 900_000,
 }
 MODELS = (  # of few rows; of many, see `models`
-    *("lightgbm", "xgboost", "catboost", "linear", "logistic", "kernel", "neural_net"),
-    *("symmetric_trees", "rnn"),
+    *("lightgbm", "xgboost", "random_effects", "catboost", "linear", "logistic", "kernel"),
+    *("neural_net", "symmetric_trees", "rnn"),
 )
 EXTRAS = ("catboost",)  # listed where its package is installed
 TRIALS = {"lightgbm": 20}
@@ -60,7 +62,8 @@ BEST_TRIALS = {"lightgbm": 100, "xgboost": 50, "linear": 10, "logistic": 10, "ne
 class Shape:
     """Of the training table; `classes` is 1 for regression and 2 for two classes, `width` is about
     how many columns the dense view has, `ordered` whether some columns stand in an order, `mixed`
-    whether some of several targets are classes and others values."""
+    whether some of several targets are classes and others values, `named` how many categories have
+    more levels than MANY_LEVELS."""
 
     rows: int
     columns: int
@@ -69,6 +72,7 @@ class Shape:
     width: int = 0
     ordered: bool = False
     mixed: bool = False
+    named: int = 0
 
     @property
     def many(self) -> bool:
@@ -129,6 +133,8 @@ def suits(name: str, shape: Shape) -> bool:
         return shape.task != "regression" and not shape.mixed
     if name == "rnn":
         return shape.ordered
+    if name == "random_effects":
+        return not shape.wide and (shape.named > 0 or shape.task == "binary")
     return name not in EXTRAS or find_spec(name) is not None
 
 

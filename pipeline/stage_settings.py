@@ -120,8 +120,9 @@ def members(configuration: Configuration) -> dict[str, Member]:
 
 
 def _encoder(configuration: Configuration, model: ModelSettings) -> EncoderSettings:
-    """[encode], with what a model's own table changes of it."""
-    chosen = {**configuration.encode.model_dump(), **model.encode}
+    """[encode], with what the kind of model and its own table change of it."""
+    of_kind = type(model).model_fields["encode"].get_default(call_default_factory=True)
+    chosen = {**configuration.encode.model_dump(), **of_kind, **model.encode}
     unseen = {"columns": model.columns, "drop": (*chosen["drop"], *model.drop)}
     return EncoderSettings.model_validate({**chosen, **unseen})
 

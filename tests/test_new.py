@@ -526,3 +526,45 @@ def test_what_load_will_refuse_is_reported_at_once(tmp_path):
     mended = write_competition("mended", raw, tmp_path, given)
     assert not any("load will refuse" in line for line in mended.messages)
     assert tomllib.loads(mended.text)["load"]["columns"] == {"Age": {"kind": "category"}}
+
+
+def whole_numbers(folder, quantities, rows=600):
+    """The organiser's folder: three columns of names, far-apart numbers each, and quantities."""
+    rng = np.random.default_rng(0)
+    names = {
+        name: rng.choice(rng.integers(1, 300_000, levels), 2 * rows)
+        for name, levels in (("RESOURCE", 90), ("MANAGER", 60), ("ROLE", 8))
+    }
+    amounts = {f"q{number}": rng.normal(size=2 * rows).round(3) for number in range(quantities)}
+    table = pd.DataFrame({**names, **amounts})
+    folder.mkdir()
+    train, test = table[:rows], table[rows:]
+    train.assign(y=rng.integers(0, 2, rows)).to_csv(folder / "train.csv", index=False)
+    test.to_csv(folder / "test.csv", index=False)
+    return folder
+
+
+def test_where_most_numbers_are_names_new_declares_them_categories(tmp_path):
+    raw = whole_numbers(tmp_path / "raw", quantities=1)
+    experiments, text = written(tmp_path, raw)
+    for name in ("RESOURCE", "MANAGER", "ROLE"):
+        assert f'columns.{name} = {{kind = "category"}}' in text
+    problem = loaded(experiments["default"], raw).problem
+    kinds = {feature.name: feature.kind for feature in problem.features}
+    assert kinds == dict.fromkeys(("RESOURCE", "MANAGER", "ROLE"), "category") | {"q0": "number"}
+    assert "random_effects" in experiments["default"].models
+
+
+def test_beside_quantities_whole_numbers_stay_numbers_and_a_person_is_asked(tmp_path):
+    raw = whole_numbers(tmp_path / "raw", quantities=3)
+    draft = write_competition("fresh", raw, tmp_path)
+    assert 'columns.RESOURCE = {kind = "integer"' in draft.text
+    assert any("numbers or names? 'RESOURCE', 'MANAGER'" in each for each in draft.messages)
+
+
+def test_what_is_declared_of_a_column_counts_more_than_what_it_looks_like(tmp_path):
+    raw = whole_numbers(tmp_path / "raw", quantities=0)
+    given = {"load": {"columns": {"MANAGER": {"kind": "number"}}}}
+    text = write_competition("fresh", raw, tmp_path, given).text
+    assert 'columns.MANAGER = {kind = "number"}' in text
+    assert 'columns.ROLE = {kind = "category"}' in text

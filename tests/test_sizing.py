@@ -13,14 +13,17 @@ from pipeline.new import write_competition
 from pipeline.plan import MANY_ROWS
 from pipeline.sizing import Shape
 
-SEVEN = ("lightgbm", "xgboost", "linear", "logistic", "kernel", "neural_net", "symmetric_trees")
+EIGHT = (
+    *("lightgbm", "xgboost", "random_effects", "linear", "logistic", "kernel", "neural_net"),
+    "symmetric_trees",
+)
 CHEAP = ("lightgbm", "xgboost", "linear", "logistic")
 PRESETS = ("default", "quick", "best")
 
 
 def test_few_rows_have_all_models_the_strongest_first():
     few = Shape(MANY_ROWS, 5000, "binary", 2)
-    assert (sizing.models(few), sizing.models(few, "best")) == (SEVEN, SEVEN)
+    assert (sizing.models(few), sizing.models(few, "best")) == (EIGHT, EIGHT)
     assert (sizing.folds(few), sizing.repeats(few), sizing.folds(few, "quick")) == (10, 3, 5)
     assert [sizing.minutes(few, preset) for preset in PRESETS] == [6, 0.6, 30]
     given = [sizing.settings(few, "lightgbm", preset) for preset in PRESETS]
@@ -36,7 +39,7 @@ def test_a_recurrent_network_is_for_columns_in_an_order():
 def test_an_extra_is_listed_where_its_package_is_installed(monkeypatch):
     monkeypatch.setattr(sizing, "find_spec", lambda name: name)
     listed = sizing.models(Shape(1000, 20, "binary"))
-    assert tuple(name for name in listed if name != "catboost") == SEVEN
+    assert tuple(name for name in listed if name != "catboost") == EIGHT
     assert "catboost" in listed
 
 
@@ -110,7 +113,8 @@ def test_the_toml_of_many_rows_lists_what_fits_and_names_what_does_not(tmp_path,
     text = draft.text
     (tmp_path / "fresh.toml").write_text(text)
     by_preset = {preset: load_configuration("fresh", preset, tmp_path) for preset in PRESETS}
-    listed = ["lightgbm", "xgboost", "linear", "logistic", "neural_net", "symmetric_trees"]
+    listed = ["lightgbm", "xgboost", "random_effects", "linear", "logistic"]
+    listed += ["neural_net", "symmetric_trees"]
     assert list(by_preset["default"].models) == list(by_preset["quick"].models) == listed
     assert list(by_preset["best"].models) == [*listed, "rnn"]  # it has five times the minutes
     assert by_preset["best"].models["rnn"].sequence == tuple(questions)

@@ -38,15 +38,17 @@ class CodedColumn:
     Whole numbers that float64 does not hold are int64. `tokens` are those of a text's values.
     `repeats` marks a further part of a feature: its missing values are those of the first part.
     `choices` marks numbers of which each may mean something of its own, as the hours of a day do.
+    `period` is that of a cycle, as the days of a year are.
     """
 
     name: str
     values: np.ndarray
     codes: np.ndarray
-    kind: Literal["number", "category", "text"]
+    kind: Literal["number", "category", "text", "cycle"]
     repeats: bool = False
     choices: bool = False
     tokens: Tokens | None = None
+    period: float = 0.0
 
     def counts(self) -> np.ndarray:
         """Rows of each value, then the rows that miss it, (m + 1,)."""
@@ -189,6 +191,7 @@ def _digest(columns: Sequence[CodedColumn]) -> str:
     found = hashlib.sha256()
     for column in columns:
         about = [column.name, column.kind, column.repeats, column.choices, str(column.values.dtype)]
+        about += [column.period] if column.kind == "cycle" else []
         found.update(repr(about).encode())
         for array in (*_arrays(column.values), column.codes):
             found.update(f"{array.dtype}{array.shape}".encode())

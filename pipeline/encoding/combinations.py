@@ -48,6 +48,7 @@ def find_pairs(
     `many` are the names of those, of numbers that act as codes too. Targets (n, outputs) and inner
     folds (n,) are those of the training rows.
     """
+    columns = {name: each for name, each in columns.items() if each.kind != "cycle"}
     quantities = [name for name, column in columns.items() if _is_quantity(column, name in many)]
     if len(inner) < FEWEST_ROWS or not many or len(quantities) > MOST_QUANTITIES * len(columns):
         return []

@@ -1,11 +1,12 @@
-"""A date becomes numbers: days since 2000, year, month, day, weekday, hour.
+"""A date becomes numbers: days since 2000, year, month, day, weekday, hour, place in the year.
 
 They are functions of the date alone. In the dense view every hour is a choice of its own, as months
-and weekdays are for being few: no line through the hours separates day from night. An origin
-learned from the training rows would change nothing: trees do not mind an offset, and scaling takes
-the median off.
+and weekdays are for being few: no line through the hours separates day from night; and the place
+in the year is a cycle. An origin learned from the training rows would change nothing: trees do not
+mind an offset, and scaling takes the median off.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from pipeline.encoding.columns import CodedColumn, number_column
 
 if TYPE_CHECKING:
     import pandas as pd
+
+DAYS_A_YEAR = 365.2425
 
 
 def code_dates(name: str, series: "pd.Series[Any]") -> tuple[CodedColumn, ...]:
@@ -32,7 +35,7 @@ def code_dates(name: str, series: "pd.Series[Any]") -> tuple[CodedColumn, ...]:
         "weekday": dates.day_of_week,
         "hour": dates.hour,
     }
-    return tuple(
+    columns = [
         number_column(
             f"{name} {part}",
             np.asarray(numbers, dtype=float),
@@ -40,4 +43,8 @@ def code_dates(name: str, series: "pd.Series[Any]") -> tuple[CodedColumn, ...]:
             choices=part == "hour",
         )
         for part, numbers in parts.items()
+    ]
+    season = number_column(
+        f"{name} season", np.asarray(dates.day_of_year, dtype=float), repeats=True
     )
+    return *columns, replace(season, kind="cycle", period=DAYS_A_YEAR)

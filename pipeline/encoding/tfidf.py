@@ -133,7 +133,7 @@ def is_text(column: CodedColumn, least_levels: int) -> bool:
     if column.kind == "text":
         return True
     levels = column.distribution().values
-    if column.kind == "number" or len(levels) <= least_levels:
+    if column.kind != "category" or len(levels) <= least_levels:
         return False
     tokens = find_tokens(levels)[2]
     # "street 12" is one word and a number: a name, not a text

@@ -15,6 +15,7 @@ from pipeline.encoding import View
 from pipeline.encoding.additions import Additions
 from pipeline.encoding.categories import CategoryEncoder, one_hot_levels
 from pipeline.encoding.columns import CodedColumn, CodedTable, code_column
+from pipeline.encoding.cycles import CycleEncoder
 from pipeline.encoding.numbers import NumberEncoder
 from pipeline.encoding.target_means import inner_folds, target_columns
 from pipeline.encoding.text import TokenEncoder
@@ -22,11 +23,12 @@ from pipeline.errors import refusing_damage
 from pipeline.problem import Feature, Kind
 from pipeline.settings import Encode
 
-Encoder: TypeAlias = NumberEncoder | CategoryEncoder | TokenEncoder
+Encoder: TypeAlias = NumberEncoder | CategoryEncoder | TokenEncoder | CycleEncoder
 ENCODERS: dict[str, type[Encoder]] = {
     "number": NumberEncoder,
     "category": CategoryEncoder,
     "text": TokenEncoder,
+    "cycle": CycleEncoder,
 }
 VIEWS: tuple[View, ...] = ("tree", "dense")
 CHUNK = 4096

@@ -44,6 +44,7 @@ LONG = 5  # words a value, on average: prose, not a category
 MOST_STRAY = 3  # so few different words among numbers are mistakes, not categories
 STRAY_SHARE = 0.002
 MORE_NAMES, LEAST_REPEATS = 12, 2  # different numbers that may be names, and rows of each
+FEWEST_NAMES = 3
 SPARSE = 20  # possible whole numbers for each that occurs
 MOST_ROUND = 0.3  # of them end in 0; a tenth do by chance
 MOST_NAMED = 5  # columns in a note
@@ -225,15 +226,21 @@ def may_be_names(numbers: "pd.Series") -> bool:
     """Whether numbers (n,) repeat a few of very many possible whole ones, no rounder than others.
 
     So do the numbers of departments and stores, but also a few lot sizes, distances and time
-    stamps: it is something to ask, not to decide.
+    stamps: of a single column it is something to ask, not to decide.
     """
+    known = numbers.dropna()
+    repeat = MORE_NAMES < known.nunique() <= len(known) / LEAST_REPEATS
+    return repeat and are_far_apart(known)
+
+
+def are_far_apart(numbers: "pd.Series") -> bool:
+    """Whether numbers (n,) are some of very many possible whole ones, no rounder than others."""
     import numpy as np
 
-    known = numbers.dropna().to_numpy(dtype=float)
-    values = np.unique(known)
-    if not MORE_NAMES < len(values) <= len(known) / LEAST_REPEATS or values[0] < 1:
+    values = np.unique(numbers.dropna().to_numpy(dtype=float))
+    if len(values) < FEWEST_NAMES or not (1 <= values[0] <= values[-1] <= 2**53):
         return False
-    if values[-1] > 2**53 or not (values == np.floor(values)).all():
+    if not (values == np.floor(values)).all():
         return False
     step = np.gcd.reduce((values - values[0]).astype(np.int64))
     possible = (values[-1] - values[0]) / step

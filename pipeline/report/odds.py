@@ -133,8 +133,9 @@ def column_logits(
 
 
 def _contrasts(name: str, column: CodedColumn) -> Iterator[Contrast]:
-    """What there is to compare in one column; nothing of texts, whose words are too many."""
-    if column.kind == "text":
+    """What there is to compare in one column; nothing of texts, whose words are too many,
+    nor of cycles, which are more than one column."""
+    if column.kind in ("text", "cycle"):
         return
     counts = column.counts()
     many = column.kind == "number" and len(column.values) > SINGLE_VALUES

@@ -4,6 +4,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pipeline.encoding.columns import code_column, code_table
+from pipeline.encoding.cycles import CycleEncoder
 from pipeline.encoding.views import FoldEncoder
 from pipeline.problem import Feature
 from pipeline.settings import Encode
@@ -15,6 +16,7 @@ def by_row(series) -> dict[str, np.ndarray]:
     return {
         part.name.removeprefix("d "): part.with_missing()[part.codes]
         for part in code_column(DATE, series)
+        if part.kind == "number"
     }
 
 
@@ -65,3 +67,30 @@ def test_the_hours_are_choices_of_their_own_for_a_line_and_one_number_for_a_tree
     weights = np.linalg.lstsq(dense, night, rcond=None)[0]
     assert_allclose(dense @ weights, night, atol=1e-3)
     assert [name for name in encoder.names("tree") if "hour" in name] == ["d hour"]
+
+
+def test_a_line_foresees_the_season_of_months_that_it_has_not_seen():
+    """A wave of one turn a year, learnt from nine months of it."""
+    times = pd.Series(pd.date_range("2021-01-01", "2021-12-31", freq="D"))
+    warmth = np.cos(2 * np.pi * (times.dt.day_of_year.to_numpy() - 200) / 365.2425)
+    encoder = FoldEncoder(Encode(), [DATE], None)
+    known = times[:270]
+    table = code_table(pd.DataFrame({"d": known}), [DATE])
+    encoder.fit(table, warmth[:270], np.random.default_rng(0))
+    whole = encoder.transform(code_table(pd.DataFrame({"d": times}), [DATE]), "dense")
+    names = encoder.names("dense")
+    waves = [place for place, name in enumerate(names) if name.startswith("d season")]
+    dense = np.column_stack([whole[:, waves].astype(float), np.ones(len(times))])
+    weights = np.linalg.lstsq(dense[:270], warmth[:270], rcond=None)[0]
+    assert_allclose(dense[270:] @ weights, warmth[270:], atol=1e-3)
+    assert not any("season" in name for name in encoder.names("tree"))
+
+
+def test_a_missing_date_has_no_season_and_a_damaged_cycle_is_refused():
+    parts = {part.name: part for part in code_column(DATE, pd.Series(TEXTS))}
+    season = CycleEncoder.fit(parts["d season"], Encode())
+    table = season.by_value(parts["d season"], "dense")
+    assert table[parts["d season"].codes[3]].tolist() == [0, 0, 0, 0]
+    assert season.by_value(parts["d season"], "tree").shape == (len(table), 0)
+    with pytest.raises(ValueError, match="longer than 0"):
+        CycleEncoder(0.0)

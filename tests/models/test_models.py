@@ -22,6 +22,7 @@ SMALL: dict[str, dict[str, object]] = {
     "catboost": {"iterations": 100, "n_models": 2},
     "kernel": {"steps": 15},
     "lightgbm": {"max_rounds": 60, "n_models": 2},
+    "random_effects": {"rounds": 4, "pairs": 2},
     "neural_net": {"epochs": 30, "n_networks": 2, "hidden": [16], "dropout": 0.0},
     "rnn": {
         "epochs": 15,
