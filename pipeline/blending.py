@@ -167,14 +167,16 @@ class Blended:
 @dataclass(frozen=True)
 class OutOfFold:
     """Rows to fit blends on: models' out-of-fold predictions (m, n, k), the target (n,), and the
-    number of the fold that validates each row (n,)."""
+    number of the fold that validates each row (n,). `clusters` (n,) number rows that err alike."""
 
     predictions: np.ndarray
     y: np.ndarray
     folds: np.ndarray
+    clusters: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "OutOfFold":
-        return OutOfFold(self.predictions[:, rows], self.y[rows], self.folds[rows])
+        clusters = None if self.clusters is None else self.clusters[rows]
+        return OutOfFold(self.predictions[:, rows], self.y[rows], self.folds[rows], clusters)
 
 
 @dataclass(frozen=True)

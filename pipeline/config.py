@@ -325,16 +325,26 @@ class Configuration(Settings):
         """The targets that [load] target lists; of one target, which may have to be found, ""."""
         return self.load.target if isinstance(self.load.target, tuple) else ("",)
 
+    @property
+    def over_targets(self) -> str | None:
+        """The organiser's own metric that scores several targets at once; None without one."""
+        metric, several = self.competition.metric or "", len(self.target_names) > 1
+        is_over = several and metric.startswith(PREFIX) and METRICS[metric].over_targets
+        return metric if is_over else None
+
     def of(self, target: str) -> "Configuration":
         """The same for one of several targets: a competition of this target alone.
 
         It gets an equal share of the minutes. Folds are the same rows for all, so that they follow
-        from no target's classes unless [split] asks for that.
+        from no target's classes unless [split] asks for that. A metric over all targets leaves each
+        the one that it is tuned by.
         """
         names = self.target_names
         if names == ("",):
             return self
         own = (self.targets or {}).get(target, TargetSettings()).model_dump(exclude_none=True)
+        if self.over_targets is not None:
+            own = {"metric": METRICS[self.over_targets].tuned_by or None, **own}
         minutes = self.budget.minutes and self.budget.minutes / len(names)
         return self.model_copy(
             update={

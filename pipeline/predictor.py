@@ -87,9 +87,23 @@ class Predictor:
         blended = postprocessed(self.postprocess, blended, frame, self.problem)
         return blended if self.problem.task == "regression" else off_rounding(blended)
 
-    def predict_fold(self, frame: "pd.DataFrame", fold: Fold) -> np.ndarray:
-        """Rows -> (n, k) by the fits of one fold alone."""
-        return self.blend.combine(self._fold_predictions(self.code(frame, self.members), fold))
+    def predict_fold(
+        self, frame: "pd.DataFrame", fold: Fold, groups: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Rows -> (n, k) by the fits of one fold alone; `groups` (n,) as in `predict`."""
+        found = self._fold_predictions(self.code(frame, self.members), fold)
+        return self.answers(found, frame, groups)
+
+    def answers(
+        self,
+        predictions: Mapping[str, np.ndarray],
+        frame: "pd.DataFrame",
+        groups: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The members' predictions of rows -> the blend's (n, k), after the last step."""
+        how = self.problem.form.aggregate
+        own = {name: aggregated(each, groups, how) for name, each in predictions.items()}
+        return postprocessed(self.postprocess, self.blend.combine(own), frame, self.problem)
 
     def exchanging(self, frame: "pd.DataFrame", fold: Fold) -> "Exchange":
         """Predictions of one fold for these rows, a column's values exchanged between them."""
@@ -199,16 +213,23 @@ class Exchange:
         self.places = {name: self.fitted[name].places() for name in alone}
         self.matrices = encoded({name: self.fitted[name] for name in alone}, tables)
 
-    def predict(self, rows: np.ndarray, column: str, donors: np.ndarray) -> np.ndarray:
-        """Rows (m,) of the frame with the column's values from rows `donors` (m,) -> (m, k)."""
-        matrices = {}
+    def predict(
+        self,
+        rows: np.ndarray,
+        column: str,
+        donors: np.ndarray,
+        groups: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Rows (m,) of the frame with the column's values from rows `donors` (m,) -> (m, k);
+        `groups` (m,) are those of rows that have one answer together."""
+        matrices, changed = {}, self.frame
         for name, matrix in self.matrices.items():
             places = self.places[name].get(column, [])  # none where the member does not see it
             matrices[name] = matrix[rows]
             matrices[name][:, places] = matrix[donors[:, np.newaxis], places]
         again = {name: fit for name, fit in self.fitted.items() if name not in matrices}
-        if again:
+        if again or self.predictor.postprocess:
             changed = exchanged(self.frame, rows, column, donors)
             matrices |= encoded(again, self.predictor.code(changed, again))
-        predictor = self.predictor
-        return predictor.blend.combine(predictor.predictions(matrices, self.fold))
+        found = self.predictor.predictions(matrices, self.fold)
+        return self.predictor.answers(found, changed, groups)

@@ -50,6 +50,7 @@ def _comparisons(evidence: Evidence) -> Iterator[Worth]:
             evidence.validated_y,
             evidence.validated(name),
             evidence.validated(without),
+            clusters=evidence.split.validated_clusters,
         )
         yield Worth(name, member.extra, without, difference)
 
