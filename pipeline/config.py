@@ -522,12 +522,21 @@ def _refuse_absent_extra(
     extra: str | None, models: Mapping[str, ModelSettings], where: str
 ) -> None:
     """A model cannot learn from extra rows that are not there."""
-    using = [name for name, settings in models.items() if settings.extra]
-    if using and not extra:
-        raise SettingsError(
-            f"{where}: [models.{using[0]}] extra: found {models[using[0]].extra:g}, and there are "
-            'no extra rows. Name their file, [load] extra = "...", or remove the line.'
-        )
+    for name, settings in models.items():
+        key, found = "extra", f"{settings.extra:g}"
+        if settings.extra_feature:
+            key, found = "extra_feature", "true"
+        if settings.extra_feature and settings.extra:
+            raise SettingsError(
+                f"{where}: [models.{name}] extra_feature: found true beside extra = "
+                f"{settings.extra:g}; allowed is one of them, for a model predicts too well what "
+                "it has learnt from. Remove one, or write two models."
+            )
+        if (settings.extra or settings.extra_feature) and not extra:
+            raise SettingsError(
+                f"{where}: [models.{name}] {key}: found {found}, and there are no extra rows. "
+                'Name their file, [load] extra = "...", or remove the line.'
+            )
 
 
 def model_names() -> list[str]:

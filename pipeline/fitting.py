@@ -4,7 +4,7 @@ The one recipe that tune, train, the learning curve, predict and notebooks share
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,9 @@ from pipeline.problem import Feature, Task
 if TYPE_CHECKING:
     import pandas as pd
 
+ORIGINAL = "prediction of the extra rows' model"
+LEAST = 1e-4  # of a probability, before it becomes log-odds
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -38,12 +41,14 @@ class Objective:
 class FittedMember:
     """An encoder and a model that were fitted on the same rows; state goes to the store and back.
 
-    The encoder reads its `features` alone, of whatever a table holds.
+    The encoder reads its `features` alone, of whatever a table holds. `original` is the same model
+    of the extra rows, whose prediction is the last column that the model reads.
     """
 
     member: Member
     encoder: FoldEncoder
     model: Model
+    original: "Original | None" = None
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -56,7 +61,8 @@ class FittedMember:
 
     def matrix(self, table: CodedTable) -> np.ndarray:
         """Rows -> (n, d) float32, what the model reads."""
-        return self.encoder.transform(table, self.member.view)
+        matrix = self.encoder.transform(table, self.member.view)
+        return matrix if self.original is None else self.original.beside(matrix, table)
 
     def places(self) -> dict[str, list[int]]:
         """By feature, the columns of `matrix` that hold what it became."""
@@ -64,7 +70,41 @@ class FittedMember:
 
     def state(self) -> State:
         """Everything that was learned, as plain arrays, texts and numbers."""
-        return {"encoder": self.encoder.state(), "model": self.model.state()}
+        original = {} if self.original is None else {"original": self.original.state()}
+        return {"encoder": self.encoder.state(), "model": self.model.state(), **original}
+
+
+@dataclass(frozen=True)
+class Original:
+    """A model of the extra rows alone, whose prediction of other rows is a column of theirs.
+
+    Values stand in units of the extra rows' target: `centre` is its mean, `spread` its standard
+    deviation. Of classes it is the log-odds of each but the first.
+    """
+
+    fitted: FittedMember
+    centre: float = 0.0
+    spread: float = 1.0
+
+    @classmethod
+    def of(cls, fitted: FittedMember, y: np.ndarray, is_value: bool) -> "Original":
+        """y (e,): the extra rows' targets."""
+        if not is_value:
+            return cls(fitted)
+        return cls(fitted, float(y.mean()), float(y.std()) or 1.0)
+
+    def beside(self, matrix: np.ndarray, table: CodedTable) -> np.ndarray:
+        """What a model reads of rows (n, d), and these columns: (n, d + max(1, k - 1))."""
+        predicted = self.fitted.predict(table)
+        if predicted.shape[1] > 1:
+            clipped = np.clip(predicted[:, 1:], LEAST, 1 - LEAST)
+            predicted = np.log(clipped / (1 - clipped))
+        added = (predicted - self.centre) / self.spread
+        return np.column_stack([matrix, added.astype(np.float32)])
+
+    def state(self) -> State:
+        """As that of the fitted member, with the target's mean and spread."""
+        return {**self.fitted.state(), "target": np.array([self.centre, self.spread])}
 
 
 def fit(
@@ -74,15 +114,28 @@ def fit(
     table: CodedTable,
     y: np.ndarray,
     fold: Fold,
+    original: "Original | None" = None,
 ) -> FittedMember:
     """Fit on rows of the training table: encoder first, then model; no other row is looked at.
 
-    table holds the rows of `fold.train` (n), or some of them, y (n,) their targets.
+    table holds the rows of `fold.train` (n), or some of them, y (n,) their targets. `original` was
+    fitted on other rows than these, and its prediction is one more column.
     """
     encoder, matrix = fit_encoder(member, objective, features, table, y, fold)
-    model = models.build(member.kind, member.settings, model_problem(member, objective, encoder))
+    problem = model_problem(member, objective, encoder)
+    if original is not None:
+        matrix, problem = original.beside(matrix, table), _with_columns(problem)
+    model = models.build(member.kind, member.settings, problem)
     model.fit(matrix, y)
-    return FittedMember(member, encoder, model)
+    return FittedMember(member, encoder, model, original)
+
+
+def _with_columns(problem: ModelProblem) -> ModelProblem:
+    """With the names of the columns that `Original` adds, each a part by itself."""
+    added = [f"{ORIGINAL} {place}" for place in range(max(1, problem.outputs - 1))]
+    width = len(problem.columns)
+    parts = {name: (width + place,) for place, name in enumerate(added)}
+    return replace(problem, columns=(*problem.columns, *added), parts={**problem.parts, **parts})
 
 
 def fit_encoder(
@@ -106,12 +159,27 @@ def restore(
 
     Raises DataError where it is no state of such a member.
     """
+    original = None
+    if member.extra_feature and "original" in state:
+        original = _restore_original(member, objective, features, state["original"])
     with refusing_damage(f"a stored fit of {member.kind}"):
         stored_encoder, stored_model = state["encoder"], state["model"]
     encoder = _encoder(member, objective, features).set_state(stored_encoder)
     problem = model_problem(member, objective, encoder)
+    problem = problem if original is None else _with_columns(problem)
     model = models.restore(member.kind, member.settings, problem, stored_model)
-    return FittedMember(member, encoder, model)
+    return FittedMember(member, encoder, model, original)
+
+
+def _restore_original(
+    member: Member, objective: Objective, features: Sequence[Feature], state: State
+) -> Original:
+    with refusing_damage(f"a stored fit of {member.kind}"):
+        centre, spread = map(float, state["target"])
+        if not (np.isfinite([centre, spread]).all() and spread > 0):
+            raise ValueError("the extra rows' target has no mean and spread")
+    plain = replace(member, extra_feature=False)
+    return Original(restore(plain, objective, features, state), centre, spread)
 
 
 def code_frame(member: Member, frame: "pd.DataFrame", features: Sequence[Feature]) -> CodedTable:

@@ -13,13 +13,15 @@ class Fold:
     """One fold of one repeat: row numbers of the training table, ascending, train and valid.
 
     Together they need not be all rows: a gap in time, or rows that are never validated, are in
-    neither.
+    neither. `extra` are the numbers of the extra rows that may be learnt from, None for all: those
+    of a group that the fold validates, or of a later time, may not.
     """
 
     repeat: int
     number: int
     train: np.ndarray
     valid: np.ndarray
+    extra: np.ndarray | None = None
 
     @property
     def name(self) -> str:

@@ -417,11 +417,12 @@ def _model(name: str, given: Mapping[str, Any]) -> str:
 
 
 def _learning_from_extra(found: TableFindings) -> Iterator[str]:
-    """The first model once more, with the extra rows: the report compares the two."""
+    """The first model twice more, with the extra rows: the report compares them."""
     if ROLE in found.files:
         model = sizing.models(found.shape)[0]
         given = _given(model, found)
         yield _section(f"models.{model}_extra", kind=model, extra=1.0, **given)
+        yield _section(f"models.{model}_original", kind=model, extra_feature=True, **given)
 
 
 def _presets(found: TableFindings) -> Iterator[str]:

@@ -158,10 +158,11 @@ def encoded(
 
     On one fold, members with the same encoder settings and the same view have the same matrix.
     """
-    matrices: dict[tuple[str, str], np.ndarray] = {}
+    matrices: dict[tuple[str, str, str], np.ndarray] = {}
     found = {}
     for name, fit in fitted.items():
-        same = fit.member.encoder.model_dump_json(), fit.member.view
+        original = name if fit.original is not None else ""
+        same = fit.member.encoder.model_dump_json(), fit.member.view, original
         if same not in matrices:
             with np.errstate(all="ignore"):  # what is no number is refused, not warned of
                 matrices[same] = fit.matrix(tables[name])
@@ -197,8 +198,8 @@ class Exchange:
     """One fold's predictions of rows in which one column has the values of other rows.
 
     The rows are encoded once, and entries of the matrices are exchanged. Features of the
-    competition's own and combinations are of several columns: members that have some encode the
-    rows again.
+    competition's own, combinations and the prediction of the extra rows' model are of several
+    columns: members that have some encode the rows again.
     """
 
     def __init__(self, predictor: Predictor, frame: "pd.DataFrame", fold: Fold) -> None:
@@ -207,7 +208,7 @@ class Exchange:
         alone = [
             name
             for name, fit in self.fitted.items()
-            if not fit.member.encoder.features and not fit.encoder.combinations
+            if not (fit.member.encoder.features or fit.encoder.combinations or fit.original)
         ]
         tables = predictor.code(frame, alone)
         self.places = {name: self.fitted[name].places() for name in alone}

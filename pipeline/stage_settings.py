@@ -118,6 +118,7 @@ def members(configuration: Configuration) -> dict[str, Member]:
             settings.of_model(),
             _encoder(configuration, settings),
             settings.extra,
+            settings.extra_feature,
         )
         for name, settings in configuration.models.items()
     }

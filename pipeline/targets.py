@@ -163,8 +163,8 @@ def mean_estimate(targets: Sequence[Scored], over: Metric | None = None) -> Esti
     if len(targets) == 1:
         return targets[0].estimate
     if over is not None and over.over_targets:
-        found = estimate(over, *joint(targets, over))
-        return replace(found, standard_error=_most_times(targets) * found.standard_error)
+        together = estimate(over, *joint(targets, over))
+        return replace(together, standard_error=_most_times(targets) * together.standard_error)
     metrics = [each.metric for each in targets]
     found = [each.estimate for each in targets]
     score = mean_score(metrics, [each.score for each in found])
