@@ -24,7 +24,7 @@ def with_allowed_rows(
     Where the extra rows do not have the columns of groups or times, nothing can be looked at: a
     note says so.
     """
-    extra, allowed, notes = load.extra, list(folds), []
+    extra, allowed, notes = load.extra, list(folds), list[str]()
     if extra is None:
         return allowed, notes
     both = _joined(load, extra)
@@ -93,7 +93,7 @@ def _without_later(fold: Fold, ours: np.ndarray, theirs: np.ndarray, block: bool
     place = np.searchsorted(ours[order], theirs)
     before, after = order[np.maximum(place - 1, 0)], order[np.minimum(place, len(order) - 1)]
     validated = np.isin([before, after], fold.valid)
-    return _allowing(fold, ~validated.any(axis=0))
+    return _allowing(fold, np.asarray(~validated.any(axis=0)))
 
 
 def _allowing(fold: Fold, allowed: np.ndarray) -> Fold:
