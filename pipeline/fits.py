@@ -82,6 +82,7 @@ class Fits:
                 "valid": _digest(fold.valid),
                 "fold": [fold.repeat, fold.number],
                 **self._extra_key(member, fold),
+                **({"as_classes": True} if member.as_classes else {}),
             },
         )
 

@@ -13,7 +13,7 @@ from pipeline import models
 from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features
 from pipeline.encoding.views import FoldEncoder
-from pipeline.errors import refusing_damage
+from pipeline.errors import SettingsError, refusing_damage
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.models import Model, ModelProblem, State
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ORIGINAL = "prediction of the extra rows' model"
 LEAST = 1e-4  # of a probability, before it becomes log-odds
+MOST_LEVELS = 50  # told apart as classes
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,15 @@ class FittedMember:
     """An encoder and a model that were fitted on the same rows; state goes to the store and back.
 
     The encoder reads its `features` alone, of whatever a table holds. `original` is the same model
-    of the extra rows, whose prediction is the last column that the model reads.
+    of the extra rows, whose prediction is the last column that the model reads. `levels` (l,) are
+    the numbers that the model tells apart as classes, None where it predicts values itself.
     """
 
     member: Member
     encoder: FoldEncoder
     model: Model
     original: "Original | None" = None
+    levels: np.ndarray | None = None
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -57,7 +60,8 @@ class FittedMember:
 
     def predict(self, table: CodedTable) -> np.ndarray:
         """Rows -> (n, k) float64: class probabilities, or values."""
-        return self.model.predict(self.matrix(table))
+        predicted = self.model.predict(self.matrix(table))
+        return predicted if self.levels is None else predicted @ self.levels[:, np.newaxis]
 
     def matrix(self, table: CodedTable) -> np.ndarray:
         """Rows -> (n, d) float32, what the model reads."""
@@ -71,7 +75,8 @@ class FittedMember:
     def state(self) -> State:
         """Everything that was learned, as plain arrays, texts and numbers."""
         original = {} if self.original is None else {"original": self.original.state()}
-        return {"encoder": self.encoder.state(), "model": self.model.state(), **original}
+        levels = {} if self.levels is None else {"levels": self.levels}
+        return {"encoder": self.encoder.state(), "model": self.model.state(), **original, **levels}
 
 
 @dataclass(frozen=True)
@@ -122,17 +127,46 @@ def fit(
     fitted on other rows than these, and its prediction is one more column.
     """
     encoder, matrix = fit_encoder(member, objective, features, table, y, fold)
-    problem = model_problem(member, objective, encoder)
+    levels = _levels(member, objective, y) if member.as_classes else None
+    problem = _of_levels(model_problem(member, objective, encoder), levels)
     if original is not None:
-        matrix, problem = original.beside(matrix, table), _with_columns(problem)
+        matrix = original.beside(matrix, table)
+        problem = _with_columns(problem, objective.outputs)
     model = models.build(member.kind, member.settings, problem)
-    model.fit(matrix, y)
-    return FittedMember(member, encoder, model, original)
+    model.fit(matrix, y if levels is None else np.searchsorted(levels, y))
+    return FittedMember(member, encoder, model, original, levels)
 
 
-def _with_columns(problem: ModelProblem) -> ModelProblem:
+def _levels(member: Member, objective: Objective, y: np.ndarray) -> np.ndarray | None:
+    """The numbers that are told apart as classes, ascending; None where there is one alone.
+
+    Raises SettingsError for a target that is no few whole numbers.
+    """
+    levels = np.unique(y)
+    found = f"{len(levels):,} different values"
+    if objective.task != "regression":
+        found = "classes already"
+    elif (levels != np.rint(levels)).any():
+        found = f"{levels[levels != np.rint(levels)][0]:g}"
+    elif len(levels) <= MOST_LEVELS:
+        return levels if len(levels) > 1 else None
+    raise SettingsError(
+        f"[models] as_classes = true, of a {member.kind}: the target has {found}; allowed are up "
+        f'to {MOST_LEVELS} whole numbers and task = "regression". Remove the line.'
+    )
+
+
+def _of_levels(problem: ModelProblem, levels: np.ndarray | None) -> ModelProblem:
+    """What a model has to know that tells these numbers apart."""
+    if levels is None:
+        return problem
+    task: Task = "binary" if len(levels) == 2 else "multiclass"
+    return replace(problem, task=task, outputs=len(levels), loss="log_loss", loss_parameter=None)
+
+
+def _with_columns(problem: ModelProblem, outputs: int) -> ModelProblem:
     """With the names of the columns that `Original` adds, each a part by itself."""
-    added = [f"{ORIGINAL} {place}" for place in range(max(1, problem.outputs - 1))]
+    added = [f"{ORIGINAL} {place}" for place in range(max(1, outputs - 1))]
     width = len(problem.columns)
     parts = {name: (width + place,) for place, name in enumerate(added)}
     return replace(problem, columns=(*problem.columns, *added), parts={**problem.parts, **parts})
@@ -165,10 +199,21 @@ def restore(
     with refusing_damage(f"a stored fit of {member.kind}"):
         stored_encoder, stored_model = state["encoder"], state["model"]
     encoder = _encoder(member, objective, features).set_state(stored_encoder)
-    problem = model_problem(member, objective, encoder)
-    problem = problem if original is None else _with_columns(problem)
+    levels = _restore_levels(member, state)
+    problem = _of_levels(model_problem(member, objective, encoder), levels)
+    problem = problem if original is None else _with_columns(problem, objective.outputs)
     model = models.restore(member.kind, member.settings, problem, stored_model)
-    return FittedMember(member, encoder, model, original)
+    return FittedMember(member, encoder, model, original, levels)
+
+
+def _restore_levels(member: Member, state: State) -> np.ndarray | None:
+    if not member.as_classes or "levels" not in state:
+        return None
+    with refusing_damage(f"a stored fit of {member.kind}"):
+        levels = np.array(state["levels"], dtype=float)
+        if levels.ndim != 1 or len(levels) < 2 or not (np.diff(levels) > 0).all():
+            raise ValueError("its levels are no ascending numbers")
+    return levels
 
 
 def _restore_original(

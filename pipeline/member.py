@@ -16,6 +16,7 @@ class Member:
 
     `extra` is the share of the extra rows that it learns from, beside those of a fold;
     `extra_feature`: the same model of the extra rows alone predicts, and this is a column.
+    `as_classes`: it learns the whole numbers of the target as classes, and predicts their mean.
     """
 
     kind: str
@@ -23,6 +24,7 @@ class Member:
     encoder: EncoderSettings
     extra: float = 0.0
     extra_feature: bool = False
+    as_classes: bool = False
 
     @property
     def view(self) -> View:

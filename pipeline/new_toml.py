@@ -233,6 +233,7 @@ def text(name: str, found: TableFindings) -> str:
             table("tune", config.Tune),
             _model_notes(shape),
             *(_model(model, _given(model, found)) for model in sizing.models(shape)),
+            *_telling_apart(found),
             *_learning_from_extra(found),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
@@ -414,6 +415,17 @@ def _given(model: str, found: TableFindings) -> dict[str, Any]:
 def _model(name: str, given: Mapping[str, Any]) -> str:
     settings = importlib.import_module(f"pipeline.models.{name}").Settings
     return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
+
+
+def _telling_apart(found: TableFindings) -> Iterator[str]:
+    """Where whole numbers are cut out of values: the first model once more, of their classes."""
+    if found.metric[0] == "qwk" and not found.shape.many:
+        yield _comment(
+            "the same model of each whole number's probability, whose mean it predicts: a blend of "
+            "the two is cut better than either"
+        )
+        model = sizing.models(found.shape)[0]
+        yield _section(f"models.{model}_classes", kind=model, as_classes=True, n_models=1)
 
 
 def _learning_from_extra(found: TableFindings) -> Iterator[str]:

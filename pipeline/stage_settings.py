@@ -119,6 +119,7 @@ def members(configuration: Configuration) -> dict[str, Member]:
             _encoder(configuration, settings),
             settings.extra,
             settings.extra_feature,
+            settings.as_classes,
         )
         for name, settings in configuration.models.items()
     }
