@@ -32,6 +32,19 @@ def answer_rows(groups: np.ndarray) -> np.ndarray:
     return np.sort(len(groups) - 1 - backwards)
 
 
+def scored_answers(
+    load: Loaded, rows: np.ndarray, prediction: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of predictions (v, k) of these rows of train (v,) those that are scored: all, or where groups
+    have one answer the group's, at one row of each."""
+    groups, how = train_groups(load), load.problem.form.aggregate
+    if groups is None:
+        return rows, prediction
+    own = groups[rows]
+    places = answer_rows(own)
+    return rows[places], aggregated(prediction, own, how)[places]
+
+
 def train_groups(load: Loaded) -> np.ndarray | None:
     """The groups of train's rows (n,); None where rows answer for themselves, or train has none."""
     return _groups(load, load.train)

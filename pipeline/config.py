@@ -328,16 +328,26 @@ class Configuration(Settings):
         """The targets that [load] target lists; of one target, which may have to be found, ""."""
         return self.load.target if isinstance(self.load.target, tuple) else ("",)
 
+    @property
+    def over_targets(self) -> str | None:
+        """The organiser's own metric that scores several targets at once; None without one."""
+        metric, several = self.competition.metric or "", len(self.target_names) > 1
+        is_over = several and metric.startswith(PREFIX) and METRICS[metric].over_targets
+        return metric if is_over else None
+
     def of(self, target: str) -> "Configuration":
         """The same for one of several targets: a competition of this target alone.
 
         It gets an equal share of the minutes. Folds are the same rows for all, so that they follow
-        from no target's classes unless [split] asks for that.
+        from no target's classes unless [split] asks for that. A metric over all targets leaves each
+        the one that it is tuned by.
         """
         names = self.target_names
         if names == ("",):
             return self
         own = (self.targets or {}).get(target, TargetSettings()).model_dump(exclude_none=True)
+        if self.over_targets is not None:
+            own = {"metric": METRICS[self.over_targets].tuned_by or None, **own}
         minutes = self.budget.minutes and self.budget.minutes / len(names)
         return self.model_copy(
             update={
@@ -515,12 +525,21 @@ def _refuse_absent_extra(
     extra: str | None, models: Mapping[str, ModelSettings], where: str
 ) -> None:
     """A model cannot learn from extra rows that are not there."""
-    using = [name for name, settings in models.items() if settings.extra]
-    if using and not extra:
-        raise SettingsError(
-            f"{where}: [models.{using[0]}] extra: found {models[using[0]].extra:g}, and there are "
-            'no extra rows. Name their file, [load] extra = "...", or remove the line.'
-        )
+    for name, settings in models.items():
+        key, found = "extra", f"{settings.extra:g}"
+        if settings.extra_feature:
+            key, found = "extra_feature", "true"
+        if settings.extra_feature and settings.extra:
+            raise SettingsError(
+                f"{where}: [models.{name}] extra_feature: found true beside extra = "
+                f"{settings.extra:g}; allowed is one of them, for a model predicts too well what "
+                "it has learnt from. Remove one, or write two models."
+            )
+        if (settings.extra or settings.extra_feature) and not extra:
+            raise SettingsError(
+                f"{where}: [models.{name}] {key}: found {found}, and there are no extra rows. "
+                'Name their file, [load] extra = "...", or remove the line.'
+            )
 
 
 def model_names() -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.blending import Expected, FittedBlend
-from pipeline.metrics import Metric, estimate
+from pipeline.metrics import Metric, clustering, estimate, row_losses
 from pipeline.metrics.own import alike
 
 DRAWS = 100  # of the test rows' targets; of many rows fewer suffice
@@ -35,30 +35,6 @@ def expectation(
     score = metric.clip(found.score + gain)
     times = 1.0 if clusters is None else clustering(row_losses(metric, y, oof), clusters)
     return Expected(score, WIDER * times * found.standard_error, found.score, gain, times)
-
-
-def row_losses(metric: Metric, y: np.ndarray, oof: np.ndarray) -> np.ndarray:
-    """A loss a row, (n,): the metric's own, or how far off the prediction is."""
-    if metric.per_row is not None:
-        return np.asarray(metric.per_row(y, oof), dtype=float)
-    if oof.shape[1] == 1:
-        return np.abs(y - oof[:, 0])
-    return np.asarray(1 - oof[np.arange(len(y)), y])
-
-
-def clustering(losses: np.ndarray, clusters: np.ndarray) -> float:
-    """How many times larger a mean's standard error is for rows that err alike, 1 at least.
-
-    losses (n,), clusters (n,) >= 0. The variance of the clusters' sums over that of the rows (Liang
-    and Zeger 1986), with G / (G - 1) of G clusters; 1 for a single one, which shows nothing.
-    """
-    numbers = np.unique(clusters, return_inverse=True)[1]
-    count, centred = int(numbers.max()) + 1, losses - losses.mean()
-    rows = float((centred**2).sum())
-    if count < 2 or rows == 0:
-        return 1.0
-    sums = np.bincount(numbers, weights=centred)
-    return max(1.0, float(np.sqrt(count / (count - 1) * (sums**2).sum() / rows)))
 
 
 def averaging(

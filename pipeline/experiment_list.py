@@ -23,7 +23,7 @@ from pipeline.experiments import (
     what_differs,
 )
 from pipeline.files import in_use, write_atomically
-from pipeline.metrics import METRICS, Estimate
+from pipeline.metrics import Estimate
 from pipeline.store import Store
 from pipeline.wording import count, duration, from_here, make_command, some
 from pipeline.workspace import Workspace
@@ -117,8 +117,8 @@ def compare_experiments(workspace: Workspace, a: str, b: str) -> Iterator[str]:
 
 
 def _score(experiment: Experiment) -> str:
-    score, label = with_error(experiment.expected), experiment.measure.label
-    return f"{label} {score} ({experiment.method}, {experiment.preset})"
+    score = with_error(experiment.expected)
+    return f"{experiment.label} {score} ({experiment.method}, {experiment.preset})"
 
 
 def _differences(workspace: Workspace, one: Experiment, other: Experiment) -> Iterator[str]:
@@ -236,7 +236,7 @@ def chart(known: Sequence[Experiment]) -> Chart:
     ]
     texts = [f"{tick:,.{digits}f}" for tick in ticks]
     marks = list(zip(_down(ticks, ticks), texts, strict=True))
-    return Chart(known[-1].measure.label, points, marks)
+    return Chart(known[-1].label, points, marks)
 
 
 def _ticks(low: float, high: float) -> tuple[np.ndarray, int]:
@@ -262,7 +262,7 @@ def _section(
     weights = ", ".join(f"{name} {w:.2f}" for name, w in experiment.weights.items() if w >= 0.005)
     run = f"preset {experiment.preset}, {duration(experiment.seconds)}"
     facts = [
-        (experiment.measure.label, with_error(experiment.expected), "to expect"),
+        (experiment.label, with_error(experiment.expected), "to expect"),
         ("Against the best earlier", against_best(known, experiment), ""),
         ("Blend", experiment.method, weights),
         ("Run", experiment.when, run),
@@ -290,7 +290,7 @@ def _targets(experiment: Experiment) -> page.SortableTable | None:
     rows = [
         [
             each.target,
-            METRICS[each.metric].label,
+            experiment.of(each.target).label,
             page.Cell(with_error(each.expected), each.score),
             each.method,
         ]

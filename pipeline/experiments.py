@@ -27,6 +27,7 @@ from pipeline.store import Key, Store
 from pipeline.targets import (
     Scored,
     average_blend,
+    joint,
     mean_difference,
     mean_score,
     metric_named,
@@ -158,6 +159,14 @@ class Experiment(Record):
     def measure(self) -> Metric:
         """By what it was scored."""
         return metric_named(self.metric, [each.metric for each in self.targets])
+
+    @property
+    def label(self) -> str:
+        """What it was scored by, in words; by its name where an own metric's file has gone."""
+        try:
+            return self.measure.label
+        except SettingsError:
+            return self.metric
 
     def metric_of(self, target: str) -> Metric:
         """By what one of its targets was scored."""
@@ -342,7 +351,11 @@ def _joined(before: str, note: str) -> str:
 def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
     flows = {target: flow.of(target) for target in flow.targets}
     blends = {target: each.value("blend") for target, each in flows.items()}
-    blended = average_blend({t: each.value("load") for t, each in flows.items()}, blends)
+    loads, over = (
+        {t: each.value("load") for t, each in flows.items()},
+        flow.configuration.over_targets,
+    )
+    blended = average_blend(loads, blends, over)
     of = tuple(_target_record(target, each) for target, each in flows.items())
     experiment = Experiment(
         number=known[-1].number + 1 if known else 1,
@@ -355,7 +368,7 @@ def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
         validated=blended.expected.cross_validated,
         method=blended.method,
         weights=dict(blended.weights),
-        models=_mean_scores(of),
+        models=_mean_scores(of) if over is None else _joint_scores(flows, of, METRICS[over]),
         seconds=about.seconds,
         submission=_submission(flow),
         rows=_rows_of_all(of),
@@ -397,6 +410,25 @@ def _mean_scores(targets: Sequence[TargetRecord]) -> dict[str, float]:
     metrics = [METRICS[each.metric] for each in targets]
     names = [name for name in targets[0].models if all(name in each.models for each in targets)]
     return {name: mean_score(metrics, [each.models[name] for each in targets]) for name in names}
+
+
+def _joint_scores(
+    flows: Mapping[str, Flow], targets: Sequence[TargetRecord], over: Metric
+) -> dict[str, float]:
+    """The same by a metric that scores all targets at once."""
+    found = {}
+    for name in _mean_scores(targets):
+        known = [
+            scored(
+                flow.value("load"),
+                METRICS[each.metric],
+                flow.value("train", name).mean_oof,
+                flow.value("split").validated,
+            )
+            for each, flow in zip(targets, flows.values(), strict=True)
+        ]
+        found[name] = over.score(*joint(known, over))
+    return found
 
 
 def _rows_of_all(targets: Sequence[TargetRecord]) -> str:
@@ -562,11 +594,12 @@ def is_comparable(one: Experiment, other: Experiment) -> bool:
     return one.rows == other.rows and _metrics(one) == _metrics(other)
 
 
-def _metrics(experiment: Experiment) -> list[tuple[Metric, str]]:
-    """The metric of each target, and the code of an organiser's own: edited, it is another one."""
-    found = [experiment.metric_of(target) for target in experiment.target_names]
-    files = [f"competitions/{metric.name.removeprefix(PREFIX)}.py" for metric in found]
-    return [(m, experiment.code.get(file, "")) for m, file in zip(found, files, strict=True)]
+def _metrics(experiment: Experiment) -> list[tuple[str, str]]:
+    """The metric of each target and of all, and the code of an organiser's own: edited, it is
+    another one; its file may have gone."""
+    names = [experiment.metric, *(each.metric for each in experiment.targets)]
+    files = [f"competitions/{name.removeprefix(PREFIX)}.py" for name in names]
+    return [(n, experiment.code.get(file, "")) for n, file in zip(names, files, strict=True)]
 
 
 def _first(experiment: Experiment, stage: str) -> NodeRecord:
@@ -615,7 +648,7 @@ def differences(
     found: dict[str, Estimate | None] = {}
     for name in names:
         ones, others = (_scored(store, one, each, name) for each in (one, other))
-        found[name] = mean_difference(ones, others) if ones and others else None
+        found[name] = mean_difference(ones, others, one.measure) if ones and others else None
     return found
 
 
@@ -628,7 +661,8 @@ def _scored(store: Store, rows: Experiment, of: Experiment, name: str) -> list[S
         oof = _oof(store, of, target, name)
         if load is None or split is None or oof is None:
             return None
-        targets.append(scored(load, rows.metric_of(target), oof, split.validated))
+        metric, clusters = rows.metric_of(target), split.validated_clusters
+        targets.append(scored(load, metric, oof, split.validated, clusters))
     return targets
 
 

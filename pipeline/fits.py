@@ -7,7 +7,7 @@ and those that it validates, and of the code that computes it. It depends on not
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import CodedTable
 from pipeline.errors import DataError
 from pipeline.files import digest_of
-from pipeline.fitting import FittedMember, Objective
+from pipeline.fitting import FittedMember, Objective, Original
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.models import State
@@ -58,9 +58,10 @@ class Fits:
     ) -> None:
         self.store, self.load, self.encode, self.objective = store, load, encode, objective
         self._latest: tuple[Key, FittedMember] | None = None
+        self._originals: dict[str, Original] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_latest": None}
+        return {**vars(self), "_latest": None, "_originals": {}}
 
     def key(self, member: Member, fold: Fold, rows: np.ndarray | None = None) -> Key:
         """The name of a fit on `rows` of the training table, by default all of `fold.train`."""
@@ -80,18 +81,21 @@ class Fits:
                 "train": _digest(fold.train if rows is None else rows),
                 "valid": _digest(fold.valid),
                 "fold": [fold.repeat, fold.number],
-                **self._extra_key(member),
+                **self._extra_key(member, fold),
                 **_clusters_key(fold),
+                **({"as_classes": True} if member.as_classes else {}),
             },
         )
 
-    def _extra_key(self, member: Member) -> dict[str, Any]:
+    def _extra_key(self, member: Member, fold: Fold) -> dict[str, Any]:
         """What the extra rows add to a fit's name; nothing where it learns from none."""
         extra, tables = self.load.value.extra, self.tables(member)
-        if not member.extra or extra is None:
+        if not (member.extra or member.extra_feature) or extra is None:
             return {}
         columns = _seen(member, tables.extended_digests)
-        return {"extra": [member.extra, columns, _digest(extra.y)]}
+        allowed = [] if fold.extra is None else [_digest(fold.extra)]
+        how = ["feature"] if member.extra_feature else []
+        return {"extra": [member.extra, columns, _digest(extra.y), *allowed, *how]}
 
     def fit(self, member: Member, fold: Fold) -> Fit:
         """The fit on a fold's training rows, from the store or computed now."""
@@ -215,8 +219,25 @@ class Fits:
 
     def _fit(self, member: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
         features, (table, y) = self.tables(member).features, self._learnt_from(member, fold, rows)
+        original = self._original(member, fold)
         clusters = fold.clusters_of(rows, len(y) - len(rows))
-        return fitting.fit(member, self.objective, features, table, y, fold, clusters)
+        return fitting.fit(member, self.objective, features, table, y, fold, clusters, original)
+
+    def _original(self, member: Member, fold: Fold) -> Original | None:
+        """The same model, fitted on the extra rows alone, for a member whose column it is; kept
+        for the next fold that may learn from the same ones."""
+        extra, tables = self.load.value.extra, self.tables(member)
+        if not member.extra_feature or extra is None or tables.extended is None:
+            return None
+        rows = np.arange(len(extra.y)) if fold.extra is None else fold.extra
+        name = repr((member, _digest(rows)))
+        if name not in self._originals:
+            table = tables.extended.take(tables.train.rows + rows)
+            plain, alone = replace(member, extra_feature=False), Fold(0, 0, rows, rows[:0])
+            y, is_value = extra.y[rows], self.objective.task == "regression"
+            fitted = fitting.fit(plain, self.objective, tables.features, table, y, alone)
+            self._originals[name] = Original.of(fitted, y, is_value)
+        return self._originals[name]
 
     def _learnt_from(
         self, member: Member, fold: Fold, rows: np.ndarray
@@ -231,7 +252,8 @@ class Fits:
             return tables.train.take(rows), self.y[rows]
         share = member.extra * min(1.0, len(rows) / len(fold.train))
         rng = np.random.default_rng([fold.repeat, fold.number])
-        drawn = np.sort(rng.permutation(len(extra.y))[: round(share * len(extra.y))])
+        allowed = np.arange(len(extra.y)) if fold.extra is None else fold.extra
+        drawn = np.sort(rng.permutation(allowed)[: round(share * len(allowed))])
         table = tables.extended.take(np.concatenate([rows, tables.train.rows + drawn]))
         return table, np.concatenate([self.y[rows], extra.y[drawn]])
 

@@ -4,7 +4,7 @@ The one recipe that tune, train, the learning curve, predict and notebooks share
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from pipeline.early_stopping import Clusters
 from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features
 from pipeline.encoding.views import FoldEncoder
-from pipeline.errors import refusing_damage
+from pipeline.errors import SettingsError, refusing_damage
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.models import Model, ModelProblem, State
@@ -22,6 +22,10 @@ from pipeline.problem import Feature, Task
 
 if TYPE_CHECKING:
     import pandas as pd
+
+ORIGINAL = "prediction of the extra rows' model"
+LEAST = 1e-4  # of a probability, before it becomes log-odds
+MOST_LEVELS = 50  # told apart as classes
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,16 @@ class Objective:
 class FittedMember:
     """An encoder and a model that were fitted on the same rows; state goes to the store and back.
 
-    The encoder reads its `features` alone, of whatever a table holds.
+    The encoder reads its `features` alone, of whatever a table holds. `original` is the same model
+    of the extra rows, whose prediction is the last column that the model reads. `levels` (l,) are
+    the numbers that the model tells apart as classes, None where it predicts values itself.
     """
 
     member: Member
     encoder: FoldEncoder
     model: Model
+    original: "Original | None" = None
+    levels: np.ndarray | None = None
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -53,11 +61,13 @@ class FittedMember:
 
     def predict(self, table: CodedTable) -> np.ndarray:
         """Rows -> (n, k) float64: class probabilities, or values."""
-        return self.model.predict(self.matrix(table))
+        predicted = self.model.predict(self.matrix(table))
+        return predicted if self.levels is None else predicted @ self.levels[:, np.newaxis]
 
     def matrix(self, table: CodedTable) -> np.ndarray:
         """Rows -> (n, d) float32, what the model reads."""
-        return self.encoder.transform(table, self.member.view)
+        matrix = self.encoder.transform(table, self.member.view)
+        return matrix if self.original is None else self.original.beside(matrix, table)
 
     def places(self) -> dict[str, list[int]]:
         """By feature, the columns of `matrix` that hold what it became."""
@@ -65,7 +75,42 @@ class FittedMember:
 
     def state(self) -> State:
         """Everything that was learned, as plain arrays, texts and numbers."""
-        return {"encoder": self.encoder.state(), "model": self.model.state()}
+        original = {} if self.original is None else {"original": self.original.state()}
+        levels = {} if self.levels is None else {"levels": self.levels}
+        return {"encoder": self.encoder.state(), "model": self.model.state(), **original, **levels}
+
+
+@dataclass(frozen=True)
+class Original:
+    """A model of the extra rows alone, whose prediction of other rows is a column of theirs.
+
+    Values stand in units of the extra rows' target: `centre` is its mean, `spread` its standard
+    deviation. Of classes it is the log-odds of each but the first.
+    """
+
+    fitted: FittedMember
+    centre: float = 0.0
+    spread: float = 1.0
+
+    @classmethod
+    def of(cls, fitted: FittedMember, y: np.ndarray, is_value: bool) -> "Original":
+        """y (e,): the extra rows' targets."""
+        if not is_value:
+            return cls(fitted)
+        return cls(fitted, float(y.mean()), float(y.std()) or 1.0)
+
+    def beside(self, matrix: np.ndarray, table: CodedTable) -> np.ndarray:
+        """What a model reads of rows (n, d), and these columns: (n, d + max(1, k - 1))."""
+        predicted = self.fitted.predict(table)
+        if predicted.shape[1] > 1:
+            clipped = np.clip(predicted[:, 1:], LEAST, 1 - LEAST)
+            predicted = np.log(clipped / (1 - clipped))
+        added = (predicted - self.centre) / self.spread
+        return np.column_stack([matrix, added.astype(np.float32)])
+
+    def state(self) -> State:
+        """As that of the fitted member, with the target's mean and spread."""
+        return {**self.fitted.state(), "target": np.array([self.centre, self.spread])}
 
 
 def fit(
@@ -76,16 +121,58 @@ def fit(
     y: np.ndarray,
     fold: Fold,
     clusters: Clusters | None = None,
+    original: "Original | None" = None,
 ) -> FittedMember:
     """Fit on rows of the training table: encoder first, then model; no other row is looked at.
 
     table holds the rows of `fold.train` (n), or some of them, y (n,) their targets, and `clusters`
-    what early stopping keeps together of them.
+    what early stopping keeps together of them. `original` was fitted on other rows than these, and
+    its prediction is one more column.
     """
     encoder, matrix = fit_encoder(member, objective, features, table, y, fold)
-    model = models.build(member.kind, member.settings, model_problem(member, objective, encoder))
-    model.fit(matrix, y, clusters)
-    return FittedMember(member, encoder, model)
+    levels = _levels(member, objective, y) if member.as_classes else None
+    problem = _of_levels(model_problem(member, objective, encoder), levels)
+    if original is not None:
+        matrix = original.beside(matrix, table)
+        problem = _with_columns(problem, objective.outputs)
+    model = models.build(member.kind, member.settings, problem)
+    model.fit(matrix, y if levels is None else np.searchsorted(levels, y), clusters)
+    return FittedMember(member, encoder, model, original, levels)
+
+
+def _levels(member: Member, objective: Objective, y: np.ndarray) -> np.ndarray | None:
+    """The numbers that are told apart as classes, ascending; None where there is one alone.
+
+    Raises SettingsError for a target that is no few whole numbers.
+    """
+    levels = np.unique(y)
+    found = f"{len(levels):,} different values"
+    if objective.task != "regression":
+        found = "classes already"
+    elif (levels != np.rint(levels)).any():
+        found = f"{levels[levels != np.rint(levels)][0]:g}"
+    elif len(levels) <= MOST_LEVELS:
+        return levels if len(levels) > 1 else None
+    raise SettingsError(
+        f"[models] as_classes = true, of a {member.kind}: the target has {found}; allowed are up "
+        f'to {MOST_LEVELS} whole numbers and task = "regression". Remove the line.'
+    )
+
+
+def _of_levels(problem: ModelProblem, levels: np.ndarray | None) -> ModelProblem:
+    """What a model has to know that tells these numbers apart."""
+    if levels is None:
+        return problem
+    task: Task = "binary" if len(levels) == 2 else "multiclass"
+    return replace(problem, task=task, outputs=len(levels), loss="log_loss", loss_parameter=None)
+
+
+def _with_columns(problem: ModelProblem, outputs: int) -> ModelProblem:
+    """With the names of the columns that `Original` adds, each a part by itself."""
+    added = [f"{ORIGINAL} {place}" for place in range(max(1, outputs - 1))]
+    width = len(problem.columns)
+    parts = {name: (width + place,) for place, name in enumerate(added)}
+    return replace(problem, columns=(*problem.columns, *added), parts={**problem.parts, **parts})
 
 
 def fit_encoder(
@@ -114,12 +201,38 @@ def restore(
 
     Raises DataError where it is no state of such a member.
     """
+    original = None
+    if member.extra_feature and "original" in state:
+        original = _restore_original(member, objective, features, state["original"])
     with refusing_damage(f"a stored fit of {member.kind}"):
         stored_encoder, stored_model = state["encoder"], state["model"]
     encoder = _encoder(member, objective, features).set_state(stored_encoder)
-    problem = model_problem(member, objective, encoder)
+    levels = _restore_levels(member, state)
+    problem = _of_levels(model_problem(member, objective, encoder), levels)
+    problem = problem if original is None else _with_columns(problem, objective.outputs)
     model = models.restore(member.kind, member.settings, problem, stored_model)
-    return FittedMember(member, encoder, model)
+    return FittedMember(member, encoder, model, original, levels)
+
+
+def _restore_levels(member: Member, state: State) -> np.ndarray | None:
+    if not member.as_classes or "levels" not in state:
+        return None
+    with refusing_damage(f"a stored fit of {member.kind}"):
+        levels = np.array(state["levels"], dtype=float)
+        if levels.ndim != 1 or len(levels) < 2 or not (np.diff(levels) > 0).all():
+            raise ValueError("its levels are no ascending numbers")
+    return levels
+
+
+def _restore_original(
+    member: Member, objective: Objective, features: Sequence[Feature], state: State
+) -> Original:
+    with refusing_damage(f"a stored fit of {member.kind}"):
+        centre, spread = map(float, state["target"])
+        if not (np.isfinite([centre, spread]).all() and spread > 0):
+            raise ValueError("the extra rows' target has no mean and spread")
+    plain = replace(member, extra_feature=False)
+    return Original(restore(plain, objective, features, state), centre, spread)
 
 
 def code_frame(member: Member, frame: "pd.DataFrame", features: Sequence[Feature]) -> CodedTable:

@@ -529,6 +529,12 @@ class Flow:
         asked = self.configuration.of(target).competition.metric
         table = f"[targets.{target}]" if target else "[competition]"
         metric = get_metric(asked, load.problem.task, f"{table} metric")
+        if metric.over_targets:
+            raise SettingsError(
+                f"{table} metric: {metric.formula} scores several targets at once (over_targets = "
+                "True), and here is one. List the targets, [load] target = [...], and name the "
+                "metric in [competition]; or remove over_targets from that file."
+            )
         metric.check_target(load.y)
         metric.check_labels(load.problem.classes or ())
         return metric
@@ -599,6 +605,7 @@ class Flow:
             return []
         targets = self.targets if of_all else (node.target,)
         asked = {self.configuration.of(target).competition.metric or "" for target in targets}
+        asked |= {self.configuration.over_targets or ""} if of_all else set()
         return sorted(name for name in asked if name.startswith(PREFIX))
 
     def _modules(self, node: Node) -> Iterator[str]:

@@ -16,7 +16,9 @@ class Fold:
 
     Together they need not be all rows: a gap in time, or rows that are never validated, are in
     neither. Where folds keep groups together or follow time, `clusters` (train,) number the
-    training rows' groups, or their times from the earliest on (`by_time`); else None.
+    training rows' groups, or their times from the earliest on (`by_time`); else None. `extra` are
+    the numbers of the extra rows that may be learnt from, None for all: those of a group that the
+    fold validates, or of a later time, may not.
     """
 
     repeat: int
@@ -25,6 +27,7 @@ class Fold:
     valid: np.ndarray
     clusters: np.ndarray | None = None
     by_time: bool = False
+    extra: np.ndarray | None = None
 
     @property
     def name(self) -> str:

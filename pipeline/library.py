@@ -136,7 +136,7 @@ class Run:
         theirs, found = other._scored(self), {}
         for name, own in self._scored(self).items():
             if name in theirs:
-                each = mean_difference(own, theirs[name])
+                each = mean_difference(own, theirs[name], self.experiment.measure)
                 amounts_to = verdict(each, self.experiment.measure.greater_is_better)
                 found[name] = (each.score, each.standard_error, *interval(each), amounts_to)
         columns = ["difference", "standard_error", "low", "high", "verdict"]
@@ -150,7 +150,8 @@ class Run:
             load, split = (rows.flow.of(target).value(name) for name in ("load", "split"))
             metric = self.experiment.metric_of(target)
             for name, oof in _out_of_fold(self.flow.of(target), self.experiment.models).items():
-                found.setdefault(name, []).append(scored(load, metric, oof, split.validated))
+                each = scored(load, metric, oof, split.validated, split.validated_clusters)
+                found.setdefault(name, []).append(each)
         return found
 
     def predict(self, frame: "pd.DataFrame") -> "pd.DataFrame":

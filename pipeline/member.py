@@ -14,13 +14,17 @@ from pipeline.settings import EncoderSettings
 class Member:
     """What is to be fitted: pipeline/models/`kind`.py, the model's own settings, the encoder's.
 
-    `extra` is the share of the extra rows that it learns from, beside those of a fold.
+    `extra` is the share of the extra rows that it learns from, beside those of a fold;
+    `extra_feature`: the same model of the extra rows alone predicts, and this is a column.
+    `as_classes`: it learns the whole numbers of the target as classes, and predicts their mean.
     """
 
     kind: str
     settings: Mapping[str, Any]
     encoder: EncoderSettings
     extra: float = 0.0
+    extra_feature: bool = False
+    as_classes: bool = False
 
     @property
     def view(self) -> View:

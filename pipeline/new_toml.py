@@ -237,6 +237,7 @@ def text(name: str, found: TableFindings) -> str:
             table("tune", config.Tune),
             _model_notes(shape),
             *(_model(model, _given(model, found)) for model in sizing.models(shape)),
+            *_telling_apart(found),
             *_learning_from_extra(found),
             table("blend", config.Blend),
             table("evaluate", config.Evaluate),
@@ -420,12 +421,24 @@ def _model(name: str, given: Mapping[str, Any]) -> str:
     return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
 
 
+def _telling_apart(found: TableFindings) -> Iterator[str]:
+    """Where whole numbers are cut out of values: the first model once more, of their classes."""
+    if found.metric[0] == "qwk" and not found.shape.many:
+        yield _comment(
+            "the same model of each whole number's probability, whose mean it predicts: a blend of "
+            "the two is cut better than either"
+        )
+        model = sizing.models(found.shape)[0]
+        yield _section(f"models.{model}_classes", kind=model, as_classes=True, n_models=1)
+
+
 def _learning_from_extra(found: TableFindings) -> Iterator[str]:
-    """The first model once more, with the extra rows: the report compares the two."""
+    """The first model twice more, with the extra rows: the report compares them."""
     if ROLE in found.files:
         model = sizing.models(found.shape)[0]
         given = _given(model, found)
         yield _section(f"models.{model}_extra", kind=model, extra=1.0, **given)
+        yield _section(f"models.{model}_original", kind=model, extra_feature=True, **given)
 
 
 def _presets(found: TableFindings) -> Iterator[str]:

@@ -87,9 +87,23 @@ class Predictor:
         blended = postprocessed(self.postprocess, blended, frame, self.problem)
         return blended if self.problem.task == "regression" else off_rounding(blended)
 
-    def predict_fold(self, frame: "pd.DataFrame", fold: Fold) -> np.ndarray:
-        """Rows -> (n, k) by the fits of one fold alone."""
-        return self.blend.combine(self._fold_predictions(self.code(frame, self.members), fold))
+    def predict_fold(
+        self, frame: "pd.DataFrame", fold: Fold, groups: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Rows -> (n, k) by the fits of one fold alone; `groups` (n,) as in `predict`."""
+        found = self._fold_predictions(self.code(frame, self.members), fold)
+        return self.answers(found, frame, groups)
+
+    def answers(
+        self,
+        predictions: Mapping[str, np.ndarray],
+        frame: "pd.DataFrame",
+        groups: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The members' predictions of rows -> the blend's (n, k), after the last step."""
+        how = self.problem.form.aggregate
+        own = {name: aggregated(each, groups, how) for name, each in predictions.items()}
+        return postprocessed(self.postprocess, self.blend.combine(own), frame, self.problem)
 
     def exchanging(self, frame: "pd.DataFrame", fold: Fold) -> "Exchange":
         """Predictions of one fold for these rows, a column's values exchanged between them."""
@@ -144,10 +158,11 @@ def encoded(
 
     On one fold, members with the same encoder settings and the same view have the same matrix.
     """
-    matrices: dict[tuple[str, str], np.ndarray] = {}
+    matrices: dict[tuple[str, str, str], np.ndarray] = {}
     found = {}
     for name, fit in fitted.items():
-        same = fit.member.encoder.model_dump_json(), fit.member.view
+        original = name if fit.original is not None else ""
+        same = fit.member.encoder.model_dump_json(), fit.member.view, original
         if same not in matrices:
             with np.errstate(all="ignore"):  # what is no number is refused, not warned of
                 matrices[same] = fit.matrix(tables[name])
@@ -183,8 +198,8 @@ class Exchange:
     """One fold's predictions of rows in which one column has the values of other rows.
 
     The rows are encoded once, and entries of the matrices are exchanged. Features of the
-    competition's own and combinations are of several columns: members that have some encode the
-    rows again.
+    competition's own, combinations and the prediction of the extra rows' model are of several
+    columns: members that have some encode the rows again.
     """
 
     def __init__(self, predictor: Predictor, frame: "pd.DataFrame", fold: Fold) -> None:
@@ -193,22 +208,29 @@ class Exchange:
         alone = [
             name
             for name, fit in self.fitted.items()
-            if not fit.member.encoder.features and not fit.encoder.combinations
+            if not (fit.member.encoder.features or fit.encoder.combinations or fit.original)
         ]
         tables = predictor.code(frame, alone)
         self.places = {name: self.fitted[name].places() for name in alone}
         self.matrices = encoded({name: self.fitted[name] for name in alone}, tables)
 
-    def predict(self, rows: np.ndarray, column: str, donors: np.ndarray) -> np.ndarray:
-        """Rows (m,) of the frame with the column's values from rows `donors` (m,) -> (m, k)."""
-        matrices = {}
+    def predict(
+        self,
+        rows: np.ndarray,
+        column: str,
+        donors: np.ndarray,
+        groups: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Rows (m,) of the frame with the column's values from rows `donors` (m,) -> (m, k);
+        `groups` (m,) are those of rows that have one answer together."""
+        matrices, changed = {}, self.frame
         for name, matrix in self.matrices.items():
             places = self.places[name].get(column, [])  # none where the member does not see it
             matrices[name] = matrix[rows]
             matrices[name][:, places] = matrix[donors[:, np.newaxis], places]
         again = {name: fit for name, fit in self.fitted.items() if name not in matrices}
-        if again:
+        if again or self.predictor.postprocess:
             changed = exchanged(self.frame, rows, column, donors)
             matrices |= encoded(again, self.predictor.code(changed, again))
-        predictor = self.predictor
-        return predictor.blend.combine(predictor.predictions(matrices, self.fold))
+        found = self.predictor.predictions(matrices, self.fold)
+        return self.predictor.answers(found, changed, groups)

@@ -94,6 +94,16 @@ class ModelSettings(Settings):
         le=1,
         description="share of the rows of [load] extra that each fit learns from too; 0: none",
     )
+    extra_feature: bool = Field(
+        False,
+        description="the same model, fitted on the rows of [load] extra alone, predicts, and its "
+        "prediction is one more column",
+    )
+    as_classes: bool = Field(
+        False,
+        description="a target of a few whole numbers: learn the probability of each, and predict "
+        "their mean",
+    )
     trials: int = Field(0, ge=0, description="Optuna trials; 0 keeps the settings of the TOML")
     seed: int = Field(0, ge=0)
 

@@ -32,9 +32,11 @@ class LoadStage(Load):
 
 
 class ExploreStage(Explore):
-    """[explore], and the competition's name, which heads the page."""
+    """[explore], the competition's name, which heads the page, and the `unseen` columns: those that
+    [encode] hides from every model, and the one that [split] groups by."""
 
     name: str = ""
+    unseen: tuple[str, ...] = ()
 
 
 class EncodeStage(Settings):
@@ -80,14 +82,16 @@ class EvaluateStage(Evaluate):
 
 
 class SubmitStage(Submit):
-    """[submit], and the competition's name, which begins the file's."""
+    """[submit], the competition's name, which begins the file's, and a metric over all targets."""
 
     name: str = ""
+    over_targets: str | None = None
 
 
 class AverageStage(Settings):
-    """How the page is headed."""
+    """How the page is headed, and a metric over all targets, where that is not the mean."""
 
+    over_targets: str | None = None
     name: str = ""
     title: str = ""
     url: Url = ""
@@ -114,6 +118,8 @@ def members(configuration: Configuration) -> dict[str, Member]:
             settings.of_model(),
             _encoder(configuration, settings),
             settings.extra,
+            settings.extra_feature,
+            settings.as_classes,
         )
         for name, settings in configuration.models.items()
     }
@@ -135,6 +141,7 @@ def stage_settings(
     `target` is one of several, or "".
     """
     targets = configuration.target_names if target else ()
+    over_targets = configuration.over_targets
     configuration = configuration.of(target) if target else configuration
     own = getattr(configuration, stage, None)
     if stage not in OF_STAGE:
@@ -146,7 +153,7 @@ def stage_settings(
         return own
     table = own.model_dump() if isinstance(own, Settings) else {}
     known = {**configuration.competition.model_dump(), "name": member or name, "targets": targets}
-    known |= configuration.submit.model_dump()
+    known |= {**configuration.submit.model_dump(), "over_targets": over_targets}
     if stage == "load":
         known["predictions"] = tuple(
             name
@@ -154,6 +161,10 @@ def stage_settings(
             if isinstance(each, foreign.Settings)
             for name in each.files.values()
         )
+    group = configuration.split.group
+    known["unseen"] = tuple(
+        dict.fromkeys((*configuration.encode.drop, *([group] if group else [])))
+    )
     known["prefers_values"] = prefers_values(known["metric"])
     if target and not member:
         known["title"] = f"{known['title'] or name}: {target}"

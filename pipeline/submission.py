@@ -5,6 +5,7 @@ numbers.
 """
 
 import platform
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 # how truth values are written, in train and in the sample
 TRUTHS = (("False", "True"), ("false", "true"), ("FALSE", "TRUE"), ("0", "1"))
 MOST_SHOWN = 5
+DIGITS = re.compile(r"[+-]?\d+")
+MOST_WHOLE = 2**53  # beyond it not every whole number is a float64
 CELL = " "  # between the labels of a cell
 
 
@@ -203,12 +206,15 @@ def _target_values(
 
 
 def _written_values(values: np.ndarray, column: "pd.Series", metric: Metric) -> Any:
-    """Numbers with decimals; whole ones, where the metric compares such, as the sample has them."""
-    if not metric.whole_values:
-        return values
-    shown = column.dropna()
-    point = len(shown) > 0 and all(WHOLE.fullmatch(str(word).strip()) for word in shown)
-    return values if point else np.rint(values).astype(np.int64)
+    """Numbers with decimals; whole ones as the sample has them, where the metric compares such, or
+    where all of them are whole and the sample's have no point."""
+    shown = [str(word).strip() for word in column.dropna()]
+    if metric.whole_values:
+        point = len(shown) > 0 and all(map(WHOLE.fullmatch, shown))
+        return values if point else np.rint(values).astype(np.int64)
+    is_whole = (values == np.rint(values)).all() and (np.abs(values) < MOST_WHOLE).all()
+    has_no_point = len(shown) > 0 and all(map(DIGITS.fullmatch, shown))
+    return values.astype(np.int64) if is_whole and has_no_point else values
 
 
 def _likeliest(prediction: np.ndarray, labels: "pd.Series", most: int) -> "pd.Series":
@@ -405,7 +411,7 @@ def _value_problems(
         unknown = known[~known.isin(labels)].unique()
         if len(unknown):
             yield f"column {name} holds labels that train never had: {_names(unknown)}"
-    elif values.dtype != np.float64 and not (metric.whole_values and values.dtype == np.int64):
+    elif values.dtype != np.float64 and not (metric.needs == "values" and values.dtype == np.int64):
         yield f"column {name} holds {values.dtype}, not numbers with decimals"
     elif np.isinf(values).any():
         yield f"column {name} holds infinite numbers"

@@ -104,8 +104,7 @@ def headline(found: Summary) -> str:
 def _expected(found: Summary) -> Iterator[str]:
     """Where the leaderboard's score should lie: both samples are finite, train's and test's."""
     no_score_reason = found.no_score_reason
-    train_groups, test_groups = answers.train_groups(found.load), answers.test_groups(found.load)
-    train_rows = _scored(len(found.load.train), train_groups)
+    test_groups = answers.test_groups(found.load)
     test_rows = _scored(len(found.load.test), test_groups)
     if found.load.simulated:
         yield "SIMULATED data: this is no score of the competition"
@@ -113,7 +112,7 @@ def _expected(found: Summary) -> Iterator[str]:
         yield textwrap.shorten(f"no expected score is given: {no_score_reason}", WIDEST)
     elif test_rows:
         expected = found.experiment.expected
-        interval = prediction_interval(expected, train_rows, test_rows)
+        interval = prediction_interval(expected, found.evaluated.leaderboard.rows, test_rows)
         low, high = map(found.metric.clip, interval)
         digits = decimals(expected.standard_error)
         what = "test row" if test_groups is None else "group"
@@ -128,14 +127,14 @@ def _scored(rows: int, groups: np.ndarray | None) -> int:
     return rows if groups is None else len(answers.answer_rows(groups))
 
 
-def prediction_interval(expected: Estimate, train_rows: int, test_rows: int) -> tuple[float, float]:
+def prediction_interval(expected: Estimate, scored: int, test_rows: int) -> tuple[float, float]:
     """95% of the scores on other rows: their own noise comes on top of the standard error.
 
-    The error over n rows alone is σ / √n, WIDER times less than the standard error; over m other
-    rows it is σ / √m.
+    The error over the n rows that were scored is σ / √n, WIDER times less than the standard error;
+    over m other rows it is σ / √m. Rows that err alike do so in both: their σ is the greater one.
     """
     rows_alone = expected.standard_error / WIDER
-    other_rows = rows_alone * math.sqrt(train_rows / test_rows)
+    other_rows = rows_alone * math.sqrt(scored / test_rows)
     reach = NORMAL_95 * math.hypot(expected.standard_error, other_rows)
     return expected.score - reach, expected.score + reach
 

@@ -2,7 +2,8 @@
 
 Each target is a competition of its own: its own task, metric, models and blend. What counts is the
 mean of their scores. Where greater is better for some targets and worse for others, it is the mean
-of losses: 1 - accuracy beside RMSE. With one target everything here is that target's own.
+of losses: 1 - accuracy beside RMSE. An organiser's own metric may score all targets at once instead
+(`over_targets`). With one target everything here is that target's own.
 """
 
 import math
@@ -14,10 +15,20 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.blending import Blended, Expected
-from pipeline.errors import DataError
+from pipeline.errors import DataError, SettingsError
 from pipeline.estimates import interval, with_interval
 from pipeline.expectation import WIDER
-from pipeline.metrics import METRICS, Estimate, Metric, estimate, get_metric, paired_difference
+from pipeline.metrics import (
+    METRICS,
+    Estimate,
+    Metric,
+    clustering,
+    estimate,
+    get_metric,
+    paired_difference,
+    row_losses,
+)
+from pipeline.metrics.own import PREFIX, labels_of
 from pipeline.problem import Loaded
 from pipeline.training import CutShort
 from pipeline.wording import count
@@ -48,11 +59,14 @@ def metrics_of(load: Mapping[str, Loaded], blend: Mapping[str, Blended]) -> dict
     return {name: get_metric(blend[name].metric, load[name].problem.task) for name in load}
 
 
-def mean_metric(metrics: Sequence[Metric]) -> Metric:
-    """What the mean of these metrics' scores is called, and whether greater is better.
+def mean_metric(metrics: Sequence[Metric], over: str | None = None) -> Metric:
+    """What the mean of these metrics' scores is called, and whether greater is better; or the
+    metric of this name, which scores all targets at once.
 
-    It is for its label and its bounds: targets are scored by their own metrics.
+    A mean is for its label and its bounds: targets are scored by their own metrics.
     """
+    if over is not None:
+        return METRICS[over]
     first, number = metrics[0], count(len(metrics), "target")
     if len(metrics) == 1:
         return first
@@ -95,19 +109,39 @@ class Scored:
     """One target's validated rows: y (n,), predictions (n, k), and the metric.
 
     `rows` (n,) are their numbers in the training file; None where these are not known, as rows
-    without a target were left out.
+    without a target were left out. `clusters` (n,) number those that err alike; `labels` (k,) are
+    what codes of classes stand for.
     """
 
     metric: Metric
     y: np.ndarray
     prediction: np.ndarray
     rows: np.ndarray | None
+    clusters: np.ndarray | None = None
+    labels: np.ndarray | None = None
+
+    @property
+    def estimate(self) -> Estimate:
+        return estimate(self.metric, self.y, self.prediction, clusters=self.clusters)
+
+    def difference(self, other: "Scored") -> Estimate:
+        """This prediction's score minus another one's of the same rows."""
+        return paired_difference(
+            self.metric, self.y, self.prediction, other.prediction, clusters=self.clusters
+        )
 
 
-def scored(load: Loaded, metric: Metric, oof: np.ndarray, valid: np.ndarray) -> Scored:
+def scored(
+    load: Loaded,
+    metric: Metric,
+    oof: np.ndarray,
+    valid: np.ndarray,
+    clusters: np.ndarray | None = None,
+) -> Scored:
     """The rows of these numbers (v,) of out-of-fold predictions (n, k)."""
     rows = valid if has_all_rows(load) else None
-    return Scored(metric, metric.target(load)[valid], oof[valid], rows)
+    labels = labels_of(load.problem.classes)
+    return Scored(metric, metric.target(load)[valid], oof[valid], rows, clusters, labels)
 
 
 def has_all_rows(load: Loaded) -> bool:
@@ -124,23 +158,30 @@ def refuse_other_rows(loads: Sequence[Loaded]) -> None:
         )
 
 
-def mean_estimate(targets: Sequence[Scored]) -> Estimate:
-    """The mean over targets with its standard error over rows."""
+def mean_estimate(targets: Sequence[Scored], over: Metric | None = None) -> Estimate:
+    """The mean over targets with its standard error over rows; or what `over` makes of them all."""
     if len(targets) == 1:
-        return estimate(targets[0].metric, targets[0].y, targets[0].prediction)
+        return targets[0].estimate
+    if over is not None and over.over_targets:
+        together = estimate(over, *joint(targets, over))
+        return replace(together, standard_error=_most_times(targets) * together.standard_error)
     metrics = [each.metric for each in targets]
-    found = [estimate(each.metric, each.y, each.prediction) for each in targets]
+    found = [each.estimate for each in targets]
     score = mean_score(metrics, [each.score for each in found])
     return Estimate(score, _error(targets, _own(metrics), [each.standard_error for each in found]))
 
 
-def mean_difference(ones: Sequence[Scored], others: Sequence[Scored]) -> Estimate:
-    """The mean of `ones` minus that of `others`, target by target on the same rows."""
+def mean_difference(
+    ones: Sequence[Scored], others: Sequence[Scored], over: Metric | None = None
+) -> Estimate:
+    """The mean of `ones` minus that of `others`, target by target on the same rows; or what `over`
+    makes of all targets."""
+    if over is not None and over.over_targets and len(ones) > 1:
+        (y, one), (_, other) = joint(ones, over), joint(others, over)
+        difference = paired_difference(over, y, one, other)
+        return replace(difference, standard_error=_most_times(ones) * difference.standard_error)
     pairs = list(zip(ones, others, strict=True))
-    found = [
-        paired_difference(one.metric, one.y, one.prediction, other.prediction)
-        for one, other in pairs
-    ]
+    found = [one.difference(other) for one, other in pairs]
     if len(found) == 1:
         return found[0]
     if all(each == SAME for each in found):
@@ -151,6 +192,40 @@ def mean_difference(ones: Sequence[Scored], others: Sequence[Scored]) -> Estimat
     signs = [*_own(metrics), *(-sign for sign in _own(metrics))]
     error = _error(both, signs, [each.standard_error for each in found])
     return Estimate(score, 2 * error)
+
+
+def joint(targets: Sequence[Scored], over: Metric) -> tuple[np.ndarray, np.ndarray]:
+    """What is true and what is predicted of all targets, (n, t) each: labels, probabilities of the
+    positive class, or values. Raises DataError where no table has them together."""
+    if not _of_same_rows(targets):
+        raise DataError(
+            f"{over.formula} scores all targets of a row together, but the targets are known in "
+            "different rows of train. Complete the file, or remove over_targets from that one."
+        )
+    pairs = [_as_given(each, over) for each in targets]
+    true, predicted = (_columns(side) for side in zip(*pairs, strict=True))
+    return true, predicted
+
+
+def _as_given(target: Scored, over: Metric) -> tuple[np.ndarray, np.ndarray]:
+    y, prediction = np.asarray(target.y), target.prediction
+    if target.labels is None:
+        return y, prediction[:, 0]
+    if over.needs == "labels":
+        return target.labels[y], target.labels[prediction.argmax(axis=1)]
+    if prediction.shape[1] > 2:
+        raise SettingsError(
+            f"{over.formula} takes probabilities of several targets at once, which are those of "
+            f"two classes; one target has {prediction.shape[1]}. Let it take labels."
+        )
+    return target.labels[y], prediction[:, 1]
+
+
+def _columns(side: Sequence[np.ndarray]) -> np.ndarray:
+    """(n, t): numbers where all are, else objects."""
+    if all(each.dtype.kind in "iuf" for each in side):
+        return np.column_stack(side).astype(float)
+    return np.column_stack([each.astype(object) for each in side])
 
 
 def _own(metrics: Sequence[Metric]) -> list[int]:
@@ -165,17 +240,32 @@ def _error(targets: Sequence[Scored], signs: Sequence[int], errors: Sequence[flo
     Targets of the same rows err together: rows are summed over targets, or drawn for all of them
     alike. Of other rows little is known: the mean of the targets' own errors is the most it can be.
     """
-    first = targets[0].rows
-    same = first is not None and all(
-        each.rows is not None and np.array_equal(each.rows, first) for each in targets
-    )
-    if not same:
+    if not _of_same_rows(targets):
         return float(np.sum(errors) / len(targets))
     if all(each.metric.per_row is not None for each in targets):
         shares = [s * _contributions(each) for s, each in zip(signs, targets, strict=True)]
         rows = np.mean(shares, axis=0)
-        return float(rows.std(ddof=1) / np.sqrt(len(rows)))
-    return _bootstrap_error(targets, signs)
+        return _times(targets, rows) * float(rows.std(ddof=1) / np.sqrt(len(rows)))
+    return _most_times(targets) * _bootstrap_error(targets, signs)
+
+
+def _of_same_rows(targets: Sequence[Scored]) -> bool:
+    first = targets[0].rows
+    return first is not None and all(
+        each.rows is not None and np.array_equal(each.rows, first) for each in targets
+    )
+
+
+def _most_times(targets: Sequence[Scored]) -> float:
+    """How many times larger the error is for rows that err alike, of the target that it is most."""
+    losses = [row_losses(each.metric, each.y, each.prediction) for each in targets]
+    return max(_times(targets, each) for each in losses)
+
+
+def _times(targets: Sequence[Scored], losses: np.ndarray) -> float:
+    """How many times larger the error is for rows that err alike, of losses (n,)."""
+    clusters = targets[0].clusters
+    return 1.0 if clusters is None else clustering(losses, clusters)
 
 
 def _contributions(target: Scored) -> np.ndarray:
@@ -211,8 +301,10 @@ class AverageBlend:
     cut_short: Mapping[str, CutShort]
 
 
-def average_blend(load: Mapping[str, Loaded], blend: Mapping[str, Blended]) -> AverageBlend:
-    """Of one target, its blend's own."""
+def average_blend(
+    load: Mapping[str, Loaded], blend: Mapping[str, Blended], over: str | None = None
+) -> AverageBlend:
+    """Of one target, its blend's own; `over` names a metric that scores all targets at once."""
     metrics = metrics_of(load, blend)
     several = len(blend) > 1
     cut_short = {
@@ -222,9 +314,9 @@ def average_blend(load: Mapping[str, Loaded], blend: Mapping[str, Blended]) -> A
     }
     return AverageBlend(
         "+".join(dict.fromkeys(each.method for each in blend.values())),
-        mean_metric(list(metrics.values())).name,
+        mean_metric(list(metrics.values()), over).name,
         mean_weights([each.weights for each in blend.values()]),
-        _expected(load, blend, metrics),
+        _expected(load, blend, metrics, over),
         cut_short,
     )
 
@@ -236,8 +328,12 @@ def mean_weights(weights: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _expected(
-    load: Mapping[str, Loaded], blend: Mapping[str, Blended], metrics: Mapping[str, Metric]
+    load: Mapping[str, Loaded],
+    blend: Mapping[str, Blended],
+    metrics: Mapping[str, Metric],
+    over: str | None,
 ) -> Expected:
+    """What averaging all fits brings is known of each target, and not of a metric over all."""
     if len(blend) == 1:
         return next(iter(blend.values())).expected
     kinds = list(metrics.values())
@@ -251,7 +347,10 @@ def _expected(
 
     score, validated = mean(lambda e: e.score), mean(lambda e: e.cross_validated)
     clustering = max(each.expected.clustering for each in blend.values())
-    error = WIDER * clustering * mean_estimate(targets).standard_error
+    found = mean_estimate(targets, None if over is None else METRICS[over])
+    if over is not None:
+        score = validated = found.score
+    error = WIDER * clustering * found.standard_error
     return Expected(score, error, validated, score - validated, clustering)
 
 
@@ -262,6 +361,8 @@ def _known_rows(oof: np.ndarray) -> np.ndarray:
 
 def metric_named(name: str, of_targets: Sequence[str]) -> Metric:
     """The metric of an experiment: of this name, or the mean of those that its targets have."""
+    if name.startswith(PREFIX) and METRICS[name].over_targets:
+        return METRICS[name]
     return mean_metric([METRICS[each] for each in of_targets]) if of_targets else METRICS[name]
 
 
@@ -299,18 +400,17 @@ class Mean:
 
 def ranked(targets: Mapping[str, Mapping[str, Scored]], metric: Metric) -> list[Mean]:
     """By name, then by target -> the means, best first; the blend first among equals."""
-    means = {name: mean_estimate(list(of.values())) for name, of in targets.items()}
+    means = {name: mean_estimate(list(of.values()), metric) for name, of in targets.items()}
     order = sorted(means, key=lambda name: -metric.sign * means[name].score)
     best = list(targets[order[0]].values())
     return [
         Mean(
             name,
             means[name],
-            {
-                target: estimate(each.metric, each.y, each.prediction)
-                for target, each in targets[name].items()
-            },
-            None if name == order[0] else mean_difference(list(targets[name].values()), best),
+            {target: each.estimate for target, each in targets[name].items()},
+            None
+            if name == order[0]
+            else mean_difference(list(targets[name].values()), best, metric),
         )
         for name in order
     ]

@@ -17,6 +17,7 @@ from pipeline.new import write_competition
 from pipeline.parallel import one_thread
 from pipeline.problem import Form
 from pipeline.report import learning_curve
+from pipeline.stages.tune import fold_score
 from pipeline.workspace import Workspace
 from tests.small_loaded import loaded
 
@@ -59,7 +60,9 @@ def test_a_learning_curve_s_groups_answer_once():
     trained = SimpleNamespace(member=member, oof=answers[np.newaxis])
     evidence = SimpleNamespace(
         settings=SimpleNamespace(learning_curve=(1.0,), seed=0),
-        split=SimpleNamespace(repeat=lambda number: [fold], answers=answer_rows(GROUPS)),
+        split=SimpleNamespace(
+            repeat=lambda number: [fold], answers=answer_rows(GROUPS), clusters=None
+        ),
         fitted={"linear": trained},
         fits=SimpleNamespace(fitted=lambda member, fold: member),
         load=load,
@@ -111,6 +114,14 @@ def test_from_files_to_a_submission_of_one_row_a_group(tmp_path, monkeypatch):
     for fold in split.folds:
         sides = ({*load.train["subject"].iloc[rows]} for rows in (fold.train, fold.valid))
         assert not set.intersection(*sides)
+    # a fold is scored on groups, while it is tuned and afterwards
+    trained, fold = done.flow.value("train", "linear"), split.folds[0]
+    some = np.intersect1d(fold.valid, split.answers)
+    metric = get_metric("log_loss", "binary")
+    of_fold = metric.score(load.y[some], trained.oof[0][some])
+    assert trained.fits[0].score == pytest.approx(of_fold)
+    fits = done.flow.fits()
+    assert fold_score(fits, metric, trained.member, fold) == pytest.approx(of_fold)
     # the score is that of groups, and better than that of rows
     metric, rows = get_metric("log_loss", "binary"), split.validated
     expected = metric.score(load.y[rows], blend.oof[rows])

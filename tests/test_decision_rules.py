@@ -1,14 +1,20 @@
 """Rules from predictions to what is scored: known optima, and gains on rows they never saw."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from pipeline import fitting
 from pipeline.blending import FittedBlend, Fitter, OutOfFold
 from pipeline.decision_rules import DecisionRule, _cuts, cut_rule, fit_rule, weights_of
+from pipeline.errors import SettingsError
 from pipeline.expectation import averaging
 from pipeline.metrics import METRICS
 from pipeline.stages.blend import nested
 from pipeline.store import Key, Store
+from tests import values
 
 
 @pytest.fixture
@@ -150,3 +156,27 @@ def test_averaging_of_whole_numbers_is_scored_on_whole_numbers(rng):
     assert gain == pytest.approx(truth - one, rel=0.5) and gain > 0
     same = np.stack([p + 0.02 * rng.normal(size=p.shape) for _ in range(5)])
     assert averaging(METRICS["qwk"], blend, {"a": same}, (y, p)) == pytest.approx(0, abs=0.005)
+
+
+def test_a_model_of_whole_numbers_as_classes_predicts_their_mean(tmp_path):
+    """Of one column of words each level has its own shares, whose mean a table of counts gives."""
+    rng = np.random.default_rng(0)
+    word = rng.integers(3, size=600)
+    y = (word * 2 + rng.choice([0, 1, 4], size=600, p=[0.5, 0.3, 0.2])).astype(float)
+    frame = pd.DataFrame({"word": pd.Series(np.array(["a", "b", "c"])[word], dtype="str")})
+    load = values.loaded(frame, frame[:3], y, {"word": "category"})
+    fits, fold = values.fits(tmp_path, load), values.folds(600).folds[0]
+    member = replace(values.member("lightgbm", n_models=1), as_classes=True)
+    fitted, table = fits.fitted(member, fold), fits.tables(member).train
+    p = fitted.predict(table)[:, 0]
+    for code in range(3):
+        mean = y[fold.train][word[fold.train] == code].mean()
+        np.testing.assert_allclose(p[word == code], mean, atol=0.15)
+    again = fitting.restore(
+        member, fits.objective, load.problem.features, fits.fit(member, fold).state
+    )
+    np.testing.assert_array_equal(again.predict(table)[:, 0], p)
+    assert fits.key(member, fold) != fits.key(replace(member, as_classes=False), fold)
+    halves = values.fits(tmp_path / "b", replace(load, y=y + 0.5))
+    with pytest.raises(SettingsError, match=r"of a lightgbm: the target has 0\.5"):
+        halves.fit(member, fold)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.expectation import clustering, expectation
-from pipeline.metrics import METRICS
+from pipeline.expectation import expectation
+from pipeline.metrics import METRICS, clustering, paired_difference
+from pipeline.targets import Scored, mean_difference
 
 
 def test_rows_that_err_alike_count_as_one():
@@ -40,3 +41,18 @@ def test_the_interval_covers_the_score_on_other_groups(name):
             found = expectation(metric, y, prediction, 0.0, clusters)
             hits[place] += abs(found.score - truth) < 2 * found.standard_error
     assert hits[0] / 60 > 0.85 > 0.6 > hits[1] / 60
+
+
+def test_two_models_are_compared_over_groups_where_rows_err_alike():
+    """A difference that is one number a group has the error of 40 groups, 5 times that of rows."""
+    of_group = np.random.default_rng(0).normal(size=40)
+    y, groups = np.zeros(1000), np.repeat(np.arange(40), 25)
+    one, other = np.full((1000, 1), 9.0), 9 + of_group[groups][:, np.newaxis]
+    metric = METRICS["mae"]
+    alone = paired_difference(metric, y, one, other)
+    together = paired_difference(metric, y, one, other, clusters=groups)
+    assert together.score == alone.score
+    assert together.standard_error == pytest.approx(alone.standard_error * 5 * np.sqrt(40 / 39))
+    scored = [Scored(metric, y, each, np.arange(1000), groups) for each in (one, other)]
+    mean = mean_difference(*([each] * 2 for each in scored))
+    assert mean.standard_error == pytest.approx(together.standard_error)

@@ -8,9 +8,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pipeline import fitting
-from pipeline.config import load_configuration, parse
+from pipeline.config import Split, load_configuration, parse
 from pipeline.encoding.columns import code_table
 from pipeline.errors import DataError, SettingsError
+from pipeline.folds import Fold
 from pipeline.metrics import get_metric, paired_difference
 from pipeline.new import settings_given, write_competition
 from pipeline.problem import ExtraRows
@@ -18,6 +19,7 @@ from pipeline.progress import Progress
 from pipeline.report import extra_rows
 from pipeline.stage_settings import LoadStage
 from pipeline.stages.load import load
+from pipeline.stages.split import split
 from tests import values
 from tests.report.values import evidence
 
@@ -117,6 +119,65 @@ def test_a_fit_learns_from_its_fold_and_the_extra_rows_and_others_stay_as_they_w
     assert [len(r) for r in rows] == [len(f.train) + 30 for f in values.folds(ROWS).folds]
 
 
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_their_model_s_prediction_may_be_a_column(tmp_path, task):
+    """An oracle: the same model fitted on the extra rows alone; and it survives being stored."""
+    table = frame(ROWS + 60, 0)
+    label = table.pop("y") == "yes"
+    y = label.to_numpy().astype(int) if task == "binary" else 50 + 9 * table["size"].to_numpy()
+    classes = ("no", "yes") if task == "binary" else None
+    plain = values.loaded(table[:ROWS], table[:20], y[:ROWS], KINDS, classes)
+    extra = ExtraRows(table[ROWS:].reset_index(drop=True), y[ROWS:])
+    fits = values.fits(tmp_path, replace(plain, extra=extra))
+    fold, without = values.folds(ROWS).folds[0], values.member("linear")
+    using = replace(without, extra_feature=True)
+    features, rows = plain.problem.features, code_table(table[:ROWS], plain.problem.features)
+    alone = Fold(0, 0, np.arange(60), np.arange(0))
+    coded = code_table(extra.table, features)
+    original = fitting.fit(without, fits.objective, features, coded, extra.y, alone)
+    p = original.predict(rows)
+    expected = (p[:, 0] - extra.y.mean()) / extra.y.std()
+    if task == "binary":
+        sure = np.clip(p[:, 1], 1e-4, 1 - 1e-4)
+        expected = np.log(sure / (1 - sure))
+    fitted = fits.fitted(using, fold)
+    matrix = fitted.matrix(rows)
+    assert matrix.shape[1] == fits.fitted(without, fold).matrix(rows).shape[1] + 1
+    np.testing.assert_allclose(matrix[:, -1], expected, rtol=1e-4, atol=1e-5)
+    again = fitting.restore(using, fits.objective, features, fits.fit(using, fold).state)
+    assert_array_equal(again.predict(rows), fitted.predict(rows))
+    assert fits.key(using, fold) != fits.key(without, fold)
+    # rows that a fold may not learn from are not in it
+    fewer = replace(fold, extra=np.arange(30))
+    assert fits.key(using, fewer) != fits.key(using, fold)
+    other = fits.fitted(using, fewer).original.fitted.predict(rows)
+    some = coded.take(np.arange(30))
+    alone = Fold(0, 0, np.arange(30), np.arange(0))
+    shorter = fitting.fit(without, fits.objective, features, some, extra.y[:30], alone)
+    assert_array_equal(other, shorter.predict(rows))
+
+
+def test_a_fold_learns_from_no_extra_row_of_its_groups_or_of_later_times():
+    n = 40
+    train = pd.DataFrame({"who": np.arange(n) // 4, "day": np.arange(n).astype(float)})
+    extra = pd.DataFrame({"who": [0, 3, 99], "day": [1.0, 30.0, 50.0]})
+    kinds = {"who": "number", "day": "number"}
+    load = values.loaded(train, train[:2], np.zeros(n), kinds)
+    load = replace(load, extra=ExtraRows(extra, np.zeros(3)))
+    found = split(Split(group="who", folds=5), load, Progress(live=False))
+    for fold in found.folds:
+        validated = {*train["who"].iloc[fold.valid]}
+        assert [row in fold.extra for row in range(3)] == [
+            who not in validated for who in (0, 3, 99)
+        ]
+    found = split(Split(time="day", folds=2), load, Progress(live=False))
+    for fold in found.folds:
+        assert fold.extra.tolist() == np.flatnonzero(extra["day"] < fold.valid.min()).tolist()
+    unknown = replace(load, extra=ExtraRows(extra.assign(who=np.nan), np.zeros(3)))
+    found = split(Split(group="who", folds=5), unknown, Progress(live=False))
+    assert all(fold.extra is None for fold in found.folds)
+
+
 def test_the_report_gives_their_worth_with_its_error():
     found = evidence()
     names = list(found.train)
@@ -158,6 +219,9 @@ def test_new_writes_a_model_with_and_one_without(tmp_path):
     found = load_configuration("fresh", folder=tmp_path)
     assert found.load.extra == "original.csv"
     (name,) = [name for name, settings in found.models.items() if settings.extra]
-    assert name.removesuffix("_extra") in found.models
+    (other,) = [name for name, settings in found.models.items() if settings.extra_feature]
+    assert name.removesuffix("_extra") == other.removesuffix("_original") in found.models
     with pytest.raises(SettingsError, match=r"\[models.linear\] extra: found 1, and there are no"):
         parse("[models.linear]\nextra = 1.0", "default", "toml", {})
+    with pytest.raises(SettingsError, match=r"extra_feature: found true beside extra = 0.5"):
+        parse("[models.linear]\nextra = 0.5\nextra_feature = true", "default", "toml", {})

@@ -2,17 +2,21 @@
 
 import pickle
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.errors import SettingsError
+from pipeline.blending import Blended
+from pipeline.errors import DataError, SettingsError
+from pipeline.experiments import Experiment, is_comparable
 from pipeline.folds import Folds
 from pipeline.metrics import METRICS, estimate, get_metric, paired_difference
 from pipeline.problem import Loaded
 from pipeline.store import Key
+from pipeline.targets import Scored, joint, mean_difference, mean_estimate, mean_metric
 from pipeline.training import Trained
 from tests.project import copy_project
 from tests.small_loaded import loaded
@@ -153,6 +157,15 @@ def metric(y, prediction, rows):
 """
 
 
+def test_an_experiment_scored_by_a_file_that_has_gone_is_another_one():
+    """It is still listed and compared: by its name."""
+    fields = {"targets": (), "code": {}, "rows": "same"}
+    gone = Experiment.model_construct(metric="own:that_has_gone", **fields)
+    now = Experiment.model_construct(metric="mae", **fields)
+    assert (gone.label, now.label) == ("own:that_has_gone", "MAE")
+    assert is_comparable(gone, gone) and not is_comparable(gone, now)
+
+
 def test_a_run_is_scored_by_it_and_an_edit_computes_no_fit_again(tmp_path):
     project = copy_project(tmp_path, TOML)
     rng = np.random.default_rng(0)
@@ -183,3 +196,95 @@ def test_a_run_is_scored_by_it_and_an_edit_computes_no_fit_again(tmp_path):
     assert {key for key in project.stored() if key.kind == "fit"} == fits
     assert project.experiments()[-1]["models"]["linear"] != record["models"]["linear"]
     assert project.experiments()[-1]["best_before"] is None  # by another metric
+
+
+# -- over several targets --------------------------------------------------------------------------
+
+OVER = "return np.sqrt(((y - prediction) ** 2).sum(axis=1)).mean()"  # the mean distance
+
+
+def of_two(metric, rows=300, **more):
+    """Two targets with errors, and the distances of their predictions."""
+    rng = np.random.default_rng(0)
+    error, places = rng.normal(size=(rows, 2)), np.arange(rows)
+    sides = [
+        Scored(metric, np.zeros(rows), each[:, np.newaxis], places, **more) for each in error.T
+    ]
+    return sides, np.hypot(*error.T)
+
+
+def test_all_targets_are_scored_at_once_with_an_error_over_rows(own):
+    own(OVER, over_targets=True)
+    over = METRICS["own:mine"]
+    sides, distance = of_two(METRICS["mae"])
+    found = mean_estimate(sides, over)
+    assert found.score == pytest.approx(distance.mean())
+    expected = distance.std(ddof=1) / np.sqrt(len(distance))
+    assert found.standard_error == pytest.approx(expected, rel=0.2)
+    nearer = [replace(side, prediction=side.prediction / 2) for side in sides]
+    difference = mean_difference(nearer, sides, over)
+    assert difference.score == pytest.approx(-distance.mean() / 2)
+    assert difference.standard_error == pytest.approx(expected / 2, rel=0.2)
+    assert mean_metric([METRICS["mae"]] * 2, "own:mine") == over
+
+
+def test_labels_and_values_of_a_row_are_given_together(own):
+    seen = []
+    own("seen.append((y, prediction)); return 1.0", over_targets=True, seen=seen)
+    over, rows = METRICS["own:mine"], np.arange(2)
+    values = Scored(METRICS["rmse"], np.array([1.5, 2.5]), np.array([[1.0], [2.0]]), rows)
+    classes = Scored(
+        METRICS["accuracy"],
+        np.array([1, 0]),
+        np.array([[0.9, 0.1], [0.2, 0.8]]),
+        rows,
+        labels=np.array(["no", "yes"]),
+    )
+    over.score(*joint([values, classes], over))
+    y, prediction = seen.pop()
+    assert y.tolist() == [[1.5, "yes"], [2.5, "no"]]
+    assert prediction.tolist() == [[1.0, "no"], [2.0, "yes"]]
+    with pytest.raises(DataError, match="known in different rows of train"):
+        joint([values, replace(classes, rows=None)], over)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "beside", "message"),
+    [
+        ("y, prediction", {"over_targets": "yes"}, "over_targets is 'yes'; allowed are True"),
+        ("y, prediction, rows", {"over_targets": True}, r"allowed is metric\(y, prediction\)"),
+    ],
+)
+def test_what_it_cannot_be_over_targets_is_one_message(own, arguments, beside, message):
+    own(OVER, arguments, **beside)
+    with pytest.raises(SettingsError, match=message):
+        METRICS["own:mine"]
+
+
+def test_a_run_of_two_targets_is_scored_by_it(tmp_path):
+    toml = TOML.replace("[split]", '[load]\ntarget = ["a", "b"]\n[split]')
+    project = copy_project(tmp_path, toml)
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=120).round(3), "z": rng.normal(size=120).round(3)})
+    train = table.assign(a=(3 * table.x + rng.normal(size=120)).round(2), b=(table.z**2).round(2))
+    project.raw.mkdir(parents=True)
+    train.iloc[:90].to_csv(project.raw / "train.csv", index=False)
+    table.iloc[90:].to_csv(project.raw / "test.csv", index=False)
+    own = project.toml.with_suffix(".py")
+    beside = "greater_is_better = False\nover_targets = True\n"
+    own.write_text(f"import numpy as np\n{beside}def metric(y, prediction):\n    {OVER}\n")
+    done = project.make("average")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (record,) = project.experiments()
+    assert record["metric"] == "own:tiny" and "Own metric (tiny)" in done.stdout
+    assert [each["metric"] for each in record["targets"]] == ["rmse", "rmse"]
+    blends = [
+        project.store.get(Key(*record["nodes"][f"blend@{name}"]["key"]), Blended) for name in "ab"
+    ]
+    errors = [train[name][:90] - each.oof[:, 0] for name, each in zip("ab", blends, strict=True)]
+    assert record["score"] == record["validated"] == pytest.approx(np.hypot(*errors).mean())
+
+    project.toml.write_text(toml.replace('["a", "b"]', '"a"\ndrop = ["b"]'))
+    refused = project.make("blend")
+    assert refused.returncode == 2
+    assert "scores several targets at once (over_targets = True), and here is" in refused.stderr

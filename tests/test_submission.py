@@ -80,6 +80,9 @@ def csv_of(prediction, metric, *case, **keys):
     [
         (TWO, "accuracy", BINARY, {"y": 0}, "id,y\n30,1\n10,0\n20,1\n"),
         (TWO, "accuracy", BINARY, {"y": "0.0"}, "id,y\n30,1.0\n10,0.0\n20,1.0\n"),
+        (WHOLE_NUMBERS, "smape", AMOUNTS, {"y": 0}, "id,y\n30,3\n10,1\n20,2\n"),
+        (WHOLE_NUMBERS, "smape", AMOUNTS, {"y": "0.0"}, "id,y\n30,3.0\n10,1.0\n20,2.0\n"),
+        (WHOLE_NUMBERS + 0.5, "smape", AMOUNTS, {"y": 0}, "id,y\n30,3.5\n10,1.5\n20,2.5\n"),
         (TWO, "accuracy", ["0.0", "1.0"] * 9, {"y": "0"}, "id,y\n30,1\n10,0\n20,1\n"),
         (TWO, "accuracy", ["01", "02"] * 9, {"y": "01"}, "id,y\n30,02\n10,01\n20,02\n"),
         (TWO, "accuracy", ["01", "02"] * 9, {"y": 0.5}, "id,y\n30,02\n10,01\n20,02\n"),

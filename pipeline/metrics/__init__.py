@@ -7,7 +7,14 @@ regression. The target is (n,): class codes 0..k-1, or values.
 from pipeline.metrics.catalogue import DEFAULTS, METRICS, get_metric, prefers_values, why_unknown
 from pipeline.metrics.classes import hits, row_log_loss
 from pipeline.metrics.metric import Metric
-from pipeline.metrics.uncertainty import Estimate, estimate, paired_difference
+from pipeline.metrics.uncertainty import (
+    Estimate,
+    clustering,
+    estimate,
+    paired_difference,
+    quick_difference,
+    row_losses,
+)
 from pipeline.metrics.values import absolute_error, squared_error
 from pipeline.problem import Task
 
@@ -18,12 +25,15 @@ __all__ = [
     "Metric",
     "Task",
     "absolute_error",
+    "clustering",
     "estimate",
     "get_metric",
     "hits",
     "paired_difference",
     "prefers_values",
+    "quick_difference",
     "row_log_loss",
+    "row_losses",
     "squared_error",
     "why_unknown",
 ]

@@ -58,6 +58,7 @@ class Metric:
     whole_values: bool = False  # target and submission are whole numbers
     is_own: bool = False  # the organiser's, a function of the competition
     reads_rows: bool = False  # it is given the rows that are scored
+    over_targets: bool = False  # it scores several targets at once: y and predictions (n, t)
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -3,7 +3,8 @@
 `[competition] metric = "own"` takes the file that is named like the competition, "own:NAME" any
 other. Beside the function stand `greater_is_better`, and where they are needed `takes` (classes:
 "labels" or "probabilities") and `tuned_by` (the metric to tune by). With a third parameter, the
-function is given the rows of train that are scored.
+function is given the rows of train that are scored. With `over_targets = True` it scores several
+targets at once.
 """
 
 import inspect
@@ -73,7 +74,7 @@ class ScoredTarget(np.ndarray):
 def scored_target(load: Loaded, with_rows: bool) -> ScoredTarget:
     """The target of all rows of train."""
     table = load.train.reset_index(drop=True) if with_rows else None
-    return ScoredTarget.of(load.y, _labels(load.problem.classes), table)
+    return ScoredTarget.of(load.y, labels_of(load.problem.classes), table)
 
 
 def alike(drawn: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -81,7 +82,7 @@ def alike(drawn: np.ndarray, known: np.ndarray) -> np.ndarray:
     return ScoredTarget.of(drawn, known.labels) if isinstance(known, ScoredTarget) else drawn
 
 
-def _labels(classes: tuple[str, ...] | None) -> np.ndarray | None:
+def labels_of(classes: tuple[str, ...] | None) -> np.ndarray | None:
     """The labels as the file has them: numbers where all are."""
     if classes is None:
         return None
@@ -109,19 +110,7 @@ class OwnScore:
         given: list[Any] = [_locked(each) for each in self._arguments(target, prediction)]
         if self.reads_rows:
             given.append(target.rows)
-        try:
-            found = own_module(self.module, CALL, KEY).metric(*given)
-        except UserError:
-            raise
-        except Exception as error:
-            raise SettingsError(self._failure(error, given)) from None
-        if isinstance(found, bool) or np.ndim(found) != 0 or not _is_number(found):
-            raise SettingsError(
-                f"{_where(self.module)} returns {type(found).__name__}"
-                f"{f' of shape {np.shape(found)}' if np.ndim(found) else ''}; allowed is one "
-                "number, the score of all rows. Return for example float(np.mean(...))."
-            )
-        return float(found)
+        return _called(self.module, given, self.takes)
 
     def _arguments(self, y: ScoredTarget, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What is true and what is predicted, as the function takes them."""
@@ -132,23 +121,51 @@ class OwnScore:
             return true, y.labels[prediction.argmax(axis=1)]
         return true, prediction[:, 1] if prediction.shape[1] == 2 else prediction
 
-    def _failure(self, error: Exception, given: list[Any]) -> str:
-        where, what = _where(self.module), " ".join(str(error).split())[:LONGEST]
-        if READ_ONLY in what:
-            return (
-                f"{where} changes its arguments, which others use too. Work on a copy: "
-                "y = y.copy()."
-            )
-        shown = ", ".join(repr(each) for each in np.unique(given[0])[:2].tolist())
-        return (
-            f"{where} raises {type(error).__name__}: {what}. It was given {len(given[0]):,} "
-            f"targets such as {shown}, and {_described(given[1], self.takes)}. Correct it for "
-            'these, or return float("nan") for rows that have no score.'
+
+@dataclass(frozen=True)
+class JointScore:
+    """Calls the function of a module with all targets: y and predictions (n, t), t targets in the
+    order of [load] target, as labels, probabilities of the positive class or values."""
+
+    module: str
+    takes: str
+
+    def __call__(self, y: np.ndarray, prediction: np.ndarray) -> float:
+        return _called(self.module, [_locked(y), _locked(prediction)], self.takes)
+
+
+def _called(module: str, given: list[Any], takes: str) -> float:
+    """What the function returns: one number. Raises SettingsError for anything else."""
+    try:
+        found = own_module(module, CALL, KEY).metric(*given)
+    except UserError:
+        raise
+    except Exception as error:
+        raise SettingsError(_failure(module, error, given, takes)) from None
+    if isinstance(found, bool) or np.ndim(found) != 0 or not _is_number(found):
+        raise SettingsError(
+            f"{_where(module)} returns {type(found).__name__}"
+            f"{f' of shape {np.shape(found)}' if np.ndim(found) else ''}; allowed is one "
+            "number, the score of all rows. Return for example float(np.mean(...))."
         )
+    return float(found)
+
+
+def _failure(module: str, error: Exception, given: list[Any], takes: str) -> str:
+    where, what = _where(module), " ".join(str(error).split())[:LONGEST]
+    if READ_ONLY in what:
+        return f"{where} changes its arguments, which others use too. Work on a copy: y = y.copy()."
+    shown = ", ".join(sorted(map(repr, set(given[0].ravel().tolist())))[:2])
+    shape = "" if given[0].ndim == 1 else f" of {given[0].shape[1]} columns"
+    return (
+        f"{where} raises {type(error).__name__}: {what}. It was given {len(given[0]):,} "
+        f"targets{shape} such as {shown}, and {_described(given[1], takes)}. Correct it for "
+        'these, or return float("nan") for rows that have no score.'
+    )
 
 
 def _described(prediction: np.ndarray, takes: str) -> str:
-    if prediction.dtype.kind == "f" and prediction.ndim == 1:
+    if prediction.dtype.kind == "f" and (prediction.ndim == 1 or takes == "labels"):
         return "numbers as predictions"
     return "labels as predictions" if takes == "labels" else "probabilities as predictions"
 
@@ -184,13 +201,15 @@ def own_metric(name: str) -> Metric:
             "classes. Correct it, or leave it out for values."
         )
     reads_rows = _parameters(found.metric, where) == 3
+    over_targets = _over_targets(found, where, reads_rows)
+    joint = JointScore(module, takes)
     return Metric(
         name,
         f"Own metric ({module})",
         needs=takes,
         loss_for_models="zero_one" if takes == "labels" else "log_loss",
         formula=f"metric(y, prediction) in {where}",
-        overall=OwnScore(module, takes, reads_rows),
+        overall=joint if over_targets else OwnScore(module, takes, reads_rows),
         greater_is_better=greater,
         lowest=-np.inf,
         decision="threshold" if takes == "labels" else "none",
@@ -198,7 +217,23 @@ def own_metric(name: str) -> Metric:
         tuned_by=_tuned_by(found, where),
         reads_rows=reads_rows,
         is_own=True,
+        over_targets=over_targets,
     )
+
+
+def _over_targets(module: ModuleType, where: str, reads_rows: bool) -> bool:
+    over = getattr(module, "over_targets", False)
+    if not isinstance(over, bool):
+        raise SettingsError(
+            f"{where}: over_targets is {over!r}; allowed are True, where the function scores all "
+            "targets at once, and False. Correct it."
+        )
+    if over and reads_rows:
+        raise SettingsError(
+            f"{where}: with over_targets = True the function is given (n, t) arrays and no rows; "
+            "allowed is metric(y, prediction). Correct its first line."
+        )
+    return over
 
 
 def _parameters(function: Any, where: str) -> int:

@@ -1,13 +1,18 @@
-"""How far a score may be off: standard errors by formula or bootstrap, and paired differences."""
+"""How far a score may be off: standard errors by formula or bootstrap, and paired differences.
+
+`clusters` (n,) >= 0 number the rows that err alike, as those of a patient or of a week; None where
+rows are independent.
+"""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipeline.errors import SettingsError
 from pipeline.metrics.metric import Metric
 
+PARTS = 20  # of the rows, in the jackknife
 DRAWS, OWN_DRAWS = 200, 100  # of the bootstrap; a function of the user's may take its time
 
 
@@ -19,8 +24,17 @@ class Estimate:
     standard_error: float
 
 
-def estimate(metric: Metric, y: np.ndarray, prediction: np.ndarray, seed: int = 0) -> Estimate:
+def estimate(
+    metric: Metric,
+    y: np.ndarray,
+    prediction: np.ndarray,
+    seed: int = 0,
+    clusters: np.ndarray | None = None,
+) -> Estimate:
     """Score and standard error: by formula where the metric is a mean over rows, else bootstrap."""
+    if clusters is not None:
+        times = clustering(row_losses(metric, y, prediction), clusters)
+        return _wider(estimate(metric, y, prediction, seed), times)
     score = metric.score(y, prediction)
     if metric.is_own and math.isnan(score):
         raise SettingsError(
@@ -36,15 +50,72 @@ def estimate(metric: Metric, y: np.ndarray, prediction: np.ndarray, seed: int = 
 
 
 def paired_difference(
-    metric: Metric, y: np.ndarray, one: np.ndarray, other: np.ndarray, seed: int = 0
+    metric: Metric,
+    y: np.ndarray,
+    one: np.ndarray,
+    other: np.ndarray,
+    seed: int = 0,
+    clusters: np.ndarray | None = None,
 ) -> Estimate:
     """Score of `one` minus score of `other` on the same rows, with its standard error."""
+    if clusters is not None:
+        losses = row_losses(metric, y, one) - row_losses(metric, y, other)
+        return _wider(paired_difference(metric, y, one, other, seed), clustering(losses, clusters))
     difference = metric.score(y, one) - metric.score(y, other)
     if metric.per_row is None or metric.root:
         scores = _bootstrap(metric, y, (one, other), seed)
         return Estimate(difference, float((scores[:, 0] - scores[:, 1]).std(ddof=1)))
     rows = metric.per_row(y, one) - metric.per_row(y, other)
     return Estimate(difference, float(rows.std(ddof=1) / np.sqrt(len(rows))))
+
+
+def quick_difference(metric: Metric, y: np.ndarray, one: np.ndarray, other: np.ndarray) -> Estimate:
+    """As `paired_difference`, for choices that are made many times: by formula, to first order, or
+    by leaving out one of 20 parts of the rows at a time (the jackknife of groups)."""
+    difference = metric.score(y, one) - metric.score(y, other)
+    if metric.per_row is not None:
+        parts = [metric.per_row(y, each) for each in (one, other)]
+        roots = [2 * math.sqrt(part.mean()) or 1.0 if metric.root else 1.0 for part in parts]
+        rows = parts[0] / roots[0] - parts[1] / roots[1]
+        return Estimate(difference, float(rows.std(ddof=1) / np.sqrt(len(rows))))
+    part = np.arange(len(y)) % min(PARTS, len(y))
+    without = [
+        metric.score(y[kept], one[kept]) - metric.score(y[kept], other[kept])
+        for kept in (part != number for number in range(int(part.max()) + 1))
+    ]
+    known = np.array(without)[np.isfinite(without)]
+    if len(known) < 2:
+        return Estimate(difference, 0.0)
+    return Estimate(difference, float(np.sqrt((len(known) - 1) * known.var())))
+
+
+def row_losses(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """A loss a row, (n,): the metric's own, or how far off the prediction is."""
+    if metric.per_row is not None:
+        return np.asarray(metric.per_row(y, prediction), dtype=float)
+    y = np.asarray(y)
+    if prediction.shape[1] == 1:
+        return np.asarray(np.abs(y - prediction[:, 0]))
+    return np.asarray(1 - prediction[np.arange(len(y)), y])
+
+
+def clustering(losses: np.ndarray, clusters: np.ndarray) -> float:
+    """How many times larger a mean's standard error is for rows that err alike, 1 at least.
+
+    losses (n,), clusters (n,) >= 0. The variance of the clusters' sums over that of the rows (Liang
+    and Zeger 1986), with G / (G - 1) of G clusters; 1 for a single one, which shows nothing.
+    """
+    numbers = np.unique(clusters, return_inverse=True)[1]
+    count, centred = int(numbers.max()) + 1, losses - losses.mean()
+    rows = float((centred**2).sum())
+    if count < 2 or rows == 0:
+        return 1.0
+    sums = np.bincount(numbers, weights=centred)
+    return max(1.0, float(np.sqrt(count / (count - 1) * (sums**2).sum() / rows)))
+
+
+def _wider(found: Estimate, times: float) -> Estimate:
+    return replace(found, standard_error=times * found.standard_error)
 
 
 def _bootstrap(

@@ -70,7 +70,7 @@ def compute(evidence: Evidence) -> ClassErrors | None:
     chosen = [1] if len(classes) == 2 else range(len(classes))
     return ClassErrors(
         confusion_matrix(y, blend),
-        estimate(METRICS["roc_auc"], y, blend),
+        estimate(METRICS["roc_auc"], y, blend, clusters=evidence.split.validated_clusters),
         {name: roc_curve(*line) for name, line in list(lines.items())[:DRAWN]},
         len(lines),
         {classes[code]: calibration_bins(y == code, blend[:, code]) for code in chosen},

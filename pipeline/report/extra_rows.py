@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pipeline import figures, page
 from pipeline.estimates import verdict, with_error
+from pipeline.member import Member
 from pipeline.metrics import Estimate, paired_difference
 from pipeline.report.evidence import Evidence
 
@@ -17,6 +18,7 @@ class Worth:
 
     member: str
     share: float
+    is_feature: bool
     without: str
     difference: Estimate
 
@@ -39,10 +41,10 @@ def compute(evidence: Evidence) -> ExtraRowsWorth | None:
 def _comparisons(evidence: Evidence) -> Iterator[Worth]:
     """Each member with extra rows, beside one of its kind without: of equal settings, if any."""
     members = {name: found.member for name, found in evidence.trained.items()}
-    plain = [name for name, member in members.items() if not member.extra]
+    plain = [name for name, member in members.items() if not _uses(member)]
     for name, member in members.items():
         alike = [other for other in plain if members[other].kind == member.kind]
-        if not member.extra or not alike:
+        if not _uses(member) or not alike:
             continue
         without = max(alike, key=lambda other: members[other].settings == member.settings)
         difference = paired_difference(
@@ -50,19 +52,25 @@ def _comparisons(evidence: Evidence) -> Iterator[Worth]:
             evidence.validated_y,
             evidence.validated(name),
             evidence.validated(without),
+            clusters=evidence.split.validated_clusters,
         )
-        yield Worth(name, member.extra, without, difference)
+        yield Worth(name, member.extra, member.extra_feature, without, difference)
+
+
+def _uses(member: Member) -> bool:
+    return bool(member.extra) or member.extra_feature
 
 
 def render(
     worth: ExtraRowsWorth, evidence: Evidence, plots: Mapping[str, figures.Plot]
 ) -> list[page.Block]:
     further = f"{worth.rows:,} further rows "
-    if not any(found.member.extra for found in evidence.trained.values()):
+    if not any(_uses(found.member) for found in evidence.trained.values()):
         return [f"{further}are learnt from by none of the models that were fitted."]
     text = (
-        f"{further}are learnt from by some models and validated by none. "
-        "Both scores of a pair are of the same rows."
+        f"{further}are learnt from by some models and validated by none; as a feature, a model of "
+        "these rows alone predicts all others, and its prediction is a column. Both scores of a "
+        "pair are of the same rows."
     )
     if not worth.comparisons:
         return [f"{text} No model of the same kind does without them, so their worth is unknown."]
@@ -70,7 +78,7 @@ def render(
     cells = [
         [
             each.member,
-            page.percent(each.share, 0),
+            "as a feature" if each.is_feature else page.percent(each.share, 0),
             each.without,
             page.Cell(with_error(each.difference), each.difference.score),
             verdict(each.difference, metric.greater_is_better),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline import figures
+from pipeline.answers import answer_rows, train_groups
 from pipeline.estimates import NORMAL_95
 from pipeline.exploration.strength import most_related
 from pipeline.folds import Fold
@@ -41,6 +42,17 @@ class Importance:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """Rows of a fold in which columns are shuffled: their features, targets (n,), and where groups
+    have one answer their numbers (n,)."""
+
+    fold: Fold
+    frame: "pd.DataFrame"
+    y: np.ndarray
+    groups: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Importances:
     """The columns that were shuffled, the most important first, of `columns` in all."""
 
@@ -55,8 +67,17 @@ def compute(evidence: Evidence) -> Importances | None:
         return None
     folds, train = evidence.affordable(len(names)), evidence.load.train[evidence.problem.names]
     share = math.ceil(settings.importance_rows / len(folds))
-    drawn = [(fold, evidence.sample(fold, share)) for fold in folds]
-    tasks = [(fold, train.iloc[rows], evidence.y[rows]) for fold, rows in drawn]
+    answered = train_groups(evidence.load)
+    drawn = [(fold, _sample(evidence, fold, share, answered)) for fold in folds]
+    tasks = [
+        Shown(
+            fold,
+            train.iloc[rows],
+            evidence.y[rows],
+            None if answered is None else np.unique(answered[rows], return_inverse=True)[1],
+        )
+        for fold, rows in drawn
+    ]
     work = functools.partial(_losses, evidence.predictor, evidence.metric.name, names, settings)
     draws = np.concatenate(list(evidence.map(work, tasks)), axis=1)
     draws = draws[:, ~np.isnan(draws).any(axis=0)]
@@ -70,6 +91,17 @@ def compute(evidence: Evidence) -> Importances | None:
     ]
     found.sort(key=lambda item: -item.loss.score)
     return Importances(tuple(found), len(evidence.problem.features))
+
+
+def _sample(evidence: Evidence, fold: Fold, share: int, answered: np.ndarray | None) -> np.ndarray:
+    """So many of the rows that a fold validates; of groups that have one answer whole ones."""
+    rows = evidence.sample(fold, share)
+    if answered is None:
+        return rows
+    own = answered[fold.valid]
+    chosen = np.unique(answered[rows])
+    sizes = np.bincount(own, minlength=int(own.max()) + 1)[chosen]
+    return fold.valid[np.isin(own, chosen[: max(1, np.searchsorted(sizes.cumsum(), share))])]
 
 
 def shuffled_columns(evidence: Evidence) -> list[str]:
@@ -91,21 +123,26 @@ def _losses(
     metric_name: str,
     names: Sequence[str],
     settings: EvaluateStage,
-    task: "tuple[Fold, pd.DataFrame, np.ndarray]",
+    shown: Shown,
 ) -> np.ndarray:
-    """Rise of the loss on rows of one fold and their targets, (columns, repeats); NaN where the
-    metric has no value."""
-    (fold, frame, y), metric = task, METRICS[metric_name]
-    repeats = settings.importance_repeats
-    rng = np.random.default_rng([settings.seed, fold.number, 1])
-    base = metric.loss(y, predictor.predict_fold(frame, fold))
-    exchange = predictor.exchanging(frame, fold)
-    copies = np.tile(np.arange(len(y)), repeats)
+    """Rise of the loss on rows of one fold, (columns, repeats); NaN where the metric has no
+    value."""
+    metric, repeats, rows = METRICS[metric_name], settings.importance_repeats, len(shown.y)
+    rng = np.random.default_rng([settings.seed, shown.fold.number, 1])
+    places, groups = np.arange(rows), None
+    if shown.groups is not None:
+        places = answer_rows(shown.groups)
+        each = shown.groups.max() + 1
+        groups = np.concatenate([shown.groups + each * copy for copy in range(repeats)])
+    y = shown.y[places]
+    base = metric.loss(y, predictor.predict_fold(shown.frame, shown.fold, shown.groups)[places])
+    exchange = predictor.exchanging(shown.frame, shown.fold)
+    copies = np.tile(np.arange(rows), repeats)
     rise = np.empty((len(names), repeats))
     for place, name in enumerate(names):
-        orders = np.concatenate([rng.permutation(len(y)) for _ in range(repeats)])
-        parts = np.split(exchange.predict(copies, name, orders), repeats)
-        rise[place] = [metric.loss(y, part) - base for part in parts]
+        orders = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
+        parts = np.split(exchange.predict(copies, name, orders, groups), repeats)
+        rise[place] = [metric.loss(y, part[places]) - base for part in parts]
     return rise
 
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from pipeline import figures, page
 from pipeline.config import BLEND
 from pipeline.estimates import NORMAL_95, decimals, interval, with_error, with_interval
+from pipeline.folds import Folds
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.parallel import Map
 from pipeline.report.evidence import Evidence
@@ -167,6 +168,7 @@ def compute(evidence: Evidence) -> Leaderboard:
         evidence.validated_y,
         {name: evidence.validated(name) for name in compared(evidence)},
         evidence.validated_folds,
+        clusters=evidence.split.validated_clusters,
         seed=evidence.settings.seed,
         parallel_map=evidence.map,
     )
@@ -190,16 +192,18 @@ def rank(
     *,
     seed: int,
     parallel_map: Map,
+    clusters: np.ndarray | None = None,
 ) -> Leaderboard:
     """Order predictions {name: (n, k)} by the metric; of equal ones, the earlier name comes first.
 
     Fold scores, on the row numbers of each fold, are taken on the same predictions, which are means
-    over the repeats, so that members and blend stand on equal terms.
+    over the repeats, so that members and blend stand on equal terms. `clusters` (n,) number rows
+    that err alike.
     """
     names = sorted(predictions, key=lambda name: metric.loss(y, predictions[name]))
     best = predictions[names[0]]
     tasks = [(predictions[name], best if name != names[0] else None) for name in names]
-    work = functools.partial(_scores, metric, y, seed)
+    work = functools.partial(_scores, metric, y, seed, clusters)
     entries = [
         LeaderboardEntry(
             name,
@@ -215,14 +219,18 @@ def rank(
 
 
 def _scores(
-    metric: Metric, y: np.ndarray, seed: int, task: tuple[np.ndarray, np.ndarray | None]
+    metric: Metric,
+    y: np.ndarray,
+    seed: int,
+    clusters: np.ndarray | None,
+    task: tuple[np.ndarray, np.ndarray | None],
 ) -> tuple[Estimate, Estimate, Estimate | None]:
     """Of a prediction: both scores, and the difference to the best prediction, if it is another."""
     prediction, best = task
     return (
-        estimate(metric, y, prediction, seed),
-        estimate(metric.second, y, prediction, seed),
-        None if best is None else paired_difference(metric, y, prediction, best, seed),
+        estimate(metric, y, prediction, seed, clusters),
+        estimate(metric.second, y, prediction, seed, clusters),
+        None if best is None else paired_difference(metric, y, prediction, best, seed, clusters),
     )
 
 
@@ -247,7 +255,7 @@ def render(
     board: Leaderboard, evidence: Evidence, plots: Mapping[str, figures.Plot]
 ) -> list[page.Block]:
     return [
-        how_to_read(board, evidence.problem.target),
+        how_to_read(board, evidence.problem.target) + of_clusters(evidence.split),
         _cut_short(evidence),
         table(board, evidence),
         plots["folds"],
@@ -278,6 +286,14 @@ def how_to_read(board: Leaderboard, target: str) -> str:
         "interval, on one scale for the whole table; ± is the standard deviation over folds. Fit: "
         "seconds for all folds on one core."
     )
+
+
+def of_clusters(split: Folds) -> str:
+    """What else the errors allow for: rows that err alike."""
+    if split.clusters is None or split.answers is not None:
+        return ""
+    alike = f"value of '{split.group}'" if split.group else "stretch of time"
+    return f" Rows of one {alike} err alike, and the errors are those of whole ones."
 
 
 def table(board: Leaderboard, evidence: Evidence) -> page.SortableTable:

@@ -70,8 +70,12 @@ def compute(evidence: Evidence) -> LearningCurves | None:
         (name, [np.concatenate(_answers(evidence, folds, found[name, size])) for size in sizes])
         for name in evidence.fitted
     ]
-    y = evidence.y[np.concatenate(_answers(evidence, folds, [fold.valid for fold in folds]))]
-    work = functools.partial(_curve, evidence.metric.name, settings.seed, y, sizes)
+    rows = np.concatenate(_answers(evidence, folds, [fold.valid for fold in folds]))
+    clusters = evidence.split.clusters
+    alike = None if clusters is None else clusters[rows]
+    work = functools.partial(
+        _curve, evidence.metric.name, settings.seed, (evidence.y[rows], alike), sizes
+    )
     return LearningCurves(tuple(evidence.map(work, pooled)))
 
 
@@ -146,15 +150,16 @@ def _validate(fits: Fits, task: tuple[Member, Fold, np.ndarray]) -> np.ndarray:
 def _curve(
     metric_name: str,
     seed: int,
-    y: np.ndarray,
+    rows: tuple[np.ndarray, np.ndarray | None],
     sizes: tuple[int, ...],
     named: tuple[str, list[np.ndarray]],
 ) -> Curve:
-    (name, predictions), metric = named, METRICS[metric_name]
-    points = tuple(estimate(metric, y, prediction, seed) for prediction in predictions)
+    """rows = (their targets (n,), numbers of those that err alike (n,) or None)."""
+    (name, predictions), (y, clusters), metric = named, rows, METRICS[metric_name]
+    points = tuple(estimate(metric, y, each, seed, clusters) for each in predictions)
     step = None
     if len(predictions) > 1:
-        step = paired_difference(metric, y, predictions[-1], predictions[-2], seed)
+        step = paired_difference(metric, y, predictions[-1], predictions[-2], seed, clusters)
     return Curve(name, sizes, points, step)
 
 

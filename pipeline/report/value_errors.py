@@ -49,7 +49,9 @@ def compute(evidence: Evidence) -> ValueErrors | None:
     predicted = prediction[:, 0]
     correlation = float(np.corrcoef(y, predicted)[0, 1]) if predicted.std() > 0 else 0.0
     groups = tuple(_group(predicted[rows], y[rows]) for rows in tenths(predicted))
-    return ValueErrors(estimate(METRICS["r2"], y, prediction), correlation, groups)
+    clusters = evidence.split.validated_clusters
+    r2 = estimate(METRICS["r2"], y, prediction, clusters=clusters)
+    return ValueErrors(r2, correlation, groups)
 
 
 def tenths(values: np.ndarray) -> list[np.ndarray]:
@@ -69,7 +71,7 @@ def plots(errors: ValueErrors, evidence: Evidence) -> list[figures.Draft]:
     target = evidence.problem.target
     return [
         truth_plot(errors, y, predicted, target),
-        residual_plot(errors, y, predicted, target),
+        residual_plot(errors, y, predicted, evidence),
     ]
 
 
@@ -97,9 +99,10 @@ def truth_plot(
 
 
 def residual_plot(
-    errors: ValueErrors, y: np.ndarray, predicted: np.ndarray, target: str
+    errors: ValueErrors, y: np.ndarray, predicted: np.ndarray, evidence: Evidence
 ) -> figures.Draft:
     """True minus predicted, by prediction, with the mean of each tenth of the rows."""
+    target = evidence.problem.target
     places = [group.predicted for group in errors.groups]
     means = [group.residual for group in errors.groups]
     halves = [group.half for group in errors.groups]
@@ -115,12 +118,13 @@ def residual_plot(
         figure,
         name="residuals",
         title="Residuals of the blend",
-        caption=_residual_caption(errors.groups),
+        caption=_residual_caption(errors.groups, evidence.metric.whole_values),
         alt="True minus predicted values against predictions, with means of ten groups.",
     )
 
 
-def _residual_caption(groups: Sequence[ResidualGroup]) -> str:
+def _residual_caption(groups: Sequence[ResidualGroup], whole: bool) -> str:
+    """`whole`: the metric compares whole numbers, so that no transform of them could help."""
     off = [group for group in groups if group.is_off]
     number, verb = (len(off), "have") if len(off) > 1 else ("one" if off else "none", "has")
     text = (
@@ -130,10 +134,8 @@ def _residual_caption(groups: Sequence[ResidualGroup]) -> str:
     if len(off) <= 1:
         return f"{text} There is no sign of a curve that the models missed."
     first, last = ("low" if group.residual > 0 else "high" for group in (off[0], off[-1]))
-    return (
-        f"{text} Small predictions are too {first}, large ones too {last}: a transformed target or "
-        "other features may help."
-    )
+    advice = "other features" if whole else "a transformed target or other features"
+    return f"{text} Small predictions are too {first}, large ones too {last}: {advice} may help."
 
 
 def _cloud(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:

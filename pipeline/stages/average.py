@@ -18,6 +18,7 @@ from pipeline.problem import Loaded
 from pipeline.progress import Progress
 from pipeline.store import MEASURED
 from pipeline.targets import (
+    AverageBlend,
     ByTarget,
     Mean,
     average_blend,
@@ -74,19 +75,25 @@ def average(
     metrics = metrics_of(load, blend)
     targets = {
         name: {
-            target: scored(load[target], metrics[target], oof[target], split[target].validated)
+            target: scored(
+                load[target],
+                metrics[target],
+                oof[target],
+                split[target].validated,
+                split[target].validated_clusters,
+            )
             for target in load
         }
         for name, oof in _out_of_fold(train, blend).items()
     }
-    metric = mean_metric(list(metrics.values()))
+    metric = mean_metric(list(metrics.values()), settings.over_targets)
     entries = tuple(ranked(targets, metric))
     best = entries[0]
     progress.say(f"{metric.label} {with_error(best.estimate)}, {best.name}")
     watch = make_command(settings.name, "watch")
     progress.advise(f"the page on all targets is ready: `{watch}` opens it")
     sections = [
-        _expected(load, blend, metric),
+        _expected(average_blend(load, blend, settings.over_targets), load, metric),
         _targets(load, blend, metrics),
         _leaderboard(entries, list(load), metric),
         *_submissions(scores),
@@ -122,10 +129,8 @@ def _out_of_fold(
     return found
 
 
-def _expected(
-    load: Mapping[str, Loaded], blend: Mapping[str, Blended], metric: Metric
-) -> page.Section:
-    together, first = average_blend(load, blend), next(iter(load.values()))
+def _expected(together: AverageBlend, load: Mapping[str, Loaded], metric: Metric) -> page.Section:
+    first = next(iter(load.values()))
     facts = [
         (metric.label, with_error(together.expected.estimate), "to expect on the leaderboard"),
         ("Targets", count(len(load)), ", ".join(load)),

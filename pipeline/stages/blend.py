@@ -38,8 +38,9 @@ NAMED = "The method is the one that [blend] method in the competition's TOML nam
 RULE = (
     "The simplest method is kept (the best few models equally, then greedy selection, then the "
     "stacker), unless a later one is better in {decisive} by more than two standard errors of the "
-    "paired difference and not worse in {metric}."
+    "paired difference{and_not_worse}."
 )
+AND_NOT_WORSE = " and not worse in {metric}"
 NO_STACKER = (
     " The stacker was not tried: for {models} models of {outputs} classes it would have to learn "
     "{coefficients:,} coefficients, more than {most:,}."
@@ -67,7 +68,7 @@ def blend(
     methods = methods_tried(settings.method, len(members), outputs)
     known = out_of_fold(metric.target(load), split, members)
     candidates = cross_fitted(fitter, methods, known)
-    method, comparisons = choose(metric, known.y, candidates)
+    method, comparisons = choose(metric, known, candidates)
     fitted = fitter.fit((method,), known)[method]
     unseen = nested(fitter, methods, known)
     test = fitted.combine({name: each.test for name, each in members.items()})
@@ -76,17 +77,20 @@ def blend(
     before, validated = unseen, load.train.iloc[split.validated]
     unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
     test = postprocessed(settings.postprocess, test, load.test, load.problem)
-    effect = worth(settings.postprocess, metric, known.y, unseen, before)
+    effect = worth(settings.postprocess, metric, known, unseen, before)
     blended = Blended(
         blend=fitted,
         method=method,
         metric=metric.name,
         oof=on_all_rows(unseen, split),
         test=test,
-        candidates={name: estimate(metric, known.y, each) for name, each in candidates.items()},
+        candidates={
+            name: estimate(metric, known.y, each, clusters=known.clusters)
+            for name, each in candidates.items()
+        },
         comparisons=comparisons,
         rule=rule(settings.method, metric, len(members), outputs) + effect,
-        expected=_expected(metric, fitted, members, known, (unseen, split.validated_clusters)),
+        expected=_expected(metric, fitted, members, known, unseen),
         duplicates=duplicates,
         cut_short={name: train[name].cut_short for name in sorted(train) if train[name].cut_short},
         postprocess=settings.postprocess,
@@ -98,15 +102,15 @@ def blend(
 
 
 def worth(
-    module: str | None, metric: Metric, y: np.ndarray, after: np.ndarray, before: np.ndarray
+    module: str | None, metric: Metric, known: OutOfFold, after: np.ndarray, before: np.ndarray
 ) -> str:
-    """What postprocessing brings, y (v,), predictions (v, k) after and before it; "" without any.
+    """What postprocessing brings: predictions (v, k) after and before it; "" without any.
 
     The candidates' scores and the members' are without it.
     """
     if module is None:
         return ""
-    found = paired_difference(metric, y, after, before)
+    found = paired_difference(metric, known.y, after, before, clusters=known.clusters)
     return (
         f" Last comes postprocess of pipeline/competitions/{module}.py: {metric.in_sentence} "
         f"after minus before it {found.score:+.4f} ± {found.standard_error:.4f}."
@@ -140,11 +144,9 @@ def _expected(
     fitted: FittedBlend,
     members: Mapping[str, Trained],
     known: OutOfFold,
-    judged: tuple[np.ndarray, np.ndarray | None],
+    unseen: np.ndarray,
 ) -> Expected:
-    """Of judged = (the nested blend's predictions (v, k), clusters of rows (v,)): their score, and
-    what averaging all fits adds."""
-    unseen, clusters = judged
+    """Of the nested blend's predictions (v, k): their score, and what averaging all fits adds."""
     folds = max(len(each.test_by_fold) for each in members.values())
     by_fold = {name: _spread(each.test_by_fold, folds) for name, each in members.items()}
     rule, predicted = fitted.decision_rule, unseen
@@ -152,7 +154,7 @@ def _expected(
         plain = replace(fitted, decision_rule=None)
         predicted = plain.combine(dict(zip(members, known.predictions, strict=True)))
     gain = averaging(metric, fitted, by_fold, (known.y, predicted))
-    return expectation(metric, known.y, unseen, gain, clusters)
+    return expectation(metric, known.y, unseen, gain, known.clusters)
 
 
 def _spread(by_fold: np.ndarray, folds: int) -> np.ndarray:
@@ -164,7 +166,8 @@ def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> 
     """The rows that every repeat validates, with the models' mean predictions of them."""
     rows = split.validated
     predictions = np.stack([each.mean_oof[rows] for each in members.values()])
-    return OutOfFold(predictions, y[rows], at_least_two(split.numbers()[rows]))
+    folds = at_least_two(split.numbers()[rows])
+    return OutOfFold(predictions, y[rows], folds, split.validated_clusters)
 
 
 def at_least_two(folds: np.ndarray) -> np.ndarray:
@@ -187,7 +190,9 @@ def rule(method: str, metric: Metric, models: int, outputs: int) -> str:
     """How the method is chosen, in words."""
     if method != "auto":
         return NAMED
-    text = RULE.format(decisive=metric.decisive.in_sentence, metric=metric.in_sentence)
+    decisive, own = metric.decisive.in_sentence, metric.in_sentence
+    and_not_worse = AND_NOT_WORSE.format(metric=own) if own != decisive else ""
+    text = RULE.format(decisive=decisive, and_not_worse=and_not_worse)
     if "stack" in methods_tried(method, models, outputs):
         return text
     models = min(models, MOST_MODELS)
@@ -217,7 +222,7 @@ def nested(fitter: Fitter, methods: Sequence[str], known: OutOfFold) -> np.ndarr
         seen, method = known.take(fold.train), methods[0]
         if len(methods) > 1 and len(seen.y) > 1:
             candidates = cross_fitted(fitter, methods, with_inner_folds(seen))
-            method, _ = choose(fitter.metric, seen.y, candidates)
+            method, _ = choose(fitter.metric, seen, candidates)
         unseen = fitter.named(known.predictions[:, fold.valid])
         blended[fold.valid] = fitter.fit((method,), seen)[method].combine(unseen)
     return blended
@@ -229,11 +234,11 @@ def with_inner_folds(known: OutOfFold) -> OutOfFold:
     inner = at_least_two(known.folds)
     if models * outputs > MOST_OUTPUTS:
         inner = inner % INNER_FOLDS
-    return OutOfFold(known.predictions, known.y, inner)
+    return replace(known, folds=inner)
 
 
 def choose(
-    metric: Metric, y: np.ndarray, candidates: Mapping[str, np.ndarray]
+    metric: Metric, known: OutOfFold, candidates: Mapping[str, np.ndarray]
 ) -> tuple[str, tuple[MethodComparison, ...]]:
     """The method that RULE keeps, and the comparison of each with the one kept before it."""
     by = metric.decisive
@@ -241,10 +246,10 @@ def choose(
     comparisons = []
     for method in others:
         one, other = candidates[method], candidates[kept]
-        pair = paired_difference(by, y, one, other)
+        pair = paired_difference(by, known.y, one, other, clusters=known.clusters)
         gain = by.sign * pair.score
         is_clear = gain > 2 * pair.standard_error
-        wins = is_clear and metric.loss(y, one) <= metric.loss(y, other)
+        wins = is_clear and metric.loss(known.y, one) <= metric.loss(known.y, other)
         comparisons.append(MethodComparison(method, kept, gain, pair.standard_error, wins))
         kept = method if wins else kept
     return kept, tuple(comparisons)

@@ -122,14 +122,18 @@ def _shown_class(related: Sequence[Association], y: np.ndarray) -> int:
 def _adversarial(
     settings: "ExploreStage", sample: Sample, parallel_map: Map[Any, Any]
 ) -> Adversarial | None:
-    """On at most `max_rows` rows of both together, in the proportion that they have."""
+    """On at most `max_rows` rows of both together, in the proportion that they have.
+
+    Columns that no model sees are left out: groups that test does not share say nothing of models.
+    """
     total = len(sample.train) + len(sample.test)
-    matrix = adversarial.joint_matrix(sample.train, sample.test, sample.features)
+    features = [each for each in sample.features if each.name not in settings.unseen]
+    matrix = adversarial.joint_matrix(sample.train, sample.test, features)
     rows = draw_rows(total, settings.max_rows, np.random.default_rng([settings.seed, 2]))
     return adversarial.adversarial_validation(
         matrix[rows],
         rows >= len(sample.train),
-        [feature.name for feature in sample.features],
+        [feature.name for feature in features],
         permutations=settings.permutations,
         seed=settings.seed,
         parallel_map=parallel_map,

@@ -16,6 +16,7 @@ from pipeline.folds import DRAWN, Fold, Folds, folds_of
 from pipeline.problem import Loaded, Problem, Task
 from pipeline.progress import Progress
 from pipeline.splitting import kfold, own, windows
+from pipeline.splitting.extra_rows import with_allowed_rows
 from pipeline.splitting.fold_column import fold_numbers
 from pipeline.splitting.groups import split_groups
 from pipeline.splitting.kfold import Rows
@@ -57,7 +58,11 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
         found = replace(found, refit=len(found.validated) < found.rows)
     found = replace(found, clusters=_clusters(settings, found, load))
     found = with_early_stopping(settings, found, load)
+    allowed, notes = with_allowed_rows(settings, found.time, load, found.folds)
+    found = replace(found, folds=tuple(allowed))
     progress.say(summary(settings, found))
+    for note in notes:
+        progress.say(note)
     missing = missing_classes(load.problem, load.y, folds)
     if missing:
         progress.say(

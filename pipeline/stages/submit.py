@@ -28,20 +28,24 @@ def submit(
     first, metrics = next(iter(load.values())), metrics_of(load, blend)
     filling = [Filling(load[name], blend[name].test, metrics[name]) for name in load]
     content = joint_content(filling) if len(first.test) else b""
-    entry = entry_of(settings.name, load, blend, content)
+    entry = entry_of(settings, load, blend, content)
     if not content:
         progress.say("there are no rows to predict, and so no file to upload")
         return Submitted(content, entry)
     for each in filling:
         for note in form_notes(each.load.problem, each.metric):
             progress.advise(note)
-    _report(entry, mean_metric(list(metrics.values())), progress)
+    metric = mean_metric(list(metrics.values()), settings.over_targets)
+    _report(entry, metric, progress)
     return Submitted(content, entry)
 
 
-def entry_of(name: str, load: ByTarget[Loaded], blend: ByTarget[Blended], content: bytes) -> Entry:
+def entry_of(
+    settings: "SubmitStage", load: ByTarget[Loaded], blend: ByTarget[Blended], content: bytes
+) -> Entry:
     """The ledger's line on the file; of several targets their mean, and the score of each."""
-    first, combined = next(iter(load.values())), average_blend(load, blend)
+    name, first = settings.name, next(iter(load.values()))
+    combined = average_blend(load, blend, settings.over_targets)
     several = {target: each.expected.score for target, each in blend.items()}
     return Entry(
         file=file_name(name, first.simulated, combined, content),

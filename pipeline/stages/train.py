@@ -172,7 +172,7 @@ def gather(
         oof=oof,
         test=np.mean([test for _, test in tests], axis=0) if fitted else np.full(shape, np.nan),
         test_by_fold=np.stack(by_fold) if fitted else np.empty((0, *shape)),
-        fits=tuple(scored(fold, fit, target, metric) for fold, fit in fitted),
+        fits=tuple(scored(fold, fit, target, metric, split.answers) for fold, fit in fitted),
         asked=split.repeats,
         fit_seconds=sum(fit.fit_seconds for _, fit in fitted),
         predict_seconds=sum(fit.predict_seconds for _, fit in fitted),
@@ -190,11 +190,15 @@ def answering(fit: FoldFit, load: Loaded, fold: Fold) -> FoldFit:
     return replace(fit, valid=valid, test=aggregated(fit.test, test_groups(load), how))
 
 
-def scored(fold: Fold, fit: FoldFit, y: np.ndarray, metric: Metric) -> FoldScore:
-    """The score on the fold's validation rows; ROC AUC has none where a class is absent."""
+def scored(
+    fold: Fold, fit: FoldFit, y: np.ndarray, metric: Metric, answers: np.ndarray | None = None
+) -> FoldScore:
+    """The score on the fold's validation rows, or on those of them that stand for the answers;
+    ROC AUC has none where a class is absent."""
     if not len(fold.valid):
         return FoldScore(fold.repeat, fold.number, None, fit.key)
-    score = metric.score(y[fold.valid], fit.valid)
+    chosen = np.ones(len(fold.valid), bool) if answers is None else np.isin(fold.valid, answers)
+    score = metric.score(y[fold.valid[chosen]], fit.valid[chosen])
     return FoldScore(fold.repeat, fold.number, score if np.isfinite(score) else None, fit.key)
 
 

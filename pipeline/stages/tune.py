@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline import code, models, pace
+from pipeline.answers import scored_answers
 from pipeline.encoded import Encoded
 from pipeline.files import digest_of
 from pipeline.fits import Fits
@@ -206,8 +207,11 @@ class Search:
 
 
 def fold_score(fits: Fits, metric: Metric, member: Member, fold: Fold) -> float:
-    """Fit on a fold's training rows; the score on its validation rows."""
-    return metric.score(fits.y[fold.valid], fits.fit(member, fold).valid)
+    """Fit on a fold's training rows; the score on its validation rows, or on groups of them that
+    have one answer."""
+    prediction = fits.fit(member, fold).valid
+    rows, answers = scored_answers(fits.load.value, fold.valid, prediction)
+    return metric.score(fits.y[rows], answers)
 
 
 def report(tuned: Tuned, decision: Decision, metric: Metric, progress: Progress) -> None:

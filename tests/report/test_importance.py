@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.answers import aggregated, answer_rows
 from pipeline.folds import Folds, folds_of
 from pipeline.metrics import Estimate
 from pipeline.problem import Feature
@@ -30,9 +31,16 @@ class Line(StandIn):
     def __init__(self):
         self.shown = {}
 
-    def predict_fold(self, frame, fold):
+    def predict_fold(self, frame, fold, groups=None):
         self.shown.setdefault(fold.name, set()).update(frame["idle"])
         return (3 * frame["x"] + frame["z"]).to_numpy()[:, np.newaxis]
+
+
+class Mean(Line):
+    """The same, of groups that have one answer."""
+
+    def predict_fold(self, frame, fold, groups=None):
+        return aggregated(super().predict_fold(frame, fold), groups, "mean")
 
 
 @pytest.fixture
@@ -80,6 +88,29 @@ def test_a_fold_predicts_its_own_validation_rows(line):
     assert shown.keys() == validated.keys()
     assert all(shown[name] <= rows for name, rows in validated.items())
     assert sum(map(len, shown.values())) == 600
+
+
+def test_groups_that_have_one_answer_are_shown_whole_and_scored_once(line):
+    """The mean of four rows' errors is half as large, and so is what shuffling adds to it."""
+    groups, y = np.arange(N) // 4, line.load.y
+    form = replace(line.problem.form, aggregate="mean")
+    mean = pd.Series(y).groupby(groups).transform("mean").to_numpy()
+    answered = replace(
+        line,
+        load=replace(
+            line.load,
+            train=line.load.train.assign(id=groups),
+            y=mean,
+            problem=replace(line.load.problem, form=form, id="id"),
+        ),
+        split=Folds(N, tuple(folds_of(0, groups % 3)), "group", answers=answer_rows(groups)),
+        predictor=Mean(),
+    )
+    found = importances(answered, "mse", N, 4).found
+    assert found[0].loss.score == pytest.approx(18 / 4, rel=0.1)
+    some = importances(answered, "mse", 600, 1)
+    shown = np.array([len(rows) for rows in answered.predictor.shown.values()])
+    assert some is not None and (shown % 4 == 0).all()
 
 
 def test_the_same_seed_gives_the_same_importances(line):

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,7 @@ class SmallFits:
 
     def __init__(self, store, load, took=1.0, naps=0.0):
         self.store, self.y, self.took, self.naps = store, load.y, took, naps
+        self.load = SimpleNamespace(value=load)
         # one layout here and in a worker process: products of another one round differently
         self.X, self.test_rows = (np.ascontiguousarray(t) for t in (load.train, load.test))
 

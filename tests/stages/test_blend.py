@@ -73,10 +73,11 @@ def test_a_method_that_is_worse_by_the_asked_metric_is_not_kept(rng):
     wrong = rng.random(4000) < 0.02
     sure = np.where(wrong, 1 - y, y) * 0.9 + 0.05
     candidates = {m: np.column_stack([1 - p, p]) for m, p in (("equal", right), ("greedy", sure))}
-    kept, (comparison,) = stage.choose(ACCURACY, y, candidates)
+    known = OutOfFold(np.empty((0, 4000, 2)), y, y)
+    kept, (comparison,) = stage.choose(ACCURACY, known, candidates)
     assert kept == comparison.against == "equal"
     assert comparison.gain > 2 * comparison.standard_error
-    assert stage.choose(LOG_LOSS, y, candidates)[0] == "greedy"
+    assert stage.choose(LOG_LOSS, known, candidates)[0] == "greedy"
 
 
 @pytest.mark.parametrize("method", ["auto", "equal", "greedy", "stack"])

@@ -18,10 +18,11 @@ from tests import values
 
 
 class Explore(config.Explore):
-    """Two keys of the stage's settings that are new."""
+    """Three keys of the stage's settings that are new."""
 
     ratings: tuple[str, ...] = ()
     name: str = ""
+    unseen: tuple[str, ...] = ()
 
 
 HOSTILE = "<script>alert(1)</script>"
@@ -101,6 +102,21 @@ def test_every_task_is_explored(task, capsys):
     assert out.findings.associations[0].column == "rating"
     assert {"target", "missing", "ratings", "drift"} <= set(out.figures)
     assert capsys.readouterr().out.startswith("360 rows, ")
+
+
+def test_columns_that_no_model_sees_separate_no_rows():
+    """Groups that train and test do not share would separate them perfectly."""
+    load = competition()
+    feature = Feature("group", "number")
+    apart = replace(
+        load,
+        train=load.train.assign(group=1),
+        test=load.test.assign(group=2),
+        problem=replace(load.problem, features=(*load.problem.features, feature)),
+    )
+    seen = run(apart).findings.adversarial
+    hidden = run(apart, Explore(permutations=9, unseen=("group",))).findings.adversarial
+    assert seen.auc > 0.99 and hidden == run(load).findings.adversarial
 
 
 def test_equal_data_give_equal_bytes(binary):
