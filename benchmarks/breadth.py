@@ -10,7 +10,10 @@ of the pipeline, which gets train, test and sample as files and is run as an ent
 then `run submit`; or a tool of table_peers.py, which gets the same rows; or a model of the project,
 fitted once (`kernel`, `lightgbm@num_leaves=8`). What RESULTS/results.jsonl has a line of, by table,
 seed and method, is not computed again. `--minutes 0` bounds nothing by the clock: a busy machine
-then changes no score.
+then changes no score. Tools that are installed elsewhere are run by that Python, into the same
+RESULTS, and draw the same rows:
+
+    ~/peers/bin/python benchmarks/breadth.py run DIR --out RESULTS --methods catboost5 autogluon
 """
 
 import argparse
@@ -46,6 +49,8 @@ Found: TypeAlias = tuple[np.ndarray, dict[str, Any]]  # prediction (m, k), and w
 
 def pipeline(preset: str, drawn: Draw, project: Path, minutes: float | None) -> Found:
     """`new` and `run submit` in a copy of the project, and what the submission holds."""
+    import tomlkit  # noqa: F401  # the Python of other tools lacks it: this method is skipped there
+
     shutil.rmtree(project, ignore_errors=True)
     whole_run.copy_project(project, "", None)
     _write_files(drawn, project / "files")
