@@ -105,7 +105,11 @@ class TableFindings:
         task: Task = hardest if len(self.tasks) > 1 else self.roles.task  # type: ignore[assignment]
         rows, columns, ordered = len(train), len(self.columns), bool(self.order)
         mixed = len(self.tasks) > 1 and "regression" in self.tasks
-        return sizing.Shape(rows, columns, task, classes, width, ordered, mixed)
+        text = any(
+            not isinstance(column, DataError) and column.feature.kind == "text"
+            for column in self.columns.values()
+        )
+        return sizing.Shape(rows, columns, task, classes, width, ordered, mixed, text)
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -381,9 +385,15 @@ def _model_notes(shape: sizing.Shape) -> str:
     """Why these models in this order, those left out because of the table's size, and the keys that
     all may have."""
     names, fields = sizing.left_out(shape), ModelSettings.model_fields.items()
+    first = (
+        "logistic regression first, which takes seconds and is as accurate on "
+        f"{'texts' if shape.text else 'more columns than rows'}"
+        if sizing.linear_first(shape)
+        else "boosting first, which is the most accurate over many tables"
+    )
     order = (
-        "The models share the minutes in this order: boosting first, which is the most accurate "
-        "over many tables (benchmarks/README.md). The blend gives those that do not help no weight."
+        f"The models share the minutes in this order: {first} (benchmarks/README.md). The blend "
+        "gives those that do not help no weight."
     )
     left_out = (
         f"{shape.rows:,} rows: not listed, because a repeat of each would take more than its part "

@@ -60,7 +60,8 @@ BEST_TRIALS = {"lightgbm": 100, "xgboost": 50, "linear": 10, "logistic": 10, "ne
 class Shape:
     """Of the training table; `classes` is 1 for regression and 2 for two classes, `width` is about
     how many columns the dense view has, `ordered` whether some columns stand in an order, `mixed`
-    whether some of several targets are classes and others values."""
+    whether some of several targets are classes and others values, `text` whether some columns are
+    texts."""
 
     rows: int
     columns: int
@@ -69,6 +70,7 @@ class Shape:
     width: int = 0
     ordered: bool = False
     mixed: bool = False
+    text: bool = False
 
     @property
     def many(self) -> bool:
@@ -116,7 +118,7 @@ def models(shape: Shape, preset: str = "default") -> tuple[str, ...]:
     fitting = [name for name in MODELS if suits(name, shape)]
     if shape.many or shape.wide:
         fitting = [name for name in fitting if name not in left_out(shape, preset)]
-    first = ("logistic", *BOOSTING) if _is_sparse(shape) else BOOSTING
+    first = ("logistic", *BOOSTING) if linear_first(shape) else BOOSTING
     return (
         *(name for name in first if name in fitting),
         *(name for name in fitting if name not in first),
@@ -132,10 +134,13 @@ def suits(name: str, shape: Shape) -> bool:
     return name not in EXTRAS or find_spec(name) is not None
 
 
-def _is_sparse(shape: Shape) -> bool:
-    """Whether logistic regression with WIDE_SPARSITY is quick enough never to be left out."""
+def linear_first(shape: Shape) -> bool:
+    """Whether logistic regression is as accurate as boosting and takes seconds: of texts, and of
+    more columns than rows, where WIDE_SPARSITY leaves few of them."""
+    if shape.task == "regression" or shape.many:
+        return False
     is_small = shape.rows * shape.width * shape.trees <= SPARSE_CELLS
-    return shape.task != "regression" and shape.wide and not shape.many and is_small
+    return shape.text or (shape.wide and is_small)
 
 
 def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:
