@@ -423,7 +423,8 @@ def _given(model: str, found: TableFindings) -> dict[str, Any]:
 
 def _model(name: str, given: Mapping[str, Any]) -> str:
     settings = importlib.import_module(f"pipeline.models.{name}").Settings
-    return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
+    table = _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
+    return _lines(_comment(sizing.WHY[name])) + table
 
 
 def _learning_from_extra(found: TableFindings) -> Iterator[str]:

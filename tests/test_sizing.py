@@ -55,6 +55,10 @@ def test_of_more_columns_than_rows_what_is_quick_and_strong_comes_first():
     assert sizing.models(Shape(1000, 5000, "multiclass", 99, 5000))[0] == "lightgbm"
 
 
+def test_every_model_that_may_be_listed_has_a_reason():
+    assert set(sizing.WHY) == set(sizing.MODELS)
+
+
 def test_of_texts_logistic_regression_comes_first():
     def first(task, classes, rows=1000):
         return sizing.models(Shape(rows, 3, task, classes, text=True))[0]
