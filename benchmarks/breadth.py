@@ -18,7 +18,6 @@ RESULTS, and draw the same rows:
 
 import argparse
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from breadth_results import results, summary
 from held_out import Draw, hold_out
 from results import refuse
 from tables import TABLES, Table
+from whole_pipeline import bound_minutes
 
 from pipeline import fitting, metrics
 from pipeline.errors import UserError
@@ -55,10 +55,7 @@ def pipeline(preset: str, drawn: Draw, project: Path, minutes: float | None) -> 
     whole_run.copy_project(project, "", None)
     _write_files(drawn, project / "files")
     _call(project, "new", NAME, "--from", "files", *_options(drawn.table))
-    if minutes is not None:
-        toml = project / f"pipeline/competitions/{NAME}.toml"
-        bound = f"minutes = {minutes:g}" if minutes else "# minutes"
-        toml.write_text(re.sub(r"^minutes = .*$", bound, toml.read_text(), flags=re.MULTILINE))
+    bound_minutes(project / f"pipeline/competitions/{NAME}.toml", minutes)
     _call(project, "run", "submit", NAME, "--preset", preset)
     record = json.loads(
         (project / f"data/build/{NAME}/experiments/0001/experiment.json").read_text()
