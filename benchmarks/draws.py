@@ -16,8 +16,9 @@ one's own if need be (`wide:neural_net@hidden=[512]`); or the whole pipeline (`p
 `pipeline@preset=quick`, `pipeline@preset=quick,minutes=0` without a bound), run as an entrant
 runs it. RESULTS, outside the project, gathers them over several Pythons: predictions of each draw
 as .npy, scores as lines of results.jsonl. What is there is not computed again, even if the code has
-changed since: give it another name, or remove its lines. benchmarks/scores keeps the lines behind the README's tables. Seconds are those of encoding,
-fit and predictions; on a busy machine compare the processor's, those of child processes counted.
+changed since: give it another name, or remove its lines. benchmarks/scores keeps the lines behind
+the README's tables. Seconds are those of encoding, fit and predictions; on a busy machine compare
+the processor's, those of child processes counted.
 
 One draw in a script of one's own:
 
