@@ -92,7 +92,7 @@ def difference(
     metric, gains, errors = metrics.METRICS[table.metric], [], []
     for seed in seeds:
         both = [np.load(out / table.name / str(seed) / f"{m}.npz") for m in (one, other)]
-        if not np.array_equal(both[0]["y"], both[1]["y"]):
+        if not _same(*(each["y"] for each in both)):
             refuse(f"{table.name}, seed {seed}: {one} and {other} were scored on different rows.")
         predictions = (each["prediction"] for each in both)
         found = metrics.paired_difference(metric, both[0]["y"], *predictions)
@@ -101,6 +101,12 @@ def difference(
     between = float(np.std(gains, ddof=1)) if len(seeds) > 1 else 0.0
     over_rows = float(np.sqrt(np.mean(np.square(errors))))
     return float(np.mean(gains)), max(between, over_rows) / float(np.sqrt(len(seeds)))
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two targets are of the same rows: two versions of pandas may read a last digit
+    differently."""
+    return one.shape == other.shape and bool(np.allclose(one, other, rtol=1e-12, atol=0))
 
 
 def _row(
