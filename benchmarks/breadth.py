@@ -10,12 +10,14 @@ of the pipeline, which gets train, test and sample as files and is run as an ent
 then `run submit`; or a tool of table_peers.py, which gets the same rows; or a model of the project,
 fitted once (`kernel`, `lightgbm@num_leaves=8`). What RESULTS/results.jsonl has a line of, by table,
 seed and method, is not computed again. `--minutes 0` bounds nothing by the clock: a busy machine
-then changes no score.
+then changes no score. Tools that are installed elsewhere are run by that Python, into the same
+RESULTS, and draw the same rows:
+
+    ~/peers/bin/python benchmarks/breadth.py run DIR --out RESULTS --methods catboost5 autogluon
 """
 
 import argparse
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +34,7 @@ from breadth_results import results, summary
 from held_out import Draw, hold_out
 from results import refuse
 from tables import TABLES, Table
+from whole_pipeline import bound_minutes
 
 from pipeline import fitting, metrics
 from pipeline.errors import UserError
@@ -46,14 +49,13 @@ Found: TypeAlias = tuple[np.ndarray, dict[str, Any]]  # prediction (m, k), and w
 
 def pipeline(preset: str, drawn: Draw, project: Path, minutes: float | None) -> Found:
     """`new` and `run submit` in a copy of the project, and what the submission holds."""
+    import tomlkit  # noqa: F401  # the Python of other tools lacks it: this method is skipped there
+
     shutil.rmtree(project, ignore_errors=True)
     whole_run.copy_project(project, "", None)
     _write_files(drawn, project / "files")
     _call(project, "new", NAME, "--from", "files", *_options(drawn.table))
-    if minutes is not None:
-        toml = project / f"pipeline/competitions/{NAME}.toml"
-        bound = f"minutes = {minutes:g}" if minutes else "# minutes"
-        toml.write_text(re.sub(r"^minutes = .*$", bound, toml.read_text(), flags=re.MULTILINE))
+    bound_minutes(project / f"pipeline/competitions/{NAME}.toml", minutes)
     _call(project, "run", "submit", NAME, "--preset", preset)
     record = json.loads(
         (project / f"data/build/{NAME}/experiments/0001/experiment.json").read_text()

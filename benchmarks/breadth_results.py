@@ -6,16 +6,27 @@ RESULTS/<table>/<seed>/<method>.npz   y (m,) and prediction (m, k) of the held-o
 
 import argparse
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from results import refuse
 from tables import TABLES, Table
 
 from pipeline import metrics
+
+HEADING = (
+    "method",
+    "mean rank",
+    "first on",
+    "AGAINST better / even / worse by 2 standard errors",
+    "logarithm of its error beside AGAINST's",
+    "68% intervals that held",
+    "expected minus achieved, in errors",
+    "median minutes",
+)
 
 Results: TypeAlias = dict[tuple[str, int, str], dict[str, Any]]
 
@@ -28,7 +39,7 @@ def results(out: Path) -> Results:
 
 
 def summary(options: argparse.Namespace) -> None:
-    """A line a table and method, then ranks and promises."""
+    """A line a table and method, then a line a method over all tables, as the README has them."""
     stored, against = results(options.out), options.against
     for (table, seed, method), line in stored.items():
         if "error" in line:
@@ -37,13 +48,13 @@ def summary(options: argparse.Namespace) -> None:
     lines = [each for table in TABLES for each in _lines(table, stored, methods, options)]
     columns = ("table", "metric", against, "method", "seeds", "score", "better by", "error")
     print(pd.DataFrame(lines, columns=columns).to_string(index=False))
-    for method in methods:
-        z = np.array([each[6] / (each[7] or 1) for each in lines if each[3] == method])
-        if len(z):
-            beyond = f"better on {(z > 2).sum()}, worse on {(z < -2).sum()} by 2 standard errors"
-            print(f"{against} beside {method}, {len(z)} tables: ahead on {(z > 0).sum()}, {beyond}")
-    print_ranks(stored, options.rank or methods)
-    print_promises(options.out, stored)
+    ranked = options.rank or methods
+    ranks = _ranks(stored, ranked)
+    print(f"\nRanks are over the {len(ranks)} tables that all of these methods have.\n")
+    ordered = sorted(ranked, key=lambda method: ranks[method].mean())
+    rows = [_row(method, options, stored, lines, ranks) for method in ordered]
+    for row in (HEADING, ["---"] * len(HEADING), *rows):
+        print(f"| {' | '.join(row)} |".replace("AGAINST", against))
 
 
 def _lines(
@@ -81,6 +92,8 @@ def difference(
     metric, gains, errors = metrics.METRICS[table.metric], [], []
     for seed in seeds:
         both = [np.load(out / table.name / str(seed) / f"{m}.npz") for m in (one, other)]
+        if not _same(*(each["y"] for each in both)):
+            refuse(f"{table.name}, seed {seed}: {one} and {other} were scored on different rows.")
         predictions = (each["prediction"] for each in both)
         found = metrics.paired_difference(metric, both[0]["y"], *predictions)
         gains.append(metric.sign * found.score)
@@ -90,8 +103,61 @@ def difference(
     return float(np.mean(gains)), max(between, over_rows) / float(np.sqrt(len(seeds)))
 
 
-def print_ranks(stored: Results, methods: Iterable[str]) -> None:
-    """Mean rank over the tables and seeds that all of these methods have."""
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two targets are of the same rows: two versions of pandas may read a last digit
+    differently."""
+    return one.shape == other.shape and bool(np.allclose(one, other, rtol=1e-12, atol=0))
+
+
+def _row(
+    method: str,
+    options: argparse.Namespace,
+    stored: Results,
+    lines: Sequence[tuple[Any, ...]],
+    ranks: pd.DataFrame,
+) -> list[str]:
+    """A method over all tables, as HEADING has it."""
+    mine = [line for line in lines if line[3] == method]
+    z = np.array([gain / (error or 1) for *_, gain, error in mine])
+    even = np.abs(z) <= 2
+    counts = f"{(z > 2).sum()} / {even.sum()} / {(z < -2).sum()}" if mine else ""
+    worse = _mean(np.array([_logarithm(*line[:3], line[5]) for line in mine]), "+.3f")
+    held, off = _intervals(options.out, stored, method)
+    minutes = [
+        line["seconds"] / 60
+        for (_, _, m), line in stored.items()
+        if m == method and "score" in line
+    ]
+    return [
+        method,
+        _mean(ranks[method].to_numpy(), ".2f"),
+        f"{ranks.eq(ranks.min(axis=1), axis=0)[method].sum()}",
+        counts,
+        worse,
+        f"{held.sum()} of {len(held)}" if len(held) else "",
+        _mean(off, "+.2f"),
+        f"{np.median(minutes):.2g}" if minutes else "",
+    ]
+
+
+def _mean(values: np.ndarray, form: str) -> str:
+    """The mean of values (n,) and its standard error; empty for none of them."""
+    if not len(values):
+        return ""
+    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return f"{np.mean(values):{form}} ± {error:{form.lstrip('+')}}"
+
+
+def _logarithm(table: str, metric: str, one: float, other: float) -> float:
+    """log(error of the other method / error of the one): 0.1 is an error greater by 10%."""
+    asked = metrics.METRICS[metric]
+    errors = [asked.highest - s if asked.greater_is_better else s for s in (one, other)]
+    smallest = np.finfo(float).tiny  # a perfect score has no error
+    return float(np.log(max(errors[1], smallest) / max(errors[0], smallest)))
+
+
+def _ranks(stored: Results, methods: Iterable[str]) -> pd.DataFrame:
+    """Each method's rank (1 is the best) on each table that all have, the mean over its seeds."""
     signs = {table.name: metrics.METRICS[table.metric].sign for table in TABLES}
     places = dict.fromkeys((table, seed) for table, seed, _ in stored)
     scores = pd.DataFrame(
@@ -100,36 +166,22 @@ def print_ranks(stored: Results, methods: Iterable[str]) -> None:
             for m in methods
         }
     )
-    complete = scores.dropna()
-    ranks = complete.rank(axis=1, ascending=False)
-    firsts = ranks.eq(1).sum()
-    print(f"of {len(complete)} tables and seeds with all methods, mean rank (times first):")
-    print(
-        "  "
-        + ", ".join(
-            f"{m} {ranks[m].mean():.2f} ({firsts[m]})" for m in ranks.mean().sort_values().index
-        )
-    )
+    return scores.dropna().rank(axis=1, ascending=False).groupby(level=0).mean()
 
 
-def print_promises(out: Path, stored: Results) -> None:
-    """Of methods that expect a score: how often the 68% interval held what was achieved.
+def _intervals(out: Path, stored: Results, method: str) -> tuple[np.ndarray, np.ndarray]:
+    """Of a method that expects a score, for each of its runs (r,): whether the 68% interval held
+    what was achieved, and by how many of its errors more was expected.
 
     The interval is of both errors: that of the expected score, and that of the achieved one over
     the held-out rows, which is often the greater one.
     """
-    named, held = {table.name: table for table in TABLES}, defaultdict(list)
-    for (name, seed, method), line in stored.items():
-        if line.get("expected") is not None and "score" in line:
+    named, off = {table.name: table for table in TABLES}, []
+    for (name, seed, m), line in stored.items():
+        if m == method and line.get("expected") is not None and "score" in line:
             found = np.load(out / name / str(seed) / f"{method}.npz")
             metric = metrics.METRICS[named[name].metric]
             achieved = metrics.estimate(metric, found["y"], found["prediction"])
             error = np.hypot(line["expected_error"], achieved.standard_error)
-            held[method].append(metric.sign * (line["expected"] - achieved.score) / error)
-    for method, off in held.items():
-        right, bias = np.sum(np.abs(off) <= 1), np.mean(off)
-        error = np.std(off) / np.sqrt(len(off))
-        print(
-            f"{method}: the 68% interval held the achieved score in {right} of {len(off)}; "
-            f"expected better than achieved by {bias:+.2f} ± {error:.2f} of its errors"
-        )
+            off.append(metric.sign * (line["expected"] - achieved.score) / error)
+    return np.abs(off) <= 1, np.array(off)

@@ -13,11 +13,12 @@ DIR holds Kaggle's airline passenger satisfaction (zip or CSV files, 129,880 lab
 A method is a tool of peers.py or searchers.py; a model of the project at its defaults
 (`neural_net`) or with other settings (`neural_net@epochs=30,hidden=[512]`), under a name of
 one's own if need be (`wide:neural_net@hidden=[512]`); or the whole pipeline (`pipeline`,
-`pipeline@preset=quick`), run as an entrant runs it. RESULTS, outside the project, gathers them
-over several Pythons: predictions of each draw as .npy, scores as lines of results.jsonl. What is
-there is not computed again, even if the code has changed since: give it another name, or remove its
-lines. benchmarks/scores keeps the lines behind the README's tables. Seconds are those of encoding,
-fit and predictions; on a busy machine compare the processor's, those of child processes counted.
+`pipeline@preset=quick`, `pipeline@preset=quick,minutes=0` without a bound), run as an entrant
+runs it. RESULTS, outside the project, gathers them over several Pythons: predictions of each draw
+as .npy, scores as lines of results.jsonl. What is there is not computed again, even if the code has
+changed since: give it another name, or remove its lines. benchmarks/scores keeps the lines behind
+the README's tables. Seconds are those of encoding, fit and predictions; on a busy machine compare
+the processor's, those of child processes counted.
 
 One draw in a script of one's own:
 
@@ -210,7 +211,8 @@ def build(method: str, options: argparse.Namespace) -> peers.Fit:
         return PEERS[name](options.threads)
     if name == WHOLE:
         toml = "airline" if options.simulated else None
-        return whole_pipeline.WholePipeline(settings.get("preset", "default"), toml)
+        preset = settings.get("preset", "default")
+        return whole_pipeline.WholePipeline(preset, toml, settings.get("minutes"))
     return own(name, settings, "airline" if options.simulated else None)
 
 

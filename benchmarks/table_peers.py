@@ -1,9 +1,12 @@
-"""Other tools on any table: classes or values, dates as numbers, words as categories.
+"""Other tools on any table, each given the rows as those who know it would give them.
 
-peers.py has those of two classes on one table. AutoGluon and MLJAR live outside the project's own
-environment, as there.
+Dates become numbers, words categories, sentences words weighted by TF-IDF unless the tool reads
+them itself; RMSLE is learnt on the target's logarithm. Tools that draw folds get the groups or the
+times of the rows, so that their folds are like the rows held out. peers.py has those of two classes
+on one table. CatBoost, AutoGluon and MLJAR live outside the project's own environment, as there.
 """
 
+import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -18,10 +21,11 @@ from searchers import suggest_lightgbm
 from pipeline import metrics
 
 TRIALS, LIMIT = 30, 10  # of the tuned LightGBM, and minutes of the others, where none are given
-AUTOGLUON = {
-    "rmse": "root_mean_squared_error",
-    "mae": "mean_absolute_error",
-}  # metrics by its names
+AUTOGLUON = {"rmsle": "rmse"}  # metrics by its names, where they are not ours
+MLJAR = {"rmsle": "rmse", "roc_auc": "auc", "log_loss": "logloss", "f1_macro": "logloss"}
+SENTENCES = 200, 0.3, 1.5  # more values than these, a row of words, and words a value
+VOCABULARY = 300  # words of a column of sentences
+BLOCKS = 5  # of rows whose folds follow groups
 
 Build: TypeAlias = Callable[..., Any]  # settings -> an estimator of scikit-learn's kind
 
@@ -49,7 +53,7 @@ def xgboost_default(drawn: Draw, threads: int) -> Build:
 
 
 def catboost_default(drawn: Draw, threads: int) -> Build:
-    """CatBoost's defaults, its categories not coded: `pip install catboost`."""
+    """CatBoost's defaults, categories and sentences as they are: `pip install catboost`."""
     from catboost import CatBoostClassifier, CatBoostRegressor
 
     settings: dict[str, Any] = {"thread_count": threads, "verbose": False}
@@ -64,60 +68,159 @@ def autogluon(drawn: Draw, threads: int, minutes: float | None) -> np.ndarray:
     from autogluon.tabular import TabularPredictor
 
     asked = AUTOGLUON.get(drawn.table.metric, drawn.table.metric)
-    limits = {"time_limit": 60 * (minutes or LIMIT), "num_cpus": threads, "num_gpus": 0}
-    known = drawn.train[drawn.features].assign(label=drawn.y(drawn.train))
+    task = {0: "regression", 2: "binary"}.get(len(drawn.classes), "multiclass")
+    limits: dict[str, Any] = {"time_limit": 60 * (minutes or LIMIT), "num_cpus": threads}
+    X, unseen = (_columns(drawn, frame) for frame in (drawn.train, drawn.held_out))
+    known, structure = X.assign(label=_y(drawn)), _structure(drawn)
+    if structure is not None:
+        known = known.assign(fold=structure)
+        limits["validation_structure"] = {"group_on" if drawn.table.group else "time_on": "fold"}
     with tempfile.TemporaryDirectory() as folder:
-        model = TabularPredictor("label", eval_metric=asked, path=folder, verbosity=0)
+        hidden = {"ignored_columns": ["fold"]}
+        model = TabularPredictor(
+            "label", task, asked, path=folder, verbosity=0, learner_kwargs=hidden
+        )
         model.fit(known, presets="best_quality", **limits)
         if drawn.classes:
-            found = model.predict_proba(drawn.held_out[drawn.features])
-            return np.asarray(found[list(range(len(drawn.classes)))])
-        return np.asarray(model.predict(drawn.held_out[drawn.features]))[:, None]
+            found = model.predict_proba(unseen)
+            return found.reindex(columns=range(len(drawn.classes)), fill_value=0.0).to_numpy()
+        return _values(drawn, model.predict(unseen))
 
 
 def mljar(drawn: Draw, threads: int, minutes: float | None) -> np.ndarray:
     """MLJAR in its Compete mode: `pip install mljar-supervised`."""
     from supervised import AutoML
 
-    limits = {"total_time_limit": int(60 * (minutes or LIMIT)), "n_jobs": threads}
+    task = {0: "regression", 2: "binary_classification"}
+    jobs = -1 if threads == os.cpu_count() else threads  # with a number it tries no network
+    choices: dict[str, Any] = {
+        "ml_task": task.get(len(drawn.classes), "multiclass_classification"),
+        "eval_metric": MLJAR.get(drawn.table.metric, drawn.table.metric),
+        "total_time_limit": int(60 * (minutes or LIMIT)),
+        "n_jobs": jobs,
+    }
+    folds = _folds(drawn)
+    if folds is not None:
+        choices["validation_strategy"] = {"validation_type": "custom"}
     X, unseen = (_columns(drawn, frame) for frame in (drawn.train, drawn.held_out))
     with tempfile.TemporaryDirectory() as folder:
-        model = AutoML(mode="Compete", results_path=folder, verbose=0, random_state=0, **limits)
-        model.fit(X, drawn.y(drawn.train))
-        found = model.predict_proba(unseen) if drawn.classes else model.predict(unseen)
-    return np.asarray(found).reshape(len(unseen), -1)
+        model = AutoML(mode="Compete", results_path=folder, verbose=0, random_state=0, **choices)
+        model.fit(X, _y(drawn), cv=folds)
+        if drawn.classes:
+            return np.asarray(model.predict_proba(unseen))
+        return _values(drawn, model.predict(unseen))
 
 
-PEERS = {peer.__name__: peer for peer in (lightgbm_default, xgboost_default, catboost_default)}
+DEFAULTS = {peer.__name__: peer for peer in (lightgbm_default, xgboost_default, catboost_default)}
 SEARCHERS = {"autogluon": autogluon, "mljar": mljar}
+SEEDS = {"catboost5": 5}  # of CatBoost's defaults: the mean of their predictions
 TUNED = "lightgbm_tuned"
-NAMES = (*PEERS, TUNED, *SEARCHERS)
+NAMES = (*DEFAULTS, *SEEDS, TUNED, *SEARCHERS)
 
 
 def peer(name: str, drawn: Draw, threads: int, minutes: float | None) -> np.ndarray:
-    """A tool's prediction (m, k); RMSLE is learnt on the target's logarithm."""
+    """A tool's prediction (m, k)."""
     if name in SEARCHERS:
         return SEARCHERS[name](drawn, threads, minutes)
-    build = (lightgbm_default if name == TUNED else PEERS[name])(drawn, threads)
     X, unseen = (_columns(drawn, frame) for frame in (drawn.train, drawn.held_out))
-    y, is_log = drawn.y(drawn.train), drawn.table.metric == "rmsle"
-    y, chosen = np.log1p(y) if is_log else y, {}
-    if name == "catboost_default":
-        chosen = {"cat_features": words(X)}
+    y, chosen = _y(drawn), {}
+    if name == "catboost_default" or name in SEEDS:
+        text = sentences(X)
+        chosen["text_features"] = text
+        chosen["cat_features"] = [each for each in words(X) if each not in text]
         X, unseen = (each.fillna(dict.fromkeys(words(X), "")) for each in (X, unseen))
+        build = catboost_default(drawn, threads)
     else:
-        X, unseen = categories(X, unseen)
+        X, unseen = categories(*weighted_words(X, unseen))
+        build = (lightgbm_default if name == TUNED else DEFAULTS[name])(drawn, threads)
     if name == TUNED:
         chosen = tuned(drawn, build, X, y, minutes)
-    model = build(**chosen).fit(X, y)
+    if name not in SEEDS:
+        return _fitted(drawn, build(**chosen), X, y, unseen)
+    models = (build(random_seed=seed, **chosen) for seed in range(SEEDS[name]))
+    return np.mean([_fitted(drawn, model, X, y, unseen) for model in models], axis=0)
+
+
+def _fitted(
+    drawn: Draw, model: Any, X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame
+) -> np.ndarray:
+    model.fit(X, y)
     if drawn.classes:
         return np.asarray(model.predict_proba(unseen))
-    values = np.asarray(model.predict(unseen))
-    return (np.expm1(values) if is_log else values)[:, None]
+    return _values(drawn, model.predict(unseen))
+
+
+# -- the rows, as each tool wants them -------------------------------------------------------------
+
+
+def _y(drawn: Draw) -> np.ndarray:
+    """What is learnt, (n,): under RMSLE the logarithm."""
+    y = drawn.y(drawn.train)
+    return np.log1p(y) if drawn.table.metric == "rmsle" else y
+
+
+def _values(drawn: Draw, predicted: Any) -> np.ndarray:
+    """What was learnt -> values (m, 1)."""
+    values = np.asarray(predicted, dtype=float).reshape(-1, 1)
+    return np.expm1(values) if drawn.table.metric == "rmsle" else values
+
+
+def _structure(drawn: Draw) -> pd.Series | None:
+    """Each training row's group, or its time, (n,)."""
+    table, train = drawn.table, drawn.train
+    if table.when is not None:
+        return table.when(train)
+    return None if table.group is None else train[table.group]
+
+
+def _folds(drawn: Draw) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    """Rows to learn from and to validate on, where they are not drawn at random: whole groups, or
+    blocks of time."""
+    from sklearn.model_selection import GroupKFold, KFold
+
+    structure = _structure(drawn)
+    if structure is None:
+        return None
+    if drawn.table.group:
+        return list(GroupKFold(BLOCKS).split(structure, groups=structure))
+    order = np.argsort(structure.to_numpy(), kind="stable")
+    return [(order[known], order[rest]) for known, rest in KFold(BLOCKS).split(order)]
+
+
+def sentences(X: pd.DataFrame) -> list[str]:
+    """Names of the columns of several words a value, most of them in few rows."""
+    least, share, length = SENTENCES
+
+    def is_text(column: pd.Series) -> bool:
+        values = column.dropna().astype(str)
+        distinct = values.unique()
+        many = len(distinct) > max(least, share * len(values))
+        return many and values.str.split().str.len().mean() > length
+
+    return [name for name in words(X) if is_text(X[name])]
+
+
+def weighted_words(X: pd.DataFrame, unseen: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Columns of sentences as TF-IDF of their most frequent words."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    for name in sentences(X):
+        vectorizer = TfidfVectorizer(max_features=VOCABULARY)
+        vectorizer.fit(X[name].fillna(""))
+        names = [f"{name}_{i}" for i in range(len(vectorizer.vocabulary_))]
+        X, unseen = (
+            each.drop(columns=name).join(
+                pd.DataFrame(
+                    vectorizer.transform(each[name].fillna("")).toarray(), each.index, names
+                )
+            )
+            for each in (X, unseen)
+        )
+    return X, unseen
 
 
 def _columns(drawn: Draw, frame: pd.DataFrame) -> pd.DataFrame:
-    """The features, a date as its parts, under names that every tool takes."""
+    """The features, a date as seven numbers, under names that every tool takes."""
     X = frame[drawn.features].copy()
     for name, form in drawn.table.dates.items():
         when = pd.to_datetime(X.pop(name).astype(str), format=form)
@@ -132,18 +235,17 @@ def tuned(
 ) -> dict[str, Any]:
     """Settings of LightGBM by Optuna, five folds, in so many minutes or TRIALS trials."""
     import optuna
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, cross_val_predict
+    from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    groups = drawn.train[drawn.table.group] if drawn.table.group else None
     plain = StratifiedKFold if drawn.classes else KFold
-    folds = plain(5, shuffle=True, random_state=0) if groups is None else GroupKFold(5)
+    folds = _folds(drawn) or plain(BLOCKS, shuffle=True, random_state=0)
     metric = metrics.METRICS["rmse"] if drawn.table.metric == "rmsle" else drawn.metric.smooth
     method = "predict_proba" if drawn.classes else "predict"
 
     def loss(trial: optuna.Trial) -> float:
         model = build(**suggest_lightgbm(trial))
-        oof = cross_val_predict(model, X, y, groups=groups, cv=folds, method=method)
+        oof = cross_val_predict(model, X, y, cv=folds, method=method)
         return metric.loss(y, oof.reshape(len(y), -1))
 
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))

@@ -5,6 +5,7 @@ simulated survey takes airline.toml as it is, features included.
 """
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,11 +21,12 @@ TEST_ROWS = 2000  # as many as the competition asks for; all others are scored b
 class WholePipeline:
     """`toml` names a competition whose TOML is taken as it is; without one, `new` writes it.
 
-    `promised` is what the latest run expects of its submission: a score and its standard error.
+    `minutes` are of the budget: 0 for no bound, None for those of the TOML. `promised` is what the
+    latest run expects of its submission: a score and its standard error.
     """
 
-    def __init__(self, preset: str, toml: str | None = None) -> None:
-        self.preset, self.toml = preset, toml
+    def __init__(self, preset: str, toml: str | None = None, minutes: float | None = None) -> None:
+        self.preset, self.toml, self.minutes = preset, toml, minutes
         self.promised: dict[str, float] = {}
 
     def __call__(self, X: pd.DataFrame, y: np.ndarray, unseen: pd.DataFrame) -> np.ndarray:
@@ -36,12 +38,24 @@ class WholePipeline:
             write_files(files, unlabelled, X, y, unseen)
             if self.toml is None:
                 call(project, "new", name, "--from", str(files))
+            bound_minutes(project / f"pipeline/competitions/{name}.toml", self.minutes)
             make(project, name, self.preset)
             call(project, "predict", name, str(unlabelled), "--out", str(out))
             record = project / "data/build" / name / "experiments/0001/experiment.json"
             run = json.loads(record.read_text())
             self.promised = {"expected": run["score"], "expected_error": run["standard_error"]}
             return pd.read_csv(out)["probability 1"].to_numpy()
+
+
+def bound_minutes(toml: Path, minutes: float | None) -> None:
+    """Give a run and its presets so many minutes.
+
+    0 bounds nothing, so that a busy machine changes no score; None leaves what is written.
+    """
+    if minutes is not None:
+        bound = f"minutes = {minutes:g}" if minutes else "# minutes"
+        text = re.sub(r"^minutes = .*$", bound, toml.read_text("utf-8"), flags=re.MULTILINE)
+        toml.write_text(text, "utf-8")
 
 
 def write_files(

@@ -109,7 +109,11 @@ class TableFindings:
             not _is_number(column) and train[name].nunique() > sizing.MANY_LEVELS
             for name, column in self.columns.items()
         )
-        return sizing.Shape(rows, columns, task, classes, width, ordered, mixed, named)
+        text = any(
+            not isinstance(column, DataError) and column.feature.kind == "text"
+            for column in self.columns.values()
+        )
+        return sizing.Shape(rows, columns, task, classes, width, ordered, mixed, named, text)
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -386,9 +390,15 @@ def _model_notes(shape: sizing.Shape) -> str:
     """Why these models in this order, those left out because of the table's size, and the keys that
     all may have."""
     names, fields = sizing.left_out(shape), ModelSettings.model_fields.items()
+    first = (
+        "logistic regression first, which takes seconds and is as accurate on "
+        f"{'texts' if shape.text else 'more columns than rows'}"
+        if sizing.linear_first(shape)
+        else "boosting first, which is the most accurate over many tables"
+    )
     order = (
-        "The models share the minutes in this order: boosting first, which is the most accurate "
-        "over many tables (benchmarks/README.md). The blend gives those that do not help no weight."
+        f"The models share the minutes in this order: {first} (benchmarks/README.md). The blend "
+        "gives those that do not help no weight."
     )
     left_out = (
         f"{shape.rows:,} rows: not listed, because a repeat of each would take more than its part "
@@ -418,7 +428,8 @@ def _given(model: str, found: TableFindings) -> dict[str, Any]:
 
 def _model(name: str, given: Mapping[str, Any]) -> str:
     settings = importlib.import_module(f"pipeline.models.{name}").Settings
-    return _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
+    table = _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
+    return _lines(_comment(sizing.WHY[name])) + table
 
 
 def _telling_apart(found: TableFindings) -> Iterator[str]:

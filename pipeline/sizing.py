@@ -53,6 +53,18 @@ MODELS = (  # of few rows; of many, see `models`
     *("lightgbm", "xgboost", "random_effects", "catboost", "linear", "logistic", "kernel"),
     *("neural_net", "symmetric_trees", "rnn"),
 )
+WHY = {  # one fit of each on 2,000 rows of 37 tables (benchmarks/README.md)
+    "lightgbm": "the lowest mean rank over 37 open tables, and the best of these on 7",
+    "xgboost": "the best on 9 of 37 open tables; other trees than those of lightgbm",
+    "random_effects": "an effect of each level; of categories with many levels, what trees miss",
+    "catboost": "trees that take categories as they are; its package is installed",
+    "linear": "takes seconds; the best on 1 of 37 open tables, where effects add up",
+    "logistic": "takes seconds; the best on 4 of 17 open tables, of texts and of weak effects",
+    "kernel": "the best on 7 of 37 open tables; smooth, from 5,000 rows at most",
+    "neural_net": "the best on 4 of 37 open tables; smooth, with interactions of many columns",
+    "symmetric_trees": "the best on 2 of 37 open tables; each level of a tree asks one question",
+    "rnn": "the best on 3 of 37 open tables; listed because some columns stand in an order",
+}
 EXTRAS = ("catboost",)  # listed where its package is installed
 TRIALS = {"lightgbm": 20}
 BEST_TRIALS = {"lightgbm": 100, "xgboost": 50, "linear": 10, "logistic": 10, "neural_net": 20}
@@ -63,7 +75,7 @@ class Shape:
     """Of the training table; `classes` is 1 for regression and 2 for two classes, `width` is about
     how many columns the dense view has, `ordered` whether some columns stand in an order, `mixed`
     whether some of several targets are classes and others values, `named` how many categories have
-    more levels than MANY_LEVELS."""
+    more levels than MANY_LEVELS, `text` whether some columns are texts."""
 
     rows: int
     columns: int
@@ -73,6 +85,7 @@ class Shape:
     ordered: bool = False
     mixed: bool = False
     named: int = 0
+    text: bool = False
 
     @property
     def many(self) -> bool:
@@ -120,7 +133,7 @@ def models(shape: Shape, preset: str = "default") -> tuple[str, ...]:
     fitting = [name for name in MODELS if suits(name, shape)]
     if shape.many or shape.wide:
         fitting = [name for name in fitting if name not in left_out(shape, preset)]
-    first = ("logistic", *BOOSTING) if _is_sparse(shape) else BOOSTING
+    first = ("logistic", *BOOSTING) if linear_first(shape) else BOOSTING
     return (
         *(name for name in first if name in fitting),
         *(name for name in fitting if name not in first),
@@ -138,10 +151,13 @@ def suits(name: str, shape: Shape) -> bool:
     return name not in EXTRAS or find_spec(name) is not None
 
 
-def _is_sparse(shape: Shape) -> bool:
-    """Whether logistic regression with WIDE_SPARSITY is quick enough never to be left out."""
+def linear_first(shape: Shape) -> bool:
+    """Whether logistic regression is as accurate as boosting and takes seconds: of texts, and of
+    more columns than rows, where WIDE_SPARSITY leaves few of them."""
+    if shape.task == "regression" or shape.many:
+        return False
     is_small = shape.rows * shape.width * shape.trees <= SPARSE_CELLS
-    return shape.task != "regression" and shape.wide and not shape.many and is_small
+    return shape.text or (shape.wide and is_small)
 
 
 def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:

@@ -58,6 +58,18 @@ def test_of_more_columns_than_rows_what_is_quick_and_strong_comes_first():
     assert sizing.models(Shape(1000, 5000, "multiclass", 99, 5000))[0] == "lightgbm"
 
 
+def test_every_model_that_may_be_listed_has_a_reason():
+    assert set(sizing.WHY) == set(sizing.MODELS)
+
+
+def test_of_texts_logistic_regression_comes_first():
+    def first(task, classes, rows=1000):
+        return sizing.models(Shape(rows, 3, task, classes, text=True))[0]
+
+    assert (first("binary", 2), first("multiclass", 9)) == ("logistic", "logistic")
+    assert first("regression", 1) == first("binary", 2, MANY_ROWS + 1) == "lightgbm"
+
+
 def test_of_many_rows_lightgbm_comes_first_and_networks_only_where_they_can_finish():
     assert sizing.models(Shape(MANY_ROWS + 1, 20, "binary", 2))[0] == "lightgbm"
     assert sizing.models(Shape(700_000, 22, "binary", 2)) == CHEAP

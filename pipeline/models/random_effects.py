@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
-from pipeline.from_scratch.descent import Preconditioner, preconditioned_descent
+from pipeline.early_stopping import Clusters
+from pipeline.engines.descent import Preconditioner
+from pipeline.engines.lbfgs import lbfgs
 from pipeline.level_effects import (
     Effect,
     Grouping,
@@ -59,7 +61,7 @@ class RandomEffects:
     def __init__(self, settings: Settings, problem: ModelProblem) -> None:
         self.settings, self.problem = settings, problem
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
         own = sorted({place for places in self.problem.parts.values() for place in places})
         self.groupings = list(group_columns(X, own, self.problem.categorical))
@@ -249,7 +251,7 @@ class MixedFit:
             diagonal = self._curvature(theta) + penalty
             return lambda gradient: gradient / diagonal
 
-        theta, _ = preconditioned_descent(objective, preconditioner, theta, steps=STEPS, tol=tol)
+        theta, _ = lbfgs(objective, preconditioner, theta, steps=STEPS, tol=tol)
         return theta, self._curvature(theta)
 
     def _loss(self, linear: np.ndarray) -> tuple[float, np.ndarray]:
