@@ -16,6 +16,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
 
+from pipeline import exercises
 from pipeline.parallel import cores
 from tests.notebooks import FOLDER, execute, read, shrink
 
@@ -24,6 +25,7 @@ LEARNERS = {
     "regression_and_gradient_descent",
     "training_a_network",
     "recurrent_networks",
+    "boosting_and_kernels",
 }
 AIRLINE = {"explore_airline", "first_submission"}
 PATHS = sorted(FOLDER.glob("*.ipynb"))
@@ -127,10 +129,14 @@ def test_what_is_stored_has_no_warnings_and_no_absolute_paths(path):
 
 
 @pytest.mark.parametrize("name", sorted(LEARNERS))
-def test_a_notebook_for_learners_ends_with_the_airline_survey(name):
-    last = code(read(FOLDER / f"{name}.ipynb"))[-5:]
+def test_a_notebook_for_learners_ends_with_the_airline_survey_and_exercises(name):
+    notebook = read(FOLDER / f"{name}.ipynb")
+    last = code(notebook)[-6:]
 
     assert 'matrices("airline", ' in "".join(cell.source for cell in last)
+    assert "exercises.check(" in last[-1].source
+    set_tasks = re.findall(r"^\*\*(\w+)\.\*\*", notebook.cells[-1].source, re.MULTILINE)
+    assert set_tasks == [each.name for each in exercises.of_notebook(name)]
 
 
 @pytest.mark.parametrize("name", sorted(AIRLINE))
