@@ -45,6 +45,7 @@ def _web_address(url: str) -> str:
 
 BLEND = "blend"  # no model's name: it is that of the blend in every table
 WEB_ADDRESS = re.compile(r"(?i)https?://[^\s\x00-\x1f\x7f]+")
+SCHEDULER = re.compile(r"(tcp|tls)://([\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 Url = Annotated[str, AfterValidator(_web_address)]
 S = TypeVar("S", bound=Settings)
 Aggregate = Literal[
@@ -254,6 +255,28 @@ class Budget(Settings):
     )
 
 
+def _scheduler(address: str | None) -> str | None:
+    if address is not None and not SCHEDULER.fullmatch(address):
+        raise ValueError("allowed are addresses such as tcp://10.0.0.5:8786, or tls://...")
+    return address
+
+
+class Cluster(Settings):
+    """Where fits are computed; it changes none of them. See docs/cluster.md."""
+
+    scheduler: Annotated[str | None, AfterValidator(_scheduler)] = Field(
+        None,
+        description='of Dask, as "tcp://10.0.0.5:8786": its workers fit, and share the store; left '
+        "out: this machine fits",
+    )
+    patience: float = Field(
+        30,
+        gt=0,
+        description="minutes without any news from the workers after which the next fit is "
+        "computed on this machine",
+    )
+
+
 class Tune(Settings):
     """Optuna. The number of trials stands in each model's table."""
 
@@ -314,6 +337,7 @@ class Configuration(Settings):
     split: Split = Split()
     encode: Encode = Encode()
     budget: Budget = Budget()
+    cluster: Cluster = Cluster()
     tune: Tune = Tune()
     models: dict[Name, Any]
     blend: Blend = Blend()

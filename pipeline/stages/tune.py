@@ -14,7 +14,7 @@ from pipeline.folds import Fold, Folds
 from pipeline.journal import Journal
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
-from pipeline.parallel import Map, OutOfTime, over_cores, workers
+from pipeline.parallel import Distributed, Map, OutOfTime, over_cores
 from pipeline.plan import Allowance, Decision
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
@@ -117,7 +117,10 @@ class Search:
         """Returns how many there are; those of earlier runs count as if they were made now."""
         label, asked, done = self.metric.label, self.settings.trials, 0
         earlier, left = study.finished, budget.left if budget.is_bound else None
-        with workers(left=left) as parallel_map, progress.task("trials", asked) as task:
+        with (
+            self.fits.workers(left, progress) as parallel_map,
+            progress.task("trials", asked) as task,
+        ):
             while done < asked and budget.goes_on(done):
                 if done < len(earlier):
                     budget.earlier += earlier[done].user_attrs.get(SECONDS, 0.0)
@@ -143,7 +146,10 @@ class Search:
         trial = study.ask(models.module(self.settings.member.kind).suggest)
         member = self.member(trial.params)
         self.claim(study, trial, member, budget)
-        score = functools.partial(fold_score, self.fits, self.metric, member)
+        score = Distributed(
+            functools.partial(fold_score, self.fits, self.metric, member),
+            functools.partial(self.fits.ask, member),
+        )
         try:
             with contextlib.closing(parallel_map(score, self.folds)) as scores:
                 mean, is_complete = study.report(trial, scores)
