@@ -485,7 +485,7 @@ class Flow:
         if name == "fits":
             return self.fits(node.target)
         if name == "journal":
-            return Journal(self.workspace.journal)
+            return Journal(self.workspace.journal, self.configuration.tune.storage)
         if name == "budget":
             if not self._is_bound(node):
                 return Allowance()

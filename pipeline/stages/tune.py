@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from pipeline.folds import Fold, Folds
 from pipeline.journal import Journal
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
-from pipeline.parallel import Distributed, Map, OutOfTime, over_cores
+from pipeline.parallel import LOOK, Distributed, Map, OutOfTime, over_cores
 from pipeline.plan import Allowance, Decision
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
@@ -122,10 +123,14 @@ class Search:
             progress.task("trials", asked) as task,
         ):
             while done < asked and budget.goes_on(done):
-                if done < len(earlier):
-                    budget.earlier += earlier[done].user_attrs.get(SECONDS, 0.0)
+                there = study.finished if study.is_shared else earlier
+                if done < len(there):
+                    budget.earlier += there[done].user_attrs.get(SECONDS, 0.0)
                     if budget.left() <= 0:
                         break
+                elif study.is_full(asked):
+                    time.sleep(LOOK)
+                    continue
                 elif not self.make_trial(study, parallel_map, budget):
                     break
                 done += 1
@@ -151,14 +156,18 @@ class Search:
             functools.partial(self.fits.ask, member),
         )
         try:
-            with contextlib.closing(parallel_map(score, self.folds)) as scores:
+            with (
+                study.alive(trial),
+                contextlib.closing(parallel_map(score, self.folds)) as scores,
+            ):
                 mean, is_complete = study.report(trial, scores)
         except OutOfTime:
             study.give_up(trial)
             return False
         trial.set_user_attr(SECONDS, over_cores(self.seconds(member).values()))
         study.finish(trial, mean, is_complete)
-        self.forget_others(study, [study.finished[-1], *([before] if before else [])])
+        mine = [each for each in study.finished if each.number == trial.number]
+        self.forget_others(study, [*mine, *([before] if before else [])])
         return True
 
     def claim(
