@@ -75,6 +75,11 @@ class Fits:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_latest": None, "cluster": None}
 
+    @property
+    def cores(self) -> int | None:
+        """How many fits are computed at the same time; None: as many as this machine has cores."""
+        return None if self.cluster is None else self.cluster.size
+
     @contextlib.contextmanager
     def workers(
         self, left: Callable[[], float] | None = None, progress: Progress | None = None

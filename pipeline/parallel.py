@@ -71,9 +71,10 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def over_cores(seconds: Iterable[float]) -> float:
-    """How long tasks of so many seconds each take, begun in this order as cores are free."""
-    free = [0.0] * cores()
+def over_cores(seconds: Iterable[float], number: int | None = None) -> float:
+    """How long tasks of so many seconds each take, begun in this order as cores are free, of a
+    `number` of them, by default this machine's."""
+    free = [0.0] * (number or cores())
     for each in seconds:
         heapq.heapreplace(free, free[0] + each)
     return max(free)

@@ -55,6 +55,16 @@ class Cluster:
         return parallel_map
 
     @property
+    def size(self) -> int:
+        """How many workers there were when the scheduler was last asked, one at least."""
+        dispatcher, deadline = self.dispatcher, time.monotonic() + SEEN_WITHIN
+        while dispatcher.workers is None and time.monotonic() < deadline:
+            dispatcher.receive(LOOK, lambda message: None)
+        while dispatcher.receive(0.0, lambda message: None):
+            pass
+        return max(1, dispatcher.workers or 1)
+
+    @property
     def dispatcher(self) -> "_Dispatcher":
         if self._dispatcher is None or self._dispatcher.process.poll() is not None:
             self._dispatcher = _Dispatcher(self.address)
@@ -154,6 +164,7 @@ class _Dispatcher:
             start_new_session=True,  # Ctrl-C is for the run, whose end closes the pipe
         )
         self.answers: dict[int, str] = {}
+        self.workers: int | None = None  # until the scheduler has been asked
         self._numbers = itertools.count()
         self._rest = b""
 
@@ -186,6 +197,9 @@ class _Dispatcher:
         if "end" in news:
             self.process.kill()
             raise UserError(news["end"])
+        if "workers" in news:
+            self.workers = news["workers"]
+            return False
         if "note" in news:
             announce(news["note"])
             return False

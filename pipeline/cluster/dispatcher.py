@@ -49,6 +49,7 @@ class Dispatcher:
         self.following: dict[int, asyncio.Task[None]] = {}
         self.client: Any = None
         self.allowed = CONNECT
+        self.workers = -1  # how many the run knows of
         self.seen = self.staffed = time.monotonic()
 
     # -- the run's side --
@@ -119,6 +120,9 @@ class Dispatcher:
         elif self.seen - self.staffed < LOOK <= now - self.staffed:
             write({"note": f"waits for a worker at {self.address}"})
         self.seen = now
+        if len(workers) != self.workers:
+            self.workers = len(workers)
+            write({"workers": self.workers})
         if now - self.staffed > ABSENCE:
             raise Ended(
                 f"{self.address} has had no worker for {duration(ABSENCE)}. Start some "

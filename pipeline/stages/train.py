@@ -130,7 +130,7 @@ class CrossFitting:
 
             def take(fold: Fold) -> FoldFit:
                 earlier.append(self.found.get(fold.name, 0.0))
-                budget.earlier = over_cores(earlier)
+                budget.earlier = over_cores(earlier, self.fits.cores)
                 if budget.left() <= 0:
                     raise OutOfTime
                 fit = next(fitted)
