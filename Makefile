@@ -1,19 +1,20 @@
 # What people type. Each target is one call of `python -m pipeline`, which decides what has to run.
-# Three choices: C= names the competition (a TOML in pipeline/competitions), PRESET= one of its
-# presets, NOTE= a few words that are kept with the experiment.
+# Four choices: C= names the competition (a TOML in pipeline/competitions), PRESET= one of its
+# presets, NOTE= a few words that are kept with the experiment, CLUSTER= a Dask scheduler whose workers fit.
 
 C ?= airline
 PRESET ?= default
 NOTE ?=
+CLUSTER ?=
 PYTHON ?= python3
 VENV ?= .venv
 
 # What people type is text, but make would expand it wherever it is used, and a shell would run what
 # is in it. So make takes it literally, C and VENV must be plain, and a recipe reads the rest as "$$NAME".
-TYPED := C PRESET NOTE NEW_PLAN NAME FROM PORT KEEP V PYTHON VENV $(foreach name,$(.VARIABLES),$(if $(filter \
+TYPED := C PRESET NOTE CLUSTER NEW_PLAN NAME FROM PORT KEEP V PYTHON VENV $(foreach name,$(.VARIABLES),$(if $(filter \
   command,$(origin $(name))),$(name)))
 $(foreach name,$(sort $(TYPED)),$(eval override $(name) := $$(value $(name))))
-export PRESET NOTE NAME FROM PORT KEEP PYTHON
+export PRESET NOTE CLUSTER NAME FROM PORT KEEP PYTHON
 
 HASH := \#
 SPECIAL := ; & | < > ( ) { } [ ] ` ' " \ $$ * ? ! % : = ~ $(HASH)
@@ -36,7 +37,7 @@ PIPELINE = trap : INT; pipeline() { $(VENV)/bin/python -m pipeline "$$@" || { co
   echo "error: the process was ended from outside (SIGKILL), most likely because memory ran out. Close other \
   programs, or use fewer rows, and run the same command again: what is done is kept." >&2; exit $$code; }; }; pipeline
 RUN = @$(PIPELINE) run $@ $(C) --preset "$$PRESET" --note "$$NOTE" $(if $(V),--verbose) \
-  $(if $(NEW_PLAN),--new-plan)
+  $(if $(NEW_PLAN),--new-plan) $(if $(CLUSTER),--cluster "$$CLUSTER")
 STAGES := load explore split encode tune train blend evaluate submit average
 
 .DEFAULT_GOAL := help

@@ -73,6 +73,9 @@ def run(
         bool, typer.Option(help="divide the [budget] minutes again, where they cut a run short")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say more")] = False,
+    cluster: Annotated[
+        str, typer.Option(help="a Dask scheduler's address, whose workers fit: tcp://10.0.0.5:8786")
+    ] = "",
 ) -> None:
     """Compute what is missing of a goal: everything, a stage, or one model's part of it."""
     from pipeline.unchanged import is_unchanged
@@ -88,7 +91,14 @@ def run(
 
     reporter = Reporter(verbose=verbose, brief=goal == "all")
     done = session.run(
-        workspace, goal, preset, note, reporter, new_plan=new_plan, in_child_processes=True
+        workspace,
+        goal,
+        preset,
+        note,
+        reporter,
+        new_plan=new_plan,
+        in_child_processes=True,
+        cluster=cluster,
     )
     took = clock(time.perf_counter() - STARTED)
     if not any(each.computed for each in done.flow.done.values()):
@@ -302,6 +312,25 @@ def dashboard(
     from pipeline.dashboard import serve_dashboard
 
     serve_dashboard(_workspace(competition), port)
+
+
+@app.command()
+def cluster(
+    workers: Annotated[int, typer.Option(min=1, help="left out: one for each core")] = 0,
+    join: Annotated[
+        str, typer.Option(help="workers for a scheduler that runs elsewhere: tcp://10.0.0.5:8786")
+    ] = "",
+    address: Annotated[str, typer.Option(help="of this machine, to listen at")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8786,
+) -> None:
+    """Start a Dask scheduler and workers on this machine, or workers that join one, until Ctrl-C.
+
+    Who can reach them can run programs on them: they are for a network that nobody else is in.
+    """
+    from pipeline.cluster.hosting import host
+    from pipeline.parallel import cores
+
+    host(workers or cores(), port, join, address)
 
 
 @app.command()

@@ -24,6 +24,8 @@ PACKAGE = Path(__file__).parent
 IGNORED = frozenset(
     f"pipeline.{name}"
     for name in (
+        "cluster.client",
+        "cluster.requests",
         "code",
         "codec",
         "errors",

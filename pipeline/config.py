@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -45,6 +46,8 @@ def _web_address(url: str) -> str:
 
 BLEND = "blend"  # no model's name: it is that of the blend in every table
 WEB_ADDRESS = re.compile(r"(?i)https?://[^\s\x00-\x1f\x7f]+")
+DATABASE = "postgresql+psycopg://"
+SCHEDULER = re.compile(r"(tcp|tls)://([\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 Url = Annotated[str, AfterValidator(_web_address)]
 S = TypeVar("S", bound=Settings)
 Aggregate = Literal[
@@ -257,9 +260,56 @@ class Budget(Settings):
     )
 
 
+def _scheduler(address: str | None) -> str | None:
+    if address is not None and not SCHEDULER.fullmatch(address):
+        raise ValueError("allowed are addresses such as tcp://10.0.0.5:8786, or tls://...")
+    return address
+
+
+def _storage(address: str | None) -> str | None:
+    """A password must not get into a file that is shared: it is refused, and not shown."""
+    if address is None:
+        return None
+    if not address.startswith(DATABASE):
+        raise SettingsError(
+            "[tune] storage: found an address of another kind, allowed is "
+            f"{DATABASE}USER@HOST/DATABASE. Correct it, or leave it out: trials are then kept in "
+            "a journal."
+        )
+    parts = urlsplit(address)
+    if parts.password is not None or "pass" in parts.query.lower():
+        raise SettingsError(
+            "[tune] storage: the address holds a password, which a TOML must not. Put it into "
+            "~/.pgpass or the environment (PGPASSWORD), and leave it out here."
+        )
+    return address
+
+
+class Cluster(Settings):
+    """Where fits are computed; it changes none of them. See docs/cluster.md."""
+
+    scheduler: Annotated[str | None, AfterValidator(_scheduler)] = Field(
+        None,
+        description='of Dask, as "tcp://10.0.0.5:8786": its workers fit, and share the store; left '
+        "out: this machine fits",
+    )
+    patience: float = Field(
+        30,
+        gt=0,
+        description="minutes without any news from the workers after which the next fit is "
+        "computed on this machine",
+    )
+
+
 class Tune(Settings):
     """Optuna. The number of trials stands in each model's table."""
 
+    storage: Annotated[str | None, AfterValidator(_storage)] = Field(
+        None,
+        exclude=True,  # where trials are kept is in no key
+        description='a database whose searches several machines share, as "postgresql+psycopg://'
+        'user@host/optuna"; left out: a journal in data/build',
+    )
     startup_trials: int = Field(10, ge=1, description="random trials before TPE")
     pruning_warmup: int = Field(5, ge=1, description="finished trials before any is pruned")
     seed: int = Field(0, ge=0)
@@ -317,6 +367,7 @@ class Configuration(Settings):
     split: Split = Split()
     encode: Encode = Encode()
     budget: Budget = Budget()
+    cluster: Cluster = Cluster()
     tune: Tune = Tune()
     models: dict[Name, Any]
     blend: Blend = Blend()

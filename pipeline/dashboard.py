@@ -7,8 +7,10 @@ from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from pipeline.config import load_configuration
 from pipeline.errors import DataError
 from pipeline.progress import say
+from pipeline.shared_studies import open_database, refusal_reported
 from pipeline.studies import open_journal
 from pipeline.wording import make_command
 from pipeline.workspace import Workspace
@@ -22,7 +24,8 @@ LOOPBACK = "127.0.0.1"
 def serve_dashboard(workspace: Workspace, port: int) -> None:
     """Serve it until Ctrl-C; it is live while another terminal tunes."""
     name, journal = workspace.competition, workspace.journal
-    if not journal.exists():
+    shared = load_configuration(name).tune.storage
+    if shared is None and not journal.exists():
         raise DataError(
             f"{journal}: no study yet. Tune first: `{make_command(name, 'tune')}` with `trials` "
             "above 0 in a [models.NAME] table of the competition's TOML."
@@ -30,7 +33,9 @@ def serve_dashboard(workspace: Workspace, port: int) -> None:
     from optuna_dashboard import wsgi
 
     logging.getLogger("optuna_dashboard").setLevel(logging.ERROR)
-    guarded = for_this_machine(wsgi(open_journal(journal)), port)
+    with contextlib.nullcontext() if shared is None else refusal_reported(shared):
+        storage = open_journal(journal) if shared is None else open_database(shared)
+    guarded = for_this_machine(wsgi(storage), port)
     try:
         server = make_server(LOOPBACK, port, guarded, _ThreadedServer, _SilentHandler)
     except OSError as error:

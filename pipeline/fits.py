@@ -4,16 +4,17 @@ A fit is named by a hash of the member, of the columns that it sees, of the rows
 and those that it validates, and of the code that computes it. It depends on nothing else.
 """
 
+import contextlib
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import code, fitting
+from pipeline import code, fitting, parallel
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import CodedTable
 from pipeline.errors import DataError
@@ -22,10 +23,16 @@ from pipeline.fitting import FittedMember, Objective, Original
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.models import State
+from pipeline.parallel import Map
 from pipeline.plan import Stopwatch
 from pipeline.prediction import check
 from pipeline.problem import Feature, Loaded
+from pipeline.progress import Progress
 from pipeline.store import MEASURED, Key, Piece, Store
+
+if TYPE_CHECKING:
+    from pipeline.cluster.client import Cluster
+    from pipeline.cluster.requests import Asked
 
 # which columns are seen, and what is in them, follows from their digests
 SELECTION = {"features", "columns", "drop"}
@@ -54,14 +61,37 @@ class Fits:
     """The fits of one data set: small to send to another process, which reads what it needs."""
 
     def __init__(
-        self, store: Store, load: Piece[Loaded], encode: Piece[Encoded], objective: Objective
+        self,
+        store: Store,
+        load: Piece[Loaded],
+        encode: Piece[Encoded],
+        objective: Objective,
+        cluster: "Cluster | None" = None,
     ) -> None:
         self.store, self.load, self.encode, self.objective = store, load, encode, objective
+        self.cluster = cluster
         self._latest: tuple[Key, FittedMember] | None = None
         self._originals: dict[str, Original] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_latest": None, "_originals": {}}
+        return {**vars(self), "_latest": None, "_originals": {}, "cluster": None}
+
+    @property
+    def cores(self) -> int | None:
+        """How many fits are computed at the same time; None: as many as this machine has cores."""
+        return None if self.cluster is None else self.cluster.size
+
+    @contextlib.contextmanager
+    def workers(
+        self, left: Callable[[], float] | None = None, progress: Progress | None = None
+    ) -> Iterator[Map]:
+        """As `parallel.workers`; of what is `Distributed` the fits come from the cluster's workers,
+        if there is one."""
+        with parallel.workers(left=left) as parallel_map:
+            if self.cluster is None:
+                yield parallel_map
+            else:
+                yield self.cluster.map_over(parallel_map, self.store, left, progress)
 
     def key(self, member: Member, fold: Fold, rows: np.ndarray | None = None) -> Key:
         """The name of a fit on `rows` of the training table, by default all of `fold.train`."""
@@ -140,10 +170,14 @@ class Fits:
         """The columns that a member reads, those of its features module too."""
         return member.reads(self.tables(member).features)
 
+    def test_key(self, member: Member, fold: Fold) -> Key:
+        """The name of the fold's predictions of the test rows."""
+        seen = _seen(member, self.tables(member).test_digests)
+        return Key.of("test", {"fit": self.key(member, fold).hash, "columns": seen})
+
     def test(self, member: Member, fold: Fold) -> Predictions:
         """The fold's predictions of the test rows (m, k), from the store or computed now."""
-        tables, fit = self.tables(member), self.key(member, fold)
-        key = Key.of("test", {"fit": fit.hash, "columns": _seen(member, tables.test_digests)})
+        tables, fit, key = self.tables(member), self.key(member, fold), self.test_key(member, fold)
         known = self.store.get(key, Predictions)
         if known is not None:
             return known
@@ -169,6 +203,15 @@ class Fits:
             whole = self.key(member, fold).hash
             self._keep(member, key, known, watch.seconds(), whole)
         return known.values
+
+    def ask(
+        self, member: Member, fold: Fold, rows: np.ndarray | None = None, test: bool = False
+    ) -> "Asked":
+        """Put the request for a fit into the store, for a worker on another machine; with `test`
+        also for the fold's predictions of the test rows."""
+        from pipeline.cluster import requests
+
+        return requests.ask(self, member, fold, rows, test)
 
     def seconds(self, member: Member, fold: Fold) -> float | None:
         """How long the fit took; None where it is not in the store."""
@@ -197,6 +240,10 @@ class Fits:
     def tables(self, member: Member) -> Tables:
         """Train and test as codes, with the features that the member asks for."""
         return self.encode.value.tables[member.encoder.features or ""]
+
+    def fold_digest(self, fold: Fold) -> list[Any]:
+        """What tells one fold from another."""
+        return [fold.repeat, fold.number, _digest(fold.train), _digest(fold.valid)]
 
     @cached_property
     def _y_digest(self) -> str:

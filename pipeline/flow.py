@@ -39,6 +39,7 @@ from pipeline.wording import make_command
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pipeline.cluster.client import Cluster
     from pipeline.metrics import Metric
     from pipeline.problem import Loaded
 
@@ -484,7 +485,7 @@ class Flow:
         if name == "fits":
             return self.fits(node.target)
         if name == "journal":
-            return Journal(self.workspace.journal)
+            return Journal(self.workspace.journal, self.configuration.tune.storage)
         if name == "budget":
             if not self._is_bound(node):
                 return Allowance()
@@ -521,8 +522,18 @@ class Flow:
             objective = Objective(
                 problem.task, problem.outputs, metric.loss_for_models, metric.loss_parameter
             )
-            self._fits[target] = Fits(self.store, load, encode, objective)
+            self._fits[target] = Fits(self.store, load, encode, objective, self.cluster)
         return self._fits[target]
+
+    @cached_property
+    def cluster(self) -> "Cluster | None":
+        """The workers on other machines that fit, if there are any."""
+        settings = self.configuration.cluster
+        if settings.scheduler is None:
+            return None
+        from pipeline.cluster.client import Cluster
+
+        return Cluster(settings.scheduler, settings.patience)
 
     def _metric(self, target: str, load: "Loaded") -> "Metric":
         """What a target is scored by; raises DataError where it cannot score the target."""

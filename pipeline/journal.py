@@ -1,4 +1,5 @@
-"""The journal of a competition's Optuna studies, each of which is searched by one run alone."""
+"""Where a competition's Optuna studies are: a journal, each of whose studies is searched by one run
+alone, or a database, whose studies several machines search together."""
 
 import contextlib
 import fcntl
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
 
 class Journal:
-    """Opens the studies of one file. Optuna is imported by the first that is opened."""
+    """Opens the studies of one file, or of the database at the address `shared`. Optuna is imported
+    by the first that is opened."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, shared: str | None = None) -> None:
+        self.path, self.shared = path, shared
 
     @contextlib.contextmanager
     def study(
@@ -31,8 +33,15 @@ class Journal:
     ) -> Iterator["Study"]:
         """The study of this name, new or as far as it came, for this process alone.
 
-        Runs side by side that want the same one wait for each other.
+        Runs side by side that want the same one wait for each other, but for one in a database.
         """
+        if self.shared is not None:
+            from pipeline import shared_studies
+
+            with shared_studies.refusal_reported(self.shared, name):
+                given = name, settings, baseline, greater_is_better
+                yield shared_studies.open_shared(self.shared, *given)
+            return
         from pipeline import studies
 
         with self._alone(name, progress):
@@ -40,7 +49,8 @@ class Journal:
             if damage:
                 progress.say(damage)
             with studies.deletion_reported(name, self.path):
-                yield studies.open_study(self.path, name, settings, baseline, greater_is_better)
+                storage = studies.open_journal(self.path)
+                yield studies.open_study(storage, name, settings, baseline, greater_is_better)
 
     @contextlib.contextmanager
     def _alone(self, name: str, progress: Progress) -> Iterator[None]:

@@ -238,6 +238,7 @@ def text(name: str, found: TableFindings) -> str:
             *([_comment(GROUP_UNSEEN)] if found.unseen else []),
             table("encode", config.Encode, **found.unseen),
             table("budget", config.Budget, minutes=found.minutes()),
+            table("cluster", config.Cluster),
             table("tune", config.Tune),
             _model_notes(shape),
             *(_model(model, _given(model, found)) for model in sizing.models(shape)),

@@ -25,7 +25,7 @@ STEEPEST = 3.0  # exponent of rows**exponent; what is found beyond it is noise
 def repeat_seconds(
     fits: Fits, member: Member, folds: Sequence[Fold], test_rows: int, budget: Allowance
 ) -> float:
-    """Seconds that fitting the folds of one repeat should take, all cores at work.
+    """Seconds that fitting the folds of one repeat should take, all cores or workers at work.
 
     0 where that need not be known: few rows, or no bound on the time. inf where there is no time
     left, or not enough even for the samples.
@@ -44,7 +44,7 @@ def repeat_seconds(
             (seconds,) = parallel_map(measure, [longest])
         except OutOfTime:
             return math.inf
-    return over_cores([seconds] * len(folds))
+    return over_cores([seconds] * len(folds), fits.cores)
 
 
 def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold: Fold) -> float:

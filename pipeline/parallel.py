@@ -18,11 +18,15 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from pipeline.cluster.requests import Asked
 
 
 class OutOfTime(Exception):
@@ -32,6 +36,21 @@ class OutOfTime(Exception):
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Map = Callable[[Callable[[Item], Result], Iterable[Item]], Generator[Result, None, None]]
+
+
+@dataclass(frozen=True)
+class Distributed(Generic[Item, Result]):
+    """A function of tasks that finds fits in the store, or computes them.
+
+    `asks` puts the request for a task's fits into the store, for a worker on another machine.
+    """
+
+    function: Callable[[Item], Result]
+    asks: "Callable[[Item], Asked]"
+
+    def __call__(self, task: Item) -> Result:
+        return self.function(task)
+
 
 CRASHES = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that the parent's death sends
@@ -52,9 +71,10 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def over_cores(seconds: Iterable[float]) -> float:
-    """How long tasks of so many seconds each take, begun in this order as cores are free."""
-    free = [0.0] * cores()
+def over_cores(seconds: Iterable[float], number: int | None = None) -> float:
+    """How long tasks of so many seconds each take, begun in this order as cores are free, of a
+    `number` of them, by default this machine's."""
+    free = [0.0] * (number or cores())
     for each in seconds:
         heapq.heapreplace(free, free[0] + each)
     return max(free)

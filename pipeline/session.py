@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 
 from pipeline import code, experiments, ledger, page, submission, summary, unchanged
 from pipeline.answers import answer_rows
+from pipeline.cluster.hosting import require_dask
 from pipeline.config import (
+    Cluster,
     Competition,
     Configuration,
     Load,
     TargetSettings,
     load_configuration,
+    validate,
 )
 from pipeline.errors import DataError
 from pipeline.experiments import About, Experiment
@@ -64,18 +67,26 @@ def run(
     configuration: Configuration | None = None,
     new_plan: bool = False,
     in_child_processes: bool = False,
+    cluster: str = "",
 ) -> Session:
     """Compute what a goal lacks; the configuration is the TOML's, if none is given.
 
     `new_plan` divides the minutes of [budget] again, where an earlier run has divided them. Only a
     run of the TOML as it stands lets the next `make` find that there is nothing to do. Stages
-    computed `in_child_processes` give their memory back before the next one starts.
+    computed `in_child_processes` give their memory back before the next one starts. `cluster` is
+    the address of a scheduler, in the place of the one of [cluster].
     """
     experiments.read_all(workspace)  # a damaged record is reported now, not after the work
     code.refresh()
     toml = workspace.toml.read_bytes() if workspace.toml.is_file() else None
     started, before = time.perf_counter(), unchanged.fingerprint(workspace, preset, toml)
     chosen = configuration or load_configuration(workspace.competition, preset, content=toml)
+    if cluster:
+        asked = validate(Cluster, {"scheduler": cluster}, "--cluster", "cluster").scheduler
+        update = {"cluster": chosen.cluster.model_copy(update={"scheduler": asked})}
+        chosen = chosen.model_copy(update=update)
+    if chosen.cluster.scheduler is not None:
+        require_dask("[cluster] scheduler")
     flags = {"new_plan": new_plan, "in_child_processes": in_child_processes}
     flow = start(workspace, chosen, reporter or Reporter(), **flags)
     goals_of(goal, flow.names, flow.targets)  # a goal that is none leaves nothing behind

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
@@ -111,6 +111,8 @@ class Study:
     its place is taken again.
     """
 
+    is_shared = False  # with other machines, which make trials at the same time
+
     def __init__(self, study: optuna.Study, settings: "Tune", baseline: Mapping[str, Any]) -> None:
         self.study, self.settings, self.baseline = study, settings, dict(baseline)
 
@@ -133,6 +135,19 @@ class Study:
         ended = [trial for trial in finished if trial.number in numbers]
         return [*finished[:1], *ended, *([best] if best else [])]
 
+    @property
+    def before(self) -> int:
+        """How many trials there are before the next one."""
+        return len(self.finished)
+
+    def is_full(self, asked: int) -> bool:
+        """Whether other machines make the last trials of those that were asked for."""
+        return False
+
+    def alive(self, trial: optuna.Trial) -> contextlib.AbstractContextManager[None]:
+        """Show others that a trial is under way."""
+        return contextlib.nullcontext()
+
     def end_with(self, trial: FrozenTrial) -> None:
         """A search ends, and this trial is the best of it."""
         numbers = {*self.study.user_attrs.get(BEST_TRIALS, []), trial.number}
@@ -144,13 +159,13 @@ class Study:
         The sampler is seeded by the number of trials finished before, not by a stream of random
         numbers: an interrupted search takes the same path as an uninterrupted one.
         """
-        done = len(self.finished)
+        done = self.before
         tpe = optuna.samplers.TPESampler(
             n_startup_trials=self.settings.startup_trials,
             n_ei_candidates=24,
             multivariate=True,
             group=False,
-            constant_liar=False,
+            constant_liar=self.is_shared,
             seed=self.settings.seed * 100_003 + done,
         )
         with warnings.catch_warnings():  # Optuna calls PartialFixedSampler experimental
@@ -206,14 +221,19 @@ class Study:
 
 
 def open_study(
-    journal: Path, name: str, settings: "Tune", baseline: Mapping[str, Any], greater_is_better: bool
+    storage: BaseStorage,
+    name: str,
+    settings: "Tune",
+    baseline: Mapping[str, Any],
+    greater_is_better: bool,
+    kind: type[Study] = Study,
 ) -> Study:
     """The study of this name, new or as far as it came.
 
     `baseline`, the settings of the first trial, is kept for whoever looks at the dashboard.
     """
     study = optuna.create_study(
-        storage=open_journal(journal),
+        storage=storage,
         study_name=name,
         direction="maximize" if greater_is_better else "minimize",
         load_if_exists=True,
@@ -223,7 +243,7 @@ def open_study(
     )
     if not study.user_attrs:
         study.set_user_attr("settings before tuning", dict(baseline))
-    return Study(study, settings, baseline)
+    return kind(study, settings, baseline)
 
 
 @contextlib.contextmanager

@@ -87,7 +87,7 @@ def test_a_dashboard_that_cannot_start_says_why(finished_project, tmp_path, trou
 
 
 def open_study(journal):
-    return studies.open_study(journal, "linear 1234", Tune(), {}, False).study
+    return studies.open_study(studies.open_journal(journal), "linear 1234", Tune(), {}, False).study
 
 
 @pytest.fixture(scope="module")

@@ -79,13 +79,25 @@ def test_a_name_that_is_no_competitions_is_refused_in_every_target(project, targ
 
 @pytest.mark.parametrize(
     "name",
-    ["NAME", "FROM", "PRESET", "NOTE", "KEEP", "PORT", "PYTHON", "V", "NEW_PLAN", "ANYTHING"],
+    [
+        "NAME",
+        "FROM",
+        "PRESET",
+        "NOTE",
+        "CLUSTER",
+        "KEEP",
+        "PORT",
+        "PYTHON",
+        "V",
+        "NEW_PLAN",
+        "ANYTHING",
+    ],
 )
 @pytest.mark.parametrize("text", HOSTILE[7:])
 def test_nothing_that_is_typed_is_run(project, name, text):
     before = everything(project)
     needs = {"NAME": "new", "FROM": "new", "PORT": "dashboard", "PYTHON": "watch"}
-    needs |= {"PRESET": "load", "NOTE": "load", "KEEP": "prune"}
+    needs |= {"PRESET": "load", "NOTE": "load", "CLUSTER": "load", "KEEP": "prune"}
     target = needs.get(name, "help")
     given = ("C=tiny", "NAME=fresh", f"{name}={text}", target)
     assert make(project, *given).returncode == (0 if target == "help" else 2)

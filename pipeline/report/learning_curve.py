@@ -6,6 +6,7 @@ The full size costs nothing: it is the out-of-fold prediction that training left
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +17,11 @@ from pipeline.fits import Fits
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
+from pipeline.parallel import Distributed
 from pipeline.report.evidence import Evidence
+
+if TYPE_CHECKING:
+    from pipeline.cluster.requests import Asked
 
 TITLE = "Learning curves"
 FOLDS = 2  # of the first repeat: the curve's shape shows, at 40% of the cost of five
@@ -103,12 +108,18 @@ def _predictions(
         for name, size in named
         for fold, order in zip(folds, orders, strict=True)
     ]
-    found = list(evidence.map(functools.partial(_validate, evidence.fits), tasks))
+    given = evidence.fits
+    work = Distributed(functools.partial(_validate, given), functools.partial(_ask, given))
+    found = list(evidence.map(work, tasks))
     groups, how = train_groups(evidence.load), evidence.problem.form.aggregate
     if groups is not None:
         pairs = zip(found, tasks, strict=True)
         found = [aggregated(each, groups[fold.valid], how) for each, (_, fold, _) in pairs]
     return {each: found[place * len(folds) :][: len(folds)] for place, each in enumerate(named)}
+
+
+def _ask(fits: Fits, task: tuple[Member, Fold, np.ndarray]) -> "Asked":
+    return fits.ask(*task)
 
 
 def smaller_sizes(full: int, shares: Sequence[float]) -> tuple[int, ...]:

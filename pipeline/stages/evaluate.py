@@ -14,7 +14,6 @@ from pipeline.figures import Plot, style
 from pipeline.fits import Fits
 from pipeline.folds import Folds
 from pipeline.ledger import Entry
-from pipeline.parallel import workers
 from pipeline.predictor import Predictor
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
@@ -72,7 +71,7 @@ def evaluate(
     """
     own = of_fitted(blend, train)
     predictor = None if own is None else Predictor(load, split, train, own, fits)
-    with workers() as parallel_map:
+    with fits.workers(progress=progress) as parallel_map:
         evidence = Evidence(
             settings=settings,
             load=load,

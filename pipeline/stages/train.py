@@ -17,7 +17,7 @@ from pipeline.folds import Fold, Folds, pairs_together
 from pipeline.foreign import Origin, PredictionFiles
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
-from pipeline.parallel import OutOfTime, over_cores, workers
+from pipeline.parallel import Distributed, OutOfTime, over_cores
 from pipeline.plan import Allowance, Decision
 from pipeline.problem import Loaded, Problem
 from pipeline.progress import Progress
@@ -25,6 +25,7 @@ from pipeline.training import FoldScore, Trained
 from pipeline.tuning import Tuned
 
 if TYPE_CHECKING:
+    from pipeline.cluster.requests import Asked
     from pipeline.reading.predictions import Rows
     from pipeline.stage_settings import TrainStage
 
@@ -117,15 +118,19 @@ class CrossFitting:
             for fold in self.split.fitted(repeat)
         ]
         names = frozenset(fold.name for fold in self.split.predicting)
-        work = functools.partial(fit_fold, self.fits, self.member, names)
+        given = self.fits, self.member, names
+        work = Distributed(functools.partial(fit_fold, *given), functools.partial(ask_fold, *given))
         earlier: list[float] = []
-        with workers(left=left) as parallel_map, progress.task("fits", len(asked)) as task:
+        with (
+            self.fits.workers(left, progress) as parallel_map,
+            progress.task("fits", len(asked)) as task,
+        ):
             # the next repeat is begun while the last folds of one are under way: no core waits
             fitted = parallel_map(work, asked)
 
             def take(fold: Fold) -> FoldFit:
                 earlier.append(self.found.get(fold.name, 0.0))
-                budget.earlier = over_cores(earlier)
+                budget.earlier = over_cores(earlier, self.fits.cores)
                 if budget.left() <= 0:
                     raise OutOfTime
                 fit = next(fitted)
@@ -147,6 +152,11 @@ def fit_fold(fits: Fits, member: Member, predicting: Collection[str], fold: Fold
     test = fits.test(member, fold)
     predict_seconds = fit.predict_seconds + test.predict_seconds
     return FoldFit(fit.valid, test.values, key, fit.fit_seconds, predict_seconds)
+
+
+def ask_fold(fits: Fits, member: Member, predicting: Collection[str], fold: Fold) -> "Asked":
+    """What `fit_fold` needs, as a worker on another machine is asked for it."""
+    return fits.ask(member, fold, test=fold.name in predicting)
 
 
 def gather(

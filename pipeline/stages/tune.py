@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from pipeline.folds import Fold, Folds
 from pipeline.journal import Journal
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
-from pipeline.parallel import Map, OutOfTime, over_cores, workers
+from pipeline.parallel import LOOK, Distributed, Map, OutOfTime, over_cores
 from pipeline.plan import Allowance, Decision
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
@@ -118,12 +119,19 @@ class Search:
         """Returns how many there are; those of earlier runs count as if they were made now."""
         label, asked, done = self.metric.label, self.settings.trials, 0
         earlier, left = study.finished, budget.left if budget.is_bound else None
-        with workers(left=left) as parallel_map, progress.task("trials", asked) as task:
+        with (
+            self.fits.workers(left, progress) as parallel_map,
+            progress.task("trials", asked) as task,
+        ):
             while done < asked and budget.goes_on(done):
-                if done < len(earlier):
-                    budget.earlier += earlier[done].user_attrs.get(SECONDS, 0.0)
+                there = study.finished if study.is_shared else earlier
+                if done < len(there):
+                    budget.earlier += there[done].user_attrs.get(SECONDS, 0.0)
                     if budget.left() <= 0:
                         break
+                elif study.is_full(asked):
+                    time.sleep(LOOK)
+                    continue
                 elif not self.make_trial(study, parallel_map, budget):
                     break
                 done += 1
@@ -144,16 +152,23 @@ class Search:
         trial = study.ask(models.module(self.settings.member.kind).suggest)
         member = self.member(trial.params)
         self.claim(study, trial, member, budget)
-        score = functools.partial(fold_score, self.fits, self.metric, member)
+        score = Distributed(
+            functools.partial(fold_score, self.fits, self.metric, member),
+            functools.partial(self.fits.ask, member),
+        )
         try:
-            with contextlib.closing(parallel_map(score, self.folds)) as scores:
+            with (
+                study.alive(trial),
+                contextlib.closing(parallel_map(score, self.folds)) as scores,
+            ):
                 mean, is_complete = study.report(trial, scores)
         except OutOfTime:
             study.give_up(trial)
             return False
-        trial.set_user_attr(SECONDS, over_cores(self.seconds(member).values()))
+        trial.set_user_attr(SECONDS, over_cores(self.seconds(member).values(), self.fits.cores))
         study.finish(trial, mean, is_complete)
-        self.forget_others(study, [study.finished[-1], *([before] if before else [])])
+        mine = [each for each in study.finished if each.number == trial.number]
+        self.forget_others(study, [*mine, *([before] if before else [])])
         return True
 
     def claim(
@@ -164,7 +179,7 @@ class Search:
         What is in the store is another search's or experiment's, or a killed trial of this one.
         """
         found = self.seconds(member)
-        budget.earlier += over_cores(found.values())
+        budget.earlier += over_cores(found.values(), self.fits.cores)
         own = {fold.number for fold in self.folds} - set(found)
         for other in study.given_up(trial.params):
             own.update(other.user_attrs.get(FITTED, ()))

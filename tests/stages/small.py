@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
+from pipeline import parallel
 from pipeline.files import digest_of
 from pipeline.fits import Fit, Predictions
 from pipeline.member import Member
@@ -71,6 +72,14 @@ class SmallFits:
 
     def test(self, of, fold):
         return Predictions(self._predict(self.fit(of, fold).state, self.test_rows), 0.0)
+
+    cores = None
+
+    def ask(self, of, fold):
+        raise NotImplementedError("there is no cluster")
+
+    def workers(self, left=None, progress=None):
+        return parallel.workers(left=left)
 
     def seconds(self, of, fold):
         manifest = self.store.manifest(self.key(of, fold))

@@ -1,0 +1,124 @@
+"""What a worker is asked for: a fit, by the keys of all that it depends on.
+
+It is kept in the store, and its key and the folder are what travels. The worker reads the data from
+the store and leaves the fit there, under the key that it has on any machine.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import code
+from pipeline.encoded import Encoded
+from pipeline.files import digest_of
+from pipeline.fitting import Objective
+from pipeline.folds import Fold
+from pipeline.member import Member
+from pipeline.problem import Loaded
+from pipeline.store import Key, Piece, Store
+
+if TYPE_CHECKING:
+    from pipeline.fits import Fits
+
+CARRIERS = ("cluster/requests.py", "codec.py", "store.py")  # no fit's key has them
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """A fit on a fold's training rows, or on these `rows` (m,) of them; `test`: it predicts the
+    test rows too. `fold` is the key of the fold, which many requests share."""
+
+    load: Key
+    encode: Key
+    objective: Objective
+    member: Member
+    fold: Key
+    rows: np.ndarray | None
+    test: bool
+
+    def compute(self, store: Store) -> None:
+        """Leave what is asked for in the store, unless it is there."""
+        fits, fold = _fits(store, self.load, self.encode, self.objective), self._fold(store)
+        if self.rows is not None:
+            fits.validate(self.member, fold, self.rows)
+            return
+        fits.fit(self.member, fold)
+        if self.test:
+            fits.test(self.member, fold)
+
+    def _fold(self, store: Store) -> Fold:
+        return Piece(store, self.fold, Fold).value
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What must be the same everywhere: files of code, versions of libraries, the BLAS kernel."""
+
+    parts: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.parts)
+
+    @property
+    def key(self) -> Key:
+        return Key.of("environment", {"parts": self.parts})
+
+
+def environment(kind: str) -> Environment:
+    """What fits of this kind of model run here."""
+    from pipeline.submission import blas_kernels
+
+    parts = code.parts("pipeline.fits", f"pipeline.models.{kind}")
+    carriers = {name: code.now(name) or "" for name in CARRIERS}
+    return Environment({**parts, **carriers, "BLAS": blas_kernels()})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that lies in the store, and where its results will: `keys`."""
+
+    request: Key
+    environment: Environment
+    kind: str
+    keys: tuple[Key, ...]
+
+    def words(self, store: Store) -> list[str]:
+        """What is sent to a worker: texts alone."""
+        root = str(store.root.absolute())
+        return [root, self.request.hash, self.kind, self.environment.key.hash]
+
+
+def ask(fits: "Fits", member: Member, fold: Fold, rows: Any = None, test: bool = False) -> Asked:
+    """Put a request into the store."""
+    store = fits.store
+    is_whole = rows is None or len(rows) == len(fold.train)
+    fit = fits.key(member, fold, None if is_whole else rows)
+    keys = (fit, fits.test_key(member, fold)) if test else (fit,)
+    where = Key.of("fold", {"fold": fits.fold_digest(fold)})
+    about = {"load": fits.load.key.path, "encode": fits.encode.key.path, "fit": fit.path}
+    key = Key.of("request", {**about, "test": test})
+    request = FitRequest(
+        fits.load.key,
+        fits.encode.key,
+        fits.objective,
+        member,
+        where,
+        None if is_whole else np.asarray(rows),
+        test,
+    )
+    here = environment(member.kind)
+    for each, value in ((where, fold), (here.key, here), (key, request)):
+        if store.manifest(each) is None:
+            store.put(each, value)
+    return Asked(key, here, member.kind, keys)
+
+
+@lru_cache(maxsize=4)
+def _fits(store: Store, load: Key, encode: Key, objective: Objective) -> "Fits":
+    """One object for many requests on the same data, which are then read once."""
+    from pipeline.fits import Fits
+
+    return Fits(store, Piece(store, load, Loaded), Piece(store, encode, Encoded), objective)
