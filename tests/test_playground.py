@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from pipeline.from_scratch.gradient_boosting import SymmetricTreesRegressor
+from pipeline.engines.gradient_boosting import SymmetricTreesRegressor
 
 from pipeline.from_scratch import layers, optimizers
 from pipeline.from_scratch.dropout import Dropout
