@@ -57,10 +57,11 @@ class Value:
                 each.grad += slope * value.grad
 
     def __neg__(self) -> "Value":
-        return self * -1.0
+        return Value(-self.data, "-", (self, -1.0))
 
     def __sub__(self, other: "Number") -> "Value":
-        return self + -as_value(other)
+        other = as_value(other)
+        return Value(self.data - other.data, "-", (self, 1.0), (other, -1.0))
 
     def __truediv__(self, other: "Number") -> "Value":
         return self * as_value(other) ** -1.0
@@ -93,5 +94,5 @@ def topological_order(result: Value) -> list[Value]:
             order.append(value)
         elif id(value) not in seen:
             seen.add(id(value))
-            waiting += [(value, True), *((each, False) for each, _ in value.slopes)]
+            waiting += [(value, True), *((each, False) for each, _ in reversed(value.slopes))]
     return order

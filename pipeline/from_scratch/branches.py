@@ -21,8 +21,13 @@ class Branches(Layer):
     def __init__(self, branches: Sequence[Branch]) -> None:
         self.branches = [(np.asarray(columns), list(chain)) for columns, chain in branches]
         self.layers = tuple(layer for _, chain in self.branches for layer in chain)
+        self.last_column = max(int(columns.max()) for columns, _ in self.branches)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        if x.ndim != 2 or x.shape[1] <= self.last_column:
+            raise ValueError(
+                f"Branches: x has shape {x.shape}, but reads column {self.last_column}."
+            )
         self.shape = x.shape
         outputs = []
         for columns, chain in self.branches:

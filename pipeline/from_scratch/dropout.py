@@ -1,4 +1,4 @@
-"""Units set to 0 at random during training, so that none can rely on another."""
+"""Against overfitting: units set to 0 at random in training, so that none can rely on another."""
 
 import numpy as np
 

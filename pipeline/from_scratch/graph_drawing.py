@@ -31,15 +31,19 @@ def drawing(result: Value) -> str:
 
 
 def positions(result: Value) -> dict[int, tuple[int, int]]:
-    """By the id of each value the x and y of its box: a column further than its furthest input."""
-    column: dict[int, int] = {}
+    """By the id of each value the x and y of its box, one column before the first it goes into."""
+    order = topological_order(result)
+    before_end = {id(value): 0 for value in order}  # columns between it and the result
+    for value in reversed(order):
+        for each, _ in value.slopes:
+            before_end[id(each)] = max(before_end[id(each)], before_end[id(value)] + 1)
+    last = max(before_end.values())
     rows: dict[int, int] = {}
     places = {}
-    for value in topological_order(result):
-        column[id(value)] = 1 + max((column[id(each)] for each, _ in value.slopes), default=-1)
-        x = column[id(value)]
-        places[id(value)] = (4 + x * (WIDTH + GAP), 4 + rows.get(x, 0) * (HEIGHT + 12))
-        rows[x] = rows.get(x, 0) + 1
+    for value in order:
+        column = last - before_end[id(value)]
+        row = rows[column] = rows.get(column, -1) + 1
+        places[id(value)] = (4 + column * (WIDTH + GAP), 4 + row * (HEIGHT + 12))
     return places
 
 

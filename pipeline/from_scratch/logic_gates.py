@@ -11,6 +11,13 @@ import numpy as np
 
 from pipeline.from_scratch.activations import step
 
+# weights w and threshold θ; in the bias form b = -θ
+GATES = {
+    "AND": ((0.5, 0.5), 0.7),
+    "NAND": ((-0.5, -0.5), -0.7),
+    "OR": ((0.5, 0.5), 0.2),
+}
+
 
 def threshold_unit(x: np.ndarray, w: np.ndarray, theta: float) -> np.ndarray:
     """1 where x · w > θ, else 0. Shapes: x (n, d), w (d,) -> (n,)."""

@@ -1,5 +1,9 @@
 """Losses: the error of predictions as one number, which training minimises.
 
+Accuracy is none: a small change of a weight changes no row's class, so that its gradient is 0 where
+it exists. Cross-entropy takes the logarithm of a probability clipped to at least ε, because log 0
+is infinite.
+
 Labels of a classification are class numbers 0 to k - 1 of shape (n,), or rows of shape (n, k) that
 sum to 1, such as one-hot rows. Every loss except the sum of squared errors is a mean over the n
 rows of a batch, so that it does not depend on n; with `sample_weight` (n,) it is a weighted mean.

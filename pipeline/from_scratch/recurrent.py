@@ -164,6 +164,8 @@ class Repeat(Layer):
         self.steps = steps
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        if x.ndim != 2:
+            raise ValueError(f"Repeat: x has shape {x.shape}, expected (n, d).")
         self.shape = (len(x), self.steps, x.shape[1])
         return np.repeat(x[:, None], self.steps, axis=1)
 

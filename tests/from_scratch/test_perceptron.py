@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pipeline.from_scratch.logic_gates import AND, NAND, OR, XOR, perceptron, threshold_unit
+from pipeline.from_scratch.logic_gates import (
+    AND,
+    GATES,
+    NAND,
+    OR,
+    XOR,
+    perceptron,
+    threshold_unit,
+)
 from pipeline.from_scratch.perceptron import Perceptron
 
 CORNERS = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
@@ -18,6 +26,9 @@ def test_truth_tables(gate, truth) -> None:
 
 
 def test_a_threshold_is_a_negative_bias(rng) -> None:
+    for gate in (AND, NAND, OR):
+        w, theta = GATES[gate.__name__]
+        assert_array_equal(threshold_unit(CORNERS, np.array(w), theta), gate(CORNERS))
     x, w = rng.normal(size=(100, 3)), rng.normal(size=3)
     for theta in (-0.7, 0.0, 0.5):
         assert_array_equal(threshold_unit(x, w, theta), perceptron(x, w, -theta))
