@@ -16,7 +16,7 @@ from pipeline.calibration import inverse_temperature, temperature_scale
 from pipeline.decision_rules import DecisionRule, fit_rule
 from pipeline.engines.linear_regression import LinearRegression
 from pipeline.engines.logistic_regression import LogisticRegression
-from pipeline.metrics import Estimate, Metric, quick_difference
+from pipeline.metrics import Estimate, Metric
 from pipeline.training import CutShort
 
 TINY = 1e-6
@@ -182,15 +182,13 @@ class OutOfFold:
 @dataclass(frozen=True)
 class Fitter:
     """Fits blends of `models` for a metric: `rounds` of greedy selection, which ends after
-    `patience` of them without a gain; weight decay `l2` of the stacker; `tolerance`, in standard
-    errors, of what the equal mean of more models may lose."""
+    `patience` of them without a gain; weight decay `l2` of the stacker."""
 
     models: tuple[str, ...]
     metric: Metric
     rounds: int
     l2: float
     patience: int | None = None
-    tolerance: float = 0.0
 
     def fit(self, methods: Sequence[str], known: OutOfFold) -> dict[str, FittedBlend]:
         """A blend of each method; of very many models, of those that are worth a closer look."""
@@ -249,8 +247,7 @@ class Fitter:
         if method == "greedy":
             drawn = greedy_weights(y, predictions, smooth, self.rounds, self.patience)
             return FittedBlend(self.models, drawn)
-        weights = equal_weights(y, predictions, smooth, self.tolerance)
-        return FittedBlend(self.models, weights)
+        return FittedBlend(self.models, equal_weights(y, predictions, smooth))
 
     def _calibrated(
         self, blend: FittedBlend, y: np.ndarray, predictions: np.ndarray, scales: np.ndarray
@@ -272,27 +269,17 @@ class Fitter:
         return replace(blend, decision_rule=rule)
 
 
-def equal_weights(
-    y: np.ndarray, predictions: np.ndarray, metric: Metric, tolerance: float = 0.0
-) -> np.ndarray:
+def equal_weights(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.ndarray:
     """The same for the best k models, 0 for the others, (m,): the k whose mean loses least.
 
-    One number is chosen, and a model is in only if all that are better by themselves are. With a
-    `tolerance` it is the greatest k whose mean loses no more than so many standard errors of the
-    paired difference beyond the least: of few rows, which few models are the best is chance
-    (Breiman et al. 1984, section 3.4.3, of pruning).
+    One number is chosen, and a model is in only if all that are better by themselves are.
     """
     y, predictions = _relevant(y, predictions, metric)
     order = np.argsort([metric.loss(y, each) for each in predictions], kind="stable")
     means = np.cumsum(predictions[order], axis=0) / np.arange(1, len(order) + 1)[:, None, None]
-    best = int(np.argmin([metric.loss(y, mean) for mean in means]))
-    most = best
-    for place in range(best + 1, len(order)) if tolerance > 0 else ():
-        found = quick_difference(metric, y, means[place], means[best])
-        if -metric.sign * found.score <= tolerance * found.standard_error:
-            most = place
+    best = int(np.argmin([metric.loss(y, mean) for mean in means])) + 1
     weights = np.zeros(len(order))
-    weights[order[: most + 1]] = 1 / (most + 1)
+    weights[order[:best]] = 1 / best
     return weights
 
 

@@ -12,7 +12,6 @@ from pipeline.metrics.uncertainty import (
     clustering,
     estimate,
     paired_difference,
-    quick_difference,
     row_losses,
 )
 from pipeline.metrics.values import absolute_error, squared_error
@@ -31,7 +30,6 @@ __all__ = [
     "hits",
     "paired_difference",
     "prefers_values",
-    "quick_difference",
     "row_log_loss",
     "row_losses",
     "squared_error",

@@ -12,7 +12,6 @@ import numpy as np
 from pipeline.errors import SettingsError
 from pipeline.metrics.metric import Metric
 
-PARTS = 20  # of the rows, in the jackknife
 DRAWS, OWN_DRAWS = 200, 100  # of the bootstrap; a function of the user's may take its time
 
 
@@ -67,26 +66,6 @@ def paired_difference(
         return Estimate(difference, float((scores[:, 0] - scores[:, 1]).std(ddof=1)))
     rows = metric.per_row(y, one) - metric.per_row(y, other)
     return Estimate(difference, float(rows.std(ddof=1) / np.sqrt(len(rows))))
-
-
-def quick_difference(metric: Metric, y: np.ndarray, one: np.ndarray, other: np.ndarray) -> Estimate:
-    """As `paired_difference`, for choices that are made many times: by formula, to first order, or
-    by leaving out one of 20 parts of the rows at a time (the jackknife of groups)."""
-    difference = metric.score(y, one) - metric.score(y, other)
-    if metric.per_row is not None:
-        parts = [metric.per_row(y, each) for each in (one, other)]
-        roots = [2 * math.sqrt(part.mean()) or 1.0 if metric.root else 1.0 for part in parts]
-        rows = parts[0] / roots[0] - parts[1] / roots[1]
-        return Estimate(difference, float(rows.std(ddof=1) / np.sqrt(len(rows))))
-    part = np.arange(len(y)) % min(PARTS, len(y))
-    without = [
-        metric.score(y[kept], one[kept]) - metric.score(y[kept], other[kept])
-        for kept in (part != number for number in range(int(part.max()) + 1))
-    ]
-    known = np.array(without)[np.isfinite(without)]
-    if len(known) < 2:
-        return Estimate(difference, 0.0)
-    return Estimate(difference, float(np.sqrt((len(known) - 1) * known.var())))
 
 
 def row_losses(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
