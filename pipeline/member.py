@@ -14,13 +14,15 @@ from pipeline.settings import EncoderSettings
 class Member:
     """What is to be fitted: pipeline/models/`kind`.py, the model's own settings, the encoder's.
 
-    `extra` is the share of the extra rows that it learns from, beside those of a fold.
+    `extra` is the share of the extra rows that it learns from, beside those of a fold; `refit` the
+    weight of its fit on all rows in predictions of other rows, beside the mean of the folds' fits.
     """
 
     kind: str
     settings: Mapping[str, Any]
     encoder: EncoderSettings
     extra: float = 0.0
+    refit: float = 0.0
 
     @property
     def view(self) -> View:

@@ -94,6 +94,13 @@ class ModelSettings(Settings):
         le=1,
         description="share of the rows of [load] extra that each fit learns from too; 0: none",
     )
+    refit: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="weight of one more fit, on all rows, in the predictions of test; the mean of "
+        "the folds' fits has the rest. 1 where folds follow time",
+    )
     trials: int = Field(0, ge=0, description="Optuna trials; 0 keeps the settings of the TOML")
     seed: int = Field(0, ge=0)
 

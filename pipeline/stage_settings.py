@@ -114,6 +114,7 @@ def members(configuration: Configuration) -> dict[str, Member]:
             settings.of_model(),
             _encoder(configuration, settings),
             settings.extra,
+            settings.refit,
         )
         for name, settings in configuration.models.items()
     }
