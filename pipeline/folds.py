@@ -69,23 +69,26 @@ class Folds:
     kept: np.ndarray | None = None
 
     @property
-    def final(self) -> Fold | None:
-        """The fit on all rows, which validates none; None where the folds' fits predict."""
-        if not self.refit:
-            return None
+    def whole(self) -> Fold:
+        """The fit on all rows, which validates none."""
         nothing, every = np.empty(0, dtype=np.int64), np.arange(self.rows)
-        fold = Fold(0, len(self.repeat(0)), every, nothing)
+        fold = Fold(0, 1 + max(fold.number for fold in self.folds), every, nothing)
         return fold if self.kept is None else fold.with_clusters(self.kept, bool(self.time))
 
-    @property
-    def predicting(self) -> tuple[Fold, ...]:
-        """Those whose fits predict other rows, by their mean."""
-        return self.folds if self.final is None else (self.final,)
+    def weight_of_whole(self, refit: float = 0.0) -> float:
+        """Of the fit on all rows in predictions of other rows, for a member that asks for `refit`;
+        the mean of the folds' fits has the rest."""
+        return 1.0 if self.refit else refit
 
-    def fitted(self, repeat: int) -> list[Fold]:
+    def predicting(self, refit: float = 0.0) -> tuple[Fold, ...]:
+        """Those whose fits predict other rows."""
+        weight = self.weight_of_whole(refit)
+        return (*(self.folds if weight < 1 else ()), *((self.whole,) if weight else ()))
+
+    def fitted(self, repeat: int, refit: float = 0.0) -> list[Fold]:
         """All that is fitted for a repeat: its folds, and for the first one the fit on all rows."""
-        final = [] if self.final is None or repeat else [self.final]
-        return [*self.repeat(repeat), *final]
+        asked = self.weight_of_whole(refit) > 0 and not repeat
+        return [*self.repeat(repeat), *([self.whole] if asked else [])]
 
     @property
     def repeats(self) -> int:

@@ -17,6 +17,8 @@ class Member:
     `extra` is the share of the extra rows that it learns from, beside those of a fold;
     `extra_feature`: the same model of the extra rows alone predicts, and this is a column.
     `as_classes`: it learns the whole numbers of the target as classes, and predicts their mean.
+    `refit` is the weight of its fit on all rows in predictions of other rows, beside the mean of
+    the folds' fits.
     """
 
     kind: str
@@ -25,6 +27,7 @@ class Member:
     extra: float = 0.0
     extra_feature: bool = False
     as_classes: bool = False
+    refit: float = 0.0
 
     @property
     def view(self) -> View:

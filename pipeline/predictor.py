@@ -5,7 +5,7 @@ A fold's fits never saw its validation rows, so `predict_fold` of these is out-o
 
 import functools
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipeline.blending import Blended
 
 CHECKED_ROWS = 1000
+Predicted: TypeAlias = tuple[tuple[int, int], dict[str, np.ndarray]]  # (repeat, fold), by member
 REMEDY = "What was stored of it is damaged: delete the store and run the competition again."
 
 
@@ -46,15 +47,17 @@ class Predictor:
         blend: "Blended",
         fits: Fits,
     ) -> None:
-        self.problem, self.folds = loaded.problem, split.predicting
+        self.problem = loaded.problem
         self.blend, self.fits, self.postprocess = blend.blend, fits, blend.postprocess
         names = self.blend.needed
         self.members = {name: train[name].member for name in names}
         self.keys = {
             name: {(fit.repeat, fit.fold): fit.key for fit in train[name].fits} for name in names
         }
-        places = {(fold.repeat, fold.number) for fold in self.folds}
-        self.counts = {name: len(places & {*keys}) for name, keys in self.keys.items()}
+        refits = {member.refit for member in self.members.values()} or {0.0}
+        asked = [fold for refit in sorted(refits) for fold in split.predicting(refit)]
+        self.folds = tuple({fold.name: fold for fold in asked}.values())
+        self.divisors = {name: self._divisors(name, split) for name in names}
         self._fitted: dict[str, FittedMember] = {}
         modules = {member.encoder.features for member in self.members.values()}
         for module in sorted(module for module in modules if module):
@@ -67,7 +70,7 @@ class Predictor:
     def predict(
         self,
         frame: "pd.DataFrame",
-        parallel_map: Map[Fold, dict[str, np.ndarray]] = in_turn,
+        parallel_map: Map[Fold, Predicted] = in_turn,
         groups: np.ndarray | None = None,
     ) -> np.ndarray:
         """Rows -> (n, k): each member's mean over its fits, then blended.
@@ -75,12 +78,12 @@ class Predictor:
         A member that was cut short has the fits of fewer repeats than others. `groups` (n,) are
         those of rows that have one answer together.
         """
-        work = functools.partial(self._fold_predictions, self.code(frame, self.members))
+        work = functools.partial(self._predicted, self.code(frame, self.members))
         totals: dict[str, Any] = dict.fromkeys(self.members, 0.0)
-        for predictions in parallel_map(work, self.folds):
+        for place, predictions in parallel_map(work, self.folds):
             for name, prediction in predictions.items():
                 own = aggregated(prediction, groups, self.problem.form.aggregate)
-                totals[name] = totals[name] + own / self.counts[name]
+                totals[name] = totals[name] + own / self.divisors[name][place]
         with np.errstate(all="ignore"):  # what is no number is refused, not warned of
             blended = self.blend.combine(totals)
         check(blended, len(frame), self.problem.outputs, "the blend", REMEDY)
@@ -145,10 +148,25 @@ class Predictor:
             check(found[name], len(matrix), self.problem.outputs, where, REMEDY)
         return found
 
+    def _divisors(self, name: str, split: Folds) -> dict[tuple[int, int], float]:
+        """By (repeat, fold) of a member's fits, one over its weight; none of those without any."""
+        weight, whole = split.weight_of_whole(self.members[name].refit), split.whole
+        place = whole.repeat, whole.number
+        folds = [each for each in self.keys[name] if each != place]
+        divisors = {each: len(folds) / (1 - weight) for each in folds} if weight < 1 else {}
+        return {**divisors, place: 1 / weight} if weight > 0 else divisors
+
     def _fold_predictions(
         self, tables: Mapping[str, CodedTable], fold: Fold
     ) -> dict[str, np.ndarray]:
         return self.predictions(encoded(self.fitted(fold), tables), fold)
+
+    def _predicted(self, tables: Mapping[str, CodedTable], fold: Fold) -> Predicted:
+        """By member that predicts by its fit on this fold, and the fold's place."""
+        place = fold.repeat, fold.number
+        asked = {name: table for name, table in tables.items() if place in self.divisors[name]}
+        fitted = {name: fit for name, fit in self.fitted(fold).items() if name in asked}
+        return place, self.predictions(encoded(fitted, asked), fold)
 
 
 def encoded(

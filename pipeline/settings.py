@@ -104,6 +104,13 @@ class ModelSettings(Settings):
         description="a target of a few whole numbers: learn the probability of each, and predict "
         "their mean",
     )
+    refit: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="weight of one more fit, on all rows, in the predictions of test; the mean of "
+        "the folds' fits has the rest. 1 where folds follow time",
+    )
     trials: int = Field(0, ge=0, description="Optuna trials; 0 keeps the settings of the TOML")
     seed: int = Field(0, ge=0)
 

@@ -120,6 +120,7 @@ def members(configuration: Configuration) -> dict[str, Member]:
             settings.extra,
             settings.extra_feature,
             settings.as_classes,
+            settings.refit,
         )
         for name, settings in configuration.models.items()
     }

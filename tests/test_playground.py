@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from pipeline.engines.gradient_boosting import SymmetricTreesRegressor
 
+from pipeline.engines.gradient_boosting import SymmetricTreesRegressor
 from pipeline.from_scratch import layers, optimizers
 from pipeline.from_scratch.dropout import Dropout
 from pipeline.from_scratch.network import Network

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -54,9 +55,13 @@ def trained(fits: Fits, asked: Member, split: Folds, outputs: int, repeats: int)
     for fold in folds:
         oof[fold.repeat, fold.valid] = fits.fit(asked, fold).valid
     tests = np.stack([fits.test(asked, fold).values for fold in folds])
-    keys = tuple(FoldScore(f.repeat, f.number, None, fits.key(asked, f).path) for f in folds)
     by_fold = tests.reshape(repeats, -1, *tests.shape[1:]).mean(axis=0)
-    return Trained(asked, oof, tests.mean(axis=0), by_fold, keys, split.repeats, 0.0, 0.0)
+    test = tests.mean(axis=0)
+    if asked.refit:
+        folds.append(split.whole)
+        test = (1 - asked.refit) * test + asked.refit * fits.test(asked, split.whole).values
+    keys = tuple(FoldScore(f.repeat, f.number, None, fits.key(asked, f).path) for f in folds)
+    return Trained(asked, oof, test, by_fold, keys, split.repeats, 0.0, 0.0)
 
 
 class Run:
@@ -69,6 +74,8 @@ class Run:
             "trees": values.member("lightgbm", blind, max_rounds=8, n_models=2),
             "idle": values.member("linear", l2=1.0),
         }
+        if loaded.problem.task == "regression":  # a fit on all rows has a part in predictions
+            self.members["trees"] = replace(self.members["trees"], refit=0.25)
         encoders = [each.encoder for each in self.members.values()]
         self.loaded, self.split = loaded, values.folds(ROWS, repeats=2)
         self.fits = values.fits(folder, loaded, *encoders)

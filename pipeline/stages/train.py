@@ -104,7 +104,7 @@ class CrossFitting:
         folds = self.split.repeat(0)
         if any(self.found.get(fold.name, 1.0) for fold in folds):
             return 0.0
-        fitted = self.split.fitted(0)
+        fitted = self.split.fitted(0, self.member.refit)
         return pace.repeat_seconds(self.fits, self.member, fitted, test_rows, budget)
 
     def run(self, budget: Allowance, progress: Progress) -> list[list[FoldFit]]:
@@ -115,9 +115,9 @@ class CrossFitting:
             fold
             for repeat in range(self.split.repeats)
             if follow is None or repeat < follow
-            for fold in self.split.fitted(repeat)
+            for fold in self.split.fitted(repeat, self.member.refit)
         ]
-        names = frozenset(fold.name for fold in self.split.predicting)
+        names = frozenset(fold.name for fold in self.split.predicting(self.member.refit))
         given = self.fits, self.member, names
         work = Distributed(functools.partial(fit_fold, *given), functools.partial(ask_fold, *given))
         earlier: list[float] = []
@@ -139,7 +139,8 @@ class CrossFitting:
 
             with contextlib.suppress(OutOfTime):
                 while len(repeats) < self.split.repeats and budget.goes_on(len(repeats)):
-                    repeats.append([take(fold) for fold in self.split.fitted(len(repeats))])
+                    asked_now = self.split.fitted(len(repeats), self.member.refit)
+                    repeats.append([take(fold) for fold in asked_now])
         return repeats
 
 
@@ -163,25 +164,21 @@ def gather(
     load: Loaded, split: Folds, tune: Tuned, metric: Metric, repeats: Sequence[Sequence[FoldFit]]
 ) -> Trained:
     """Put the folds' predictions together."""
-    folds = [fold for repeat in range(len(repeats)) for fold in split.fitted(repeat)]
+    refit = tune.member.refit
+    folds = [fold for repeat in range(len(repeats)) for fold in split.fitted(repeat, refit)]
     flat = [fit for repeat in repeats for fit in repeat]
     fitted = [(fold, answering(fit, load, fold)) for fold, fit in zip(folds, flat, strict=True)]
-    predicting = {fold.name for fold in split.predicting}
     oof = np.full((len(repeats), len(load.y), load.problem.outputs), np.nan)
     for fold, fit in fitted:
         oof[fold.repeat, fold.valid] = fit.valid
     shape = len(load.test), load.problem.outputs
     target = metric.target(load)
-    tests = [(fold.number, fit.test) for fold, fit in fitted if fold.name in predicting]
-    by_fold = [
-        np.mean([test for number, test in tests if number == each], axis=0)
-        for each in sorted({number for number, _ in tests})
-    ]
+    test, by_fold = predicted(fitted, split, refit) if fitted else (np.full(shape, np.nan), None)
     return Trained(
         member=tune.member,
         oof=oof,
-        test=np.mean([test for _, test in tests], axis=0) if fitted else np.full(shape, np.nan),
-        test_by_fold=np.stack(by_fold) if fitted else np.empty((0, *shape)),
+        test=test,
+        test_by_fold=np.empty((0, *shape)) if by_fold is None else by_fold,
         fits=tuple(scored(fold, fit, target, metric, split.answers) for fold, fit in fitted),
         asked=split.repeats,
         fit_seconds=sum(fit.fit_seconds for _, fit in fitted),
@@ -189,6 +186,30 @@ def gather(
         trials=len(tune.trials),
         trials_asked=tune.asked,
     )
+
+
+def predicted(
+    fitted: Sequence[tuple[Fold, FoldFit]], split: Folds, refit: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions of test (m, k), and those of each fold's fits (folds, m, k), whose mean they are.
+
+    The fit on all rows has its weight in each.
+    """
+    weight, whole = split.weight_of_whole(refit), split.whole.name
+    of_whole = [fit.test for fold, fit in fitted if fold.name == whole]
+    if weight == 1:
+        return of_whole[0], np.stack(of_whole)
+    tests = [(fold.number, fit.test) for fold, fit in fitted if fold.name != whole]
+    mean = np.mean([test for _, test in tests], axis=0)
+    by_fold = np.stack(
+        [
+            np.mean([test for number, test in tests if number == each], axis=0)
+            for each in sorted({number for number, _ in tests})
+        ]
+    )
+    if weight == 0:
+        return mean, by_fold
+    return tuple(weight * of_whole[0] + (1 - weight) * each for each in (mean, by_fold))
 
 
 def answering(fit: FoldFit, load: Loaded, fold: Fold) -> FoldFit:

@@ -66,6 +66,6 @@ def test_one_window_goes_through_every_stage(small):
     assert [fit.fold for fit in logistic.fits] == [0, 1]
     assert logistic.test_by_fold.shape == (1, TEST, 2)
     assert_allclose(logistic.test, logistic.test_by_fold[0])
-    fitted = flow.fits().fitted(logistic.member, folds.final)
+    fitted = flow.fits().fitted(logistic.member, folds.whole)
     assert_allclose(fitted.predict(flow.value("encode").tables[""].test), logistic.test)
-    assert folds.final.train.tolist() == [*range(len(train))]
+    assert folds.whole.train.tolist() == [*range(len(train))]

@@ -85,7 +85,7 @@ def test_early_stopping_is_given_the_groups_or_times_of_a_folds_training_rows():
     load = loaded(rng.integers(2, size=90), g=group, hour=hours)
     for settings, numbers in (({"group": "g"}, group), ({"time": "hour", "folds": 3}, hours)):
         folds = drawn(load, **settings)
-        for fold in (*folds.folds, *([folds.final] if folds.final else [])):
+        for fold in (*folds.folds, folds.whole):
             assert fold.by_time == ("time" in settings)
             pairs = set(zip(numbers[fold.train], fold.clusters, strict=True))
             assert len(pairs) == len(set(numbers[fold.train]))

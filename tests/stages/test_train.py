@@ -68,6 +68,22 @@ def test_predictions_by_fold_are_the_mean_over_the_repeats(tmp_path):
     assert not np.array_equal(trained.test_by_fold[0], trained.test_by_fold[1])
 
 
+def test_a_fit_on_all_rows_has_the_weight_that_the_member_asks_for(tmp_path):
+    """Whatever is scored is out of fold as before."""
+    fits, split = fits_in(tmp_path), folds(repeats=2)
+    plain = run(fits, split=split)
+    whole = fits.test(member(), split.whole).values
+    for weight in (0.25, 1.0):
+        asked = replace(UNTUNED, member=replace(member(), refit=weight))
+        trained = run(fits, split=split, tuned=asked)
+        expected = (1 - weight) * plain.test + weight * whole
+        np.testing.assert_allclose(trained.test, expected, rtol=1e-12)
+        np.testing.assert_allclose(trained.test_by_fold.mean(axis=0), expected, rtol=1e-12)
+        assert trained.oof.tobytes() == plain.oof.tobytes()
+        assert len(trained.fits) == len(plain.fits) + 1
+        assert [fit.score for fit in trained.fits if fit.score is None] == [None]
+
+
 def test_folds_may_leave_rows_out_and_differ_in_number_between_the_repeats(tmp_path):
     split = folds(repeats=2)
     kept = [fold for fold in split.folds if fold.name not in ("r0-f0", "r1-f2")]
