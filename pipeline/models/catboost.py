@@ -25,6 +25,7 @@ OF_LOSS = {
     "poisson": "Poisson",
     "tweedie": "Tweedie:variance_power={}",
 }
+MISSING = -1  # a code that no category has
 
 
 class Settings(DeviceSettings):
@@ -61,18 +62,20 @@ class CatBoost:
     def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
         with fitting_on(self.settings.device, "catboost"):
-            self.models = [self._model(number).fit(X, y) for number in self._numbers()]
+            rows = self._rows(X)
+            self.models = [self._model(number).fit(rows, y) for number in self._numbers()]
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
+        rows = self._rows(X)
         if self.problem.task == "regression":
-            each = [model.predict(X, thread_count=1) for model in self.models]
+            each = [model.predict(rows, thread_count=1) for model in self.models]
             return np.mean(each, axis=0, dtype=float).reshape(-1, 1)
         # a class that none of the fitted rows had keeps probability 0
         probabilities = np.zeros((len(X), self.problem.outputs))
         for model in self.models:
             known = model.classes_.astype(int)
-            probabilities[:, known] += model.predict_proba(X, thread_count=1)
+            probabilities[:, known] += model.predict_proba(rows, thread_count=1)
         return probabilities / len(self.models)
 
     def state(self) -> State:
@@ -93,6 +96,21 @@ class CatBoost:
     def _numbers(self) -> range:
         return range(self.settings.n_models)
 
+    def _rows(self, X: np.ndarray) -> Any:
+        """The matrix; where it holds categories a data frame, their codes as whole numbers."""
+        if not self.problem.categorical:
+            return X
+        import pandas as pd
+
+        categories = {*self.problem.categorical}
+        columns = {
+            place: np.where(np.isnan(column), MISSING, column).astype(np.int64)
+            if place in categories
+            else column
+            for place, column in enumerate(X.T)
+        }
+        return pd.DataFrame(columns)
+
     def _model(self, number: int) -> Any:
         regression = self.problem.task == "regression"
         kind = self.catboost.CatBoostRegressor if regression else self.catboost.CatBoostClassifier
@@ -106,6 +124,7 @@ class CatBoost:
             random_seed=chosen.seed * chosen.n_models + number,
             thread_count=1,
             allow_writing_files=False,
+            cat_features=list(self.problem.categorical) or None,
             verbose=False,
             **({"task_type": "GPU"} if chosen.device else {}),
         )

@@ -491,3 +491,19 @@ def test_left_out_the_layers_are_two_for_values_and_one_for_classes():
         for task in ("binary", "multiclass", "regression")
     ]
     assert hidden == [(256,), (256,), (256, 128)]
+
+
+@pytest.mark.skipif(find_spec("catboost") is None, reason="the optional catboost is not installed")
+def test_catboost_reads_codes_as_categories_and_comes_back():
+    """Which codes go with 1 has nothing to do with their order; a missing one is a level too."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(-1, 60, 2000)
+    y = (rng.random(2000) < rng.choice([0.1, 0.9], 61)[codes]).astype(int)
+    X = np.column_stack([np.where(codes < 0, np.nan, codes), rng.normal(size=2000)])
+    asked = ModelProblem("binary", 2, "log_loss", ("a", "b"), (0,))
+    settings = {"iterations": 60}
+    fitted = models.build("catboost", settings, asked).fit(X[:1500].astype(np.float32), y[:1500])
+    found = fitted.predict(X[1500:].astype(np.float32))
+    assert (found.argmax(axis=1) == y[1500:]).mean() > 0.8
+    again = models.restore("catboost", settings, asked, fitted.state())
+    assert again.predict(X[1500:].astype(np.float32)).tobytes() == found.tobytes()
