@@ -209,7 +209,8 @@ def predicted(
     )
     if weight == 0:
         return mean, by_fold
-    return tuple(weight * of_whole[0] + (1 - weight) * each for each in (mean, by_fold))
+    part = weight * of_whole[0]
+    return part + (1 - weight) * mean, part + (1 - weight) * by_fold
 
 
 def answering(fit: FoldFit, load: Loaded, fold: Fold) -> FoldFit:

@@ -297,7 +297,7 @@ def test_the_absolute_error_is_made_small_by_medians(name, settings):
     [
         named("lightgbm", SMALL["lightgbm"]),
         named("xgboost", SMALL["xgboost"]),
-        named("catboost", SMALL["catboost"]),
+        named("catboost", {"iterations": 300}),
         named("symmetric_trees", {"n_trees": 100}),
         named("neural_net", UNRESTRAINED),
     ],
