@@ -272,11 +272,13 @@ class Fits:
 
     def _original(self, member: Member, fold: Fold) -> Original | None:
         """The same model, fitted on the extra rows alone, for a member whose column it is; kept
-        for the next fold that may learn from the same ones."""
+        for the next fold that may learn from the same ones. None where the fold may from none."""
         extra, tables = self.load.value.extra, self.tables(member)
         if not member.extra_feature or extra is None or tables.extended is None:
             return None
         rows = np.arange(len(extra.y)) if fold.extra is None else fold.extra
+        if not len(rows):
+            return None
         name = repr((member, _digest(rows)))
         if name not in self._originals:
             table = tables.extended.take(tables.train.rows + rows)

@@ -127,6 +127,18 @@ def test_averaging_brings_values_what_the_labels_would_have_shown(name, uneven, 
     assert metric.is_better(gain, 0.0)
 
 
+def test_absolute_errors_gain_what_they_do_where_fits_disagree_on_the_hard_rows(rng):
+    """Errors grow with disagreement: the mean of five has sqrt(1.05 / 1.25) of one fit's error."""
+    n, mae = 20_000, METRICS["mae"]
+    signal, size = 9 * rng.normal(size=n), np.exp(rng.normal(size=n) / 2)
+    y, fits = signal + size * rng.normal(size=n), signal + size * rng.normal(size=(5, n)) / 2
+    fits = fits[:, :, None]
+    gain = averaging(mae, SUM, {"a": fits}, (y, fits[0]))
+    true = mae.score(y, fits.mean(axis=0)) - np.mean([mae.score(y, each) for each in fits])
+    assert true == pytest.approx(mae.score(y, fits[0]) * (np.sqrt(1.05 / 1.25) - 1), rel=0.05)
+    assert gain == pytest.approx(true, rel=0.15)
+
+
 @pytest.mark.parametrize(
     "name", ["accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss"]
 )

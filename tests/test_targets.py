@@ -276,7 +276,7 @@ def test_all_targets_fill_one_file_in_the_samples_order():
     both = filling("b", 2, [1.5, 2.5, 3.5]), filling("a", 0, [-1.0, -2.0, -3.0])
     assert joint_content(both).decode() == "a,id,b\n-3,3,3.5\n-1,1,1.5\n-2,2,2.5\n"
     nameless = [filling("b", 2, [1, 2, 3.0], header=()), filling("a", 0, [4, 5, 6.0], header=())]
-    assert joint_content(nameless).decode() == "6.0,3,3.0\n4.0,1,1.0\n5.0,2,2.0\n"
+    assert joint_content(nameless).decode() == "6,3,3\n4,1,1\n5,2,2\n"
     with pytest.raises(DataError, match="no finite prediction for 1 rows"):
         joint_content([both[0], filling("a", 0, [1.0, np.nan, 2.0])])
 

@@ -29,17 +29,17 @@ def with_allowed_rows(
         return allowed, notes
     both = _joined(load, extra)
     if settings.group is not None:
-        column = f"[split] group = '{settings.group}'"
-        known = _groups(settings, both, len(load.y))
-        allowed = allowed if known is None else [_without_groups(f, *known) for f in allowed]
-        notes.append(_note(column, allowed, extra, known is not None))
+        groups = _groups(settings, both, len(load.y))
+        if groups is not None:
+            allowed = [_without_groups(fold, *groups) for fold in allowed]
+        notes.append(_note(f"[split] group = '{settings.group}'", allowed, groups is not None))
     if time:
-        column = f"[split] time = {', '.join(map(repr, time))}"
         times = _times(time, both, len(load.y))
-        block = settings.within is not None
         if times is not None:
-            allowed = [_without_later(f, *times, block) for f in allowed]
-        notes.append(_note(column, allowed, extra, times is not None))
+            is_block = settings.within is not None
+            allowed = [_without_later(fold, *times, is_block) for fold in allowed]
+        named = f"[split] time = {', '.join(map(repr, time))}"
+        notes.append(_note(named, allowed, times is not None))
     return allowed, notes
 
 
@@ -50,14 +50,15 @@ def _joined(load: Loaded, extra: ExtraRows) -> Loaded:
     return replace(load, train=pd.concat([load.train, extra.table], ignore_index=True))
 
 
-def _note(column: str, folds: Sequence[Fold], extra: ExtraRows, is_known: bool) -> str:
+def _note(line: str, folds: Sequence[Fold], is_known: bool) -> str:
+    """What a line of the TOML has left of the extra rows, or why it could not look at them."""
     if not is_known:
         return (
-            f"extra rows: they lack what {column} reads, so that it cannot be seen whether they "
+            f"extra rows: they lack what {line} reads, so that it cannot be seen whether they "
             "are of a group or a time that a fold validates"
         )
-    left = max(len(extra.y) - len(fold.extra) for fold in folds if fold.extra is not None)
-    return f"extra rows: up to {count(left, 'row')} of a fold left out by {column}"
+    fewest = min(len(fold.extra) for fold in folds if fold.extra is not None)
+    return f"extra rows: {line} leaves a fold {count(fewest, 'row')} of them at least"
 
 
 def _groups(settings: "Split", both: Loaded, rows: int) -> tuple[np.ndarray, np.ndarray] | None:
