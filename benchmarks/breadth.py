@@ -192,6 +192,7 @@ def main() -> None:
     shows = commands.add_parser("summary", help="print what is stored")
     shows.add_argument("--against", default="quick", help="the method that others are compared to")
     shows.add_argument("--rank", nargs="+", help="the methods to rank; left out: all")
+    shows.add_argument("--blend", nargs="+", default=[], metavar="A+B", help="equal means, too")
     shows.set_defaults(command=summary)
     for each in (runs, shows):
         each.add_argument("--out", type=Path, required=True, help="folder of the results")
