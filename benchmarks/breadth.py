@@ -37,7 +37,6 @@ from tables import TABLES, Table
 from whole_pipeline import bound_minutes
 
 from pipeline import fitting, metrics
-from pipeline.errors import UserError
 
 PRESETS = ("quick", "default", "best")
 ID, NAME = "row_id", "breadth"
@@ -163,7 +162,7 @@ def one(method: str, drawn: Draw, seed: int, options: argparse.Namespace) -> Non
     except ModuleNotFoundError as error:
         print(f"{method}: skipped, {error.name} is not installed here.", flush=True)
         return
-    except (RuntimeError, ValueError, TypeError, UserError) as error:
+    except Exception as error:  # whatever another tool raises: the next one is run
         line["error"] = f"{type(error).__name__}: {error}"
     else:
         y = drawn.y(drawn.held_out)
@@ -192,6 +191,7 @@ def main() -> None:
     shows = commands.add_parser("summary", help="print what is stored")
     shows.add_argument("--against", default="quick", help="the method that others are compared to")
     shows.add_argument("--rank", nargs="+", help="the methods to rank; left out: all")
+    shows.add_argument("--blend", nargs="+", default=[], metavar="A+B", help="equal means, too")
     shows.set_defaults(command=summary)
     for each in (runs, shows):
         each.add_argument("--out", type=Path, required=True, help="folder of the results")

@@ -41,6 +41,8 @@ def results(out: Path) -> Results:
 def summary(options: argparse.Namespace) -> None:
     """A line a table and method, then a line a method over all tables, as the README has them."""
     stored, against = results(options.out), options.against
+    for blend in options.blend:
+        stored |= _blended(options.out, stored, blend)
     for (table, seed, method), line in stored.items():
         if "error" in line:
             print(f"{table}, seed {seed}, {method}: {line['error'].splitlines()[-1]}")
@@ -55,6 +57,38 @@ def summary(options: argparse.Namespace) -> None:
     rows = [_row(method, options, stored, lines, ranks) for method in ordered]
     for row in (HEADING, ["---"] * len(HEADING), *rows):
         print(f"| {' | '.join(row)} |".replace("AGAINST", against))
+
+
+def _blended(out: Path, stored: Results, blend: str) -> Results:
+    """The equal mean of methods, `A+B`, wherever all of them have a prediction."""
+    parts, named = blend.split("+"), {table.name: table for table in TABLES}
+    found: Results = {}
+    for name, seed in dict.fromkeys((name, seed) for name, seed, _ in stored):
+        lines = [stored.get((name, seed, part), {}) for part in parts]
+        if all("score" in line for line in lines):
+            y, prediction = _predicted(out, name, seed, blend)
+            score = metrics.METRICS[named[name].metric].score(y, prediction)
+            seconds = sum(line["seconds"] for line in lines)
+            found[name, seed, blend] = {"score": score, "seconds": seconds}
+    return found
+
+
+def _predicted(out: Path, table: str, seed: int, method: str) -> tuple[np.ndarray, np.ndarray]:
+    """y (m,) and the prediction (m, k) of a method, or the mean of several, `A+B`.
+
+    Stops where they were scored on different rows.
+    """
+    parts = [np.load(out / table / str(seed) / f"{part}.npz") for part in method.split("+")]
+    for part in parts:
+        _refuse_others(parts[0]["y"], part["y"], f"{table}, seed {seed}: {method}")
+    return parts[0]["y"], np.mean([part["prediction"] for part in parts], axis=0)
+
+
+def _refuse_others(one: np.ndarray, other: np.ndarray, what: str) -> None:
+    """Stops if two targets are of different rows; two versions of pandas may read a last digit
+    differently."""
+    if one.shape != other.shape or not np.allclose(one, other, rtol=1e-12, atol=0):
+        refuse(f"{what} were scored on different rows.")
 
 
 def _lines(
@@ -91,22 +125,14 @@ def difference(
     """
     metric, gains, errors = metrics.METRICS[table.metric], [], []
     for seed in seeds:
-        both = [np.load(out / table.name / str(seed) / f"{m}.npz") for m in (one, other)]
-        if not _same(*(each["y"] for each in both)):
-            refuse(f"{table.name}, seed {seed}: {one} and {other} were scored on different rows.")
-        predictions = (each["prediction"] for each in both)
-        found = metrics.paired_difference(metric, both[0]["y"], *predictions)
+        (y, first), (y_other, second) = (_predicted(out, table.name, seed, m) for m in (one, other))
+        _refuse_others(y, y_other, f"{table.name}, seed {seed}: {one} and {other}")
+        found = metrics.paired_difference(metric, y, first, second)
         gains.append(metric.sign * found.score)
         errors.append(found.standard_error)
     between = float(np.std(gains, ddof=1)) if len(seeds) > 1 else 0.0
     over_rows = float(np.sqrt(np.mean(np.square(errors))))
     return float(np.mean(gains)), max(between, over_rows) / float(np.sqrt(len(seeds)))
-
-
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two targets are of the same rows: two versions of pandas may read a last digit
-    differently."""
-    return one.shape == other.shape and bool(np.allclose(one, other, rtol=1e-12, atol=0))
 
 
 def _row(
@@ -179,9 +205,8 @@ def _intervals(out: Path, stored: Results, method: str) -> tuple[np.ndarray, np.
     named, off = {table.name: table for table in TABLES}, []
     for (name, seed, m), line in stored.items():
         if m == method and line.get("expected") is not None and "score" in line:
-            found = np.load(out / name / str(seed) / f"{method}.npz")
             metric = metrics.METRICS[named[name].metric]
-            achieved = metrics.estimate(metric, found["y"], found["prediction"])
+            achieved = metrics.estimate(metric, *_predicted(out, name, seed, method))
             error = np.hypot(line["expected_error"], achieved.standard_error)
             off.append(metric.sign * (line["expected"] - achieved.score) / error)
     return np.abs(off) <= 1, np.array(off)

@@ -69,7 +69,8 @@ def autogluon(drawn: Draw, threads: int, minutes: float | None) -> np.ndarray:
 
     asked = AUTOGLUON.get(drawn.table.metric, drawn.table.metric)
     task = {0: "regression", 2: "binary"}.get(len(drawn.classes), "multiclass")
-    limits: dict[str, Any] = {"time_limit": 60 * (minutes or LIMIT), "num_cpus": threads}
+    limits: dict[str, Any] = {"num_cpus": threads, "num_gpus": 0}
+    limits["time_limit"] = 60 * (minutes or LIMIT)
     X, unseen = (_columns(drawn, frame) for frame in (drawn.train, drawn.held_out))
     known, structure = X.assign(label=_y(drawn)), _structure(drawn)
     if structure is not None:
