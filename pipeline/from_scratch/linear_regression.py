@@ -25,16 +25,26 @@ def hypothesis(X: np.ndarray, W: np.ndarray, b: float) -> np.ndarray:
     return X @ W + b
 
 
+def errors(X: np.ndarray, y: np.ndarray, W: np.ndarray, b: float) -> np.ndarray:
+    """H(x) - y, (n,); ValueError where y has another shape, which NumPy would broadcast."""
+    prediction = hypothesis(X, W, b)
+    if np.shape(y) != prediction.shape:
+        raise ValueError(
+            f"y has shape {np.shape(y)}, expected {prediction.shape}: one for each row."
+        )
+    return prediction - y
+
+
 def cost(X: np.ndarray, y: np.ndarray, W: np.ndarray, b: float) -> float:
     """L = 1/2n Σ (H(x) - y)². Shapes: X (n, d), y (n,), W (d,)."""
-    return float(np.mean((hypothesis(X, W, b) - y) ** 2) / 2)
+    return float(np.mean(errors(X, y, W, b) ** 2) / 2)
 
 
 def cost_gradient(
     X: np.ndarray, y: np.ndarray, W: np.ndarray, b: float
 ) -> tuple[np.ndarray, float]:
     """∂L/∂W (d,) and ∂L/∂b."""
-    error = hypothesis(X, W, b) - y  # (n,)
+    error = errors(X, y, W, b)
     return X.T @ error / len(y), float(error.mean())
 
 
