@@ -17,7 +17,7 @@ from typing import Self
 
 import numpy as np
 
-from pipeline.from_scratch.gradient_descent import finite
+from pipeline.from_scratch.gradient_descent import descended, finite
 
 
 def hypothesis(X: np.ndarray, W: np.ndarray, b: float) -> np.ndarray:
@@ -68,7 +68,7 @@ class LinearRegression:
             dW, db = cost_gradient(X, y, self.coef_, self.intercept_)
             self.coef_ = self.coef_ - self.lr * (dW + self.l2 * self.coef_)
             self.intercept_ -= self.lr * db
-        self.loss_curve_ = np.array(losses)
+        self.loss_curve_ = descended(losses, self.lr)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
