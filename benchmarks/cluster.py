@@ -40,11 +40,11 @@ BRIDGE, HOSTS = "fits-br", ("fits-0", "fits-1", "fits-2", "fits-3")
 CUT = 40.0  # seconds
 
 
-def prepare(folder: Path) -> tuple[Fits, Member, Sequence[Fold]]:
+def prepare(folder: Path, model: str = "lightgbm") -> tuple[Fits, Member, Sequence[Fold]]:
     """The simulated survey in a store below the folder, and a model of its TOML."""
     split = library.compute("airline", "split", root=folder).value("split")
     flow = library.compute("airline", "encode", root=folder)
-    return flow.fits(), members(flow.configuration)["lightgbm"], split.folds
+    return flow.fits(), members(flow.configuration)[model], split.folds
 
 
 def fit_all(fits: Fits, member: Member, folds: Sequence[Fold]) -> list[FoldFit]:
@@ -71,21 +71,20 @@ def hosted(*arguments: str, host: str = "") -> Iterator[None]:
 # -- what it costs ---------------------------------------------------------------------------------
 
 
-def measure(counts: Sequence[int], number: int) -> None:
+def measure(counts: Sequence[int], number: int, model: str) -> None:
+    """The overhead is what workers do beside fitting and predicting, and what they wait."""
     with tempfile.TemporaryDirectory() as name:
-        fits, member, folds = prepare(Path(name))
-        folds = folds[:number]
-        seeds = iter(range(10**6))
-        print(f"{len(folds)} fits of LightGBM, {os.cpu_count()} cores")
-        alone = local_seconds(fits, next_member(member, seeds), folds)
-        print(f"one after the other in this process: {alone / len(folds):.3f} s a fit")
+        fits, member, folds = prepare(Path(name), model)
+        folds, seeds = folds[:number], iter(range(10**6))
+        print(f"{len(folds)} fits of {model}, {os.cpu_count()} cores")
         one = None
         for count in counts:
-            seconds = cluster_seconds(fits, member, folds, count, seeds)
+            seconds, own = cluster_seconds(fits, member, folds, count, seeds)
             one = one or seconds
+            overhead = (seconds * count - own) / len(folds)
             print(
-                f"{count} workers: {seconds:.2f} s, efficiency {one / seconds / count:.2f}, "
-                f"overhead {1000 * (seconds * count - alone) / len(folds):.0f} ms a fit"
+                f"{count} workers: {seconds:.2f} s, efficiency {one / seconds / count:.2f}, a fit "
+                f"{own / len(folds):.3f} s, and {1000 * overhead:.0f} ms beside it"
             )
 
 
@@ -94,18 +93,10 @@ def next_member(member: Member, seeds: Iterator[int]) -> Member:
     return replace(member, settings={**member.settings, "seed": next(seeds)})
 
 
-def local_seconds(fits: Fits, member: Member, folds: Sequence[Fold]) -> float:
-    names = frozenset(fold.name for fold in folds)
-    fit_fold(fits, member, names, folds[0])  # what is read and imported once
-    started = time.perf_counter()
-    for fold in folds[1:]:
-        fit_fold(fits, member, names, fold)
-    return (time.perf_counter() - started) * len(folds) / (len(folds) - 1)
-
-
 def cluster_seconds(
     fits: Fits, member: Member, folds: Sequence[Fold], count: int, seeds: Iterator[int]
-) -> float:
+) -> tuple[float, float]:
+    """Seconds until all fits are there, and those that the workers measured of them."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -115,10 +106,10 @@ def cluster_seconds(
             time.sleep(0.2)
         fit_all(fits, next_member(member, seeds), folds)  # what workers import and read once
         started, chosen = time.perf_counter(), next_member(member, seeds)
-        fit_all(fits, chosen, folds)
+        done = fit_all(fits, chosen, folds)
         seconds = time.perf_counter() - started
     fits.cluster = None
-    return seconds
+    return seconds, sum(fit.fit_seconds + fit.predict_seconds for fit in done)
 
 
 # -- a network that parts --------------------------------------------------------------------------
@@ -191,9 +182,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--fits", type=int, default=24)
+    parser.add_argument("--model", default="lightgbm", help="of airline.toml")
     parser.add_argument("--partition", action="store_true")
     asked = parser.parse_args()
-    partition(asked.fits) if asked.partition else measure(asked.workers, asked.fits)
+    partition(asked.fits) if asked.partition else measure(asked.workers, asked.fits, asked.model)
 
 
 if __name__ == "__main__":
