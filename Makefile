@@ -42,7 +42,7 @@ STAGES := load explore split encode tune train blend evaluate submit average
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: all $(STAGES) help graph experiments prune new fetch dashboard watch test check format clean installed installed-test
+.PHONY: all $(STAGES) help graph experiments prune new fetch dashboard cluster watch test check format clean installed installed-test
 
 all: installed ## everything: from data/raw/$(C) to submissions/$(C); NOTE="what I tried" is kept
 	$(RUN)
@@ -101,6 +101,9 @@ fetch: installed ## download the openly licensed airline survey (OpenML 46920)
 
 dashboard: installed ## watch the tuning in a browser, on 127.0.0.1 (PORT=8080)
 	@$(PIPELINE) dashboard $(C) $(if $(PORT),--port "$$PORT")
+
+cluster: installed ## a Dask scheduler and workers, for: make all CLUSTER=tcp://127.0.0.1:8786
+	@$(PIPELINE) cluster
 
 watch: installed ## open the report of the last run in a browser
 	@$(PIPELINE) watch $(C)

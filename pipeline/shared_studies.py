@@ -43,9 +43,14 @@ class SharedStudy(Study):
         return len(self.study.get_trials(deepcopy=False, states=FINISHED_OR_OPEN))
 
     def ask(self, suggest: Suggest) -> optuna.Trial:
-        """As for one machine alone; a trial of a machine that is gone comes first."""
+        """As for one machine alone; a trial of a machine that is gone comes first.
+
+        It shows its first sign of life at once: without one it would never count as given up.
+        """
         with _quiet():
-            return super().ask(suggest)
+            trial = super().ask(suggest)
+        self.storage.record_heartbeat(self._number(trial))
+        return trial
 
     def is_full(self, asked: int) -> bool:
         """A trial that waits, because its machine is gone, is to be made."""
@@ -61,6 +66,11 @@ class SharedStudy(Study):
         self._fail_stale()
         return len(self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))) > before
 
+    def _number(self, trial: optuna.Trial) -> int:
+        """By which the database knows a trial."""
+        study = self.storage.get_study_id_from_name(self.study.study_name)
+        return self.storage.get_trial_id_from_study_id_trial_number(study, trial.number)
+
     def _fail_stale(self) -> None:
         with _quiet():
             fail_stale_trials(self.study)
@@ -68,15 +78,12 @@ class SharedStudy(Study):
     @contextlib.contextmanager
     def alive(self, trial: optuna.Trial) -> Iterator[None]:
         """Signs of life, from a thread: worker processes have begun before."""
-        storage, ended = self.storage, threading.Event()
-        study = storage.get_study_id_from_name(self.study.study_name)
-        number = storage.get_trial_id_from_study_id_trial_number(study, trial.number)
+        number, ended = self._number(trial), threading.Event()
 
         def beat() -> None:
-            with contextlib.suppress(sqlalchemy.exc.SQLAlchemyError, StorageInternalError):
-                storage.record_heartbeat(number)
-                while not ended.wait(HEARTBEAT):
-                    storage.record_heartbeat(number)
+            while not ended.wait(HEARTBEAT):
+                with contextlib.suppress(sqlalchemy.exc.SQLAlchemyError, StorageInternalError):
+                    self.storage.record_heartbeat(number)
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()

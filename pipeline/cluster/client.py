@@ -116,8 +116,7 @@ class _Waiting:
             if self.dispatcher.receive(min(left, LOOK), self._announce):
                 self.news = time.monotonic()
             elif time.monotonic() - self.news > self.patience:
-                self._announce("a fit is overdue, and is computed on this machine")
-                self.news = time.monotonic()
+                self._announce("no news from the workers: the next fit is computed on this machine")
                 return False
         problem = answers.pop(number)
         if problem:

@@ -24,7 +24,7 @@ from distributed.scheduler import KilledWorker
 from pipeline.cluster.worker import perform
 from pipeline.wording import duration
 
-CONNECT = 15.0  # seconds that the first connection may take
+CONNECT = 10.0  # seconds that the first connection may take
 ABSENCE = 180.0  # seconds that scheduler or workers may be away later
 PROBE = 10.0  # seconds that the scheduler may take to say who works for it
 LONGEST, LONGEST_LINE = 300, 2**20  # letters of a reason, bytes of a request

@@ -5,7 +5,7 @@ the store and leaves the fit there, under the key that it has on any machine.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,11 +69,17 @@ class Environment:
 
 def environment(kind: str) -> Environment:
     """What fits of this kind of model run here."""
-    from pipeline.submission import blas_kernels
-
     parts = code.parts("pipeline.fits", f"pipeline.models.{kind}")
     carriers = {name: code.now(name) or "" for name in CARRIERS}
-    return Environment({**parts, **carriers, "BLAS": blas_kernels()})
+    return Environment({**parts, **carriers, "BLAS": _kernels()})
+
+
+@cache
+def _kernels() -> str:
+    """Found once: it takes a moment, and libraries that are loaded later change nothing."""
+    from pipeline.submission import blas_kernels
+
+    return blas_kernels()
 
 
 @dataclass(frozen=True)
