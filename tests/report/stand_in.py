@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from pipeline.parallel import workers
+
 
 class StandIn:
     """Subclasses define `predict_fold`; there are no matrices to exchange entries of."""
@@ -46,3 +48,6 @@ class FormulaFits:
 
     def fitted(self, member, fold):
         return SimpleNamespace(encoder=SimpleNamespace(names=lambda view: ("a", "b", "c")))
+
+    def workers(self, left=None, progress=None):
+        return workers(left=left)
