@@ -1,4 +1,4 @@
-"""How fast does pipeline/from_scratch learn, beside scikit-learn and PyTorch on the same machine?
+"""How fast do the networks of pipeline/engines learn, beside scikit-learn and PyTorch?
 
     python benchmarks/from_scratch.py                    all parts, on a quiet machine
     python benchmarks/from_scratch.py network --rounds 15
@@ -27,10 +27,12 @@ from race import Work, race, spread, threads, torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from pipeline.from_scratch import initialisation, layers
+from pipeline.engines import fast_layers as layers
+from pipeline.engines.fast_adam import Adam
+from pipeline.engines.neural_network import NeuralNetworkClassifier
+from pipeline.from_scratch import initialisation
+from pipeline.from_scratch.layers import Layer
 from pipeline.from_scratch.network import Network
-from pipeline.from_scratch.neural_network import NeuralNetworkClassifier
-from pipeline.from_scratch.optimizers import Adam
 from pipeline.from_scratch.training import Data, Training
 
 LR, BATCH, COLUMNS = 1e-3, 256, 100
@@ -62,7 +64,7 @@ PROBLEMS += [Problem((1024, 1024), k, rows=5120, epochs=1) for k in (2, 10)]
 
 
 def own_network(problem: Problem, rng: np.random.Generator) -> Network:
-    pieces: list[layers.Layer] = []
+    pieces: list[Layer] = []
     for d_in, d_out in pairwise(problem.widths):
         pieces += [layers.Affine(initialisation.he(rng, d_in, d_out)), layers.Relu()]
     loss = layers.SigmoidWithLoss() if problem.classes == 2 else layers.SoftmaxWithLoss()

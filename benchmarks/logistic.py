@@ -25,8 +25,8 @@ from race import Work, race, spread, threads
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as Lbfgs
 
+from pipeline.engines.logistic_regression import LogisticRegression
 from pipeline.from_scratch.activations import log_softmax
-from pipeline.from_scratch.logistic_regression import LogisticRegression
 
 ROWS, COLUMNS, ENOUGH = 100_000, 100, 1e-8
 

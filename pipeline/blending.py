@@ -14,8 +14,8 @@ import numpy as np
 from pipeline.blend_weights import ridge_weights, shortlist
 from pipeline.calibration import inverse_temperature, temperature_scale
 from pipeline.decision_rules import DecisionRule, fit_rule
-from pipeline.from_scratch.linear_regression import LinearRegression
-from pipeline.from_scratch.logistic_regression import LogisticRegression
+from pipeline.engines.linear_regression import LinearRegression
+from pipeline.engines.logistic_regression import LogisticRegression
 from pipeline.metrics import Estimate, Metric
 from pipeline.training import CutShort
 

@@ -21,7 +21,15 @@ from tests.small_loaded import loaded
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 DOCUMENTS = sorted(
     path
-    for place in (".", "docs", "data", "submissions", "benchmarks", "pipeline/from_scratch")
+    for place in (
+        ".",
+        "docs",
+        "data",
+        "submissions",
+        "benchmarks",
+        "pipeline/from_scratch",
+        "pipeline/engines",
+    )
     for path in (ROOT / place).glob("*.md")
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]

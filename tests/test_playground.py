@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from pipeline.engines.gradient_boosting import SymmetricTreesRegressor
 from pipeline.from_scratch import layers, optimizers
 from pipeline.from_scratch.dropout import Dropout
-from pipeline.from_scratch.gradient_boosting import SymmetricTreesRegressor
 from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.recurrent import Recurrent
 from tests import test_browser

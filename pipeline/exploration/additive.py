@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.engines.linear_regression import LinearRegression
+from pipeline.engines.logistic_regression import LogisticRegression
 from pipeline.exploration.bins import Bins
-from pipeline.from_scratch.linear_regression import LinearRegression
-from pipeline.from_scratch.logistic_regression import LogisticRegression
 
 LARGEST_SHARE = 0.995  # a row may be no surer than that: its information is never 0
 ROUNDS, TOLERANCE = 200, 1e-6

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.from_scratch.layers import Layer, Loss
+from pipeline.from_scratch.layers import Layer, Loss, of_shape, with_width
 
 
 class ScaleEnsemble(Layer):
@@ -31,7 +31,7 @@ class ScaleEnsemble(Layer):
         self.r = rng.choice([-1.0, 1.0], submodels * d)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        self.x = x
+        self.x = with_width(x, self.d, self)
         return (x[:, None] * self.r.reshape(-1, self.d)).reshape(-1, self.d)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
@@ -41,7 +41,8 @@ class ScaleEnsemble(Layer):
         return np.einsum("nmd,md->nd", dy, self.r.reshape(-1, self.d))
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
-        dy = dy.reshape(len(self.x), -1, self.d)
+        rows = len(self.x) * len(self.r) // self.d
+        dy = of_shape(dy, (rows, self.d), self).reshape(len(self.x), -1, self.d)
         np.einsum("nmd,nd->md", dy, self.x, out=self.dr.reshape(-1, self.d))
 
 
@@ -52,10 +53,15 @@ class SubmodelsAsColumns(Layer):
         self.submodels = submodels
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        if len(x) % self.submodels:
+            raise ValueError(f"{len(x)} rows cannot be those of {self.submodels} submodels each.")
+        self.shape = x.shape
         return x.reshape(len(x) // self.submodels, -1)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return dy.reshape(len(dy) * self.submodels, -1)
+        n, d = self.shape
+        dy = of_shape(dy, (n // self.submodels, self.submodels * d), self)
+        return dy.reshape(self.shape)
 
 
 class PerSubmodelLoss(Loss):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.from_scratch.layers import Layer
+from pipeline.from_scratch.layers import Layer, of_shape, with_width
 
 
 class BatchNormalisation(Layer):
@@ -12,6 +12,9 @@ class BatchNormalisation(Layer):
     uses the running averages, so that a row's output does not depend on the other rows. Training
     then hardly depends on the scale of the preceding weights. (Ioffe and Szegedy 2015, algorithm 1;
     the running variance leaves out the n / (n - 1) of algorithm 2)
+
+    A row's weight counts in the loss, but not in the mean and variance, so that a row of weight 2
+    is not quite two rows.
 
     Shapes: x, y (n, d); gamma, beta, running_mean and running_variance (d,).
     """
@@ -26,6 +29,7 @@ class BatchNormalisation(Layer):
         self.running_mean, self.running_variance = np.zeros(d), np.ones(d)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        x = with_width(x, len(self.gamma), self)
         mean, variance = self.running_mean, self.running_variance
         if self.training:
             mean, variance = x.mean(axis=0), x.var(axis=0)
@@ -40,6 +44,7 @@ class BatchNormalisation(Layer):
 
         dx = gamma / std (dy - mean(dy) - z mean(dy z)) in training, gamma / std dy otherwise.
         """
+        dy = of_shape(dy, self.z.shape, self)
         np.sum(dy, axis=0, out=self.dbeta)
         np.sum(dy * self.z, axis=0, out=self.dgamma)
         if not self.training:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.from_scratch.layers import Layer
+from pipeline.from_scratch.layers import Layer, of_shape
 
 Branch = tuple[Sequence[int] | np.ndarray, Sequence[Layer]]
 
@@ -21,8 +21,13 @@ class Branches(Layer):
     def __init__(self, branches: Sequence[Branch]) -> None:
         self.branches = [(np.asarray(columns), list(chain)) for columns, chain in branches]
         self.layers = tuple(layer for _, chain in self.branches for layer in chain)
+        self.last_column = max(int(columns.max()) for columns, _ in self.branches)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        if x.ndim != 2 or x.shape[1] <= self.last_column:
+            raise ValueError(
+                f"Branches: x has shape {x.shape}, but reads column {self.last_column}."
+            )
         self.shape = x.shape
         outputs = []
         for columns, chain in self.branches:
@@ -32,11 +37,13 @@ class Branches(Layer):
                 output = layer.forward(output)
             outputs.append(output)
         self.stops = np.cumsum([output.shape[1] for output in outputs])[:-1]
-        return np.concatenate(outputs, axis=1)
+        y = np.concatenate(outputs, axis=1)
+        self.output_shape = y.shape
+        return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         dx = np.zeros(self.shape, dy.dtype)
-        gradients = np.split(dy, self.stops, axis=1)
+        gradients = np.split(of_shape(dy, self.output_shape, self), self.stops, axis=1)
         for (columns, chain), gradient in zip(self.branches, gradients, strict=True):
             for layer in reversed(chain):
                 gradient = layer.backward(gradient)
@@ -44,7 +51,7 @@ class Branches(Layer):
         return dx
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
-        gradients = np.split(dy, self.stops, axis=1)
+        gradients = np.split(of_shape(dy, self.output_shape, self), self.stops, axis=1)
         for (_, chain), gradient in zip(self.branches, gradients, strict=True):
             for layer in reversed(chain[1:]):
                 gradient = layer.backward(gradient)

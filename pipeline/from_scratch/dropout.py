@@ -1,8 +1,8 @@
-"""Units set to 0 at random during training, so that none can rely on another."""
+"""Against overfitting: units set to 0 at random in training, so that none can rely on another."""
 
 import numpy as np
 
-from pipeline.from_scratch.layers import Layer
+from pipeline.from_scratch.layers import Layer, of_shape
 
 
 class Dropout(Layer):
@@ -16,6 +16,7 @@ class Dropout(Layer):
         self.rate, self.rng = rate, rng
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        self.shape = x.shape
         if not self.training:
             return x
         kept = self.rng.random(x.shape, dtype=np.float32) >= self.rate
@@ -23,4 +24,5 @@ class Dropout(Layer):
         return x * self.mask
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
+        dy = of_shape(dy, self.shape, self)
         return dy * self.mask if self.training else dy

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.from_scratch.layers import Layer
+from pipeline.from_scratch.layers import Layer, of_shape, with_width
 
 
 class Embedding(Layer):
@@ -22,7 +22,7 @@ class Embedding(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         count = len(self.T)
-        codes = np.clip(np.rint(x.reshape(len(x))), -1, count).astype(np.intp)
+        codes = np.clip(np.rint(with_width(x, 1, self)[:, 0]), -1, count).astype(np.intp)
         self.codes = np.where(codes < 0, count, codes)  # `count` stands for all unknown codes
         y = self.T.take(self.codes, axis=0, mode="clip")
         y[self.codes == count] = 0
@@ -35,6 +35,6 @@ class Embedding(Layer):
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
         """dL/dT[c] = Σ dy over the rows with code c."""
-        count = len(self.T)
+        dy, count = of_shape(dy, (len(self.codes), self.T.shape[1]), self), len(self.T)
         for j in range(dy.shape[1]):  # bincount is far faster than np.add.at
             self.dT[:, j] = np.bincount(self.codes, dy[:, j], count + 1)[:count]

@@ -1,51 +1,54 @@
-"""The gradient of any function by finite differences, and gradient descent with it."""
+"""The gradient of any function by finite differences."""
 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 
 def numerical_gradient(
     f: Callable[[np.ndarray], float], x: np.ndarray, h: float = 1e-5
 ) -> np.ndarray:
-    """df/dx_i = (f(x + h e_i) - f(x - h e_i)) / 2h: central differences, error O(h²).
+    """df/dx_i = (f(x + h_i e_i) - f(x - h_i e_i)) / 2h_i: central differences, error O(h²).
 
     Shapes: x any, the gradient the same. Two calls of f for every number in x: too slow for
-    training, accurate enough to check backpropagation. Each x_i is changed in place and restored,
-    so x may be the parameters of a network that f reads. Errors: ValueError where x is not floating
-    point.
+    training, accurate enough to check backpropagation. The step is h_i = h max(|x_i|, 1), so that
+    it is not lost in the rounding of a large x_i; where f varies over distances far below 1, give a
+    smaller h.
+
+    Each x_i is changed in place and restored, so that x may be the parameters of a network that f
+    reads. float32 has too few digits for differences: f is then given a float64 copy. Errors:
+    ValueError where x is not floating point, or is float32 and f reads x instead of its argument.
     """
     if not np.issubdtype(x.dtype, np.floating):
         raise ValueError(
             f"x has dtype {x.dtype}; allowed are floating-point dtypes, because h is {h}."
         )
-    gradient = np.empty_like(x)
+    point = x if x.dtype.itemsize >= 8 else x.astype(np.float64)
+    gradient = np.empty_like(point)
     for i in np.ndindex(x.shape):
-        original = x[i]
-        x[i] = original + h
-        above = f(x)
-        x[i] = original - h
-        gradient[i] = (above - f(x)) / (2 * h)
-        x[i] = original
-    return gradient
+        original = point[i]
+        step = h * max(abs(float(original)), 1.0)
+        above, below = original + step, original - step
+        point[i] = above
+        difference = f(point)
+        point[i] = below
+        difference -= f(point)
+        point[i] = original
+        gradient[i] = difference / (above - below)  # the step after rounding
+    if point is not x and not gradient.any():
+        _require_argument_read(f, x, point)
+    return gradient.astype(x.dtype)
 
 
-def gradient_descent(
-    f: Callable[[np.ndarray], float],
-    start: ArrayLike,
-    *,
-    lr: float = 0.1,
-    steps: int = 100,
-    gradient: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> np.ndarray:
-    """x <- x - lr ∇f(x), `steps` times; returns all iterates, (steps + 1, *x.shape).
-
-    Without `gradient` the numerical gradient is used.
-    """
-    path = [np.array(start, dtype=np.float64)]
-    for _ in range(steps):
-        x = path[-1].copy()
-        slope = numerical_gradient(f, x) if gradient is None else gradient(x)
-        path.append(x - lr * slope)
-    return np.array(path)
+def _require_argument_read(
+    f: Callable[[np.ndarray], float], x: np.ndarray, point: np.ndarray
+) -> None:
+    before, value = x.copy(), f(point)
+    x += 1
+    reads_x = f(point) != value
+    x[...] = before
+    if reads_x:
+        raise ValueError(
+            f"f reads x itself, of dtype {x.dtype}, and not the argument that it is given: use "
+            "float64 parameters, or the argument."
+        )

@@ -6,6 +6,8 @@ activation function. Every function draws (d_in, d_out) from the given Generator
 uniform, with the same variance.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -37,3 +39,25 @@ def orthogonal(rng: np.random.Generator, d: int) -> np.ndarray:
     """(d, d) with Wᵀ W = I: keeps norms, however often a recurrent layer applies it. (Saxe 2014)"""
     q, r = np.linalg.qr(rng.normal(size=(d, d)))
     return q * np.sign(np.diag(r))  # without the signs the distribution would not be uniform
+
+
+def hidden_activations(
+    rng: np.random.Generator,
+    initialise: Callable[[np.random.Generator, int, int], np.ndarray],
+    activation: Callable[[np.ndarray], np.ndarray],
+    *,
+    rows: int = 1000,
+    width: int = 100,
+    layers: int = 5,
+) -> list[np.ndarray]:
+    """The activations (rows, width) of each layer for normal input, whose histograms to look at.
+
+    With sigmoid and std 1 they gather at 0 and 1, where the slope is 0 and gradients vanish; with
+    std 0.01 all units give nearly the same, so that many do no more than one. Xavier keeps them
+    spread; ReLU needs He.
+    """
+    x, found = rng.normal(size=(rows, width)), []
+    for _ in range(layers):
+        x = activation(x @ initialise(rng, width, width))
+        found.append(x)
+    return found

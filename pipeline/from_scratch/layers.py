@@ -3,15 +3,15 @@
 `forward` takes a batch (n, d_in), returns (n, d_out), and keeps what `backward` will need.
 `backward` takes dL/d(output), returns dL/d(input), and fills the gradients of the layer's own
 parameters: parameter W has its gradient in dW. Calling it layer by layer, from the last to the
-first, is the chain rule. No method changes an array that it was given.
+first, is the chain rule. No method changes an array that it was given. Shapes that do not match are
+refused with a ValueError: NumPy would broadcast them, and pair rows with other rows.
 """
 
 from typing import Any
 
 import numpy as np
 
-from pipeline.from_scratch import activations
-from pipeline.from_scratch.logistic_loss import loss_and_error
+from pipeline.from_scratch import activations, losses
 
 
 class Layer:
@@ -48,21 +48,17 @@ class Affine(Layer):
         self.dW, self.db = np.zeros_like(self.W), np.zeros_like(self.b)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        self.x = x
-        y = x @ self.W
-        y += self.b
-        return y
+        self.x = with_width(x, len(self.W), self)
+        return x @ self.W + self.b
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dL/dx = dy Wᵀ, dL/dW = xᵀ dy, dL/db = Σ_n dy."""
         self.backward_to_parameters(dy)
-        if dy.shape[1] == 1:  # an outer product, for which BLAS takes four times as long
-            return np.einsum("no,io->ni", dy, self.W)
         return dy @ self.W.T
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
         np.matmul(self.x.T, dy, out=self.dW)
-        np.matmul(np.ones(len(dy), dy.dtype), dy, out=self.db)  # four times as fast as np.sum
+        np.sum(dy, axis=0, out=self.db)
 
 
 class Relu(Layer):
@@ -73,9 +69,7 @@ class Relu(Layer):
         return self.y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        dx = (self.y > 0).astype(dy.dtype)  # multiplying floats by booleans takes twice as long
-        dx *= dy
-        return dx
+        return of_shape(dy, self.y.shape, self) * (self.y > 0)
 
 
 class Sigmoid(Layer):
@@ -86,7 +80,7 @@ class Sigmoid(Layer):
         return self.y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return dy * self.y * (1 - self.y)
+        return of_shape(dy, self.y.shape, self) * self.y * (1 - self.y)
 
 
 class Tanh(Layer):
@@ -97,7 +91,7 @@ class Tanh(Layer):
         return self.y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return dy * (1 - self.y**2)
+        return of_shape(dy, self.y.shape, self) * (1 - self.y**2)
 
 
 class Selu(Layer):
@@ -109,7 +103,8 @@ class Selu(Layer):
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         scale, alpha = activations.SELU_SCALE, activations.SELU_ALPHA
-        return dy * np.where(self.y > 0, scale, self.y + scale * alpha)
+        slope = np.where(self.y > 0, scale, self.y + scale * alpha)
+        return of_shape(dy, self.y.shape, self) * slope
 
 
 class Mish(Layer):
@@ -120,17 +115,19 @@ class Mish(Layer):
         return x * self.t
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return dy * (self.t + self.x * activations.sigmoid(self.x) * (1 - self.t**2))
+        slope = self.t + self.x * activations.sigmoid(self.x) * (1 - self.t**2)
+        return of_shape(dy, self.x.shape, self) * slope
 
 
 class Identity(Layer):
     """y = x;  dx = dy."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        self.shape = x.shape
         return x
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return dy
+        return of_shape(dy, self.shape, self)
 
 
 class Loss:
@@ -153,38 +150,31 @@ class Loss:
 class SoftmaxWithLoss(Loss):
     """L = -1/n Σ_i w_i Σ_k t_ik log p_ik, p = softmax(output);  dL/d(output) = w (p - t) / n.
 
-    The target is class numbers (n,); t is their one-hot form, smoothed to (1 - ε) t + ε / k.
+    The target is class numbers (n,), or rows (n, k) that sum to 1, such as one-hot rows; with
+    `smoothing` ε, t is (1 - ε) t + ε / k. Shapes: output (n, k).
     """
 
     def __init__(self, smoothing: float = 0.0) -> None:
         self.smoothing = smoothing
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        w, label = _scaled_weights(output, weight), (target, np.arange(len(output)))
-        z = output.T.copy()  # (k, n): reducing a few long rows is faster than many short ones
-        z -= z.max(axis=0)
-        e = np.exp(z)
-        total = e.sum(axis=0)
-        loss = np.log(total) - (1 - self.smoothing) * z[label]
-        e *= w / total  # w p / n, from which w t / n is subtracted
-        e[label] -= (1 - self.smoothing) * w
-        if self.smoothing:
-            loss -= self.smoothing * z.mean(axis=0)
-            e -= self.smoothing / len(z) * w
-        self.error = e.T
-        return float(loss @ w)
+        t = losses.label_distribution(target, output.shape, self.smoothing).astype(output.dtype)
+        p, w = activations.softmax(output), scaled_weights(output, weight)
+        self.error = w[:, None] * (p - t)
+        return float(-w @ (t * activations.log_softmax(output)).sum(axis=1))
 
 
 class SigmoidWithLoss(Loss):
     """L = -1/n Σ w (t log p + (1 - t) log(1 - p)), p = sigmoid(output);  backward: w (p - t) / n.
 
     Logistic regression on the output of the layers before it.
-    Shapes: output (n, 1), target (n,) in {0, 1}.
+    Shapes: output (n, 1), target (n,) of numbers from 0 to 1.
     """
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        loss, self.error = loss_and_error(output, target, _scaled_weights(output, weight))
-        return loss
+        t, z, w = one_output(output, target), output[:, 0], scaled_weights(output, weight)
+        self.error = (w * (activations.sigmoid(z) - t))[:, None]
+        return float(w @ (activations.softplus(z) - t * z))
 
 
 class SquaredErrorLoss(Loss):
@@ -194,8 +184,8 @@ class SquaredErrorLoss(Loss):
     """
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        error = output[:, 0] - target.astype(output.dtype)
-        w = _scaled_weights(output, weight)
+        error = output[:, 0] - one_output(output, target)
+        w = scaled_weights(output, weight)
         self.error = (2 * w * error)[:, None]
         return float(error**2 @ w)
 
@@ -213,16 +203,47 @@ class AbsoluteErrorLoss(Loss):
         self.delta = delta
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        error = output[:, 0] - target.astype(output.dtype)
-        w = _scaled_weights(output, weight)
+        error = output[:, 0] - one_output(output, target)
+        w = scaled_weights(output, weight)
         size = np.sqrt(error**2 + self.delta**2)
         self.error = (w * error / size)[:, None]
         return float((size - self.delta) @ w)
 
 
-def _scaled_weights(output: np.ndarray, weight: Any) -> np.ndarray:
-    """w_i / n (n,), in the output's dtype."""
+def with_width(x: np.ndarray, width: int, layer: Layer) -> np.ndarray:
+    """x itself; ValueError unless its last axis has `width` columns, as the layer expects."""
+    if x.ndim < 2 or x.shape[-1] != width:
+        raise ValueError(
+            f"{type(layer).__name__}: x has shape {x.shape}, expected {width} columns (n, {width})."
+        )
+    return x
+
+
+def of_shape(dy: np.ndarray, shape: tuple[int, ...], layer: Layer) -> np.ndarray:
+    """dy itself; ValueError unless it has the shape of the layer's output."""
+    if dy.shape != shape:
+        raise ValueError(
+            f"{type(layer).__name__}: dy has shape {dy.shape}, expected {shape}, as forward gave."
+        )
+    return dy
+
+
+def one_output(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The target (n,) in the output's dtype; ValueError unless the output is (n, 1)."""
+    t = np.asarray(target)
+    if output.shape != (len(output), 1) or t.shape != (len(output),):
+        raise ValueError(
+            f"The output has shape {output.shape}, the target {t.shape}; expected are (n, 1) and "
+            "(n,): this loss is that of one output a row."
+        )
+    return t.astype(output.dtype, copy=False)
+
+
+def scaled_weights(output: np.ndarray, weight: Any) -> np.ndarray:
+    """w_i / n (n,), in the output's dtype; ValueError unless there is one weight a row."""
     n = len(output)
     if weight is None:
         return np.full(n, 1 / n, output.dtype)
+    if np.shape(weight) != (n,):
+        raise ValueError(f"The weight has shape {np.shape(weight)}, expected ({n},): one a row.")
     return (weight / n).astype(output.dtype, copy=False)

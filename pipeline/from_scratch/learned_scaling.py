@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from pipeline.from_scratch.layers import Layer
+from pipeline.from_scratch.layers import Layer, of_shape, with_width
 
 
 class LearnedScaling(Layer):
@@ -23,7 +23,7 @@ class LearnedScaling(Layer):
         self.lr_factor, self.u, self.du = lr_factor, np.full(d, 1 / lr_factor), np.zeros(d)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        self.x, self.s = x, self.lr_factor * self.u
+        self.x, self.s = with_width(x, len(self.u), self), self.lr_factor * self.u
         return x * self.s
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
@@ -32,7 +32,7 @@ class LearnedScaling(Layer):
         return dy * self.s
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
-        np.einsum("nd,nd->d", dy, self.x, out=self.du)
+        np.einsum("nd,nd->d", of_shape(dy, self.x.shape, self), self.x, out=self.du)
         self.du *= self.lr_factor
 
 
@@ -45,15 +45,17 @@ class ParametricActivation(Layer):
     parameters = ("alpha",)
 
     def __init__(self, d: int, activation: Layer) -> None:
-        self.activation = activation
+        self.activation, self.layers = activation, (activation,)
         self.alpha, self.dalpha = np.ones(d), np.zeros(d)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        x = with_width(x, len(self.alpha), self)
         self.difference = self.activation.forward(x) - x
         return x + self.alpha * self.difference
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dL/dx = dy (1 - alpha) + alpha dy f'(x), dL/dalpha = Σ_n dy (f(x) - x)."""
+        dy = of_shape(dy, self.difference.shape, self)
         np.einsum("nd,nd->d", dy, self.difference, out=self.dalpha)
         through = dy * self.alpha
         return dy - through + self.activation.backward(through)

@@ -1,8 +1,14 @@
 """Losses: the error of predictions as one number, which training minimises.
 
+Accuracy is none: a small change of a weight changes no row's class, so that its gradient is 0 where
+it exists. Cross-entropy takes the logarithm of a probability clipped to at least ε, because log 0
+is infinite.
+
 Labels of a classification are class numbers 0 to k - 1 of shape (n,), or rows of shape (n, k) that
 sum to 1, such as one-hot rows. Every loss except the sum of squared errors is a mean over the n
 rows of a batch, so that it does not depend on n; with `sample_weight` (n,) it is a weighted mean.
+
+Shapes that do not match are refused with a ValueError: broadcasting would pair different rows.
 """
 
 import numpy as np
@@ -28,7 +34,7 @@ def binary_cross_entropy(
     probability: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> float:
     """-1/n Σ t log p + (1 - t) log(1 - p), p and t (n,): minus the mean log-likelihood."""
-    p, t = _clipped(probability), floating(label)
+    p, t = _same_shape(_clipped(probability), floating(label))
     return _mean(-(t * np.log(p) + (1 - t) * np.log1p(-p)), sample_weight)
 
 
@@ -36,7 +42,7 @@ def binary_cross_entropy_from_logits(
     logit: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> float:
     """1/n Σ softplus(z) - t z: the same with p = sigmoid(z), accurate for any |z|."""
-    z, t = floating(logit), floating(label)
+    z, t = _same_shape(floating(logit), floating(label))
     return _mean(softplus(z) - t * z, sample_weight)
 
 
@@ -75,23 +81,39 @@ def label_distribution(
     """
     n, k = shape
     label = np.asarray(label)
-    if label.size == n * k and label.shape[-1:] == (k,):
-        target = label.reshape(n, k).astype(np.float64)
+    if n == 1 and label.shape in ((), (k,)):  # of a single row
+        label = label[None]
+    if label.shape == (n, k):
+        target = label.astype(np.float64)
+        wrong = (target < 0).any(axis=1) | ~np.isclose(target.sum(axis=1), 1)
+        allowed = "rows of numbers >= 0 that sum to 1"
+    elif label.shape == (n,):
+        target = (label[:, None] == np.arange(k)).astype(np.float64)
+        wrong, allowed = ~target.any(axis=1), f"class numbers from 0 to {k - 1}"
     else:
-        target = (label.reshape(n, 1) == np.arange(k)).astype(np.float64)
-        if not target.any(axis=1).all():
-            raise ValueError(f"labels: allowed are class numbers 0 to {k - 1}, found {label}.")
+        raise ValueError(
+            f"The labels have shape {label.shape}; allowed are ({n},), a class number a row, and "
+            f"({n}, {k}), a distribution a row."
+        )
+    if wrong.any():
+        found = label.reshape(n, -1)[wrong][0].tolist()
+        raise ValueError(f"The labels contain {found}; allowed are {allowed}.")
     return (1 - smoothing) * target + smoothing / k
 
 
 def _difference(prediction: ArrayLike, target: ArrayLike) -> np.ndarray:
-    """y - t; ValueError if the shapes differ, because broadcasting would pair different rows."""
-    y, t = floating(prediction), floating(target)
-    if y.shape != t.shape:
-        raise ValueError(
-            f"prediction has shape {y.shape}, target {t.shape}: they must be the same."
-        )
+    """y - t, of the same shape."""
+    y, t = _same_shape(floating(prediction), floating(target))
     return np.atleast_1d(y - t)
+
+
+def _same_shape(prediction: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if prediction.shape != target.shape:
+        raise ValueError(
+            f"The prediction has shape {prediction.shape}, the target {target.shape}: they must be "
+            "the same."
+        )
+    return prediction, target
 
 
 def _clipped(probability: ArrayLike) -> np.ndarray:
@@ -103,5 +125,12 @@ def _clipped(probability: ArrayLike) -> np.ndarray:
 
 def _mean(loss: np.ndarray, sample_weight: ArrayLike | None) -> float:
     """Σ w_i loss_i / Σ w_i."""
-    weights = None if sample_weight is None else floating(sample_weight)
+    if sample_weight is None:
+        return float(np.mean(loss))
+    weights = floating(sample_weight)
+    if weights.shape != loss.shape or not weights.sum() > 0:
+        raise ValueError(
+            f"sample_weight has shape {weights.shape} and the sum {weights.sum():g}; expected are "
+            f"{loss.shape}, one weight a row, and a sum above 0."
+        )
     return float(np.average(loss, weights=weights))

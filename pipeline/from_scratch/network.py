@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -18,10 +19,14 @@ class Network:
     So an optimizer is one equation on one vector, and a copy of theta is a copy of the network. The
     weight matrices come first, `n_weights` numbers in all; biases and other vectors follow, among
     them the layers' buffers, whose gradient stays 0.
+
+    A layer holds what one forward pass left and the gradient of one place, so that it can stand in
+    one place of one network. ValueError for a layer that is listed twice or is in another network.
     """
 
     def __init__(self, layers: Sequence[Layer], loss: Loss, dtype: DTypeLike = np.float64) -> None:
         self.layers, self.loss = list(layers), loss
+        _claim(list(with_sublayers(layers)), self)
         arrays = [
             (layer, name)
             for layer in with_sublayers(layers)
@@ -66,6 +71,23 @@ class Network:
         return np.concatenate(
             [self.forward(X[start : start + PREDICTION_BATCH], training=False) for start in starts]
         )
+
+
+_NETWORK_OF: WeakKeyDictionary[Layer, ref[Network]] = WeakKeyDictionary()
+
+
+def _claim(layers: list[Layer], network: Network) -> None:
+    for number, layer in enumerate(layers):
+        owner = _NETWORK_OF.get(layer)
+        twice = any(layer is other for other in layers[:number])
+        if twice or (owner is not None and owner() is not None):
+            where = "in this network twice" if twice else "in another network"
+            raise ValueError(
+                f"The layer {type(layer).__name__} is {where}; it holds the gradient of one place. "
+                "Make a layer for each place, or a copy with copy.deepcopy."
+            )
+    for layer in layers:
+        _NETWORK_OF[layer] = ref(network)
 
 
 def with_sublayers(layers: Sequence[Layer]) -> Iterator[Layer]:

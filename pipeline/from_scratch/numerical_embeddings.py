@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.from_scratch.layers import Layer
+from pipeline.from_scratch.layers import Layer, of_shape, with_width
 
 
 class Frequencies(Layer):
@@ -40,7 +40,7 @@ class Frequencies(Layer):
             self.b, self.db = rng.uniform(-np.pi, np.pi, d * k), np.zeros(d * k)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        self.x = np.repeat(x, self.k, axis=1)
+        self.x = np.repeat(with_width(x, len(self.u) // self.k, self), self.k, axis=1)
         z = self.x * (self.scale * self.u)
         if "b" in self.parameters:
             z += self.b
@@ -52,7 +52,7 @@ class Frequencies(Layer):
         return dx.reshape(len(dy), -1, self.k).sum(axis=2)
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
-        np.einsum("nd,nd->d", dy, self.x, out=self.du)
+        np.einsum("nd,nd->d", of_shape(dy, self.x.shape, self), self.x, out=self.du)
         self.du *= self.scale
         if "b" in self.parameters:
             np.sum(dy, axis=0, out=self.db)
@@ -66,7 +66,7 @@ class Cosine(Layer):
         return np.cos(x)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return -dy * np.sin(self.x)
+        return -of_shape(dy, self.x.shape, self) * np.sin(self.x)
 
 
 class CosineAndSine(Layer):
@@ -78,7 +78,8 @@ class CosineAndSine(Layer):
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx = dsin cos x - dcos sin x."""
-        dy = dy.reshape(self.y.shape)
+        n, d, _ = self.y.shape
+        dy = of_shape(dy, (n, 2 * d), self).reshape(self.y.shape)
         return dy[..., 1] * self.y[..., 0] - dy[..., 0] * self.y[..., 1]
 
 
@@ -96,8 +97,8 @@ class AffineByColumn(Layer):
         self.dW, self.db = np.zeros_like(W), np.zeros(d * e)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        d, _, e = self.W.shape
-        self.x = _by_column(x, d)
+        d, k, e = self.W.shape
+        self.x = _by_column(with_width(x, d * k, self), d)
         y = np.empty((len(x), d * e), x.dtype)
         np.matmul(self.x, self.W, out=_by_column(y, d))
         y += self.b
@@ -126,7 +127,7 @@ class PiecewiseLinear(Layer):
 
     def __init__(self, edges: Sequence[np.ndarray]) -> None:
         bins = [len(each) - 1 for each in edges]
-        self.column = np.repeat(np.arange(len(edges)), bins)
+        self.d, self.column = len(edges), np.repeat(np.arange(len(edges)), bins)
         self.starts = np.cumsum([0, *bins[:-1]])
         left = np.concatenate([each[:-1] for each in edges])
         width = np.concatenate([np.diff(each) for each in edges])
@@ -136,13 +137,14 @@ class PiecewiseLinear(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         left, width, lowest, highest = self.bins.astype(x.dtype, copy=False)
-        self.fraction = (x.take(self.column, axis=1) - left) / width
+        self.fraction = (with_width(x, self.d, self).take(self.column, axis=1) - left) / width
         return np.clip(self.fraction, lowest, highest)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx = Σ dy / width over the bins that contain x: one, or none at an edge."""
         _, width, lowest, highest = self.bins.astype(dy.dtype, copy=False)
         inside = (self.fraction > lowest) & (self.fraction < highest)
+        dy = of_shape(dy, inside.shape, self)
         return np.add.reduceat(dy * inside / width, self.starts, axis=1)
 
 

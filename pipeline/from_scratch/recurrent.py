@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from pipeline.from_scratch.layers import Layer, Loss
+from pipeline.from_scratch.layers import Layer, Loss, of_shape, with_width
 from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.optimizers import clip_norm
 
@@ -53,7 +53,7 @@ class Recurrent(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x Wx + b is one product for all steps; only tanh(z + h Wh) is computed step by step."""
-        n, steps, _ = x.shape
+        n, steps, _ = as_sequences(with_width(x, len(self.Wx), self)).shape
         self.x = _time_first(x)
         z = self.x @ self.Wx
         z += self.b
@@ -76,7 +76,8 @@ class Recurrent(Layer):
         dz_t = (dy_t + dh) (1 - h_t²), dh = dz_t Whᵀ. The gradient of a weight is a sum over all
         steps.
         """
-        n, steps, d = dy.shape
+        steps, n, d = self.h[1:].shape
+        dy = of_shape(dy, (n, steps, d), self)
         dy, slope = _time_first(dy), 1 - self.h[1:] ** 2
         self.dz, dh = np.empty_like(slope), np.zeros((n, d), dy.dtype)
         for t in reversed(range(steps)):
@@ -106,23 +107,24 @@ class StepsAsRows(Layer):
     """(n, steps, d) -> (n · steps, d): the layers after it treat every step as a row."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        self.shape = x.shape
+        self.shape = as_sequences(x).shape
         return x.reshape(-1, x.shape[-1])
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return dy.reshape(self.shape)
+        rows = int(np.prod(self.shape[:2]))
+        return of_shape(dy, (rows, self.shape[2]), self).reshape(self.shape)
 
 
 class LastStep(Layer):
     """(n, steps, d) -> (n, d): the state after the last step."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        self.shape = x.shape
+        self.shape = as_sequences(x).shape
         return x[:, -1]
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         dx = np.zeros(self.shape, dy.dtype)
-        dx[:, -1] = dy
+        dx[:, -1] = of_shape(dy, (self.shape[0], self.shape[2]), self)
         return dx
 
 
@@ -130,10 +132,11 @@ class MeanPooling(Layer):
     """(n, steps, d) -> (n, d): the mean over the steps, with a short gradient path to each."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        self.shape = x.shape
+        self.shape = as_sequences(x).shape
         return x.mean(axis=1)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
+        dy = of_shape(dy, (self.shape[0], self.shape[2]), self)
         return np.broadcast_to(dy[:, None] / self.shape[1], self.shape)
 
 
@@ -145,12 +148,13 @@ class MaxPooling(Layer):
     """
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        y = x.max(axis=1)
+        y = as_sequences(x).max(axis=1)
         self.largest = x == y[:, None]
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return dy[:, None] * self.largest
+        n, _, d = self.largest.shape
+        return of_shape(dy, (n, d), self)[:, None] * self.largest
 
 
 class Repeat(Layer):
@@ -160,10 +164,13 @@ class Repeat(Layer):
         self.steps = steps
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        if x.ndim != 2:
+            raise ValueError(f"Repeat: x has shape {x.shape}, expected (n, d).")
+        self.shape = (len(x), self.steps, x.shape[1])
         return np.repeat(x[:, None], self.steps, axis=1)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return dy.sum(axis=1)
+        return of_shape(dy, self.shape, self).sum(axis=1)
 
 
 class PerStepLoss(Loss):
@@ -202,6 +209,13 @@ class ClippedNetwork(Network):
         loss = super().loss_and_gradient(x, target, weight)
         clip_norm(self.gradient, self.max_norm)
         return loss
+
+
+def as_sequences(x: np.ndarray) -> np.ndarray:
+    """x itself; ValueError unless it is sequences (n, steps, d)."""
+    if x.ndim != 3:
+        raise ValueError(f"x has shape {x.shape}, expected (n, steps, d): sequences.")
+    return x
 
 
 def _time_first(x: np.ndarray) -> np.ndarray:

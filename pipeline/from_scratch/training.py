@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.from_scratch.averaging import temporarily, trained_weights
-from pipeline.from_scratch.descent import mini_batches
+from pipeline.from_scratch.gradient_descent import finite, mini_batches
 from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.optimizers import Optimizer
 from pipeline.from_scratch.schedules import constant
@@ -61,9 +61,7 @@ def train_epoch(
         n += len(x)
         optimizer.lr = next(learning_rates)
         optimizer.update(network.theta, network.gradient)
-    if not np.isfinite(total):
-        raise ValueError(f"The loss is {total / n}: scale X, or decrease lr.")
-    return total / n
+    return finite(total / n, optimizer.lr)
 
 
 @dataclass(frozen=True)

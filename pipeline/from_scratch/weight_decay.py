@@ -1,4 +1,7 @@
-"""L2 penalty and decoupled weight decay: equivalent for SGD, different for Adam.
+"""Regularisation by small weights: L2 penalty and decoupled weight decay.
+
+Small weights make smooth functions, which cannot follow the noise of single rows (overfitting). The
+two are equivalent for SGD, and different for Adam.
 
 The penalty adds l2/2 |theta|² to the loss, hence l2 theta to the gradient. Decoupled weight decay
 multiplies theta by 1 - rate after each step instead. For SGD the two are the same with rate = lr

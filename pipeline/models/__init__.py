@@ -125,7 +125,7 @@ def parameters(settings: ModelSettings) -> dict[str, Any]:
 
 
 class FromScratch:
-    """An estimator of pipeline/from_scratch as a model."""
+    """An estimator of pipeline/engines as a model."""
 
     def __init__(self, estimator: Any, problem: ModelProblem) -> None:
         self.estimator, self.problem = estimator, problem

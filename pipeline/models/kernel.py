@@ -7,7 +7,7 @@ rows. Time grows with their cube, so a larger table is fitted on a seeded sample
 
 from pydantic import Field
 
-from pipeline.from_scratch.gaussian_process import (
+from pipeline.engines.gaussian_process import (
     GaussianProcessClassifier,
     GaussianProcessRegressor,
 )

@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 from pydantic import Field
 
-from pipeline.from_scratch.estimator import check_state_array
-from pipeline.from_scratch.linear_regression import LinearRegression
+from pipeline.engines.estimator import check_state_array
+from pipeline.engines.linear_regression import LinearRegression
 from pipeline.models import FromScratch, ModelProblem, State, Trial
 from pipeline.settings import ModelSettings
 

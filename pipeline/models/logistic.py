@@ -5,8 +5,8 @@ Brings calibrated probabilities and costs milliseconds. Classes only.
 
 from pydantic import Field
 
+from pipeline.engines.logistic_regression import LogisticRegression
 from pipeline.errors import SettingsError
-from pipeline.from_scratch.logistic_regression import LogisticRegression
 from pipeline.models import FromScratch, ModelProblem, Trial
 from pipeline.settings import ModelSettings
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from pipeline.from_scratch.neural_network import (
+from pipeline.engines.neural_network import (
     NeuralNetwork,
     NeuralNetworkClassifier,
     NeuralNetworkRegressor,

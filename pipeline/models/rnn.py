@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from pipeline.column_order import MOST_LEVELS, found_order
+from pipeline.engines.recurrent_network import RecurrentClassifier, RecurrentRegressor
 from pipeline.errors import SettingsError
-from pipeline.from_scratch.recurrent_network import RecurrentClassifier, RecurrentRegressor
 from pipeline.models import FromScratch, ModelProblem, Trial, parameters
 from pipeline.settings import ModelSettings
 

@@ -6,7 +6,7 @@ numbers, as there. Costs a second a fit on 3,000 rows, 40 s on 80,000.
 
 from pydantic import Field
 
-from pipeline.from_scratch.gradient_boosting import (
+from pipeline.engines.gradient_boosting import (
     SymmetricTreesClassifier,
     SymmetricTreesRegressor,
 )

@@ -1,4 +1,4 @@
-"""Write pytorch_rnn.json: states and gradients of PyTorch's Elman RNN, in float64.
+"""Write pytorch_rnn.json: states and gradients of PyTorch's Elman RNN and GRU, in float64.
 
     python tests/from_scratch/record_pytorch_rnn.py     (needs torch; the tests don't)
 
@@ -33,6 +33,29 @@ def gradients(rnn: torch.nn.RNN, x: torch.Tensor, dy: torch.Tensor, window: int)
     }
 
 
+def gru(x: torch.Tensor, dy: torch.Tensor) -> dict:
+    """PyTorch adds bias_hh to all three gates; ours has it for the candidate alone, as c."""
+    model = torch.nn.GRU(D_IN, D, batch_first=True)
+    for parameter in model.parameters():
+        parameter.data = torch.randn(parameter.shape).mul(100).round().div(100)
+    model.bias_hh_l0.data[: 2 * D] = 0
+    x = x.clone().requires_grad_()
+    h, _ = model(x)
+    (h * dy).sum().backward()
+    return {
+        "Wx": model.weight_ih_l0.T.tolist(),
+        "Wh": model.weight_hh_l0.T.tolist(),
+        "b": model.bias_ih_l0.tolist(),
+        "c": model.bias_hh_l0[2 * D :].tolist(),
+        "h": h.tolist(),
+        "dx": x.grad.tolist(),
+        "dWx": model.weight_ih_l0.grad.T.tolist(),
+        "dWh": model.weight_hh_l0.grad.T.tolist(),
+        "db": model.bias_ih_l0.grad.tolist(),
+        "dc": model.bias_hh_l0.grad[2 * D :].tolist(),
+    }
+
+
 def main() -> None:
     torch.manual_seed(1)
     torch.set_default_dtype(torch.float64)
@@ -51,6 +74,7 @@ def main() -> None:
         "h": rnn(x)[0].tolist(),
         "full": gradients(rnn, x, dy, STEPS),
         "truncated": gradients(rnn, x, dy, WINDOW),
+        "gru": gru(x, dy),
     }
     text = re.sub(r"\[[^][]*]", lambda row: " ".join(row[0].split()), json.dumps(table, indent=1))
     Path(__file__).with_name("pytorch_rnn.json").write_text(text + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from pipeline.engines.neural_network import NeuralNetworkClassifier, NeuralNetworkRegressor
 from pipeline.from_scratch.batch_ensemble import (
     PerSubmodelLoss,
     ScaleEnsemble,
@@ -10,7 +11,6 @@ from pipeline.from_scratch.batch_ensemble import (
 from pipeline.from_scratch.gradients import numerical_gradient
 from pipeline.from_scratch.layers import Affine, SoftmaxWithLoss, SquaredErrorLoss, Tanh
 from pipeline.from_scratch.network import Network
-from pipeline.from_scratch.neural_network import NeuralNetworkClassifier, NeuralNetworkRegressor
 from pipeline.from_scratch.numerical_embeddings import AffineByColumn
 
 M = 4  # submodels

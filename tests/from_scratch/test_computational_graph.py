@@ -3,7 +3,14 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pipeline.from_scratch.activations import sigmoid
-from pipeline.from_scratch.computational_graph import Divide, Log, Purchase, SigmoidGraph
+from pipeline.from_scratch.computational_graph import (
+    Divide,
+    Exp,
+    Log,
+    Multiply,
+    Purchase,
+    SigmoidGraph,
+)
 
 
 def test_purchase_of_apples_and_oranges() -> None:
@@ -37,3 +44,24 @@ def test_log_of_a_quotient(rng) -> None:
     dx, dy = divide.backward(log.backward(np.ones(5)))
     assert_allclose(dx, 1 / x)
     assert_allclose(dy, -1 / y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sigmoid_graph_far_from_0(dtype) -> None:
+    """Without overflow, and with the derivative 0 of a sigmoid that is 0 or 1."""
+    x, graph = np.array([-1e4, -1000, 1000], dtype), SigmoidGraph()
+    assert_allclose(graph.forward(x), [0, 0, 1], atol=1e-37)
+    assert_allclose(graph.backward(np.ones(3, dtype)), 0, atol=1e-37)
+
+
+def test_a_node_may_be_used_twice() -> None:
+    """d(2 · 3 · 5)/d2 = 15 and /d3 = 10; d exp(exp(x))/dx = exp(x) exp(exp(x))."""
+    times = Multiply()
+    assert times.forward(times.forward(2.0, 3.0), 5.0) == 30
+    inner, five = times.backward(1.0)
+    assert (*times.backward(inner), five) == (15, 10, 6)
+    e = Exp()
+    e.forward(e.forward(0.5))
+    assert e.backward(e.backward(1.0)) == pytest.approx(np.exp(0.5) * np.exp(np.exp(0.5)))
+    with pytest.raises(ValueError, match="call forward before backward"):
+        Log().backward(1.0)

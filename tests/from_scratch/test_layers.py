@@ -3,6 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import pseudo_huber
 
+from pipeline.engines import fast_layers
 from pipeline.from_scratch import layers, losses
 from pipeline.from_scratch.batch_ensemble import ScaleEnsemble, SubmodelsAsColumns
 from pipeline.from_scratch.batch_normalisation import BatchNormalisation
@@ -147,3 +148,45 @@ def test_dropout_keeps_the_expectation_and_reuses_its_mask_in_backward(rng) -> N
 def test_dropout_gives_the_same_mask_for_the_same_seed() -> None:
     one, two = (Dropout(0.5, np.random.default_rng(3)).forward(np.ones((9, 9))) for _ in range(2))
     assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients_of_another_shape_are_refused(layer, training, rng) -> None:
+    """NumPy would broadcast a row, or a column, over all of them."""
+    layer.training = training
+    y = layer.forward(rng.normal(size=(4, 3)))
+    for dy in (y[:1], y[:, :1], y[:, 0], np.vstack([y, y])):
+        if dy.shape != y.shape:
+            with pytest.raises(ValueError, match=r"shape|dimension|mismatch"):
+                layer.backward(np.array(dy))
+
+
+@pytest.mark.parametrize(
+    "layer", [each for each in LAYERS if each.parameters], ids=lambda each: type(each).__name__
+)
+def test_inputs_of_another_width_are_refused(layer, rng) -> None:
+    for x in (rng.normal(size=(4, 1)), rng.normal(size=(4, 5)), rng.normal(size=3)):
+        with pytest.raises(ValueError, match="x has shape"):
+            layer.forward(x)
+
+
+@pytest.mark.parametrize("loss", [layers.SquaredErrorLoss(), layers.AbsoluteErrorLoss()])
+def test_losses_of_one_output_refuse_more(loss) -> None:
+    with pytest.raises(ValueError, match=r"output has shape \(3, 2\), the target \(3,\)"):
+        loss.forward(np.ones((3, 2)), np.ones(3))
+    for target in (np.ones((3, 1)), np.ones(1), np.ones(4)):
+        with pytest.raises(ValueError, match="target"):
+            loss.forward(np.ones((3, 1)), target)
+    with pytest.raises(ValueError, match="weight has shape"):
+        loss.forward(np.ones((3, 1)), np.ones(3), np.ones(1))
+
+
+@pytest.mark.parametrize("kind", [layers.SoftmaxWithLoss, fast_layers.SoftmaxWithLoss])
+def test_softmax_takes_one_hot_rows_and_refuses_other_labels(kind, rng) -> None:
+    z, t = rng.normal(size=(4, 3)), np.array([0, 2, 1, 1])
+    loss = kind(0.1)
+    assert loss.forward(z, np.eye(3)[t]) == pytest.approx(loss.forward(z, t), rel=1e-12)
+    for wrong in ([0, 2, 1, -1], [0, 2, 1, 3], [[0, 2, 1, 1]], np.ones((4, 3)), [0.5, 1, 0, 1]):
+        with pytest.raises(ValueError, match="labels"):
+            loss.forward(z, np.array(wrong))

@@ -52,3 +52,20 @@ def test_invalid_shapes_and_labels_are_refused() -> None:
         losses.mean_squared_error(np.zeros(3), np.zeros((3, 1)))
     with pytest.raises(ValueError, match="0 to 1"):
         losses.cross_entropy([[0.5, 0.5]], [2])
+    for label in ([0, 1, 0], [[0, 1, 0]], [-1], [[0.5, 0.6]], [[1.5, -0.5]]):
+        with pytest.raises(ValueError, match="labels"):
+            losses.cross_entropy([[0.5, 0.5]], label)
+
+
+def test_nothing_is_broadcast() -> None:
+    """Three logits as a column: every loss is 3.4e-4 row by row, and 3.6 over all pairs."""
+    column, t, p = np.array([[8.0], [-8.0], [8.0]]), [1, 0, 1], np.full(3, 0.5)
+    assert losses.binary_cross_entropy_from_logits(column[:, 0], t) == pytest.approx(
+        3.354e-4, rel=1e-3
+    )
+    for loss in (losses.binary_cross_entropy_from_logits, losses.binary_cross_entropy):
+        with pytest.raises(ValueError, match=r"\(3, 1\), the target \(3,\)"):
+            loss(column, t)
+        for weight in ([1.0], [1, 1], [[1], [1], [1]], [0, 0, 0]):
+            with pytest.raises(ValueError, match="sample_weight has shape"):
+                loss(p, t, weight)

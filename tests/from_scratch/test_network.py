@@ -1,9 +1,12 @@
+import copy
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from pipeline.from_scratch.batch_normalisation import BatchNormalisation
+from pipeline.from_scratch.branches import Branches
 from pipeline.from_scratch.gradients import numerical_gradient
 from pipeline.from_scratch.initialisation import he
 from pipeline.from_scratch.layers import (
@@ -84,6 +87,23 @@ def test_an_output_is_not_overwritten_later(rng) -> None:
         assert_array_equal(output, before)
 
 
+def test_a_layer_stands_in_one_place_of_one_network(rng) -> None:
+    """Its gradient would be that of one of the places alone."""
+    W, tanh = rng.normal(size=(3, 3)), Tanh()
+    with pytest.raises(ValueError, match="The layer Tanh is in this network twice"):
+        Network([Affine(W), tanh, Affine(W), tanh], SoftmaxWithLoss())
+    with pytest.raises(ValueError, match="twice"):
+        Network([Branches([([0, 1, 2], [tanh]), ([0, 1, 2], [tanh])])], SoftmaxWithLoss())
+    first = Affine(W)
+    network = Network([first, tanh], SoftmaxWithLoss())
+    with pytest.raises(ValueError, match="The layer Affine is in another network"):
+        Network([first, Tanh()], SoftmaxWithLoss())
+    copied = copy.deepcopy(network)
+    assert not np.shares_memory(copied.layers[0].W, network.theta)
+    del network
+    Network([first, copy.deepcopy(first)], SoftmaxWithLoss())
+
+
 def with_weights_of(oracle) -> Network:
     """A network with scikit-learn's weights."""
     last = len(oracle.coefs_) - 1
@@ -148,7 +168,9 @@ def test_early_stopping_restores_the_best_weights(rng) -> None:
 def test_a_diverging_loss_raises_one_error_and_no_warning(rng) -> None:
     network = small(rng, SquaredErrorLoss(), 1)
     data = rng.normal(size=(20, 4)), rng.normal(size=20), np.ones(20)
-    with pytest.raises(ValueError, match=r"The loss is (inf|nan): scale X, or decrease lr"):
+    with pytest.raises(
+        ValueError, match=r"The loss is (inf|nan): scale X, or decrease lr, which is 1e\+09"
+    ):
         Training(lr=1e9, epochs=50, batch_size=5).run(network, data, SGD(), rng)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from pipeline.from_scratch import optimizers, schedules, weight_decay
 
@@ -126,19 +126,6 @@ def test_float32_stays_float32(optimizer, _) -> None:
         fresh.update(theta, np.ones(3, np.float32))
     state = [value for value in vars(fresh).values() if isinstance(value, np.ndarray)]
     assert all(array.dtype == np.float32 for array in (theta, *state))
-
-
-def test_chunks_do_not_change_adams_step(rng) -> None:
-    p = 2 * optimizers.CHUNK + 3
-    theta, gradients = rng.normal(size=p), rng.normal(size=(3, p))
-    parts = [theta[i::4].copy() for i in range(4)]
-    at_once, separate = optimizers.Adam(LR), [optimizers.Adam(LR) for _ in parts]
-    for g in gradients:
-        at_once.update(theta, g)
-        for i, (optimizer, part) in enumerate(zip(separate, parts, strict=True)):
-            optimizer.update(part, g[i::4])
-    for i, part in enumerate(parts):
-        assert_array_equal(theta[i::4], part)
 
 
 def test_decay_applies_only_to_the_first_n_decayed_parameters() -> None:

@@ -1,3 +1,4 @@
+import copy
 import json
 from pathlib import Path
 
@@ -6,10 +7,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.from_scratch.gradients import numerical_gradient
+from pipeline.from_scratch.gru import GRU
 from pipeline.from_scratch.initialisation import lecun, orthogonal
 from pipeline.from_scratch.layers import Affine, Layer, SigmoidWithLoss, Tanh
 from pipeline.from_scratch.network import Network
-from pipeline.from_scratch.optimizers import Adam
+from pipeline.from_scratch.optimizers import Adam, clip_norm
 from pipeline.from_scratch.recurrent import (
     ClippedNetwork,
     LastStep,
@@ -22,6 +24,7 @@ from pipeline.from_scratch.recurrent import (
 )
 from pipeline.from_scratch.sequences import echo, parity, windows
 from pipeline.from_scratch.training import Training
+from pipeline.from_scratch.vanishing_gradients import gradient_by_step, memory
 
 PYTORCH = json.loads((Path(__file__).parent / "pytorch_rnn.json").read_text())
 
@@ -39,6 +42,34 @@ def test_states_and_gradients_equal_pytorchs(truncate, expected) -> None:
     assert_allclose(layer.backward(table["dy"]), PYTORCH[expected]["dx"], rtol=1e-9)
     for name in ("dWx", "dWh", "db"):
         assert_allclose(getattr(layer, name), PYTORCH[expected][name], rtol=1e-9)
+
+
+def test_the_gru_equals_pytorchs() -> None:
+    case = PYTORCH["gru"]
+    layer = GRU(np.array(case["Wx"]), np.array(case["Wh"]))
+    layer.b[:], layer.c[:] = case["b"], case["c"]
+    assert_allclose(layer.forward(np.array(PYTORCH["x"])), case["h"], rtol=1e-9)
+    assert_allclose(layer.backward(np.array(PYTORCH["dy"])), case["dx"], rtol=1e-9, atol=1e-12)
+    for name in ("dWx", "dWh", "db", "dc"):
+        assert_allclose(getattr(layer, name), case[name], rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_gates_that_keep_the_state_keep_its_gradient(rng) -> None:
+    """With z = sigmoid(4), each step passes on about 0.98 of the gradient; Elman's tanh half."""
+    x = rng.normal(size=(5, 30, 4))
+    elman = Recurrent(0.1 * np.eye(4), 0.5 * orthogonal(rng, 4))
+    gated = GRU(0.1 * rng.normal(size=(4, 12)), 0.1 * rng.normal(size=(4, 12)))
+    gated.b[4:8] = 4
+    for layer, least, most in ((elman, 0, 1e-6), (gated, 0.1, 2)):
+        norms = gradient_by_step(layer, x)
+        assert norms.shape == (30,) and least < norms[0] / norms[-1] < most
+
+
+def test_one_unit_remembers_above_a_weight_of_1() -> None:
+    assert_allclose(memory(0.0, 3), [np.tanh(1), 0, 0])
+    assert memory(0.5, 40)[-1] < 1e-9 and memory(0.5, 2)[1] == np.tanh(0.5 * np.tanh(1))
+    kept = memory(1.5, 200)[-1]
+    assert kept == pytest.approx(np.tanh(1.5 * kept)) and kept > 0.8
 
 
 def one_to_one(rng) -> list[Layer]:
@@ -183,14 +214,22 @@ def test_windows_continue_the_same_sequences(rng) -> None:
 
 def test_a_clipped_gradient_keeps_its_direction(rng) -> None:
     layers, x, target = many_to_one(rng), 9 * rng.normal(size=(3, 5, 2)), np.array([0, 1, 1])
+    again = [copy.deepcopy(layers) for _ in range(2)]
     unclipped = Network(layers, SigmoidWithLoss())
     unclipped.loss_and_gradient(x, target)
     gradient = unclipped.gradient.copy()
-    for max_norm in (0.1, 100.0):
-        clipped = ClippedNetwork(layers, SigmoidWithLoss(), np.float64, max_norm)
+    for max_norm, parts in zip((0.1, 100.0), again, strict=True):
+        clipped = ClippedNetwork(parts, SigmoidWithLoss(), np.float64, max_norm)
         clipped.loss_and_gradient(x, target)
         norm = np.linalg.norm(gradient)
         assert_allclose(clipped.gradient, gradient * min(1, max_norm / norm), rtol=1e-12)
+
+
+def test_clipping_is_not_bound_by_the_range_of_float32() -> None:
+    """A norm of 5e20, whose square is no float32."""
+    gradient = np.array([3e20, 4e20], np.float32)
+    assert clip_norm(gradient, 1.0) == pytest.approx(5e20, rel=1e-6)
+    assert_allclose(gradient, [0.6, 0.8], rtol=1e-6)
 
 
 @pytest.mark.parametrize("gain", [0.5, 1.0, 1.5])

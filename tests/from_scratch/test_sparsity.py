@@ -3,8 +3,8 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import Lasso
 
+from pipeline.engines.neural_network import NeuralNetworkClassifier, NeuralNetworkRegressor
 from pipeline.from_scratch.layers import Affine
-from pipeline.from_scratch.neural_network import NeuralNetworkClassifier, NeuralNetworkRegressor
 from pipeline.from_scratch.optimizers import SGD
 from pipeline.from_scratch.sparsity import ProximalL1, soft_threshold
 

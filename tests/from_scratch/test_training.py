@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from pipeline.engines.neural_network import NeuralNetworkClassifier
 from pipeline.from_scratch.initialisation import he
 from pipeline.from_scratch.layers import Affine, Relu, SoftmaxWithLoss
 from pipeline.from_scratch.network import PREDICTION_BATCH, Network
-from pipeline.from_scratch.neural_network import NeuralNetworkClassifier
 from pipeline.from_scratch.optimizers import Adam
 from pipeline.from_scratch.training import Data, Training, subset
 
