@@ -236,28 +236,26 @@ def recurrent_weight_gradient(
 
 
 class MyRecurrentNetwork:
-    """The columns one after another; the last state through a logistic regression."""
+    """The columns one after another; the last state through a logistic regression. Adam."""
 
-    def __init__(self, hidden: int = 12, lr: float = 0.2, epochs: int = 60, seed: int = 0) -> None:
+    def __init__(
+        self, hidden: int = 24, lr: float = 0.005, epochs: int = 30, seed: int = 0
+    ) -> None:
         self.hidden, self.lr, self.epochs, self.seed = hidden, lr, epochs, seed
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         rng, k = np.random.default_rng(self.seed), self.hidden
         orthogonal = np.linalg.qr(rng.normal(size=(k, k)))[0]
-        self.theta = [
-            rng.normal(0, 0.3, (1, k)),
-            orthogonal,
-            np.zeros(k),
-            rng.normal(0, 0.3, k),
-            np.zeros(()),
-        ]
+        Wx, w = rng.normal(0, 0.3, (1, k)), rng.normal(0, 0.3, k)
+        self.theta = [Wx, orthogonal, np.zeros(k), w, np.zeros(())]
+        m, v, t = [0.0] * 5, [0.0] * 5, 0
         for _ in range(self.epochs):
             for rows in np.array_split(rng.permutation(len(X)), max(len(X) // 32, 1)):
-                gradients = self._gradients(X[rows][:, :, None], y[rows])
-                norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
-                clip = min(1.0, 1.0 / norm)
-                pairs = zip(self.theta, gradients, strict=True)
-                self.theta = [p - self.lr * clip * g for p, g in pairs]
+                t += 1
+                for i, g in enumerate(self._gradients(X[rows][:, :, None], y[rows])):
+                    m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g**2
+                    step = m[i] / (1 - 0.9**t) / (np.sqrt(v[i] / (1 - 0.999**t)) + 1e-8)
+                    self.theta[i] = self.theta[i] - self.lr * step
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
