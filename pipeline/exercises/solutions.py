@@ -24,6 +24,12 @@ def softmax(z: np.ndarray) -> np.ndarray:
     return found
 
 
+def forward(
+    x: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray
+) -> np.ndarray:
+    return softmax(sigmoid(x @ W1 + b1) @ W2 + b2)
+
+
 def cross_entropy(p: np.ndarray, t: np.ndarray) -> float:
     return float(-np.mean(np.sum(t * np.log(p), axis=1)))
 
@@ -135,6 +141,15 @@ def adam(theta: np.ndarray, gradients: np.ndarray, lr: float) -> np.ndarray:
     return theta
 
 
+def initial_std(d_in: int, d_out: int, activation: str) -> float:
+    variance = 2 / d_in if activation == "relu" else 2 / (d_in + d_out)
+    return float(np.sqrt(variance))
+
+
+def decay_step(theta: np.ndarray, grad: np.ndarray, lr: float, weight_decay: float) -> np.ndarray:
+    return (1 - lr * weight_decay) * theta - lr * grad
+
+
 def dropout(x: np.ndarray, mask: np.ndarray, rate: float) -> np.ndarray:
     return x * mask / (1 - rate)
 
@@ -233,6 +248,18 @@ def recurrent_weight_gradient(
         dWh += h[:, t - 1].T @ dz
         dh = dz @ Wh.T
     return dWh
+
+
+def gru_step(
+    x: np.ndarray, h: np.ndarray, Wz: np.ndarray, Uz: np.ndarray, Wn: np.ndarray, Un: np.ndarray
+) -> np.ndarray:
+    z = sigmoid(x @ Wz + h @ Uz)
+    n = np.tanh(x @ Wn + h @ Un)
+    return z * h + (1 - z) * n
+
+
+def perplexity(p: np.ndarray, t: np.ndarray) -> float:
+    return float(np.exp(-np.mean(np.log(p[np.arange(len(t)), t]))))
 
 
 class MyRecurrentNetwork:
