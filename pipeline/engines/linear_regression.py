@@ -10,7 +10,7 @@ from pipeline.engines.descent import nesterov_descent
 from pipeline.engines.estimator import Regressor
 from pipeline.engines.magnitude import power_of_two
 from pipeline.engines.row_space import is_faster, row_space
-from pipeline.from_scratch.gradient_descent import finite, mini_batches
+from pipeline.from_scratch.gradient_descent import descended, finite, mini_batches
 from pipeline.from_scratch.step_size import largest_eigenvalue
 
 BLOCK_ROWS = 4096
@@ -139,7 +139,7 @@ class LinearRegression(Regressor):
             losses.append(finite(total / len(X), lr))
             if self.batch_size is None and largest <= self.tol:
                 break
-        return coef, intercept, np.array(losses)
+        return coef, intercept, descended(losses, lr)
 
     def _step(
         self, coef: np.ndarray, intercept: float, batch: tuple[np.ndarray, ...], lr: float

@@ -20,7 +20,7 @@ from pipeline.engines.magnitude import power_of_two
 from pipeline.engines.matrix_products import inverse_square_root
 from pipeline.engines.row_space import is_faster, row_space
 from pipeline.from_scratch.activations import sigmoid, softmax
-from pipeline.from_scratch.gradient_descent import finite, mini_batches
+from pipeline.from_scratch.gradient_descent import descended, finite, mini_batches
 from pipeline.from_scratch.sparsity import soft_threshold
 
 Solution = tuple[np.ndarray, np.ndarray, np.ndarray]  # coef (k, d), intercept (k,), loss curve
@@ -158,7 +158,7 @@ class LogisticRegression(Classifier):
             losses.append(finite(total / len(X), lr))
             if self.batch_size is None and largest <= self.tol:
                 break
-        return W.T, b, np.array(losses)
+        return W.T, b, descended(losses, lr)
 
     def _step(self, W: np.ndarray, b: np.ndarray, batch: Batch, lr: float) -> tuple[float, float]:
         """W <- W - lr (Xᵀ(p - t) / n + l2 W), b <- b - lr mean(p - t), in place.

@@ -1,6 +1,6 @@
 """Gradient descent: a step against the gradient, then another; on all rows, or on mini-batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -49,3 +49,16 @@ def finite(loss: float, lr: float) -> float:
     if not np.isfinite(loss):
         raise ValueError(f"The loss is {loss}: scale X, or decrease lr, which is {lr:g}.")
     return loss
+
+
+def descended(losses: Sequence[float], lr: float) -> np.ndarray:
+    """The losses as an array; ValueError where the last is well above the first, if still finite.
+
+    A step that is too long multiplies the error, so that few epochs end far from where they began.
+    """
+    if losses[-1] > 1.5 * losses[0]:
+        raise ValueError(
+            f"The loss rose from {losses[0]:.3g} to {losses[-1]:.3g}: scale X, or decrease lr, "
+            f"which is {lr:g}."
+        )
+    return np.array(losses)

@@ -17,7 +17,7 @@ from typing import Self
 
 import numpy as np
 
-from pipeline.from_scratch.gradient_descent import finite
+from pipeline.from_scratch.gradient_descent import descended, finite
 
 
 def hypothesis(X: np.ndarray, W: np.ndarray, b: float) -> np.ndarray:
@@ -25,16 +25,26 @@ def hypothesis(X: np.ndarray, W: np.ndarray, b: float) -> np.ndarray:
     return X @ W + b
 
 
+def errors(X: np.ndarray, y: np.ndarray, W: np.ndarray, b: float) -> np.ndarray:
+    """H(x) - y, (n,); ValueError where y has another shape, which NumPy would broadcast."""
+    prediction = hypothesis(X, W, b)
+    if np.shape(y) != prediction.shape:
+        raise ValueError(
+            f"y has shape {np.shape(y)}, expected {prediction.shape}: one for each row."
+        )
+    return prediction - y
+
+
 def cost(X: np.ndarray, y: np.ndarray, W: np.ndarray, b: float) -> float:
     """L = 1/2n Σ (H(x) - y)². Shapes: X (n, d), y (n,), W (d,)."""
-    return float(np.mean((hypothesis(X, W, b) - y) ** 2) / 2)
+    return float(np.mean(errors(X, y, W, b) ** 2) / 2)
 
 
 def cost_gradient(
     X: np.ndarray, y: np.ndarray, W: np.ndarray, b: float
 ) -> tuple[np.ndarray, float]:
     """∂L/∂W (d,) and ∂L/∂b."""
-    error = hypothesis(X, W, b) - y  # (n,)
+    error = errors(X, y, W, b)
     return X.T @ error / len(y), float(error.mean())
 
 
@@ -58,7 +68,7 @@ class LinearRegression:
             dW, db = cost_gradient(X, y, self.coef_, self.intercept_)
             self.coef_ = self.coef_ - self.lr * (dW + self.l2 * self.coef_)
             self.intercept_ -= self.lr * db
-        self.loss_curve_ = np.array(losses)
+        self.loss_curve_ = descended(losses, self.lr)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:

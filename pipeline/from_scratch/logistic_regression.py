@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.from_scratch import losses
 from pipeline.from_scratch.activations import sigmoid, softmax
-from pipeline.from_scratch.gradient_descent import finite
+from pipeline.from_scratch.gradient_descent import descended, finite
 
 
 class LogisticRegression:
@@ -33,7 +33,7 @@ class LogisticRegression:
             error = sigmoid(logit) - y  # p - t, (n,)
             self.coef_ = self.coef_ - self.lr * (X.T @ error / len(y) + self.l2 * self.coef_)
             self.intercept_ -= self.lr * error.mean()
-        self.loss_curve_ = np.array(curve)
+        self.loss_curve_ = descended(curve, self.lr)
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
@@ -65,7 +65,8 @@ class SoftmaxRegression:
             error = softmax(logits) - t  # p - t, (n, k)
             W = W - self.lr * (X.T @ error / len(y) + self.l2 * W)
             b = b - self.lr * error.mean(axis=0)
-        self.coef_, self.intercept_, self.loss_curve_ = W.T, b, np.array(curve)
+        self.coef_, self.intercept_ = W.T, b
+        self.loss_curve_ = descended(curve, self.lr)
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:

@@ -90,8 +90,10 @@ class Training:
 
         If the optimizer keeps a moving average, it is the average that is validated and that the
         network holds at the end. Without rng the rows are not shuffled. Errors: ValueError where
-        the loss diverges.
+        the loss diverges, or all validation rows have weight 0.
         """
+        if validation is not None and not np.any(validation[2]):
+            raise ValueError("All validation rows have weight 0: no loss shows when to stop.")
         n = len(data[0])
         learning_rates = self._learning_rates(n)
         weights = trained_weights(network.theta, optimizer)

@@ -114,6 +114,14 @@ def test_divergence_is_one_error_that_names_the_learning_rate(rows, model) -> No
                 model.partial_fit(X, y)
 
 
+def test_a_loss_that_rises_is_divergence_before_it_overflows(rows) -> None:
+    model = LinearRegression(solver="plain", lr=0.1, epochs=5)
+    with pytest.raises(
+        ValueError, match=r"The loss rose from .* to .*: .*decrease lr, which is 0.1"
+    ):
+        model.fit(30 * rows[0], rows[1])
+
+
 @pytest.mark.parametrize(
     ("model", "parameter"),
     [

@@ -165,6 +165,14 @@ def test_early_stopping_restores_the_best_weights(rng) -> None:
     assert loss == min(validation_losses)
 
 
+def test_validation_rows_of_weight_0_are_refused(rng) -> None:
+    """Their loss is 0 in every epoch, so that the first would be the best."""
+    data = rng.normal(size=(20, 4)), rng.integers(3, size=20), np.ones(20)
+    validation = (*data[:2], np.zeros(20))
+    with pytest.raises(ValueError, match="All validation rows have weight 0"):
+        Training(0.01, 5, 10).run(small(rng, SoftmaxWithLoss(), 3), data, Adam(), rng, validation)
+
+
 def test_a_diverging_loss_raises_one_error_and_no_warning(rng) -> None:
     network = small(rng, SquaredErrorLoss(), 1)
     data = rng.normal(size=(20, 4)), rng.normal(size=20), np.ones(20)

@@ -25,6 +25,13 @@ def test_simple_regression_by_hand() -> None:
     assert surface[1, 1] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("kind", [linear.LinearRegression, LogisticRegression, SoftmaxRegression])
+def test_a_column_of_targets_is_refused(kind) -> None:
+    """NumPy would subtract every target from every prediction."""
+    with pytest.raises(ValueError, match=r"\(4, 1\)"):
+        kind().fit(np.ones((4, 2)), np.array([[0], [1], [0], [1]]))
+
+
 def test_the_gradient_of_the_cost(rng) -> None:
     X, y, W, b = rng.normal(size=(9, 3)), rng.normal(size=9), rng.normal(size=3), 0.7
     dW, db = linear.cost_gradient(X, y, W, b)
