@@ -1,6 +1,7 @@
 """Run a notebook from top to bottom, with the Python that runs this, in a project without data.
 
-`python -m tests.notebooks [NAME ...]` runs the notebooks and stores their outputs.
+`python -m tests.notebooks [NAME ...]` runs the notebooks and stores their outputs. A Korean one is
+never run: it gets the code and the outputs of the English one.
 """
 
 import base64
@@ -21,6 +22,7 @@ from pipeline.parallel import ONE_THREAD
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks"
+KOREAN = FOLDER / "ko"
 SECONDS = 300  # for one cell, on a busy machine
 COLOURS = 256  # enough for a drawing, for a quarter of the bytes
 
@@ -74,10 +76,20 @@ def shrink(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def with_code_of(english: NotebookNode, korean: NotebookNode) -> NotebookNode:
+    """The English notebook with the Korean text, cell by cell; a text not yet translated stays."""
+    words = {cell.id: cell for cell in korean.cells if cell.cell_type == "markdown"}
+    merged = english.copy()
+    merged.cells = [words.get(cell.id, cell) for cell in english.cells]
+    return merged
+
+
 def main(names: list[str]) -> None:
     for path in sorted(FOLDER.glob("*.ipynb")):
         if not names or path.stem in names:
-            nbformat.write(shrink(execute(path)), path)
+            nbformat.write(notebook := shrink(execute(path)), path)
+            if (translated := KOREAN / path.name).exists():
+                nbformat.write(with_code_of(notebook, read(translated)), translated)
 
 
 if __name__ == "__main__":

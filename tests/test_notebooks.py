@@ -18,7 +18,7 @@ from PIL import Image
 
 from pipeline import exercises
 from pipeline.parallel import cores
-from tests.notebooks import FOLDER, execute, read, shrink
+from tests.notebooks import FOLDER, KOREAN, execute, read, shrink, with_code_of
 
 LEARNERS = {
     "from_perceptron_to_network",
@@ -31,6 +31,7 @@ AIRLINE = {"explore_airline", "first_submission"}
 PATHS = sorted(FOLDER.glob("*.ipynb"))
 LARGEST = 300_000  # bytes
 each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+learners = pytest.mark.parametrize("name", sorted(LEARNERS))
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,7 @@ def definitions(source: str) -> list[str]:
 
 def test_these_are_the_notebooks():
     assert {path.stem for path in PATHS} == LEARNERS | AIRLINE
+    assert {path.stem for path in KOREAN.glob("*.ipynb")} == LEARNERS
 
 
 @each
@@ -128,7 +130,7 @@ def test_what_is_stored_has_no_warnings_and_no_absolute_paths(path):
     assert re.findall(r"Warning|Traceback|(?<![\w.])/\w+/\w[^\s<]*|[A-Z]:\\", texts(notebook)) == []
 
 
-@pytest.mark.parametrize("name", sorted(LEARNERS))
+@learners
 def test_a_notebook_for_learners_ends_with_the_airline_survey_and_exercises(name):
     notebook = read(FOLDER / f"{name}.ipynb")
     last = code(notebook)[-6:]
@@ -159,6 +161,50 @@ def test_its_links_lead_to_files(path):
 
     assert links
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@learners
+def test_the_korean_notebook_has_the_code_and_the_outputs_of_the_english_one(name):
+    english, korean = read(FOLDER / f"{name}.ipynb"), read(KOREAN / f"{name}.ipynb")
+
+    assert code(korean) == code(english)
+    assert [(cell.id, cell.cell_type) for cell in korean.cells] == [
+        (cell.id, cell.cell_type) for cell in english.cells
+    ]
+
+
+@learners
+def test_the_korean_text_is_korean_and_has_the_same_parts(name):
+    """The same headings by number, blocks of code, tables and links; and Hangul in every text."""
+    english, korean = read(FOLDER / f"{name}.ipynb"), read(KOREAN / f"{name}.ipynb")
+    for one, other in zip(english.cells, korean.cells, strict=True):
+        if one.cell_type == "markdown":
+            assert re.search("[가-힣]{2}", other.source), one.source
+            assert parts(other.source) == parts(one.source)
+
+
+def parts(text: str) -> list[list[str]]:
+    """What a translation keeps."""
+    numbers = re.findall(r"^(#+ (?:\d+\.)?)", text, re.MULTILINE)
+    blocks = re.findall(r"```python\n.*?```", text, re.DOTALL)
+    tables = re.findall(r"^\|[-|]+\|$", text, re.MULTILINE)
+    links = re.findall(r"\]\((?:\.\./)*([^)]+)\)", text)
+    return [numbers, blocks, tables, sorted(links), ["$$"] * text.count("$$")]
+
+
+def test_the_links_of_the_korean_notebooks_lead_to_files():
+    for path in KOREAN.glob("*.ipynb"):
+        words = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+        links = re.findall(r"\]\(([^)#:]+)\)", words)
+        assert links and [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_a_korean_notebook_keeps_its_text_when_the_english_one_is_run_again():
+    cells = nbformat.v4.new_markdown_cell("text", id="a"), nbformat.v4.new_code_cell("1", id="b")
+    english = nbformat.v4.new_notebook(cells=list(cells))
+    korean = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("본문", id="a")])
+
+    assert [cell.source for cell in with_code_of(english, korean).cells] == ["본문", "1"]
 
 
 def written(tmp_path: Path, *sources: str) -> Path:

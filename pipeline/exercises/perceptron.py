@@ -16,6 +16,17 @@ def _logits(rng: np.random.Generator) -> list[Arguments]:
     return [(rng.normal(size=(5, 3)),), (np.array([[1000.0, 0.0, -1000.0], [-1000, -1001, 3]]),)]
 
 
+def _two_layers(rng: np.random.Generator) -> list[Arguments]:
+    shapes = ((5, 3), (3, 4), (4,), (4, 2), (2,))
+    return [tuple(rng.normal(size=shape) for shape in shapes)]
+
+
+def _forward(
+    x: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray
+) -> np.ndarray:
+    return activations.softmax(activations.sigmoid(x @ W1 + b1) @ W2 + b2)
+
+
 def _probabilities(rng: np.random.Generator) -> list[Arguments]:
     labels = np.eye(3)[rng.integers(0, 3, 7)]
     return [(activations.softmax(rng.normal(size=(7, 3))), labels)]
@@ -76,6 +87,24 @@ EXERCISES = (
             ),
             "It overflows at a logit of 1000: subtract the largest logit of each row "
             "first.": lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True),
+        },
+    ),
+    Exercise(
+        "forward",
+        _two_layers,
+        _forward,
+        mistakes={
+            "The hidden layer lacks its activation: "
+            "without it two layers are no more than one.": lambda x, W1, b1, W2, b2: (
+                activations.softmax((x @ W1 + b1) @ W2 + b2)
+            ),
+            "The output layer of several classes is "
+            "softmax, whose rows sum to 1, not sigmoid.": lambda x, W1, b1, W2, b2: (
+                activations.sigmoid(activations.sigmoid(x @ W1 + b1) @ W2 + b2)
+            ),
+            "The biases are missing.": lambda x, W1, b1, W2, b2: _forward(
+                x, W1, 0 * b1, W2, 0 * b2
+            ),
         },
     ),
     Exercise(

@@ -5,6 +5,8 @@ import numpy as np
 from pipeline.exercises.exercise import Arguments, Exercise
 from pipeline.exercises.own_class import OwnClass
 from pipeline.exercises.rows import ordered
+from pipeline.from_scratch.activations import sigmoid, softmax
+from pipeline.from_scratch.losses import cross_entropy
 from pipeline.from_scratch.recurrent import Recurrent
 
 
@@ -59,6 +61,22 @@ def _not_transposed(x: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, last: np.ndar
     return dWh
 
 
+def _gates(rng: np.random.Generator) -> list[Arguments]:
+    shapes = ((4, 2), (4, 3), (2, 3), (3, 3), (2, 3), (3, 3))
+    return [tuple(rng.normal(size=shape) for shape in shapes)]
+
+
+def _gru(
+    x: np.ndarray, h: np.ndarray, Wz: np.ndarray, Uz: np.ndarray, Wn: np.ndarray, Un: np.ndarray
+) -> np.ndarray:
+    z, n = sigmoid(x @ Wz + h @ Uz), np.tanh(x @ Wn + h @ Un)
+    return z * h + (1 - z) * n
+
+
+def _letters(rng: np.random.Generator) -> list[Arguments]:
+    return [(softmax(rng.normal(size=(7, 4))), rng.integers(0, 4, 7))]
+
+
 EXERCISES = (
     Exercise(
         "recurrent_forward",
@@ -82,6 +100,34 @@ EXERCISES = (
             "them and add up.": _last_step_only,
             "The derivative of tanh, 1 - h², is missing.": _without_slopes,
             "The gradient goes back through the transpose: dh = dz @ Wh.T.": _not_transposed,
+        },
+    ),
+    Exercise(
+        "gru_step",
+        _gates,
+        _gru,
+        mistakes={
+            "z and 1 - z have changed places: where the "
+            "gate is near 1 the old state is kept.": lambda x, h, Wz, Uz, Wn, Un: (
+                h + np.tanh(x @ Wn + h @ Un) - _gru(x, h, Wz, Uz, Wn, Un)
+            ),
+            "The gate is a sigmoid, between 0 and 1, and not tanh.": lambda x, h, Wz, Uz, Wn, Un: (
+                np.tanh(x @ Wz + h @ Uz) * h
+                + (1 - np.tanh(x @ Wz + h @ Uz)) * np.tanh(x @ Wn + h @ Un)
+            ),
+        },
+    ),
+    Exercise(
+        "perplexity",
+        _letters,
+        lambda p, t: np.exp(cross_entropy(p, t)),
+        mistakes={
+            "That is the cross-entropy: take exp of it.": cross_entropy,
+            "The mean comes first, then exp: exp(mean(-log "
+            "p)), not the mean of 1 / p.": lambda p, t: np.mean(1 / p[np.arange(len(t)), t]),
+            "The logarithm is natural, so the base is e and not 2.": lambda p, t: (
+                2 ** cross_entropy(p, t)
+            ),
         },
     ),
     OwnClass(

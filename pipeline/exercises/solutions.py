@@ -24,6 +24,12 @@ def softmax(z: np.ndarray) -> np.ndarray:
     return found
 
 
+def forward(
+    x: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray
+) -> np.ndarray:
+    return softmax(sigmoid(x @ W1 + b1) @ W2 + b2)
+
+
 def cross_entropy(p: np.ndarray, t: np.ndarray) -> float:
     return float(-np.mean(np.sum(t * np.log(p), axis=1)))
 
@@ -135,6 +141,15 @@ def adam(theta: np.ndarray, gradients: np.ndarray, lr: float) -> np.ndarray:
     return theta
 
 
+def initial_std(d_in: int, d_out: int, activation: str) -> float:
+    variance = 2 / d_in if activation == "relu" else 2 / (d_in + d_out)
+    return float(np.sqrt(variance))
+
+
+def decay_step(theta: np.ndarray, grad: np.ndarray, lr: float, weight_decay: float) -> np.ndarray:
+    return (1 - lr * weight_decay) * theta - lr * grad
+
+
 def dropout(x: np.ndarray, mask: np.ndarray, rate: float) -> np.ndarray:
     return x * mask / (1 - rate)
 
@@ -235,29 +250,39 @@ def recurrent_weight_gradient(
     return dWh
 
 
-class MyRecurrentNetwork:
-    """The columns one after another; the last state through a logistic regression."""
+def gru_step(
+    x: np.ndarray, h: np.ndarray, Wz: np.ndarray, Uz: np.ndarray, Wn: np.ndarray, Un: np.ndarray
+) -> np.ndarray:
+    z = sigmoid(x @ Wz + h @ Uz)
+    n = np.tanh(x @ Wn + h @ Un)
+    return z * h + (1 - z) * n
 
-    def __init__(self, hidden: int = 12, lr: float = 0.2, epochs: int = 60, seed: int = 0) -> None:
+
+def perplexity(p: np.ndarray, t: np.ndarray) -> float:
+    return float(np.exp(-np.mean(np.log(p[np.arange(len(t)), t]))))
+
+
+class MyRecurrentNetwork:
+    """The columns one after another; the last state through a logistic regression. Adam."""
+
+    def __init__(
+        self, hidden: int = 24, lr: float = 0.005, epochs: int = 30, seed: int = 0
+    ) -> None:
         self.hidden, self.lr, self.epochs, self.seed = hidden, lr, epochs, seed
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         rng, k = np.random.default_rng(self.seed), self.hidden
         orthogonal = np.linalg.qr(rng.normal(size=(k, k)))[0]
-        self.theta = [
-            rng.normal(0, 0.3, (1, k)),
-            orthogonal,
-            np.zeros(k),
-            rng.normal(0, 0.3, k),
-            np.zeros(()),
-        ]
+        Wx, w = rng.normal(0, 0.3, (1, k)), rng.normal(0, 0.3, k)
+        self.theta = [Wx, orthogonal, np.zeros(k), w, np.zeros(())]
+        m, v, t = [0.0] * 5, [0.0] * 5, 0
         for _ in range(self.epochs):
             for rows in np.array_split(rng.permutation(len(X)), max(len(X) // 32, 1)):
-                gradients = self._gradients(X[rows][:, :, None], y[rows])
-                norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
-                clip = min(1.0, 1.0 / norm)
-                pairs = zip(self.theta, gradients, strict=True)
-                self.theta = [p - self.lr * clip * g for p, g in pairs]
+                t += 1
+                for i, g in enumerate(self._gradients(X[rows][:, :, None], y[rows])):
+                    m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g**2
+                    step = m[i] / (1 - 0.9**t) / (np.sqrt(v[i] / (1 - 0.999**t)) + 1e-8)
+                    self.theta[i] = self.theta[i] - self.lr * step
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:

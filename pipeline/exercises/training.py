@@ -45,6 +45,15 @@ def _adam_with(theta: np.ndarray, gradients: np.ndarray, lr: float, mistake: str
     return theta
 
 
+def _initial_std(d_in: int, d_out: int, activation: str) -> float:
+    variance = 2 / d_in if activation == "relu" else 2 / (d_in + d_out)
+    return float(np.sqrt(variance))
+
+
+def _decayed(rng: np.random.Generator) -> list[Arguments]:
+    return [(*rng.normal(size=(2, 5)), 0.1, 0.3)]
+
+
 def _masked(rng: np.random.Generator) -> list[Arguments]:
     return [(rng.normal(size=(5, 4)), rng.random((5, 4)) > 0.4, 0.4)]
 
@@ -88,6 +97,36 @@ EXERCISES = (
             "The root is missing: divide by √v̂ + ε.": lambda theta, gradients, lr: _adam_with(
                 theta, gradients, lr, "root"
             ),
+        },
+        rows=lambda arguments: 1,
+    ),
+    Exercise(
+        "initial_std",
+        lambda rng: [(100, 50, "relu"), (64, 10, "tanh")],
+        _initial_std,
+        mistakes={
+            "That is the variance: the standard deviation is its root.": lambda d_in, d_out, name: (
+                _initial_std(d_in, d_out, name) ** 2
+            ),
+            "ReLU sets half of its inputs to 0, so that "
+            "its weights need twice the variance: 2 / "
+            "d_in.": lambda d_in, d_out, name: (
+                (1 / d_in if name == "relu" else 2 / (d_in + d_out)) ** 0.5
+            ),
+        },
+        rows=lambda arguments: 1,
+    ),
+    Exercise(
+        "decay_step",
+        _decayed,
+        lambda theta, grad, lr, decay: (1 - lr * decay) * theta - lr * grad,
+        mistakes={
+            "The decay is not multiplied by the learning rate.": lambda theta, grad, lr, decay: (
+                (1 - decay) * theta - lr * grad
+            ),
+            "The weights grow: the factor is 1 minus lr "
+            "times the decay.": lambda theta, grad, lr, decay: (1 + lr * decay) * theta - lr * grad,
+            "Without the decay.": lambda theta, grad, lr, decay: theta - lr * grad,
         },
         rows=lambda arguments: 1,
     ),
