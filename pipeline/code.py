@@ -6,21 +6,18 @@ the version counts. A reworded docstring changes nothing, nor does a module that
 about: the store, the workers, what is printed.
 """
 
-import ast
 import hashlib
 import importlib.metadata
 import importlib.util
-import marshal
-import struct
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeGuard
 
 from pipeline.errors import UserError
 from pipeline.raw_files import checksum, data_files
+from pipeline.source import Source, SourceCache, compiled_code
 
 PACKAGE = Path(__file__).parent
 # these carry values and report progress, and cannot change what a value is
@@ -33,12 +30,11 @@ IGNORED = frozenset(
         "files",
         "parallel",
         "progress",
+        "source",
         "store",
     )
 )
 CHECKERS = frozenset(("pydantic", "rich", "typer"))  # they check settings, and print
-CHECKING_TYPES = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-CHOSEN = ("competitions", "models", "stages")  # whoever asks names the module of these folders
 INSTALLED = {"site-packages", "dist-packages"}  # folders of packages, of which the version counts
 OUTSIDE = "../"  # how parts begin that lie outside the package
 # found at once; others by looking at all
@@ -64,6 +60,7 @@ def parts(*modules: str) -> dict[str, str]:
     for path in sorted({path for name in names for path in _read_by(name)}):
         found[path.relative_to(PACKAGE).as_posix()] = checksum(path)
     versions = {name: _version(name) for name in sorted({"python", *packages} - CHECKERS)}
+    _cache_in(PACKAGE).save()
     return found | {name: version for name, version in versions.items() if version}
 
 
@@ -181,7 +178,7 @@ def _parents(name: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Source:
+class _Module:
     """One module: a hash of what it does, and what it imports."""
 
     hash: str
@@ -190,7 +187,24 @@ class _Source:
 
 
 @cache
-def _source(name: str) -> _Source:
+def _source(name: str) -> _Module:
+    modules: set[str] = set()
+    packages: set[str] = set()
+    source = _parsed(name)
+    for found in source.imports:
+        if _folder_of(found) is None:
+            packages.add(found.split(".")[0])
+        elif (module := _module(found)) is not None:
+            modules.add(module)
+    for folder in source.folders:
+        modules.update(f"pipeline.{folder}.{path.stem}" for path in _modules_in(folder))
+    return _Module(
+        source.hash, frozenset(modules - {name}), frozenset(packages - sys.stdlib_module_names)
+    )
+
+
+def _parsed(name: str) -> Source:
+    """Raises UserError where there is no such file, or no Python in it."""
     path = _path(name)
     if not path.is_file():
         raise UserError(
@@ -199,27 +213,18 @@ def _source(name: str) -> _Source:
         )
     content = path.read_bytes()
     _refuse_stale(path, content)
+    package = name.split(".") if path.stem == "__init__" else name.split(".")[:-1]
     try:
-        tree = ast.parse(content)
+        return _cache_in(PACKAGE).source(content, package)
     except SyntaxError as error:
         raise UserError(
             f"{_shown(path)}, line {error.lineno}: this is no Python: {error.msg}. Correct it."
         ) from None
-    modules: set[str] = set()
-    packages: set[str] = set()
-    package = name.split(".") if _path(name).stem == "__init__" else name.split(".")[:-1]
-    for found in _imports(tree, package):
-        if _folder_of(found) is None:
-            packages.add(found.split(".")[0])
-        elif (module := _module(found)) is not None:
-            modules.add(module)
-    for folder in _folders(tree):
-        modules.update(f"pipeline.{folder}.{path.stem}" for path in _modules_in(folder))
-    _strip_words(tree)
-    meaning = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-    return _Source(
-        meaning, frozenset(modules - {name}), frozenset(packages - sys.stdlib_module_names)
-    )
+
+
+@cache
+def _cache_in(package: Path) -> SourceCache:
+    return SourceCache(package / "__pycache__")
 
 
 def _refuse_stale(path: Path, content: bytes) -> None:
@@ -228,55 +233,15 @@ def _refuse_stale(path: Path, content: bytes) -> None:
     Python takes what it compiled for that of a file of the same size and time; a file that was put
     back with its old time may be another.
     """
-    cached = Path(importlib.util.cache_from_source(str(path)))
-    if not cached.is_file():
+    compiled = compiled_code(path)
+    if compiled is None or _cache_in(PACKAGE).is_compiled_from(compiled, content, path):
         return
-    kept = cached.read_bytes()
-    stat = path.stat()
-    recorded = struct.unpack("<II", kept[8:16]) if kept[4:8] == bytes(4) else None
-    if recorded != (int(stat.st_mtime) & 0xFFFFFFFF, stat.st_size & 0xFFFFFFFF):
-        return  # Python compiles it again
-    if marshal.loads(kept[16:]) != compile(content, str(path), "exec", dont_inherit=True):
-        cached.unlink(missing_ok=True)
-        raise UserError(
-            f"{_shown(path)}: Python ran an older version of this file from "
-            f"{cached.name}, as both have the same size and time. The older one was deleted: run "
-            "the same command again."
-        )
-
-
-def _imports(tree: ast.AST, package: list[str]) -> Iterator[str]:
-    """Dotted names of what is imported anywhere; not what type checkers alone import.
-
-    `package` is what relative imports start from.
-    """
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) in CHECKING_TYPES:
-            yield from _imports(ast.Module(node.orelse, []), package)
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            start = ".".join([*above, *filter(None, [node.module])])
-            yield from (f"{start}.{alias.name}" for alias in node.names)
-        else:
-            if isinstance(node, ast.Call) and "import_module" in ast.dump(node.func):
-                yield from (str(part.value) for part in node.args if _is_string(part))
-            yield from _imports(node, package)
-
-
-def _is_string(node: ast.AST) -> TypeGuard[ast.Constant]:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
-def _folders(tree: ast.AST) -> Iterator[str]:
-    """Folders of which any module may be imported: import_module(f"pipeline.report.{name}")."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
-            start = str(node.values[0].value).split(".")
-            if len(start) == 3 and start[0] == "pipeline" and start[1] not in CHOSEN:
-                yield start[1]
+    cached = Path(importlib.util.cache_from_source(str(path)))
+    cached.unlink(missing_ok=True)
+    raise UserError(
+        f"{_shown(path)}: Python ran an older version of this file from {cached.name}, as both "
+        "have the same size and time. The older one was deleted: run the same command again."
+    )
 
 
 def _modules_in(folder: str) -> list[Path]:
@@ -321,25 +286,6 @@ def _own_folder(top: str) -> Path | None:
     if INSTALLED & {*place.parts} or not (folders or place.suffix == ".py"):
         return None
     return place.parent
-
-
-def _strip_words(tree: ast.AST) -> None:
-    """Take out what is for readers: docstrings, and the descriptions of settings."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            del body[0]
-        if isinstance(node, ast.Call) and _is_field(node.func):
-            node.keywords = [word for word in node.keywords if word.arg != "description"]
-
-
-def _is_field(node: ast.AST) -> bool:
-    """Whether this is pydantic's `Field`, or `pydantic.Field`."""
-    return "Field" in (getattr(node, "id", ""), getattr(node, "attr", ""))
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and _is_string(node.value)
 
 
 def _version(package: str) -> str | None:

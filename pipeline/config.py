@@ -169,6 +169,9 @@ class Explore(Settings):
     """How much of the data the exploration looks at."""
 
     max_rows: int = Field(20_000, ge=100, description="rows drawn for figures and tests")
+    max_columns: int = Field(
+        200, ge=1, description="columns shown, of more those most related to the target"
+    )
     permutations: int = Field(49, ge=9, description="for adversarial validation's p-value")
     ratings: tuple[str, ...] = Field(
         (), description="the columns of ratings in the order to show them; none: as they stand"

@@ -1,5 +1,7 @@
 """What many tests need: small finished runs, each made once."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,10 @@ from hypothesis import settings
 from pipeline import code
 from tests.finished import Small, small_competition
 from tests.project import Project, copy_project
+
+# the many processes that tests start take compiled code from Python's cache, as on a user's machine
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # the same examples every time: a test that fails, fails for everybody
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -25,6 +25,7 @@ simulated_train_rows = 300
 simulated_test_rows = 90
 
 [explore]
+max_columns = 6
 permutations = 9
 
 [split]
@@ -145,10 +146,9 @@ def computed(output: str) -> set[str]:
 
 
 def copy_project(root: Path, toml: str = TINY) -> Project:
-    """The Makefile and the package, as in a fresh clone whose set-up has been done."""
+    """The Makefile and the package with what Python compiled of it, its set-up done."""
     shutil.copy(ROOT / "Makefile", root)
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "pipeline", root / "pipeline", ignore=ignored)
+    shutil.copytree(ROOT / "pipeline", root / "pipeline")
     for name in ("requirements.lock", "requirements-test.lock"):
         shutil.copy(ROOT / name, root)
     python = root / "venv" / "bin" / "python"

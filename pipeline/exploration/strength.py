@@ -19,7 +19,6 @@ from pipeline.problem import Feature
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_COLUMNS = 200
 MOST_ROWS = 5_000  # by which columns are compared, evenly spaced
 SMOOTHING = 5.0  # weight of the overall mean, in rows
 
@@ -74,7 +73,7 @@ def most_related(
     y: np.ndarray,
     features: Sequence[Feature],
     classes: int,
-    most: int = MOST_COLUMNS,
+    most: int,
 ) -> list[Feature]:
     """At most so many features, the strongest, in their order; all where they are no more.
 

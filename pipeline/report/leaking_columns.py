@@ -20,6 +20,7 @@ from pipeline.wording import count, some
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_COLUMNS = 200  # of more, those most related to the target
 # skill below which no column can make a score too good to be true, for classes and for values: of a
 # value an honest column often predicts half (size and price)
 LEAST_SKILL, LEAST_SKILL_OF_VALUES = 0.5, 0.8
@@ -42,7 +43,9 @@ class ColumnSkill:
 def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     """Columns that alone predict nearly what the blend does, and columns with a pure part."""
     train = evidence.load.train
-    features = most_related(train, target.y, evidence.problem.features, target.classes)
+    features = most_related(
+        train, target.y, evidence.problem.features, target.classes, MOST_COLUMNS
+    )
     if len(features) < 2:
         return
     bins = [fine_codes(train[each.name], each.kind) for each in features]

@@ -67,9 +67,10 @@ def _counted(
 
 
 def draw_sample(settings: "ExploreStage", load: Loaded) -> Sample:
-    """At most `max_rows` rows of train and of test, and of a wide table the related columns."""
+    """At most `max_rows` rows of train and of test, and the `max_columns` most related columns."""
     problem, y = load.problem, np.asarray(load.y)
-    features = most_related(load.train, y, problem.features, len(problem.classes or ()))
+    classes = len(problem.classes or ())
+    features = most_related(load.train, y, problem.features, classes, settings.max_columns)
     rng = np.random.default_rng([settings.seed, 1])
     one, other = (draw_rows(len(f), settings.max_rows, rng) for f in (load.train, load.test))
     train = load.train[problem.names].iloc[one].reset_index(drop=True)
