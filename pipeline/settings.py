@@ -56,6 +56,9 @@ class Encode(Settings):
     text_directions: int = Field(
         30, ge=1, description="TF-IDF: main directions that it keeps, at most one for 60 rows"
     )
+    text_scores: bool = Field(
+        True, description="TF-IDF: add a ridge regression of the target on all terms, cross-fitted"
+    )
     smoothing: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
         "auto",
         description="target means: how many rows the overall mean counts for; auto: the variance "

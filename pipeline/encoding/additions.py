@@ -16,8 +16,11 @@ from pipeline.encoding.combinations import combined, find_pairs
 from pipeline.encoding.counts import Counts
 from pipeline.encoding.digits import Digits
 from pipeline.encoding.target_means import TargetMeans
+from pipeline.encoding.text_scores import TextScores
 from pipeline.encoding.tfidf import Tfidf, is_text
 from pipeline.settings import Encode
+
+SCORE = "\x1f"  # before the name of a text, whose target means may have crossed ones too
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,12 @@ class Additions:
     counts: dict[str, Counts]
     digits: dict[str, Digits]
     texts: dict[str, Tfidf]
+    scores: dict[str, TextScores]
+
+    def __post_init__(self) -> None:
+        """ValueError where a score has no text: it may have been read from a file."""
+        if not {*self.scores} <= {*self.texts}:
+            raise ValueError("it scores texts that it does not have")
 
     @classmethod
     def fit(
@@ -39,7 +48,8 @@ class Additions:
         targets: np.ndarray,
         inner: np.ndarray,
     ) -> tuple["Additions", dict[str, np.ndarray]]:
-        """Of the training rows: what is added, and their own, cross-fitted target means by name.
+        """Of the training rows: what is added, and their own, cross-fitted target means by name,
+        and scores of texts by SCORE and name.
 
         `numbers` are the columns that may be codes; targets (n, outputs), inner fold numbers (n,).
         """
@@ -52,17 +62,26 @@ class Additions:
             for name in [*single, *joint]
         }
         counted = single if settings.counts == "auto" else settings.counts
+        texts = {
+            name: Tfidf.fit(columns[name], settings.text_terms, settings.text_directions)
+            for name in _texts(settings, columns)
+        }
+        scores = {
+            name: TextScores.fit(each, columns[name], targets, inner)
+            for name, each in texts.items()
+            if settings.text_scores and each.idf
+        }
         added = cls(
             joint,
             {name: means for name, (means, _) in fitted.items()},
             {name: Counts.fit(known[name]) for name in [*counted, *joint] if name in known},
             {name: Digits.fit(columns[name]) for name in settings.digits if name in columns},
-            {
-                name: Tfidf.fit(columns[name], settings.text_terms, settings.text_directions)
-                for name in _texts(settings, columns)
-            },
+            texts,
+            {name: score for name, (score, _) in scores.items()},
         )
-        return added, {name: crossed for name, (_, crossed) in fitted.items()}
+        crossed = {name: of_rows for name, (_, of_rows) in fitted.items()}
+        crossed |= {SCORE + name: of_rows for name, (_, of_rows) in scores.items()}
+        return added, crossed
 
     def by_value(
         self,
@@ -89,6 +108,13 @@ class Additions:
         for kind in (self.digits, self.texts):
             for name, each in kind.items():
                 yield name, known[name].codes, each.by_value(known[name], view)
+        for name, score in self.scores.items():
+            if crossed is not None:
+                own_scores = crossed[SCORE + name]
+                yield name, np.arange(len(own_scores)), score.in_view(own_scores, view)
+            else:
+                table = score.by_value(self.texts[name], known[name], view)
+                yield name, known[name].codes, table
 
     def names(self, view: View) -> list[tuple[str, list[str]]]:
         """Of each addition the name of its column or combination, and those of its places."""
@@ -97,6 +123,7 @@ class Additions:
             *((name, [f"{name} count"]) for name in self.counts),
             *((name, digits.names(name, view)) for name, digits in self.digits.items()),
             *((name, text.names(name)) for name, text in self.texts.items()),
+            *((name, score.names(name)) for name, score in self.scores.items()),
         ]
 
 

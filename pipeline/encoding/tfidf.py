@@ -69,10 +69,17 @@ class Tfidf:
 
     def by_value(self, column: CodedColumn, view: View) -> np.ndarray:
         """(m + 1, k) float64, zeros for missing; the dense view in standard deviations."""
+        main = np.array(self.directions).reshape(len(self.directions), len(self.idf))
+        table = self.matrix(column) @ main.T
+        return table if view == "tree" else table / np.array(self.scale)
+
+    def matrix(self, column: CodedColumn) -> "sparse.csr_matrix":
+        """TF-IDF of the values, (m + 1, terms), zeros for missing."""
         from scipy import sparse
 
+        missing = sparse.csr_matrix((1, len(self.idf)))
         if not len(column.values):
-            return np.zeros((1, len(self.directions)))
+            return missing
         words = Words.of(column)
         counts = sparse.hstack(
             [
@@ -80,10 +87,7 @@ class Tfidf:
                 _chosen(words.matrix() @ words.runs_of_words(), words.runs, self.letters),
             ]
         )
-        main = np.array(self.directions).reshape(len(self.directions), len(self.idf))
-        scores = _weighted(counts.tocsr(), np.array(self.idf)) @ main.T
-        table = np.vstack([scores, np.zeros((1, len(main)))])
-        return table if view == "tree" else table / np.array(self.scale)
+        return sparse.vstack([_weighted(counts.tocsr(), np.array(self.idf)), missing]).tocsr()
 
     def names(self, name: str) -> list[str]:
         return [f"{name} direction {place + 1}" for place in range(len(self.directions))]
