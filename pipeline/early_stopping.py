@@ -6,6 +6,7 @@ import numpy as np
 
 MORE = 1.5  # times the rounds of early stopping, which had fewer rows and averaged no seeds
 LEFT = 0.5  # of the rows, at least, beside those held out
+FEWEST = 3  # groups to hold out: what suits one or two of them need not suit others
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,19 @@ class Clusters:
     by_time: bool = False
 
     def held_out(self, share: float, seed: int) -> np.ndarray:
-        """A mask (n,) of about this share of the rows: whole groups, or the latest rows."""
+        """A mask (n,) of about this share of the rows: whole groups, or the latest rows.
+
+        None where these would be fewer than FEWEST groups.
+        """
         rows = np.bincount(self.numbers[self.numbers >= 0])
         order = np.flatnonzero(rows)[::-1]
         if not self.by_time:
             order = np.random.default_rng(seed).permutation(order)
         total, wanted = np.cumsum(rows[order]), share * len(self.numbers)
-        nearest = int(np.argmin(np.abs(total - wanted))) if len(total) else -1
-        return np.isin(self.numbers, order[: nearest + 1])
+        number = int(np.argmin(np.abs(total - wanted))) + 1 if len(total) else 0
+        if number < FEWEST and not self.by_time:
+            number = 0
+        return np.isin(self.numbers, order[:number])
 
 
 def held_out_rows(
@@ -35,7 +41,8 @@ def held_out_rows(
     """A mask of the rows that early stopping watches, (n,) bool; every class in its share.
 
     y (n,) class codes or values: the rows are spread over its order. One row at least. Of clusters
-    whole ones are held out, unless that would leave too few rows, or none of some class.
+    whole ones are held out, unless there are too few, or that would leave too few rows, or none of
+    some class.
     """
     if clusters is not None:
         mask = clusters.held_out(share, seed)

@@ -418,6 +418,8 @@ def test_where_groups_would_take_a_class_or_most_rows_single_rows_are_held_out(g
     y = np.arange(100) % 2
     clusters = Clusters(groups.astype(int), by_time=True)
     assert_array_equal(held_out_rows(y, 0.15, 0, clusters), held_out_rows(y, 0.15, 0))
+    few = Clusters(np.arange(100) // 7)  # 15% of 15 groups are two
+    assert_array_equal(held_out_rows(y, 0.15, 0, few), held_out_rows(y, 0.15, 0))
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
