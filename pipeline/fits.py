@@ -219,7 +219,7 @@ class Fits:
     def _fit(self, member: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
         features, (table, y) = self.tables(member).features, self._learnt_from(member, fold, rows)
         original = self._original(member, fold)
-        return fitting.fit(member, self.objective, features, table, y, fold, original)
+        return fitting.fit(member, self.objective, features, table, y, fold, original=original)
 
     def _original(self, member: Member, fold: Fold) -> Original | None:
         """The same model, fitted on the extra rows alone, for a member whose column it is; kept

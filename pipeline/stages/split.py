@@ -57,7 +57,7 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     if scheme in ("time", "own"):
         found = replace(found, refit=len(found.validated) < found.rows)
     found = replace(found, clusters=_clusters(settings, found, load))
-    allowed, notes = with_allowed_rows(settings, found.time, load, folds)
+    allowed, notes = with_allowed_rows(settings, found.time, load, found.folds)
     found = replace(found, folds=tuple(allowed))
     progress.say(summary(settings, found))
     for note in notes:
