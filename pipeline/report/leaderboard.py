@@ -293,7 +293,7 @@ def of_clusters(split: Folds) -> str:
     if split.clusters is None or split.answers is not None:
         return ""
     alike = f"value of '{split.group}'" if split.group else "stretch of time"
-    return f" Rows of one {alike} err alike, and the errors are those of whole ones."
+    return f" Rows of one {alike} err alike, and all errors count that."
 
 
 def table(board: Leaderboard, evidence: Evidence) -> page.SortableTable:
