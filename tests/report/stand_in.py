@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from pipeline import parallel
+
 
 class StandIn:
     """Subclasses define `predict_fold`; there are no matrices to exchange entries of."""
@@ -36,6 +38,9 @@ class FormulaFits:
 
     def __init__(self, task, frame):
         self.task, self.frame = task, frame
+
+    def workers(self, left=None, progress=None):
+        return parallel.workers(left=left)
 
     def validate(self, member, fold, rows):
         from tests.report.values import predict
