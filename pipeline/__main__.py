@@ -19,6 +19,7 @@ EXAMPLES = {  # of the commands that take more than a competition
     "oof": "oof airline --to oof.csv --model lightgbm",
     "fetch": "fetch --seed 1",
     "metrics": "metrics",
+    "cluster": "cluster --workers 4",
 }
 MORE_MEMORY = "Close other programs, or use fewer rows, and run again: what is done is kept."
 
@@ -316,7 +317,7 @@ def dashboard(
 
 @app.command()
 def cluster(
-    workers: Annotated[int, typer.Option(min=1, help="left out: one for each core")] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="left out: one for each core")] = None,
     join: Annotated[
         str, typer.Option(help="workers for a scheduler that runs elsewhere: tcp://10.0.0.5:8786")
     ] = "",

@@ -223,6 +223,13 @@ def test_an_address_that_is_none_is_refused(address):
         validate(settings.Cluster, {"scheduler": address}, "x.toml", "cluster")
 
 
+def test_a_scheduler_elsewhere_must_have_an_address():
+    command = [*COMMAND, "--join", "http://h:1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "http://h:1" in done.stderr or "needs Dask" in done.stderr
+
+
 def test_a_scheduler_without_dask_is_refused(monkeypatch):
     monkeypatch.setattr(hosting.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"needs Dask, which is not installed.*\[cluster\]"):

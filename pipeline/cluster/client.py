@@ -59,8 +59,8 @@ class Cluster:
         """How many workers there were when the scheduler was last asked, one at least."""
         dispatcher, deadline = self.dispatcher, time.monotonic() + SEEN_WITHIN
         while dispatcher.workers is None and time.monotonic() < deadline:
-            dispatcher.receive(LOOK, lambda message: None)
-        while dispatcher.receive(0.0, lambda message: None):
+            dispatcher.receive(LOOK)
+        while dispatcher.receive(0.0):
             pass
         return max(1, dispatcher.workers or 1)
 
@@ -113,7 +113,10 @@ class _Waiting:
             left = LOOK if self.left is None else self.left()
             if left <= 0:
                 raise OutOfTime
-            if self.dispatcher.receive(min(left, LOOK), self._announce):
+            has_answer = self.dispatcher.receive(min(left, LOOK))
+            while self.dispatcher.notes:
+                self._announce(self.dispatcher.notes.pop(0))
+            if has_answer:
                 self.news = time.monotonic()
             elif time.monotonic() - self.news > self.patience:
                 self._announce("no news from the workers: the next fit is computed on this machine")
@@ -163,6 +166,7 @@ class _Dispatcher:
             start_new_session=True,  # Ctrl-C is for the run, whose end closes the pipe
         )
         self.answers: dict[int, str] = {}
+        self.notes: list[str] = []  # to be shown
         self.workers: int | None = None  # until the scheduler has been asked
         self._numbers = itertools.count()
         self._rest = b""
@@ -179,7 +183,7 @@ class _Dispatcher:
         if open_ones and self.process.poll() is None:
             self._write({"forget": open_ones})
 
-    def receive(self, timeout: float, announce: Callable[[str], None]) -> bool:
+    def receive(self, timeout: float) -> bool:
         """Wait for news; whether there was an answer. UserError where there will be none."""
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], timeout)
@@ -189,10 +193,10 @@ class _Dispatcher:
         if not content:
             raise UserError(death(self.process.wait()))
         *lines, self._rest = (self._rest + content).split(b"\n")
-        taken = [self._take(json.loads(line), announce) for line in lines]
+        taken = [self._take(json.loads(line)) for line in lines]
         return any(taken)
 
-    def _take(self, news: dict[str, Any], announce: Callable[[str], None]) -> bool:
+    def _take(self, news: dict[str, Any]) -> bool:
         if "end" in news:
             self.process.kill()
             raise UserError(news["end"])
@@ -200,7 +204,7 @@ class _Dispatcher:
             self.workers = news["workers"]
             return False
         if "note" in news:
-            announce(news["note"])
+            self.notes.append(news["note"])
             return False
         self.answers[news["number"]] = news["problem"]
         return True
