@@ -14,10 +14,10 @@ class StandIn:
     def exchanging(self, frame, fold):
         return SimpleNamespace(predict=partial(self._predict, frame, fold))
 
-    def _predict(self, frame, fold, rows, column, donors):
+    def _predict(self, frame, fold, rows, column, donors, groups=None):
         changed = frame.iloc[rows].reset_index(drop=True)
         changed[column] = frame[column].array.take(donors)
-        return self.predict_fold(changed, fold)
+        return self.predict_fold(changed, fold, groups)
 
 
 class FormulaPredictor(StandIn):
@@ -26,7 +26,7 @@ class FormulaPredictor(StandIn):
     def __init__(self, task, names):
         self.task, self.names = task, names
 
-    def predict_fold(self, frame, fold):
+    def predict_fold(self, frame, fold, groups=None):
         from tests.report.values import predict
 
         assert list(frame) == self.names
@@ -39,9 +39,6 @@ class FormulaFits:
     def __init__(self, task, frame):
         self.task, self.frame = task, frame
 
-    def workers(self, left=None, progress=None):
-        return parallel.workers(left=left)
-
     def validate(self, member, fold, rows):
         from tests.report.values import predict
 
@@ -51,3 +48,6 @@ class FormulaFits:
 
     def fitted(self, member, fold):
         return SimpleNamespace(encoder=SimpleNamespace(names=lambda view: ("a", "b", "c")))
+
+    def workers(self, left=None, progress=None):
+        return parallel.workers(left=left)

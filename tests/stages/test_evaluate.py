@@ -60,14 +60,14 @@ def evaluated(found, monkeypatch, cores=None):
     """What the stage gives for this evidence."""
     monkeypatch.setattr(stage, "Predictor", lambda *values: found.predictor)
     if cores == 1:
-        monkeypatch.setattr(found.fits, "workers", one_core)
+        monkeypatch.setattr(type(found.fits), "workers", one_core)
     values = (found.load, found.explore, found.split, found.encode, found.tune, found.train)
     progress = Progress(live=False)
     return stage.evaluate(found.settings, *values, found.blend, found.fits, found.scores, progress)
 
 
 @contextmanager
-def one_core(left=None, progress=None):
+def one_core(fits, **options):
     yield map
 
 
