@@ -242,8 +242,10 @@ class Fits:
         return self.encode.value.tables[member.encoder.features or ""]
 
     def fold_digest(self, fold: Fold) -> list[Any]:
-        """What tells one fold from another."""
-        return [fold.repeat, fold.number, _digest(fold.train), _digest(fold.valid)]
+        """What tells one fold from another: all that a worker elsewhere reads of it."""
+        given = (fold.train, fold.valid, fold.clusters, fold.extra)
+        digests = [None if each is None else _digest(each) for each in given]
+        return [fold.repeat, fold.number, *digests, fold.by_time]
 
     @cached_property
     def _y_digest(self) -> str:

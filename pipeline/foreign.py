@@ -16,8 +16,11 @@ from pipeline.settings import ModelSettings
 
 KIND = "predictions"
 MISSING = "missing"  # instead of the checksum of a file that is not there
-# what a model's table may have and this one may not: nothing is encoded, searched or drawn
-NOT_FITTED = ("columns", "drop", "encode", "trials", "seed")
+# what a model's table may have and this one may not: nothing is encoded, learnt, searched or drawn
+NOT_FITTED = (
+    *("columns", "drop", "encode", "trials", "seed"),
+    *("extra", "extra_feature", "as_classes", "refit"),
+)
 
 
 class Settings(ModelSettings):

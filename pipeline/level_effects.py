@@ -77,7 +77,8 @@ def group_columns(
             cumulated = np.cumsum(counts)
             for bins in BINS:
                 cuts = np.searchsorted(cumulated, cumulated[-1] * np.arange(1, bins) / bins)
-                yield Grouping(column, False, values[np.unique(cuts[cuts > 0])])
+                if cuts[-1] > 0:  # else nearly all rows have the least value
+                    yield Grouping(column, False, values[np.unique(cuts[cuts > 0])])
 
 
 def single_effects(levels: np.ndarray) -> list[Effect]:
@@ -120,7 +121,7 @@ def design_matrix(
     """(n, effects' levels in all): 1 for each effect that a row has."""
     from scipy import sparse
 
-    starts = np.append(0, np.cumsum([len(effect.keys) for effect in effects]))
+    starts = np.cumsum([0, *(len(effect.keys) for effect in effects)])
     places = np.empty((levels.shape[1], len(effects)), dtype=np.int32)
     for number, effect in enumerate(effects):
         place = effect.of(levels, sizes)

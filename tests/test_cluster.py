@@ -11,8 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline import config as settings
@@ -188,6 +190,19 @@ def test_a_worker_does_what_it_is_asked(asked):
     fits, words = asked
     assert perform(*words) == ""
     assert fits.store.get(fits.key(LINEAR, FOLDS[0]), Fit) is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"clusters": np.arange(len(FOLDS[0].train)) // 5}, {"extra": np.arange(3)}],
+    ids=["groups", "extra rows"],
+)
+def test_a_fold_of_the_same_rows_and_other_groups_is_another_request(asked, change):
+    """The store has the first one: a worker must not fit that in the place of the second."""
+    fits, _ = asked
+    fold = replace(FOLDS[0], **change)
+    assert perform(*fits.ask(LINEAR, fold).words(fits.store)) == ""
+    assert fits.store.get(fits.key(LINEAR, fold), Fit) is not None
 
 
 def test_a_worker_of_another_version_refuses(asked):

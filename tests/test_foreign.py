@@ -34,6 +34,7 @@ test = "test_preds.csv"
     [
         ('kind = "predictions"', r"\[models\.other\] oof: found .* field required"),
         ('kind = "predictions"\noof = "a.csv"\ntrials = 3', r"trials: predictions from elsewhere"),
+        ('kind = "predictions"\noof = "a.csv"\nrefit = 0.5', r"refit: predictions from elsewhere"),
         ('kind = "predictions"\noof = "a.csv"\nfolds = "a.csv"', r"'a.csv', allowed is FILE/COLUM"),
         ('kind = "prediction"', r"there is no model 'prediction'.*, and predictions, made else"),
     ],

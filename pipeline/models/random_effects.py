@@ -91,13 +91,13 @@ class RandomEffects:
 
     def state(self) -> State:
         return {
-            "columns": np.array([each.column for each in self.groupings]),
-            "exact": np.array([each.exact for each in self.groupings]),
+            "columns": np.array([each.column for each in self.groupings], dtype=int),
+            "exact": np.array([each.exact for each in self.groupings], dtype=bool),
             "edges": _joined([each.edges for each in self.groupings], float),
-            "edges_each": np.array([len(each.edges) for each in self.groupings]),
-            "pairs": np.array([(each.groupings * 2)[:2] for each in self.effects]),
+            "edges_each": np.array([len(each.edges) for each in self.groupings], dtype=int),
+            "pairs": np.array([(each.groupings * 2)[:2] for each in self.effects], dtype=int),
             "keys": _joined([each.keys for each in self.effects], np.int64),
-            "keys_each": np.array([len(each.keys) for each in self.effects]),
+            "keys_each": np.array([len(each.keys) for each in self.effects], dtype=int),
             "coefficients": self.coefficients,
             "intercept": self.intercept,
             "classes": self.classes,
@@ -143,11 +143,14 @@ class RandomEffects:
         return np.array([each.of(X) for each in self.groupings]).reshape(-1, len(X))
 
     def _sample(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """At most so many rows that their own levels, without pairs, fit into the matrix."""
+        """At most so many rows that their own levels, without pairs, fit into the matrix, and the
+        first row of each class."""
         most = min(self.settings.most_rows, MOST_CELLS // max(len(self.groupings), 1))
         if len(X) <= most:
             return X, y
         rows = np.random.default_rng(self.settings.seed).choice(len(X), most, replace=False)
+        if self.problem.task != "regression":
+            rows = np.union1d(rows, np.unique(y, return_index=True)[1])
         return X[np.sort(rows)], y[np.sort(rows)]
 
     def _targets(self, y: np.ndarray) -> np.ndarray:
@@ -166,7 +169,9 @@ class RandomEffects:
         """The effects (levels in all, outputs), and the intercept (outputs,) as an attribute."""
         matrix = design_matrix(levels, self._sizes, self.effects)
         sizes = [len(each.keys) for each in self.effects]
-        fit = MixedFit(matrix, targets, np.array(sizes), self.problem.task == "regression")
+        fit = MixedFit(
+            matrix, targets, np.array(sizes, dtype=int), self.problem.task == "regression"
+        )
         found, self.intercept = fit.run(coefficients, self.settings.rounds)
         return found
 
@@ -298,7 +303,7 @@ def _joined(arrays: list[np.ndarray], kind: Any) -> np.ndarray:
 def _parts(joined: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
     if lengths.ndim != 1 or (lengths < 0).any() or lengths.sum() != len(joined):
         raise ValueError("its parts have other lengths")
-    return np.split(joined, np.cumsum(lengths)[:-1])
+    return np.split(joined, np.cumsum(lengths)[:-1])[: len(lengths)]  # of no lengths no part
 
 
 build = RandomEffects

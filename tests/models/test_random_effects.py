@@ -105,3 +105,35 @@ def test_a_table_of_its_own_keeps_the_encoding_that_the_model_needs(tmp_path):
     configuration = load_configuration("tiny", "default", tmp_path)
     encoder = members(configuration)["random_effects"].encoder
     assert (encoder.rare, encoder.one_hot_levels, encoder.target_means) == (1, 9, ())
+
+
+def same_from_its_state(problem, X, y, **settings):
+    """Whether a fitted model and the one restored from its state predict the same bytes."""
+    model = models.build("random_effects", settings, problem).fit(X, y)
+    later = models.restore("random_effects", settings, problem, model.state())
+    return model.predict(X).tobytes() == later.predict(X).tobytes()
+
+
+def test_a_number_that_is_nearly_always_0_is_restored_as_it_was_fitted():
+    """It has no quantile above its least value: of coarse bins there is one alone."""
+    rng = np.random.default_rng(5)
+    X = np.where(rng.random(2000) < 0.91, 0, rng.random(2000))[:, np.newaxis].astype(np.float32)
+    problem = ModelProblem("binary", 2, "log_loss", ("gain",), (), {"gain": (0,)})
+    assert same_from_its_state(problem, X, (rng.random(2000) < 0.4).astype(int))
+
+
+def test_columns_that_are_no_part_of_a_feature_leave_the_intercept_alone():
+    rng = np.random.default_rng(6)
+    X, y = rng.normal(size=(100, 1)).astype(np.float32), np.arange(100) % 4 // 3
+    problem = ModelProblem("binary", 2, "log_loss", ("mean",))
+    assert same_from_its_state(problem, X, y)
+    found = models.build("random_effects", {}, problem).fit(X, y).predict(X)
+    np.testing.assert_allclose(found[:, 1], 0.25, atol=1e-3)
+
+
+def test_a_sample_of_the_rows_keeps_every_class():
+    rng = np.random.default_rng(7)
+    y = (np.arange(500) == 7).astype(int)
+    found = fitted(rng.normal(size=(500, 1)), y, categorical=(), most_rows=50)
+    totals = found.predict(np.zeros((3, 1), np.float32)).sum(axis=1)
+    np.testing.assert_allclose(totals, 1)
