@@ -61,7 +61,11 @@ class FittedMember:
 
     def predict(self, table: CodedTable) -> np.ndarray:
         """Rows -> (n, k) float64: class probabilities, or values."""
-        predicted = self.model.predict(self.matrix(table))
+        return self.predict_matrix(self.matrix(table))
+
+    def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
+        """The same of rows as the model reads them, (n, d)."""
+        predicted = self.model.predict(matrix)
         return predicted if self.levels is None else predicted @ self.levels[:, np.newaxis]
 
     def matrix(self, table: CodedTable) -> np.ndarray:
