@@ -19,13 +19,13 @@ from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.models import Model, ModelProblem, State
 from pipeline.problem import Feature, Task
+from pipeline.settings import MOST_CLASSES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ORIGINAL = "prediction of the extra rows' model"
 LEAST = 1e-4  # of a probability, before it becomes log-odds
-MOST_LEVELS = 50  # told apart as classes
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,11 @@ class FittedMember:
 
     def predict(self, table: CodedTable) -> np.ndarray:
         """Rows -> (n, k) float64: class probabilities, or values."""
-        predicted = self.model.predict(self.matrix(table))
+        return self.predict_matrix(self.matrix(table))
+
+    def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
+        """The same of rows as the model reads them, (n, d)."""
+        predicted = self.model.predict(matrix)
         return predicted if self.levels is None else predicted @ self.levels[:, np.newaxis]
 
     def matrix(self, table: CodedTable) -> np.ndarray:
@@ -151,11 +155,11 @@ def _levels(member: Member, objective: Objective, y: np.ndarray) -> np.ndarray |
         found = "classes already"
     elif (levels != np.rint(levels)).any():
         found = f"{levels[levels != np.rint(levels)][0]:g}"
-    elif len(levels) <= MOST_LEVELS:
+    elif len(levels) <= MOST_CLASSES:
         return levels if len(levels) > 1 else None
     raise SettingsError(
         f"[models] as_classes = true, of a {member.kind}: the target has {found}; allowed are up "
-        f'to {MOST_LEVELS} whole numbers and task = "regression". Remove the line.'
+        f'to {MOST_CLASSES} whole numbers and task = "regression". Remove the line.'
     )
 
 

@@ -23,7 +23,7 @@ from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.kinds import Described
 from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
-from pipeline.settings import ModelSettings
+from pipeline.settings import MOST_CLASSES, ModelSettings
 from pipeline.splitting.mirroring import Mirror, find_mirror
 from pipeline.submission import labels_a_cell
 
@@ -435,7 +435,8 @@ def _model(name: str, given: Mapping[str, Any]) -> str:
 
 def _telling_apart(found: TableFindings) -> Iterator[str]:
     """Where whole numbers are cut out of values: the first model once more, of their classes."""
-    if found.metric[0] == "qwk" and not found.shape.many:
+    levels = max(found.tables.train[target].nunique() for target in found.targets)
+    if found.metric[0] == "qwk" and not found.shape.many and levels <= MOST_CLASSES:
         yield _comment(
             "the same model of each whole number's probability, whose mean it predicts: a blend of "
             "the two is cut better than either"

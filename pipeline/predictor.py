@@ -143,7 +143,7 @@ class Predictor:
         fitted, found = self.fitted(fold), {}
         for name, matrix in matrices.items():
             with np.errstate(all="ignore"):
-                found[name] = fitted[name].model.predict(matrix)
+                found[name] = fitted[name].predict_matrix(matrix)
             where = f"{name}, fold {fold.name},"
             check(found[name], len(matrix), self.problem.outputs, where, REMEDY)
         return found
@@ -174,13 +174,15 @@ def encoded(
 ) -> dict[str, np.ndarray]:
     """By member, the matrix that its model reads.
 
-    On one fold, members with the same encoder settings and the same view have the same matrix.
+    On one fold, members with the same encoder settings, the same view and the same share of the
+    extra rows have the same matrix.
     """
-    matrices: dict[tuple[str, str, str], np.ndarray] = {}
+    matrices: dict[tuple[str, str, float, str], np.ndarray] = {}
     found = {}
     for name, fit in fitted.items():
         original = name if fit.original is not None else ""
-        same = fit.member.encoder.model_dump_json(), fit.member.view, original
+        member = fit.member
+        same = member.encoder.model_dump_json(), member.view, member.extra, original
         if same not in matrices:
             with np.errstate(all="ignore"):  # what is no number is refused, not warned of
                 matrices[same] = fit.matrix(tables[name])

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Several = Annotated[tuple[str, ...], Field(min_length=2, max_length=4)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
+MOST_CLASSES = 50  # whole numbers that a model tells apart as classes
+
 
 class Settings(BaseModel):
     """Frozen, and an unknown key is an error."""

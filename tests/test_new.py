@@ -257,6 +257,16 @@ def test_a_metric_of_values_makes_few_whole_numbers_values(tmp_path):
     assert experiment.competition.metric == "own:fresh"
 
 
+@pytest.mark.parametrize(("labels", "is_listed"), [(range(6), True), (range(60), False)])
+def test_a_model_of_classes_is_listed_where_it_can_learn_the_target(tmp_path, labels, is_listed):
+    raw = organiser(tmp_path / "raw", z=NUMBERS)
+    frame = pd.concat([pd.read_csv(raw / "train.csv")] * 2, ignore_index=True)
+    y = [labels[i % len(labels)] for i in range(len(frame))]
+    frame.assign(id=range(len(frame)), y=y).to_csv(raw / "train.csv", index=False)
+    _, experiment = drafted(tmp_path, raw, metric="qwk")
+    assert ("lightgbm_classes" in experiment.models) == is_listed
+
+
 @pytest.mark.parametrize(
     ("rows", "rare", "folds"),
     [(N, 12, 10), (N, 3, 10), (N, 1, 10), (8, 4, 4), (4, 2, 2), (3, 1, 2), (2, 1, 2)],

@@ -17,7 +17,7 @@ from pipeline.folds import Folds
 from pipeline.member import Member
 from pipeline.parallel import workers
 from pipeline.predictor import Predictor, exchanged
-from pipeline.problem import Loaded
+from pipeline.problem import ExtraRows, Loaded
 from pipeline.settings import EncoderSettings
 from pipeline.store import Key
 from pipeline.training import FoldScore, Trained
@@ -104,6 +104,27 @@ class Run:
         return self.blend.combine({name: prediction(name) for name in self.blend.models})
 
 
+class Numbers(Run):
+    """Few whole numbers, by models that learn them as classes, with extra rows and without."""
+
+    def __init__(self, folder) -> None:
+        loaded = survey("regression")
+        extra = ExtraRows(loaded.train[:60].assign(city="Rome"), np.arange(60) % 3.0)
+        self.loaded = replace(loaded, y=np.rint(loaded.y).clip(0, 4), extra=extra)
+        plain = replace(values.member("lightgbm", max_rounds=8, n_models=2), as_classes=True)
+        self.members = {
+            "plain": plain,
+            "more": replace(plain, extra=1.0),
+            "beside": replace(plain, extra_feature=True),
+        }
+        self.split = values.folds(ROWS)
+        self.fits = values.fits(folder, self.loaded, plain.encoder)
+        self.train = {
+            name: trained(self.fits, each, self.split, 1, 1) for name, each in self.members.items()
+        }
+        self.blend = FittedBlend(tuple(self.members), np.array([0.3, 0.4, 0.3]))
+
+
 CASES = [("binary", "stack"), ("multiclass", "mean"), ("regression", "mean")]
 
 
@@ -124,6 +145,17 @@ def test_test_rows_get_the_predictions_of_the_run(run):
     """A member that was cut short has the mean over the repeats that it has."""
     expected = run.blended(lambda name: run.train[name].test)
     np.testing.assert_allclose(run.predictor.predict(run.loaded.test), expected, atol=1e-12)
+
+
+def test_classes_and_extra_rows_of_a_member_count_in_what_it_predicts(tmp_path):
+    """Encoders of the same settings differ where one has learnt from extra rows too."""
+    run = Numbers(tmp_path)
+    fold, test = run.split.folds[1], run.loaded.test
+    expected = run.blended(lambda name: run.train[name].test)
+    np.testing.assert_allclose(run.predictor.predict(test), expected, atol=1e-12)
+    rows = run.loaded.train.iloc[fold.valid]
+    expected = run.blended(lambda name: run.train[name].oof[0, fold.valid])
+    np.testing.assert_allclose(run.predictor.predict_fold(rows, fold), expected, atol=1e-12)
 
 
 def test_worker_processes_predict_the_same_bytes(run):
