@@ -184,7 +184,7 @@ def insert(path: Path, before: str, text: str) -> None:
 
 
 def test_the_glossarys_notebooks_have_its_words() -> None:
-    """The row `| bias | 편향 | ... | notebook |`: the first word of each term."""
+    """Of a row `| bias and variance | ... | notebook |` the first word of each term."""
     rows = re.findall(
         r"^\| ([^|]+) \|.*\.\./(notebooks/\w+\.ipynb)\) \|$",
         (ROOT / "docs/glossary.md").read_text(),
