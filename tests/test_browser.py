@@ -10,12 +10,12 @@ import urllib.error
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from pipeline.experiment_list import list_experiments
 from pipeline.progress import Progress
+from pipeline.stage_settings import ExploreStage
 from pipeline.stages.explore import explore
 from pipeline.tuning import Tuned
 from tests.report.values import loaded
@@ -85,7 +85,7 @@ def hostile(tmp_path_factory) -> Path:
         table.replace({"city": {"Ulm": HOSTILE_LEVEL}}) for table in (load.train, load.test)
     )
     load = replace(load, train=train, test=test)
-    asked = SimpleNamespace(name=title, max_rows=500, permutations=9, ratings=(), seed=0)
+    asked = ExploreStage(name=title, max_rows=500, permutations=9)
     with pytest.MonkeyPatch.context() as monkeypatch:
         report = evaluated(survey(load=load, title=title), monkeypatch, cores=1)
     exploration = explore(asked, load, Progress(live=False))

@@ -181,3 +181,17 @@ def insert(path: Path, before: str, text: str) -> None:
     content = path.read_text()
     assert content.count(before) == 1, before
     path.write_text(content.replace(before, text + before))
+
+
+def test_the_glossarys_notebooks_have_its_words() -> None:
+    """The row `| bias and variance | 편향과 분산 | ... | notebook |`: the first word of each term."""
+    rows = re.findall(
+        r"^\| ([^|]+) \|.*\.\./(notebooks/\w+\.ipynb)\) \|$",
+        (ROOT / "docs/glossary.md").read_text(),
+        re.M,
+    )
+    assert len(rows) > 5
+    for terms, notebook in rows:
+        text = (ROOT / notebook).read_text().lower()
+        for term in terms.split(", "):
+            assert term.split()[0][:6].lower() in text, f"{notebook} has no {term}"

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.engines import inputs
 from pipeline.engines.descent import nesterov_descent
 from pipeline.engines.estimator import Regressor
-from pipeline.engines.magnitude import power_of_two
+from pipeline.engines.magnitude import power_of_two, require_visible
 from pipeline.engines.row_space import is_faster, row_space
 from pipeline.from_scratch.gradient_descent import descended, finite, mini_batches
 from pipeline.from_scratch.step_size import largest_eigenvalue
@@ -126,6 +126,7 @@ class LinearRegression(Regressor):
     @np.errstate(over="ignore", invalid="ignore")  # an overflow ends in one error
     def _plain(self, X: np.ndarray, y: np.ndarray, w: np.ndarray, l2: np.ndarray) -> Solution:
         """Plain gradient descent, on all rows or on mini-batches."""
+        require_visible(X)
         lr = self.lr or safe_step_size(X, w, self.l2, self.batch_size, curvature=1.0)
         rng = np.random.default_rng(self.seed)
         y, w = y.astype(X.dtype), w.astype(X.dtype)

@@ -16,7 +16,7 @@ from pipeline.engines.logistic_loss import (
     loss_and_error,
     n_logits,
 )
-from pipeline.engines.magnitude import power_of_two
+from pipeline.engines.magnitude import power_of_two, require_visible
 from pipeline.engines.matrix_products import inverse_square_root
 from pipeline.engines.row_space import is_faster, row_space
 from pipeline.from_scratch.activations import sigmoid, softmax
@@ -73,6 +73,7 @@ class LogisticRegression(Classifier):
         self.classes_, codes = inputs.encode_labels(y, len(X))
         w = inputs.check_sample_weight(sample_weight, len(X))
         if self.solver == "plain" and self.l1 == 0:
+            require_visible(X)
             coef, intercept, losses = self._plain(
                 LogisticLoss(X, codes, w, self.l2, approximate_mean(X))
             )

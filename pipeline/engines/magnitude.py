@@ -27,3 +27,18 @@ def mean_and_std(y: np.ndarray, weight: np.ndarray | None = None) -> tuple[float
     mean = float(np.average(y, weights=weight))
     std = float(np.sqrt(np.average((y - mean) ** 2, weights=weight)))
     return mean * factor, std * factor or 1.0
+
+
+def require_visible(X: np.ndarray, smallest: float = 1e-10) -> None:
+    """ValueError where all values of a column are so small that plain descent would not see it.
+
+    The column's gradient is about as large as its values, and its curvature as their squares:
+    descent would stop at once, with the mean as its prediction. A column of zeros may stay.
+    """
+    largest = np.abs(X).max(axis=0)
+    lost = (largest > 0) & (largest < smallest)
+    if lost.any():
+        raise ValueError(
+            f"X has a column whose largest value is {largest[lost][0]:g}; plain descent needs "
+            f"{smallest:g} or more: scale the columns of X to about -1 to 1, or use another solver."
+        )

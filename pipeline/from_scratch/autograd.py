@@ -20,12 +20,12 @@ class Value:
         self.data, self.grad, self.name = float(data), 0.0, name
         self.operation, self.slopes = operation, slopes
 
-    def __add__(self, other: "Number") -> "Value":
-        other = as_value(other)
+    def __add__(self, other: "Value | float") -> "Value":
+        other = other if isinstance(other, Value) else Value(other)
         return Value(self.data + other.data, "+", (self, 1.0), (other, 1.0))
 
-    def __mul__(self, other: "Number") -> "Value":
-        other = as_value(other)
+    def __mul__(self, other: "Value | float") -> "Value":
+        other = other if isinstance(other, Value) else Value(other)
         return Value(self.data * other.data, "×", (self, other.data), (other, self.data))
 
     def __pow__(self, exponent: float) -> "Value":
@@ -57,30 +57,21 @@ class Value:
                 each.grad += slope * value.grad
 
     def __neg__(self) -> "Value":
-        return Value(-self.data, "-", (self, -1.0))
+        return self * -1.0
 
-    def __sub__(self, other: "Number") -> "Value":
-        other = as_value(other)
-        return Value(self.data - other.data, "-", (self, 1.0), (other, -1.0))
+    def __sub__(self, other: "Value | float") -> "Value":
+        return self + other * -1.0
 
-    def __truediv__(self, other: "Number") -> "Value":
-        return self * as_value(other) ** -1.0
+    def __rsub__(self, other: float) -> "Value":
+        return self * -1.0 + other
 
-    def __rsub__(self, other: "Number") -> "Value":
-        return as_value(other) - self
+    def __truediv__(self, other: "Value | float") -> "Value":
+        return self * other**-1.0
 
-    def __rtruediv__(self, other: "Number") -> "Value":
-        return as_value(other) / self
+    def __rtruediv__(self, other: float) -> "Value":
+        return self**-1.0 * other
 
     __radd__, __rmul__ = __add__, __mul__
-
-
-Number = Value | float
-
-
-def as_value(number: Number) -> Value:
-    """A Value as it is, a number as a new one."""
-    return number if isinstance(number, Value) else Value(number)
 
 
 def topological_order(result: Value) -> list[Value]:

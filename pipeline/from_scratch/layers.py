@@ -45,6 +45,10 @@ class Affine(Layer):
 
     def __init__(self, W: np.ndarray, b: np.ndarray | None = None) -> None:
         self.W, self.b = W, np.zeros(W.shape[1], W.dtype) if b is None else b
+        if self.b.shape != (W.shape[1],):
+            raise ValueError(
+                f"b has shape {self.b.shape}, expected ({W.shape[1]},): one a column of W."
+            )
         self.dW, self.db = np.zeros_like(self.W), np.zeros_like(self.b)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -57,6 +61,7 @@ class Affine(Layer):
         return dy @ self.W.T
 
     def backward_to_parameters(self, dy: np.ndarray) -> None:
+        dy = of_shape(dy, (len(self.x), len(self.b)), self)
         np.matmul(self.x.T, dy, out=self.dW)
         np.sum(dy, axis=0, out=self.db)
 
@@ -172,7 +177,8 @@ class SigmoidWithLoss(Loss):
     """
 
     def forward(self, output: np.ndarray, target: np.ndarray, weight: Any = None) -> float:
-        t, z, w = one_output(output, target), output[:, 0], scaled_weights(output, weight)
+        z, w = output[:, 0], scaled_weights(output, weight)
+        t = losses.binary_labels(one_output(output, target), z.shape)
         self.error = (w * (activations.sigmoid(z) - t))[:, None]
         return float(w @ (activations.softplus(z) - t * z))
 

@@ -34,7 +34,8 @@ def binary_cross_entropy(
     probability: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> float:
     """-1/n Σ t log p + (1 - t) log(1 - p), p and t (n,): minus the mean log-likelihood."""
-    p, t = _same_shape(_clipped(probability), floating(label))
+    p = _clipped(probability)
+    t = binary_labels(label, p.shape)
     return _mean(-(t * np.log(p) + (1 - t) * np.log1p(-p)), sample_weight)
 
 
@@ -42,7 +43,8 @@ def binary_cross_entropy_from_logits(
     logit: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> float:
     """1/n Σ softplus(z) - t z: the same with p = sigmoid(z), accurate for any |z|."""
-    z, t = _same_shape(floating(logit), floating(label))
+    z = floating(logit)
+    t = binary_labels(label, z.shape)
     return _mean(softplus(z) - t * z, sample_weight)
 
 
@@ -72,6 +74,19 @@ def cross_entropy_from_logits(
     )
 
 
+def binary_labels(label: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """The labels of two classes as floats: 0, 1, or a probability of 1 between them.
+
+    Errors: ValueError for other labels, such as -1 and 1, and for another shape than `shape`.
+    """
+    t = floating(label)
+    _require_same_shape(shape, t.shape)
+    wrong = ~((t >= 0) & (t <= 1))
+    if wrong.any():
+        raise ValueError(f"The labels contain {t[wrong][0]:g}; allowed are numbers from 0 to 1.")
+    return t
+
+
 def label_distribution(
     label: ArrayLike, shape: tuple[int, ...], smoothing: float = 0.0
 ) -> np.ndarray:
@@ -79,6 +94,10 @@ def label_distribution(
 
     With label smoothing, ε > 0, the optimal logits are finite. (Szegedy 2016, section 7)
     """
+    if len(shape) != 2:
+        raise ValueError(
+            f"The prediction has shape {shape}, expected (n, k): a number for each class."
+        )
     n, k = shape
     label = np.asarray(label)
     if n == 1 and label.shape in ((), (k,)):  # of a single row
@@ -103,17 +122,16 @@ def label_distribution(
 
 def _difference(prediction: ArrayLike, target: ArrayLike) -> np.ndarray:
     """y - t, of the same shape."""
-    y, t = _same_shape(floating(prediction), floating(target))
+    y, t = floating(prediction), floating(target)
+    _require_same_shape(y.shape, t.shape)
     return np.atleast_1d(y - t)
 
 
-def _same_shape(prediction: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if prediction.shape != target.shape:
+def _require_same_shape(prediction: tuple[int, ...], target: tuple[int, ...]) -> None:
+    if prediction != target:
         raise ValueError(
-            f"The prediction has shape {prediction.shape}, the target {target.shape}: they must be "
-            "the same."
+            f"The prediction has shape {prediction}, the target {target}: they must be the same."
         )
-    return prediction, target
 
 
 def _clipped(probability: ArrayLike) -> np.ndarray:

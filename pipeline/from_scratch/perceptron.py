@@ -5,6 +5,7 @@ from typing import Self
 import numpy as np
 
 from pipeline.from_scratch.activations import step
+from pipeline.from_scratch.losses import binary_labels
 
 
 class Perceptron:
@@ -23,7 +24,7 @@ class Perceptron:
         self.w_, self.b_, mistakes = np.zeros(X.shape[1]), 0.0, []
         for _ in range(self.epochs):
             mistakes.append(0)
-            for x, target in zip(X, np.asarray(y, float), strict=True):
+            for x, target in zip(X, binary_labels(y, (len(X),)), strict=True):
                 error = target - step(x @ self.w_ + self.b_)
                 self.w_ += error * x
                 self.b_ += error

@@ -66,10 +66,13 @@ def build(settings: Settings, problem: ModelProblem) -> FromScratch:
 def steps(names: Sequence[str], problem: ModelProblem) -> Steps:
     """The places in the view of each column of the sequence: the named ones, or those found.
 
+    A column of one value in a fold has no place in its view, and is passed over if another has.
     Raises SettingsError for a name that the view doesn't have, and where no order is found.
     """
     parts = problem.parts
-    absent = [name for name in names if not parts.get(name)]
+    absent = [name for name in names if name not in parts]
+    if not any(parts.get(name) for name in names):
+        absent = list(names)
     if absent:
         allowed = ", ".join(repr(name) for name, places in parts.items() if places)
         raise SettingsError(
@@ -84,7 +87,7 @@ def steps(names: Sequence[str], problem: ModelProblem) -> Steps:
             'of one scale. Name the columns in reading order, sequence = ["...", "..."], or remove '
             "the table from the competition's TOML."
         )
-    return tuple(parts[name] for name in found)
+    return tuple(parts[name] for name in found if parts[name])
 
 
 def _numbers_held(problem: ModelProblem) -> dict[str, frozenset[float]]:

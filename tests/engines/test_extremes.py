@@ -63,6 +63,15 @@ def test_a_safe_step_that_is_no_number_is_refused(rows, kind) -> None:
         kind(solver="plain").fit(X * 1e155, y)
 
 
+@pytest.mark.parametrize("kind", [LinearRegression, LogisticRegression])
+@pytest.mark.parametrize(("dtype", "scale"), [(float, 1e-200), (float, 1e-20), (np.float32, 1e-25)])
+def test_plain_descent_refuses_columns_that_it_would_not_see(rows, kind, dtype, scale) -> None:
+    X, y = rows[0].astype(float), rows[1] > 0
+    X[:, 1] *= scale
+    with pytest.raises(ValueError, match=r"largest value is .*: scale the columns of X"):
+        kind(solver="plain").fit(X.astype(dtype), y)
+
+
 @pytest.mark.parametrize("size", [1e160, 1e-200])
 @pytest.mark.parametrize(
     "model",

@@ -206,3 +206,9 @@ def test_softmax_takes_one_hot_rows_and_refuses_other_labels(kind, rng) -> None:
     for wrong in ([0, 2, 1, -1], [0, 2, 1, 3], [[0, 2, 1, 1]], np.ones((4, 3)), [0.5, 1, 0, 1]):
         with pytest.raises(ValueError, match="labels"):
             loss.forward(z, np.array(wrong))
+
+
+@pytest.mark.parametrize("shape", [(1,), (4, 3), ()])
+def test_a_bias_that_numpy_would_broadcast_is_refused(shape) -> None:
+    with pytest.raises(ValueError, match=r"b has shape .*, expected \(3,\)"):
+        layers.Affine(np.ones((2, 3)), np.zeros(shape))

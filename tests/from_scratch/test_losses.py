@@ -5,6 +5,9 @@ from sklearn.metrics import log_loss, mean_squared_error
 
 from pipeline.from_scratch import losses
 from pipeline.from_scratch.activations import sigmoid, softmax
+from pipeline.from_scratch.layers import SigmoidWithLoss
+from pipeline.from_scratch.logistic_regression import LogisticRegression
+from pipeline.from_scratch.perceptron import Perceptron
 
 DIGIT = np.array(
     [0.1, 0.05, 0.6, 0.0, 0.05, 0.1, 0.0, 0.1, 0.0, 0.0]
@@ -69,3 +72,18 @@ def test_nothing_is_broadcast() -> None:
         for weight in ([1.0], [1, 1], [[1], [1], [1]], [0, 0, 0]):
             with pytest.raises(ValueError, match="sample_weight has shape"):
                 loss(p, t, weight)
+
+
+@pytest.mark.parametrize("labels", [[-1, 1, 1], [1, 2, 1], [0, np.nan, 1]])
+def test_two_classes_are_0_and_1(labels) -> None:
+    """-1 and 1, or 1 and 2, have a loss without a minimum, and give another model in silence."""
+    p, y, X = np.full(3, 0.5), np.array(labels), np.eye(3)
+    for refuses in (
+        lambda: losses.binary_cross_entropy(p, y),
+        lambda: losses.binary_cross_entropy_from_logits(p, y),
+        lambda: SigmoidWithLoss().forward(p[:, None], y),
+        lambda: LogisticRegression().fit(X, y),
+        lambda: Perceptron().fit(X, y),
+    ):
+        with pytest.raises(ValueError, match=r"labels contain .*; allowed are numbers from 0 to 1"):
+            refuses()

@@ -63,6 +63,13 @@ def test_left_out_the_steps_are_columns_whose_names_end_in_ascending_numbers(fra
     assert steps([], problem) == steps(["Bill 1", "Bill 2", "Bill 3", "Bill 10"], problem)
 
 
+def test_a_column_of_one_value_is_passed_over_and_refused_alone(frame) -> None:
+    _, problem = encoded(frame.assign(Constant=1))
+    assert steps(["Seat", "Constant", "Age"], problem) == steps(["Seat", "Age"], problem)
+    with pytest.raises(SettingsError, match="no column 'Constant'"):
+        steps(["Constant"], problem)
+
+
 def test_without_an_order_one_message_names_the_setting(frame) -> None:
     _, problem = encoded(frame)
     with pytest.raises(SettingsError, match=r"\[models.rnn\] sequence: it is left out, and the co"):
