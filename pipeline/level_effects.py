@@ -87,17 +87,19 @@ def single_effects(levels: np.ndarray) -> list[Effect]:
 
 
 def pair_effects(
-    levels: np.ndarray, sizes: Sequence[int], chosen: Sequence[int], most: int
+    levels: np.ndarray, sizes: Sequence[int], chosen: Sequence[int], most: int, most_levels: int
 ) -> list[Effect]:
-    """Effects of the pairs of these groupings, at most so many: the first groupings' first."""
+    """Effects of the pairs of these groupings, at most so many, and of so many levels in all: the
+    first groupings' first."""
     ranked = sorted(itertools.combinations(range(len(chosen)), 2), key=lambda pair: pair[::-1])
     found = []
     for one, other in ranked[:most]:
         groupings = chosen[one], chosen[other]
         keys, rows = np.unique(joint_keys(levels, groupings, sizes), return_counts=True)
         keys = keys[(rows >= FEWEST_ROWS) & (keys >= 0)]
-        if len(keys):
+        if 0 < len(keys) <= most_levels:
             found.append(Effect(groupings, keys))
+            most_levels -= len(keys)
     return found
 
 

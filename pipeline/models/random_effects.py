@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 VIEW = "tree"
 MOST_CELLS = 12_000_000  # rows times effects: what the matrix may hold
+MOST_COEFFICIENTS = 5_000_000  # levels of pairs times classes; L-BFGS keeps 40 such vectors
 START = 0.3  # variance of the effects, for a start
 LEAST, MOST = 1e-4, 10.0  # of it
 STEPS = 60  # of L-BFGS, at most, until the variances are estimated again
@@ -72,8 +73,9 @@ class RandomEffects:
         start = np.zeros((sum(len(each.keys) for each in self.effects), targets.shape[1]))
         found = self._estimate(levels, targets, start)
         chosen = self._best_groupings(levels, found)[: self.settings.pairs]
-        most = MOST_CELLS // len(X) - len(self.effects)
-        pairs = pair_effects(levels, self._sizes, chosen, max(most, 0))
+        most = max(MOST_CELLS // len(X) - len(self.effects), 0)
+        most_levels = MOST_COEFFICIENTS // targets.shape[1]
+        pairs = pair_effects(levels, self._sizes, chosen, most, most_levels)
         if pairs:
             self.effects += pairs
             new = np.zeros((sum(len(each.keys) for each in pairs), targets.shape[1]))

@@ -12,7 +12,7 @@ from pipeline.encoding.columns import code_table
 from pipeline.fitting import Objective, fit
 from pipeline.folds import Fold
 from pipeline.member import Member
-from pipeline.models import ModelProblem
+from pipeline.models import ModelProblem, random_effects
 from pipeline.problem import Feature
 from pipeline.settings import EncoderSettings
 from pipeline.stage_settings import members
@@ -137,3 +137,15 @@ def test_a_sample_of_the_rows_keeps_every_class():
     found = fitted(rng.normal(size=(500, 1)), y, categorical=(), most_rows=50)
     totals = found.predict(np.zeros((3, 1), np.float32)).sum(axis=1)
     np.testing.assert_allclose(totals, 1)
+
+
+def test_many_classes_have_as_many_levels_of_pairs_as_memory_allows(monkeypatch):
+    """Of 12 x 12 levels of each of 3 pairs, those of one pair."""
+    rng = np.random.default_rng(8)
+    X, y = rng.integers(0, 12, (3000, 3)), np.arange(3000) % 3
+    names, parts = ("a", "b", "c"), {"a": (0,), "b": (1,), "c": (2,)}
+    problem = ModelProblem("multiclass", 3, "log_loss", names, (0, 1, 2), parts)
+    monkeypatch.setattr(random_effects, "MOST_COEFFICIENTS", 2 * 144 * 3 - 1)
+    model = random_effects.build(random_effects.Settings(), problem)
+    model.fit(X.astype(np.float32), y)
+    assert [len(each.groupings) for each in model.effects].count(2) == 1
