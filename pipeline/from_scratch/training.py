@@ -11,6 +11,8 @@ from pipeline.from_scratch.network import Network
 from pipeline.from_scratch.optimizers import Optimizer
 from pipeline.from_scratch.schedules import constant
 
+MOST_GROWTH = 1e6  # of the loss; beyond, training has diverged, if still finite
+
 
 class RowSubset:
     """Some rows of X, copied only when they are indexed: `RowSubset(X, rows)[batch]`."""
@@ -54,14 +56,23 @@ def train_epoch(
 
     Errors: ValueError where the loss diverges.
     """
-    total, n = 0.0, 0
+    total, n, first = 0.0, 0, None
     for rows in batches:
         x, target, weight = (select(array, rows) for array in data)
-        total += len(x) * network.loss_and_gradient(x, target, weight)
+        loss = network.loss_and_gradient(x, target, weight)
+        first = loss if first is None else first
+        total += len(x) * loss
         n += len(x)
         optimizer.lr = next(learning_rates)
         optimizer.update(network.theta, network.gradient)
-    return finite(total / n, optimizer.lr)
+    assert first is not None  # there is a batch
+    return converging(total / n, first, optimizer.lr)
+
+
+def converging(loss: float, first: float, lr: float) -> float:
+    """The loss itself; ValueError where it is infinite, NaN or far above the first one."""
+    most = MOST_GROWTH * max(first, 1.0)
+    return finite(np.inf if loss > most else loss, lr)
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,7 @@ class Training:
         for _ in range(self.epochs):
             batches = mini_batches(n, self.batch_size, rng)
             losses.append(train_epoch(network, data, optimizer, batches, learning_rates))
+            converging(losses[-1], losses[0], optimizer.lr)
             if validation is None:
                 continue
             X, target, weight = validation

@@ -9,9 +9,9 @@ from numpy.testing import assert_array_equal
 
 from pipeline.engines.neural_network import NeuralNetworkClassifier
 from pipeline.from_scratch.initialisation import he
-from pipeline.from_scratch.layers import Affine, Relu, SoftmaxWithLoss
+from pipeline.from_scratch.layers import Affine, Relu, SoftmaxWithLoss, SquaredErrorLoss
 from pipeline.from_scratch.network import PREDICTION_BATCH, Network
-from pipeline.from_scratch.optimizers import Adam
+from pipeline.from_scratch.optimizers import SGD, Adam
 from pipeline.from_scratch.training import Data, Training, subset
 
 N, BATCH, WIDTHS = 40_000, 256, (50, 64, 32, 3)
@@ -78,3 +78,16 @@ def test_a_subset_without_a_copy_trains_like_a_copy(rng) -> None:
         thetas.append(net.theta)
     assert_array_equal(thetas[0], thetas[1])
     assert curves[0] == curves[1]
+
+
+@pytest.mark.parametrize("batch", [100, 1000])
+def test_a_loss_that_is_finite_but_far_from_where_it_began_has_diverged(rng, batch) -> None:
+    """Values far below float64's largest, as an absurd learning rate reaches in a few steps."""
+    net = Network(
+        [Affine(rng.normal(size=(3, 4))), Relu(), Affine(rng.normal(size=(4, 1)))],
+        SquaredErrorLoss(),
+    )
+    X = rng.normal(size=(1000, 3))
+    data = X, X[:, 0], np.ones(1000)
+    with pytest.raises(ValueError, match="decrease lr, which is 100"):
+        Training(100.0, 3, batch).run(net, data, SGD(), rng)
