@@ -547,6 +547,8 @@ class Flow:
                 "metric in [competition]; or remove over_targets from that file."
             )
         metric.check_target(load.y)
+        if load.extra is not None:
+            metric.check_least(load.extra.y, "[load] extra")
         metric.check_labels(load.problem.classes or ())
         return metric
 

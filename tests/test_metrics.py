@@ -252,6 +252,9 @@ def test_a_target_below_what_the_metric_takes_is_refused():
             METRICS[name].check_target(y)
     with pytest.raises(DataError, match=r"holds -1\.5, but Quadratic .* compares whole numbers"):
         METRICS["qwk"].check_target(y)
+    with pytest.raises(DataError, match=r"^\[load\] extra: the target goes down to -1, but"):
+        METRICS["rmsle"].check_least(np.array([-1.0, 2.0]), "[load] extra")
+    METRICS["rmsle"].check_least(np.array([]), "[load] extra")
 
 
 def test_labels_with_blanks_cannot_stand_several_in_a_cell():

@@ -24,6 +24,8 @@ Decision = Literal[
 LEAVE_NO_PROBABILITIES = ("class_weights", "threshold", "cut_points")
 LABELS_OF_NEEDS = {"labels": "a label", "probabilities": "probabilities", "values": "a value"}
 
+OTHER = "Correct the file, or choose another [competition] metric in the competition's TOML"
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -162,17 +164,20 @@ class Metric:
 
     def check_target(self, y: np.ndarray) -> None:
         """Raises DataError where the target (n,) has values that the metric does not take."""
-        other = "Correct the file, or choose another [competition] metric in the competition's TOML"
-        if y.min() < self.least_value:
-            raise DataError(
-                f"train: the target goes down to {y.min():g}, but {self.label} takes values from "
-                f"{self.least_value:g} on. {other}."
-            )
+        self.check_least(y, "train")
         if self.whole_values and (y != np.round(y)).any():
             found = y[y != np.round(y)][0]
             raise DataError(
                 f"train: the target holds {found:g}, but {self.label} compares whole numbers. "
-                f"{other}."
+                f"{OTHER}."
+            )
+
+    def check_least(self, y: np.ndarray, where: str) -> None:
+        """Raises DataError where targets (n,) go below what the metric takes, and models learn."""
+        if len(y) and y.min() < self.least_value:
+            raise DataError(
+                f"{where}: the target goes down to {y.min():g}, but {self.label} takes values from "
+                f"{self.least_value:g} on. {OTHER}."
             )
 
     def of_task(self, task: Task) -> "Metric":
