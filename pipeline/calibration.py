@@ -6,6 +6,8 @@ The ranking of the rows stays; blending and log loss, which use the probabilitie
 
 import numpy as np
 
+from pipeline.from_scratch.activations import softmax
+
 LOWEST, HIGHEST = 0.2, 5.0
 TINY = 1e-6
 
@@ -21,7 +23,7 @@ def inverse_temperature(y: np.ndarray, probabilities: np.ndarray) -> float:
     z_true, s = z[np.arange(len(y)), y], 1.0
     low, high = LOWEST, HIGHEST
     for _ in range(50):
-        p = _softmax(s * z)
+        p = softmax(s * z)
         expected = (p * z).sum(axis=1)
         slope = float(np.mean(expected - z_true))
         low, high = (low, s) if slope > 0 else (s, high)
@@ -36,12 +38,7 @@ def inverse_temperature(y: np.ndarray, probabilities: np.ndarray) -> float:
 
 def temperature_scale(probabilities: np.ndarray, inverse_temperature: float) -> np.ndarray:
     """p_k^s / Σ p^s with s = 1 / T, (n, k): more confident for s > 1, less for s < 1."""
-    return _softmax(inverse_temperature * _log(probabilities))
-
-
-def _softmax(z: np.ndarray) -> np.ndarray:
-    powers = np.exp(z - z.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return softmax(inverse_temperature * _log(probabilities))
 
 
 def _log(probabilities: np.ndarray) -> np.ndarray:

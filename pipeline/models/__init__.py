@@ -129,7 +129,7 @@ def parameters(settings: ModelSettings) -> dict[str, Any]:
 
 
 def regression_loss(problem: ModelProblem) -> dict[str, Any]:
-    """The loss that suits the problem, as trees and networks of pipeline/from_scratch take it.
+    """The loss that suits the problem, as trees and networks of pipeline/engines take it.
 
     Poisson's and Tweedie's deviances are both least at the mean: these learn the first for either.
     """

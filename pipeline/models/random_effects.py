@@ -13,6 +13,7 @@ from pydantic import Field
 from pipeline.early_stopping import Clusters
 from pipeline.engines.descent import Preconditioner
 from pipeline.engines.lbfgs import lbfgs
+from pipeline.from_scratch.activations import log_softmax, sigmoid, softmax, softplus
 from pipeline.level_effects import (
     Effect,
     Grouping,
@@ -267,13 +268,10 @@ class MixedFit:
             error = (linear - self.targets) / self.noise
             return 0.5 * self.noise * float((error**2).sum()), error
         if linear.shape[1] == 1:
-            loss = np.logaddexp(0.0, linear) - self.targets * linear
-            return float(loss.sum()), 1 / (1 + np.exp(-np.clip(linear, -500, 500))) - self.targets
-        top = linear.max(axis=1, keepdims=True)
-        shifted = np.exp(linear - top)
-        total = shifted.sum(axis=1, keepdims=True)
-        loss = np.log(total[:, 0]) + top[:, 0] - (self.targets * linear).sum(axis=1)
-        return float(loss.sum()), shifted / total - self.targets
+            loss = softplus(linear) - self.targets * linear
+            return float(loss.sum()), sigmoid(linear) - self.targets
+        loss = -self.targets * log_softmax(linear)
+        return float(loss.sum()), softmax(linear) - self.targets
 
     def _curvature(self, theta: np.ndarray) -> np.ndarray:
         """The diagonal of the loss's Hessian, (m + 1, k)."""
@@ -287,10 +285,9 @@ class MixedFit:
 
 def _probabilities(linear: np.ndarray) -> np.ndarray:
     if linear.shape[1] == 1:
-        p = 1 / (1 + np.exp(-np.clip(linear, -500, 500)))
+        p = sigmoid(linear)
         return np.hstack([1 - p, p])
-    shifted = np.exp(linear - linear.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+    return softmax(linear)
 
 
 def _logit(shares: np.ndarray) -> np.ndarray:
