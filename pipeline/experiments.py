@@ -351,10 +351,8 @@ def _joined(before: str, note: str) -> str:
 def _new(flow: Flow, known: Sequence[Experiment], about: About) -> Experiment:
     flows = {target: flow.of(target) for target in flow.targets}
     blends = {target: each.value("blend") for target, each in flows.items()}
-    loads, over = (
-        {t: each.value("load") for t, each in flows.items()},
-        flow.configuration.over_targets,
-    )
+    loads = {target: each.value("load") for target, each in flows.items()}
+    over = flow.configuration.over_targets
     blended = average_blend(loads, blends, over)
     of = tuple(_target_record(target, each) for target, each in flows.items())
     experiment = Experiment(

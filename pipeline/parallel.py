@@ -21,6 +21,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pipeline.errors import UserError
@@ -62,6 +63,12 @@ START = "fork" if sys.platform == "linux" else "spawn"  # how a worker begins
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+
+
+def import_path() -> str:
+    """PYTHONPATH of a Python that is to find this project's modules, in whatever folder it runs."""
+    above = str(Path(__file__).parent.parent)
+    return os.pathsep.join([above, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def cores() -> int:

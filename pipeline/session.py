@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from pipeline import code, experiments, ledger, page, submission, summary, unchanged
 from pipeline.answers import answer_rows
-from pipeline.cluster.hosting import require_dask
 from pipeline.config import (
     Cluster,
     Competition,
@@ -86,6 +85,8 @@ def run(
         update = {"cluster": chosen.cluster.model_copy(update={"scheduler": asked})}
         chosen = chosen.model_copy(update=update)
     if chosen.cluster.scheduler is not None:
+        from pipeline.cluster.hosting import require_dask
+
         require_dask("[cluster] scheduler")
     flags = {"new_plan": new_plan, "in_child_processes": in_child_processes}
     flow = start(workspace, chosen, reporter or Reporter(), **flags)

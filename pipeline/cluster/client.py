@@ -12,12 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from pipeline.cluster.requests import Asked
 from pipeline.errors import DataError, UserError
-from pipeline.parallel import LOOK, Distributed, Map, OutOfTime, death
+from pipeline.parallel import LOOK, Distributed, Map, OutOfTime, death, import_path
 from pipeline.progress import Progress
 from pipeline.store import Store
 
@@ -157,12 +156,11 @@ class _Dispatcher:
     done, "" where it was."""
 
     def __init__(self, address: str) -> None:
-        above = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.process = subprocess.Popen(
             [sys.executable, "-m", MODULE, address],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(above)},
+            env={**os.environ, "PYTHONPATH": import_path()},
             start_new_session=True,  # Ctrl-C is for the run, whose end closes the pipe
         )
         self.answers: dict[int, str] = {}

@@ -16,11 +16,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pipeline.config import Cluster, validate
 from pipeline.errors import DataError, SettingsError
-from pipeline.parallel import ONE_THREAD, PR_SET_PDEATHSIG
+from pipeline.parallel import ONE_THREAD, PR_SET_PDEATHSIG, import_path
 from pipeline.progress import say
 
 LOOPBACK = "127.0.0.1"
@@ -122,8 +121,7 @@ def worker_command(scheduler: str, folder: str, *own: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Of scheduler and workers: this project's code, and one thread each."""
-    above = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**DASK, **os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(above)}
+    return {**DASK, **os.environ, **ONE_THREAD, "PYTHONPATH": import_path()}
 
 
 def _message(scheduler: str, workers: int, joined: bool) -> list[str]:
