@@ -126,14 +126,19 @@ class Small:
 
 
 def small_competition(root: Path) -> Small:
-    """The raw files and the TOML; nothing has run yet."""
+    """That of the survey; nothing has run yet."""
+    rows = survey(TRAIN + TEST)
+    return new_competition(root, TOML, rows[:TRAIN], rows[TRAIN:].drop(columns="y"))
+
+
+def new_competition(root: Path, toml: str, train: pd.DataFrame, test: pd.DataFrame) -> Small:
+    """The TOML and the raw files; nothing has run yet."""
     small = Small(root)
     small.settings.mkdir()
-    small.toml.write_text(TOML)
+    small.toml.write_text(toml)
     small.workspace.raw.mkdir(parents=True)
-    rows = survey(TRAIN + TEST)
-    rows[:TRAIN].to_csv(small.workspace.raw / "train.csv", index=False)
-    rows[TRAIN:].drop(columns="y").to_csv(small.test_file, index=False)
+    train.to_csv(small.workspace.raw / "train.csv", index=False)
+    test.to_csv(small.test_file, index=False)
     return small
 
 

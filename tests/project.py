@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -64,6 +65,13 @@ repeats = 1
 [presets.quick.models.lightgbm]
 trials = 0
 """
+
+
+def free_port() -> int:
+    """One at which nothing listens on this machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

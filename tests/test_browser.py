@@ -18,6 +18,7 @@ from pipeline.progress import Progress
 from pipeline.stage_settings import ExploreStage
 from pipeline.stages.explore import explore
 from pipeline.tuning import Tuned
+from tests.project import free_port
 from tests.report.values import loaded
 from tests.stages.test_evaluate import evaluated, survey
 
@@ -336,9 +337,7 @@ def test_no_label_of_the_chart_is_cut(experiments_page):
 @pytest.fixture
 def dashboard(finished_project):
     """The address of a dashboard that runs until the test ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "pipeline", "dashboard", "tiny", "--port", str(port)]
     server = subprocess.Popen(command, cwd=finished_project.root, stdout=subprocess.PIPE, text=True)
     address = f"http://127.0.0.1:{port}"

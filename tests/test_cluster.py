@@ -3,12 +3,10 @@
 Three workers in processes of their own, and a scheduler, on 127.0.0.1.
 """
 
-import contextlib
 import errno
 import functools
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -30,7 +28,7 @@ from pipeline.parallel import Distributed
 from pipeline.stages.train import ask_fold, fit_fold
 from pipeline.store import Store
 from tests import values
-from tests.project import ROOT
+from tests.project import ROOT, free_port
 from tests.test_fits import LINEAR, ROWS, load
 
 FOLDS = values.folds(ROWS, number=3, repeats=4).folds
@@ -69,12 +67,6 @@ class Hosts:
             os.kill(pid, signal.SIGCONT)
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(20) == 0
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

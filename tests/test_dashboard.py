@@ -17,13 +17,7 @@ from pipeline import studies
 from pipeline.config import Tune
 from pipeline.errors import DataError
 from pipeline.workspace import Workspace
-from tests.project import copy_project
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+from tests.project import copy_project, free_port
 
 
 def start(project, competition, port):

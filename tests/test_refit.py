@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pipeline.predictor import Predictor
-from tests.finished import Small
+from tests.finished import Small, new_competition
 
 ROWS, TEST = 90, 15
 TOML = """
@@ -39,13 +39,7 @@ def small(tmp_path, monkeypatch) -> Small:
     frame = pd.DataFrame({"id": np.arange(ROWS + TEST), "who": np.arange(ROWS + TEST) // 5})
     frame["x"], frame["z"] = rng.normal(size=(2, ROWS + TEST)).round(3)
     frame["target"] = np.exp(frame["x"] + 0.5 * rng.normal(size=ROWS + TEST)).round(3)
-    small = Small(tmp_path)
-    small.settings.mkdir()
-    small.toml.write_text(TOML)
-    raw = small.workspace.raw
-    raw.mkdir(parents=True)
-    frame[:ROWS].to_csv(raw / "train.csv", index=False)
-    frame[ROWS:].drop(columns="target").to_csv(raw / "test.csv", index=False)
+    small = new_competition(tmp_path, TOML, frame[:ROWS], frame[ROWS:].drop(columns="target"))
     monkeypatch.setattr("pipeline.workspace.COMPETITIONS", small.settings)
     monkeypatch.chdir(small.root)
     return small

@@ -1,10 +1,8 @@
 """Machines that search together share a PostgreSQL database, here one of this test's own."""
 
-import contextlib
 import multiprocessing
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +20,7 @@ from pipeline.journal import Journal
 from pipeline.progress import Progress
 from pipeline.shared_studies import open_database
 from pipeline.stages.tune import tune
+from tests.project import free_port
 from tests.stages.small import fits_in, folds, loaded
 from tests.stages.test_tune import settings
 from tests.values import contents
@@ -29,12 +28,6 @@ from tests.values import contents
 BINARIES = [Path(found).parent for found in [shutil.which("initdb") or ""] if found]
 BINARIES += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 USER = "searcher"
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

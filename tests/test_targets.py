@@ -35,7 +35,7 @@ from pipeline.targets import (
     refuse_other_rows,
 )
 from pipeline.workspace import Workspace
-from tests.finished import Small
+from tests.finished import Small, new_competition
 from tests.small_loaded import loaded
 
 RMSE, MAE, ACCURACY, R2 = (METRICS[name] for name in ("rmse", "mae", "accuracy", "r2"))
@@ -305,17 +305,13 @@ dependence_rows = 0
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Small:
     """100 rows with a number and two classes to predict, by linear regression alone."""
-    small, rng = Small(tmp_path_factory.mktemp("targets")), np.random.default_rng(0)
-    small.settings.mkdir()
-    small.toml.write_text(SMALL)
-    small.workspace.raw.mkdir(parents=True)
+    rng = np.random.default_rng(0)
     x = rng.normal(size=(100, 2))
     frame = pd.DataFrame({"id": range(100), "x": x[:, 0], "z": x[:, 1]})
     frame[KOREAN] = 3 * x[:, 0] + rng.normal(size=100)
     frame["up"] = np.where(x[:, 1] + 0.5 * rng.normal(size=100) > 0, "yes", "no")
-    frame[:70].to_csv(small.workspace.raw / "train.csv", index=False)
     test = frame[70:].drop(columns=[KOREAN, "up"])
-    test.to_csv(small.test_file, index=False)
+    small = new_competition(tmp_path_factory.mktemp("targets"), SMALL, frame[:70], test)
     sample = test[["id"]].assign(**{KOREAN: 0.0, "up": "no"})
     sample.to_csv(small.workspace.raw / "sample_submission.csv", index=False)
     return small

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from tests.finished import Small
+from tests.finished import Small, new_competition
 
 ROWS, TEST = 110, 20
 TOML = """
@@ -37,13 +37,7 @@ def small(tmp_path, monkeypatch) -> Small:
     frame = pd.DataFrame({"id": np.arange(n), "day": pd.date_range("2023-01-01", periods=n)})
     frame["x"], frame["z"] = rng.normal(size=(2, n)).round(3)
     frame["target"] = (frame["x"] + 0.5 * rng.normal(size=n) > 0).astype(int)
-    small = Small(tmp_path)
-    small.settings.mkdir()
-    small.toml.write_text(TOML)
-    raw = small.workspace.raw
-    raw.mkdir(parents=True)
-    frame[:ROWS].to_csv(raw / "train.csv", index=False)
-    frame[ROWS:].drop(columns="target").to_csv(raw / "test.csv", index=False)
+    small = new_competition(tmp_path, TOML, frame[:ROWS], frame[ROWS:].drop(columns="target"))
     monkeypatch.setattr("pipeline.workspace.COMPETITIONS", small.settings)
     monkeypatch.chdir(small.root)
     return small
