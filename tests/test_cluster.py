@@ -3,6 +3,8 @@
 Three workers in processes of their own, and a scheduler, on 127.0.0.1.
 """
 
+import asyncio
+import contextlib
 import errno
 import functools
 import os
@@ -160,6 +162,32 @@ def test_what_no_worker_finishes_is_computed_here(hosts, local, tmp_path):
 def test_a_scheduler_that_restarts_is_found_again(hosts, cluster, local, tmp_path):
     found, _ = fit_all(tmp_path, cluster, lambda: hosts.send(signal.SIGKILL, SCHEDULER))
     assert found == local
+
+
+def test_a_connection_lost_while_an_answer_comes_leaves_the_request_open(capsys):
+    """As where the scheduler ends after a worker has finished and before its answer is here."""
+    pytest.importorskip("distributed", reason="needs Dask: pip install '.[cluster]'")
+    from distributed.comm import CommClosedError
+
+    from pipeline.cluster.dispatcher import Dispatcher
+
+    class Lost:
+        def __await__(self):
+            raise CommClosedError("in <TCP (closed) ConnectionPool.gather>")
+            yield
+
+        def release(self):
+            pass
+
+    async def follow():
+        dispatcher = Dispatcher("tcp://127.0.0.1:1")
+        dispatcher.open[7] = ["a request"]
+        with contextlib.suppress(asyncio.CancelledError):
+            await dispatcher.follow(7, Lost())
+        return dispatcher.open
+
+    assert asyncio.run(follow()) == {7: ["a request"]}
+    assert capsys.readouterr().out == ""
 
 
 def test_an_address_that_does_not_answer_ends_in_a_message(tmp_path):

@@ -19,6 +19,7 @@ from typing import Any
 from uuid import uuid4
 
 from distributed import Client
+from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from pipeline.cluster.worker import perform
@@ -151,7 +152,7 @@ class Dispatcher:
         """Wait for a worker's answer; where the connection is lost, the request stays open."""
         try:
             problem = await future
-        except (CancelledError, asyncio.CancelledError):
+        except (CancelledError, asyncio.CancelledError, CommClosedError):
             future.release()
             raise asyncio.CancelledError from None
         except KilledWorker as error:
