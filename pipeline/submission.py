@@ -24,6 +24,7 @@ from pipeline.problem import Form, Loaded, Problem
 from pipeline.reading.archives import Source
 from pipeline.reading.contract import WHOLE, comparable
 from pipeline.reading.csv_files import parse
+from pipeline.table import whole
 from pipeline.wording import some
 
 if TYPE_CHECKING:
@@ -309,7 +310,7 @@ def with_class_columns(load: Loaded) -> Loaded:
         return load
     target = problem.form.target
     class_columns = tuple(f"{target}_{label}" for label in classes)
-    sample = load.sample.drop(columns=[target])
+    sample = whole(load.sample).drop(columns=[target])
     sample = sample.assign(**dict.fromkeys(class_columns, 1 / len(classes)))
     columns = tuple(str(name) for name in sample.columns)
     form = replace(

@@ -21,6 +21,7 @@ from pipeline.predictor import Predictor
 from pipeline.problem import Kind
 from pipeline.report.evidence import Evidence
 from pipeline.report.importance import Importances
+from pipeline.table import take
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def compute(evidence: Evidence) -> Dependences | None:
     for fold in folds:
         drawn = evidence.sample(fold, share, stream=[1])  # others than those of the importances
         shown = np.concatenate([drawn, *(grid.rows for grid in grids)])
-        tasks.append((fold, train[evidence.problem.names].iloc[shown], len(drawn)))
+        tasks.append((fold, take(train, shown, evidence.problem.names), len(drawn)))
     work = functools.partial(_curves, evidence.predictor, grids)
     by_fold = list(evidence.map(work, tasks))
     return Dependences(

@@ -20,6 +20,7 @@ from pipeline.metrics import METRICS, Estimate
 from pipeline.predictor import Predictor
 from pipeline.report.evidence import MOST_READ, Evidence
 from pipeline.stage_settings import EvaluateStage
+from pipeline.table import take
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,14 +66,14 @@ def compute(evidence: Evidence) -> Importances | None:
     settings, names = evidence.settings, shuffled_columns(evidence)
     if not settings.importance_rows or evidence.predictor is None:
         return None
-    folds, train = evidence.affordable(len(names)), evidence.load.train[evidence.problem.names]
+    folds, train = evidence.affordable(len(names)), evidence.load.train
     share = math.ceil(settings.importance_rows / len(folds))
     answered = train_groups(evidence.load)
     drawn = [(fold, _sample(evidence, fold, share, answered)) for fold in folds]
     tasks = [
         Shown(
             fold,
-            train.iloc[rows],
+            take(train, rows, evidence.problem.names),
             evidence.y[rows],
             None if answered is None else np.unique(answered[rows], return_inverse=True)[1],
         )

@@ -18,6 +18,8 @@ from pipeline.wording import some
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.table import Frame
+
 REPEATED = 0.5  # share of train's rows that have another of their value, at least
 FEWEST_SOURCES = 5  # in train and in test
 LEAST_SKILL = 0.02  # rows of one source have similar targets, or separating them does no harm
@@ -43,9 +45,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     )
 
 
-def find_origins(
-    train: "pd.DataFrame", test: "pd.DataFrame", without: str, target: FoldedTarget
-) -> list[str]:
+def find_origins(train: "Frame", test: "Frame", without: str, target: FoldedTarget) -> list[str]:
     """The columns that name a source, the most predictive first; `without` is the target's name."""
     import pandas as pd
 

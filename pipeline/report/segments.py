@@ -10,6 +10,7 @@ from pipeline import figures, metrics, page
 from pipeline.estimates import NORMAL_95, share_interval
 from pipeline.problem import Feature
 from pipeline.report.evidence import Evidence
+from pipeline.table import take
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def compute(evidence: Evidence) -> Segments:
     y, prediction = evidence.validated_y, evidence.validated()
     is_share = bool(evidence.classes)
     errors = 1 - metrics.hits(y, prediction) if is_share else metrics.absolute_error(y, prediction)
-    frame = evidence.load.train.iloc[evidence.rows]
+    frame = take(evidence.load.train, evidence.rows, evidence.problem.names)
     return Segments(find_segments(frame, evidence.problem.features, errors), is_share)
 
 

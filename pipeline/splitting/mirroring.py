@@ -26,6 +26,8 @@ from pipeline.wording import count
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.table import Frame
+
 FEWEST_ROWS = 10  # of train and of test
 FEWEST_GROUPS = 3  # in train; folds by fewer mirror nothing
 ENOUGH_GROUPS = 5
@@ -89,8 +91,8 @@ class Moments:
 
 
 def find_mirror(
-    train: "pd.DataFrame",
-    test: "pd.DataFrame",
+    train: "Frame",
+    test: "Frame",
     features: Sequence[Feature],
     id: str | None = None,
     folds: int = MOST_WINDOWS,
@@ -115,9 +117,7 @@ def find_mirror(
 # -- times -----------------------------------------------------------------------------------------
 
 
-def _moments(
-    train: "pd.DataFrame", test: "pd.DataFrame", features: Sequence[Feature]
-) -> Iterator[Moments]:
+def _moments(train: "Frame", test: "Frame", features: Sequence[Feature]) -> Iterator[Moments]:
     """Columns of dates, dates in parts, then numbers that are named like times."""
     for each in features:
         if each.kind == "date":
@@ -329,8 +329,8 @@ class Grouping:
 
 
 def _by_group(
-    train: "pd.DataFrame",
-    test: "pd.DataFrame",
+    train: "Frame",
+    test: "Frame",
     features: Sequence[Feature],
     id: str | None,
     folds: int,
@@ -355,7 +355,7 @@ def _by_group(
 
 
 def _groupings(
-    train: "pd.DataFrame", test: "pd.DataFrame", features: Sequence[Feature], id: str | None
+    train: "Frame", test: "Frame", features: Sequence[Feature], id: str | None
 ) -> Iterator[Grouping]:
     kinds = {each.name: each.kind for each in features}
     words = [] if id is None or id not in train or id not in test else [id]
