@@ -54,11 +54,10 @@ class Duplicates:
 
     def differs(self, values: np.ndarray) -> np.ndarray:
         """Whether the rows of a group have several of these values (n,), by group number."""
-        import pandas as pd
-
-        different = pd.Series(values).groupby(self.train).nunique()
-        groups = 1 + max(self.train.max(), self.test.max(initial=0))
-        return different.reindex(range(groups), fill_value=0).to_numpy() > 1
+        groups = 1 + int(max(self.train.max(), self.test.max(initial=0)))
+        one = np.zeros(groups, dtype=values.dtype)
+        one[self.train] = values
+        return np.bincount(self.train[values != one[self.train]], minlength=groups) > 0
 
 
 def find_duplicates(
@@ -75,11 +74,12 @@ def find_duplicates(
     prints = np.concatenate([fingerprints(train, features), fingerprints(test, features)])
     groups = np.unique(prints, return_inverse=True)[1]
     own, other = np.split(groups, [len(train)])
-    targets = pd.DataFrame({"group": own, "y": y}).value_counts().groupby("group")
-    found = targets.agg(["size", "sum", "max"])  # of each group: targets, rows, rows of one target
+    repeated = np.bincount(own)[own] > 1
+    among = pd.DataFrame({"group": own[repeated], "y": y[repeated]}).value_counts()
+    found = among.groupby("group").agg(["size", "sum", "max"])  # targets, rows, rows of one target
     conflicting = int(found.loc[found["size"] > 1, "sum"].sum())
-    ceiling = None if is_regression else float(found["max"].sum() / len(own))
-    return Duplicates(own, other, conflicting, ceiling)
+    right = int(found["max"].sum()) + np.count_nonzero(~repeated)
+    return Duplicates(own, other, conflicting, None if is_regression else float(right / len(own)))
 
 
 def fingerprints(frame: "Frame", features: Sequence[Feature]) -> np.ndarray:

@@ -111,6 +111,10 @@ class FoldedTarget:
         """(n,) bool."""
         return self.fold >= 0
 
+    def take(self, rows: np.ndarray) -> "FoldedTarget":
+        """Of these rows alone."""
+        return FoldedTarget(self.y[rows], self.classes, self.fold[rows])
+
     @cached_property
     def scores(self) -> np.ndarray:
         """(n, k): an indicator a class; or ranks from 0 to 1, on which outliers weigh little."""

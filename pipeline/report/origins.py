@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.exploration.strength import FoldedTarget, skill
 from pipeline.figures import label
 from pipeline.report.alarm import NAMED, Alarm, quoted_label
-from pipeline.report.evidence import Evidence
+from pipeline.report.evidence import MOST_LOOKED_AT, Evidence
 from pipeline.wording import some
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ def find_origins(train: "Frame", test: "Frame", without: str, target: FoldedTarg
 
 def is_origin(train: "pd.Series", test: "pd.Series") -> bool:
     """Whether values repeat within train (n,) and never between train and test (m,)."""
-    if train.duplicated(keep=False).mean() < REPEATED:  # fast, and excludes most numbers
+    first = test.iloc[:MOST_LOOKED_AT].dropna()
+    if train.iloc[:MOST_LOOKED_AT].isin(first).any():  # fast, and excludes most columns
+        return False
+    if train.duplicated(keep=False).mean() < REPEATED:
         return False
     counts, others = train.value_counts(), test.dropna().unique()
     if min(len(counts), len(others)) < FEWEST_SOURCES:
