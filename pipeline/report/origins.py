@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.exploration.strength import FoldedTarget, skill
 from pipeline.figures import label
+from pipeline.reading import distinct
 from pipeline.report.alarm import NAMED, Alarm, quoted_label
 from pipeline.report.evidence import MOST_LOOKED_AT, Evidence
 from pipeline.wording import some
@@ -61,7 +62,7 @@ def find_origins(train: "Frame", test: "Frame", without: str, target: FoldedTarg
 def is_origin(train: "pd.Series", test: "pd.Series") -> bool:
     """Whether values repeat within train (n,) and never between train and test (m,)."""
     first = test.iloc[:MOST_LOOKED_AT].dropna()
-    if train.iloc[:MOST_LOOKED_AT].isin(first).any():  # fast, and excludes most columns
+    if distinct.are_in(train.iloc[:MOST_LOOKED_AT], first).any():  # fast, and excludes most columns
         return False
     if train.duplicated(keep=False).mean() < REPEATED:
         return False

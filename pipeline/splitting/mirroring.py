@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.problem import Feature
+from pipeline.reading import distinct
 from pipeline.reading.dates import MONTH_NUMBERS
 from pipeline.splitting.groups import before_last
 from pipeline.splitting.lengths import NUMBER, STEPS, Length
@@ -377,12 +378,12 @@ def _grouping(
     """The column, where its values are not shared and chance would have shared some."""
     train, test = train.dropna(), test.dropna()
     some = test.iloc[:: max(1, len(test) // LOOKED_AT)]
-    if min(len(train), len(test)) < FEWEST_ROWS or train.isin(some.unique()).any():
+    if min(len(train), len(test)) < FEWEST_ROWS or distinct.are_in(train, some).any():
         return
     if separator is None and train.dtype.kind not in "iuf":
         train, test = _bare(train), _bare(test)
     groups = train.nunique(), test.nunique()
-    if groups[0] < FEWEST_GROUPS or groups[0] == len(train) or test.isin(train.unique()).any():
+    if groups[0] < FEWEST_GROUPS or groups[0] == len(train) or distinct.share_any(test, train):
         return
     if separator is not None and groups[1] < FEWEST_GROUPS:
         return
