@@ -111,7 +111,10 @@ class AveragePrecisionAt:
 
 def row_log_loss(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """-log p(true class) per row, (n,); probabilities are kept off zero by the float's epsilon."""
-    true = prediction[np.arange(len(y)), np.asarray(y, dtype=int)].astype(float)
+    if prediction.shape[1] == 1:  # that of the true class alone
+        true = prediction[:, 0].astype(float)
+    else:
+        true = prediction[np.arange(len(y)), np.asarray(y, dtype=int)].astype(float)
     return -np.log(np.clip(true, np.finfo(float).eps, 1.0))
 
 
