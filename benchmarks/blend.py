@@ -2,17 +2,14 @@
 
     python benchmarks/blend.py --rows 700000 --members 30
     python benchmarks/blend.py --rows 10000000 --members 3 --classes 1 --metric rmse
-    python benchmarks/blend.py --rows 200000 --chosen-on 10000 20000 50000
 
 Members' out-of-fold predictions are simulated: what is true, seen with an error that all members
 share, one of each kind of model and one of each member, of different strength and confidence. They
 are stored and read as those of a run are. A line: seconds, and the peak memory of the process
-(Pss, in which pages of the store's files count). With --chosen-on, method and weights are chosen on
-so many rows, and scored on new ones beside the choice on all rows.
+(Pss, in which pages of the store's files count).
 """
 
 import argparse
-import resource
 import sys
 import tempfile
 import threading
@@ -139,33 +136,30 @@ def main() -> None:
     options = parse()
     rng = np.random.default_rng(options.seed)
     found = truth(options.rows + options.test_rows, options.classes, options.metric, rng)
-    y = found.y[: options.rows]
-    split = Folds(options.rows, tuple(folds_of(0, rng.permutation(options.rows) % options.folds)), "plain")
+    numbers = rng.permutation(options.rows) % options.folds
+    split = Folds(options.rows, tuple(folds_of(0, numbers)), "plain")
     with tempfile.TemporaryDirectory() as folder:
         store, train = Store(Path(folder)), {}
         for name, each in members(found, options, rng):
             store.put(key := Key("train", name), each)
             train[name] = store.get(key, Trained)
-        print(f"stored: {store.size() / 1e6:.0f} MB", flush=True)
-        load = loaded(y, options.classes, options.test_rows)
-        truth_of_test = found.y[options.rows :]
+        y, new = found.y[: options.rows], found.y[options.rows :]
         del found
+        load = loaded(y, options.classes, options.test_rows)
         settings = BlendStage(method=options.method, metric=options.metric)
-        started, processor = time.perf_counter(), time.process_time()
+        stored, started, processor = store.size(), time.perf_counter(), time.process_time()
         with Peak().sampled() as peak:
             blended = blend(settings, load, split, train, Progress(live=False))
-        seconds = time.perf_counter() - started
-        processor = time.process_time() - processor
-        score = METRICS[blended.metric].score(truth_of_test, blended.test)
-        expected = blended.expected
-        print(
-            f"{options.rows:,} rows x {options.members}, {options.classes} outputs, "
-            f"{blended.metric}: {seconds:.1f} s ({processor:.1f} s of processor), {peak.total:.0f} MB ({peak.anonymous:.0f} MB "
-            f"anonymous); {blended.method}, expected {expected.score:.5f} ± "
-            f"{expected.standard_error:.5f}, {score:.5f} on new rows"
-        )
+        seconds, processor = time.perf_counter() - started, time.process_time() - processor
         size = store.put(Key("blend", "0"), blended).size
-        print(f"blend stored: {size / 1e6:.0f} MB")
+    expected, score = blended.expected, METRICS[blended.metric].score(new, blended.test)
+    print(
+        f"{options.rows:,} rows x {options.members}, {options.classes} outputs, {blended.metric}: "
+        f"{seconds:.1f} s ({processor:.1f} s of processor), {peak.total:.0f} MB "
+        f"({peak.anonymous:.0f} MB without files); members {stored / 1e6:.0f} MB, blend "
+        f"{size / 1e6:.0f} MB stored; {blended.method}, expected {expected.score:.5f} ± "
+        f"{expected.standard_error:.5f}, on new rows {score:.5f}"
+    )
 
 
 def parse() -> argparse.Namespace:

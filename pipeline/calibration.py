@@ -43,7 +43,7 @@ def temperature_scale(probabilities: np.ndarray, inverse_temperature: float) -> 
 
 
 def _log(probabilities: np.ndarray) -> np.ndarray:
-    """(n, k), column by column in memory for few classes: sums over a row's two or three numbers are
-    then sums of columns, several times as fast."""
+    """(n, k), column by column in memory for few classes: sums over a row's two or three numbers
+    are then sums of columns, several times as fast."""
     z = np.log(np.clip(probabilities, TINY, 1.0))
     return np.asfortranarray(z) if z.shape[1] < FEW_CLASSES else z

@@ -224,9 +224,7 @@ def cross_fitted(fitter: Fitter, methods: Sequence[str], known: OutOfFold) -> di
     return blended
 
 
-def nested(
-    fitter: Fitter, candidates: Mapping[str, np.ndarray], known: OutOfFold
-) -> np.ndarray:
+def nested(fitter: Fitter, candidates: Mapping[str, np.ndarray], known: OutOfFold) -> np.ndarray:
     """Each fold blended by a method that was chosen, and by weights that were fitted, without it.
 
     From the cross-fitted `candidates` (n, k) by method; returns (n, k). The method is chosen as for
