@@ -28,13 +28,14 @@ from pipeline.folds import Folds, folds_of
 from pipeline.from_scratch.activations import softmax
 from pipeline.member import Member
 from pipeline.metrics import METRICS
+from pipeline.prediction import precision, rounded
 from pipeline.problem import Form, Loaded, Problem
 from pipeline.progress import Progress
 from pipeline.settings import EncoderSettings
 from pipeline.stage_settings import BlendStage
 from pipeline.stages.blend import blend
 from pipeline.store import Key, Store
-from pipeline.training import Trained
+from pipeline.training import Trained, compared
 
 KINDS = 4  # of models, whose members err alike
 SHARED, OF_KIND, OWN, OF_FOLD = 0.5, 0.4, 0.5, 0.2  # standard deviations of errors
@@ -88,16 +89,19 @@ def members(
 ) -> Iterator[tuple[str, Trained]]:
     train, test = slice(0, options.rows), slice(options.rows, options.rows + options.test_rows)
     for number in range(options.members):
-        oof = predicted(found, number, train, options.metric, rng)
+        oof = predicted(found, number, train, options.metric, rng)[np.newaxis]
         by_fold = np.stack(
             [predicted(found, number, test, options.metric, rng) for _ in range(options.folds)]
         )
-        yield f"member_{number:02}", trained(oof, by_fold)
+        yield f"member_{number:02}", trained(found.y[train], oof, by_fold)
 
 
-def trained(oof: np.ndarray, by_fold: np.ndarray) -> Trained:
-    member = Member("linear", {}, EncoderSettings())
-    return Trained(member, oof[np.newaxis], by_fold.mean(axis=0), by_fold, (), 1, 0.0, 0.0)
+def trained(y: np.ndarray, oof: np.ndarray, by_fold: np.ndarray) -> Trained:
+    """oof (1, n, k) and by_fold (folds, m, k) as the train stage keeps them."""
+    kind, some = precision(y, oof.shape[-1]), compared(by_fold.shape[1], len(y))
+    test, by_fold = by_fold.mean(axis=0), by_fold[:, some]
+    kept = (rounded(each, kind) for each in (oof, test, by_fold))
+    return Trained(Member("linear", {}, EncoderSettings()), *kept, (), 1, 0.0, 0.0)
 
 
 def loaded(y: np.ndarray, outputs: int, test_rows: int) -> Loaded:

@@ -21,7 +21,7 @@ from pipeline.expectation import averaging, expectation
 from pipeline.folds import Folds, folds_of
 from pipeline.metrics import Metric, estimate, get_metric, paired_difference
 from pipeline.postprocessing import postprocessed
-from pipeline.prediction import check
+from pipeline.prediction import check, rounded
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
 from pipeline.training import Trained
@@ -78,6 +78,7 @@ def blend(
     before, validated = unseen, load.train.iloc[split.validated]
     unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
     test = postprocessed(settings.postprocess, test, load.test, load.problem)
+    unseen, test = (rounded(each, known.predictions.dtype) for each in (unseen, test))
     effect = worth(settings.postprocess, metric, known, unseen, before)
     blended = Blended(
         blend=fitted,
