@@ -25,7 +25,7 @@ from pipeline.member import Member
 from pipeline.models import State
 from pipeline.parallel import Map
 from pipeline.plan import Stopwatch
-from pipeline.prediction import check
+from pipeline.prediction import check, precision, rounded
 from pipeline.problem import Feature, Loaded
 from pipeline.progress import Progress
 from pipeline.store import MEASURED, Key, Piece, Store
@@ -195,7 +195,8 @@ class Fits:
             values = fitted.predict(tables.test)
         seconds = watch.seconds()
         self._check(values, tables.test.rows, member, fold)
-        self._keep(member, key, result := Predictions(values, seconds), seconds, fit.hash)
+        result = Predictions(rounded(values, self._precision), seconds)
+        self._keep(member, key, result, seconds, fit.hash)
         return result
 
     def validate(self, member: Member, fold: Fold, rows: np.ndarray) -> np.ndarray:
@@ -254,6 +255,10 @@ class Fits:
         given = (fold.train, fold.valid, fold.clusters, fold.extra)
         digests = [None if each is None else _digest(each) for each in given]
         return [fold.repeat, fold.number, *digests, fold.by_time]
+
+    @cached_property
+    def _precision(self) -> np.dtype:
+        return precision(self.y, self.objective.outputs)
 
     @cached_property
     def _y_digest(self) -> str:
@@ -328,7 +333,7 @@ class Fits:
         if len(rows):
             values = fitted.predict(self.tables(fitted.member).train.take(rows))
         self._check(values, len(rows), fitted.member, fold)
-        return values
+        return rounded(values, self._precision)
 
     def _check(self, values: np.ndarray, rows: int, member: Member, fold: Fold) -> None:
         check(values, rows, self.objective.outputs, f"{member.kind}, fold {fold.name},", REMEDY)
