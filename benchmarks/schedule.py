@@ -23,6 +23,7 @@ from typing import Any
 OVERHEAD = 0.03  # seconds a fit
 RUN, WORKERS = "run", "workers"  # where a task is done
 ORDER = ("load", "explore", "split", "encode", "blend", "evaluate", "submit")
+BOOSTING = ("lightgbm", "xgboost")  # have trials and seeds
 SEARCHED = 0.85  # of a fit's rows: LightGBM finds its rounds on them, then fits all rows a seed
 
 
@@ -295,15 +296,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--stages", nargs="+", default=[], metavar="NAME=SECONDS")
     parser.add_argument("--models", nargs="+", default=[], metavar="NAME=SECONDS", help="of a fit")
     parser.add_argument("--of-rows", type=int, default=700_000, help="that they were measured on")
-    for name in ("folds", "repeats", "trials", "seeds"):
+    for name in ("folds", "repeats"):
         parser.add_argument(f"--{name}", type=int, help="of every model; left out: as recorded")
+    for name in ("trials", "seeds"):
+        parser.add_argument(f"--{name}", type=int, help=f"of {', '.join(BOOSTING)}")
     parser.add_argument("--rows", type=int, nargs="+", default=[700_000, 10_000_000])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8, 64, 256])
     return parser.parse_args()
 
 
 def given(options: argparse.Namespace) -> Costs:
-    """From the command line or a file; numbers that are named there are those of every model."""
+    """From the command line or a file."""
     if options.models:
         pairs = [[each.split("=") for each in of] for of in (options.stages, options.models)]
         stages = {name: float(seconds) for name, seconds in pairs[0]}
@@ -311,8 +314,20 @@ def given(options: argparse.Namespace) -> Costs:
         costs = Costs(options.of_rows, stages, models)
     else:
         costs = read(options.costs)
-    named = {k: v for k in ("folds", "repeats", "trials", "seeds") if (v := vars(options)[k])}
-    return replace(costs, models=tuple(replace(each, **named) for each in costs.models))
+    return replace(costs, models=tuple(changed(each, options) for each in costs.models))
+
+
+def changed(model: Model, options: argparse.Namespace) -> Model:
+    """With the numbers that are named; one of several seeds takes as long as it did."""
+    seeds = options.seeds if options.seeds and model.name in BOOSTING else model.seeds
+    return replace(
+        model,
+        seconds=model.seconds * (SEARCHED + seeds) / (SEARCHED + model.seeds),
+        seeds=seeds,
+        folds=options.folds or model.folds,
+        repeats=options.repeats or model.repeats,
+        trials=options.trials if options.trials and model.name in BOOSTING else model.trials,
+    )
 
 
 def main() -> None:
