@@ -1,9 +1,9 @@
 """A value -> the files of a folder, and back, by walking its fields.
 
 A data frame becomes parquet, of which a `Table` reads columns; an array of a megabyte or more
-`.npy`, which is read as a memory map, smaller ones share `arrays.npz`; bytes and long texts are
-files of their own; the rest is `value.json`. Nothing is pickled: what is read can run no code.
-Equal values are equal bytes.
+`.npy`, which is read as a memory map (of single-precision pairs that sum to 1, the second alone),
+smaller ones share `arrays.npz`; bytes and long texts are files of their own; the rest is
+`value.json`. Nothing is pickled: what is read can run no code. Equal values are equal bytes.
 """
 
 import io
@@ -29,6 +29,7 @@ from pipeline.store import MEASURED_FILES, MEASUREMENTS
 LARGE_ARRAY = 2**20  # bytes
 LONG_TEXT = 10_000  # letters
 MARK = "$"  # a JSON object with this one key stands for what is in another file
+PAIR = "pair"  # of numbers that sum to 1: the file has the second one of each
 VALUE, ARRAYS = "value.json", "arrays.npz"
 Open = Callable[[str], AbstractContextManager[io.RawIOBase | io.BufferedIOBase]]
 
@@ -118,10 +119,10 @@ class _Writer:
         if value.nbytes < LARGE_ARRAY:
             self.arrays[place] = np.asarray(value)
             return {MARK: "array", "at": place}
-        name = f"{place}.npy"
+        sums_to_one, name = _sums_to_one(value), f"{place}.npy"
         with self.opened(name) as file:
-            np.save(file, value, allow_pickle=False)
-        return {MARK: "file", "at": name}
+            np.save(file, value[..., 1] if sums_to_one else value, allow_pickle=False)
+        return {MARK: PAIR if sums_to_one else "file", "at": name}
 
     def _strings(self, value: np.ndarray, place: str) -> Any:
         import pandas as pd
@@ -146,6 +147,12 @@ class _Writer:
         with self.opened(name) as file:
             file.write(content)
         return {MARK: "file", "at": name}
+
+
+def _sums_to_one(value: np.ndarray) -> bool:
+    """Whether these are single-precision pairs (..., 2) of which the second tells the first."""
+    is_pair = value.dtype == np.float32 and value.ndim > 1 and value.shape[-1] == 2
+    return is_pair and np.array_equal(value[..., 0], 1 - value[..., 1], equal_nan=True)
 
 
 def _place(field: "Field[Any]", outside: str) -> str:
@@ -261,6 +268,9 @@ class _Reader:
             return float(what)
         if what in ("table", "strings"):
             return self._table(tree["at"], what, tree["rows"])
+        if what == PAIR:
+            second = self._file(tree["at"])
+            return np.stack([1 - second, second], axis=-1)
         return self._file(tree["at"])
 
     def _array(self, place: str) -> np.ndarray:
