@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +19,17 @@ from pipeline.parallel import Map, in_turn
 from pipeline.predictor import Predictor
 from pipeline.problem import Loaded, Problem
 from pipeline.stage_settings import EvaluateStage
+from pipeline.table import take
 from pipeline.training import Trained
 from pipeline.tuning import Tuned
 from pipeline.wording import some
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MOST_NAMED = 3
 MOST_READ = 50_000  # columns times predictions
+MOST_LOOKED_AT = 100_000  # rows, where a sample answers a question as well as all of them do
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,26 @@ class Evidence:
         """So many of the rows that a fold validates, drawn by the seed, ascending."""
         rng = np.random.default_rng([self.settings.seed, *stream, fold.number])
         return np.sort(rng.permutation(fold.valid)[:rows])
+
+    def some(self, rows: np.ndarray) -> np.ndarray:
+        """Of row numbers, ascending, those that are looked at: all, or so many that are drawn."""
+        if len(rows) <= MOST_LOOKED_AT:
+            return rows
+        rng = np.random.default_rng([self.settings.seed, len(rows)])
+        return np.sort(rng.choice(rows, MOST_LOOKED_AT, replace=False))
+
+    def sampled(self, rows: int) -> str:
+        """A remark where of so many rows a sample is looked at; empty where all are."""
+        if rows <= MOST_LOOKED_AT:
+            return ""
+        return f" Looked at were {MOST_LOOKED_AT:,} of {rows:,} rows, drawn at random."
+
+    def frames(self, several: Sequence[np.ndarray]) -> "list[pd.DataFrame]":
+        """The features of several sets of rows; each column is read once."""
+        joined = take(self.load.train, np.concatenate(several), self.problem.names)
+        ends = np.cumsum([len(rows) for rows in several])
+        parts = zip(several, ends, strict=True)
+        return [joined.iloc[end - len(rows) : end].reset_index(drop=True) for rows, end in parts]
 
     def described(self, name: str) -> str:
         """A member's name, with its kind where that is another one: 'small (lightgbm)'."""
