@@ -49,9 +49,9 @@ def _tables(module: str | None, load: Loaded) -> Tables:
     extra = None if load.extra is None else load.extra.table
     if module is not None:
         rows = train[names]
-        train, test = add_features(module, rows), add_features(module, test[names])
+        train = add_features(module, rows)
         check_row_wise(module, rows, train)
-        features = with_kinds(train, features)
+        test, features = add_features(module, test[names]), with_kinds(train, features)
         extra = None if extra is None else _added(module, extra[names], train)
     coded = code_table(train, features), code_table(test, features)
     found = Tables(*coded, features, coded[0].digests(), coded[1].digests())
