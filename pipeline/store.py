@@ -253,7 +253,8 @@ class _Hashing(io.RawIOBase):
     """
 
     def __init__(self, path: Path) -> None:
-        self.file, self.size, self.checksum = path.open("wb"), 0, hashlib.sha256()
+        self.path, self.file = path, path.open("wb")
+        self.size, self.checksum = 0, hashlib.sha256()
 
     def writable(self) -> bool:
         return True
@@ -261,14 +262,25 @@ class _Hashing(io.RawIOBase):
     def write(self, content: Any) -> int:
         self.checksum.update(content)
         self.size += memoryview(content).nbytes
-        return self.file.write(content)
+        with self._naming():
+            return self.file.write(content)
 
     def tell(self) -> int:
         return self.size
 
     def close(self) -> None:
-        self.file.close()
+        with self._naming():
+            self.file.close()
         super().close()
+
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Let the error of a full disk name the file."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
 
 
 def _is_plain(name: str) -> bool:

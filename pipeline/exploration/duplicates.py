@@ -72,7 +72,7 @@ def find_duplicates(
     import pandas as pd
 
     prints = np.concatenate([fingerprints(train, features), fingerprints(test, features)])
-    groups = np.unique(prints, return_inverse=True)[1]
+    groups = np.unique(prints, return_inverse=True)[1].astype(np.int32)
     own, other = np.split(groups, [len(train)])
     repeated = np.bincount(own)[own] > 1
     among = pd.DataFrame({"group": own[repeated], "y": y[repeated]}).value_counts()

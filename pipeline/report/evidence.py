@@ -114,11 +114,15 @@ class Evidence:
     @property
     def validated_y(self) -> np.ndarray:
         """The targets of those rows."""
-        return self.y[self.rows]
+        return self._of_rows(self.y)
 
     def validated(self, name: str = BLEND) -> np.ndarray:
         """The predictions of those rows."""
-        return self.predictions[name][self.rows]
+        return self._of_rows(self.predictions[name])
+
+    def _of_rows(self, values: np.ndarray) -> np.ndarray:
+        """Values (n, ...) of those rows; nothing is copied where these are all."""
+        return values if len(self.rows) == len(values) else values[self.rows]
 
     @property
     def classes(self) -> list[str]:
@@ -133,10 +137,10 @@ class Evidence:
     @cached_property
     def validated_folds(self) -> list[np.ndarray]:
         """For each fold of each repeat, the places among those rows of the ones it validates."""
-        return [
-            np.searchsorted(self.rows, np.intersect1d(fold.valid, self.rows))
-            for fold in self.split.folds
-        ]
+        places = np.full(self.split.rows, -1)
+        places[self.rows] = np.arange(len(self.rows))
+        found = (np.sort(places[fold.valid]) for fold in self.split.folds)
+        return [each[each >= 0] for each in found]
 
     def affordable(self, predictions: int) -> list[Fold]:
         """The folds of the first repeat, or fewer where so many predictions in each take long.
@@ -158,11 +162,11 @@ class Evidence:
         rng = np.random.default_rng([self.settings.seed, len(rows)])
         return np.sort(rng.choice(rows, MOST_LOOKED_AT, replace=False))
 
-    def sampled(self, rows: int) -> str:
+    def sampled(self, rows: int, what: str = "Looked at") -> str:
         """A remark where of so many rows a sample is looked at; empty where all are."""
         if rows <= MOST_LOOKED_AT:
             return ""
-        return f" Looked at were {MOST_LOOKED_AT:,} of {rows:,} rows, drawn at random."
+        return f" {what} were {MOST_LOOKED_AT:,} of {rows:,} rows, drawn at random."
 
     def frames(self, several: Sequence[np.ndarray]) -> "list[pd.DataFrame]":
         """The features of several sets of rows; each column is read once."""
