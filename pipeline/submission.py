@@ -411,7 +411,7 @@ def _value_problems(
         unknown = known[~known.isin(labels)].unique()
         if len(unknown):
             yield f"column {name} holds labels that train never had: {_names(unknown)}"
-    elif values.dtype != np.float64 and not (metric.needs == "values" and values.dtype == np.int64):
+    elif values.dtype.kind != "f" and not (metric.needs == "values" and values.dtype == np.int64):
         yield f"column {name} holds {values.dtype}, not numbers with decimals"
     elif np.isinf(values).any():
         yield f"column {name} holds infinite numbers"

@@ -48,14 +48,16 @@ def find_pairs(
     `many` are the names of those, of numbers that act as codes too. Targets (n, outputs) and inner
     folds (n,) are those of the training rows.
     """
-    columns = {name: each for name, each in columns.items() if each.kind != "cycle"}
-    quantities = [name for name, column in columns.items() if _is_quantity(column, name in many)]
-    if len(inner) < FEWEST_ROWS or not many or len(quantities) > MOST_QUANTITIES * len(columns):
+    if len(inner) < FEWEST_ROWS or not many:
         return []
     rows = np.arange(0, len(inner), max(1, len(inner) // MOST_ROWS))
+    columns = {name: each.take(rows) for name, each in columns.items() if each.kind != "cycle"}
+    quantities = [name for name, column in columns.items() if _is_quantity(column, name in many)]
+    if len(quantities) > MOST_QUANTITIES * len(columns):
+        return []
     targets, inner = targets[rows], inner[rows]
     targets = targets[:, np.argsort(-targets.var(axis=0), kind="stable")[:MOST_OUTPUTS]]
-    columns = {name: each.take(rows) for name, each in columns.items() if each.kind != "text"}
+    columns = {name: each for name, each in columns.items() if each.kind != "text"}
     means = {
         name: cross_fit(
             each if each.kind == "category" or name in many else _binned(each),

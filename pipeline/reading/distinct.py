@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FEW = 1000  # words that often show what all of them would
 
 
-def arrow(words: "pd.Series") -> "pa.ChunkedArray":
+def arrow(words: "pd.Series | pd.Index") -> "pa.ChunkedArray":
     """The words (n,) as Arrow has them; nothing is copied where they are such."""
     import pyarrow as pa
 
