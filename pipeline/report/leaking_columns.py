@@ -109,11 +109,12 @@ def _odds(share: float) -> float:
 
 def _column_alarm(names: set[str], texts: Sequence[str], evidence: Evidence) -> Alarm:
     blend = score(evidence, evidence.validated_y, evidence.validated())
+    sampled = sample_remark(len(evidence.y))
+    remark = sampled and f".{sampled[:-1]}"  # the page ends the sentence
     return Alarm(
         "column",
         f"Of what the blend of all columns predicts of the target ({evidence.metric.in_sentence} "
-        f"{blend}), one column alone predicts most: {some(texts, NAMED)}"
-        + sample_remark(len(evidence.y)).rstrip("."),
+        f"{blend}), one column alone predicts most: {some(texts, NAMED)}{remark}",
         "A column that nearly equals the target was often made from it, or recorded after the "
         "outcome was known. Such a column is worth nothing where the outcome is still open.",
         "Find out how and when it was recorded, and how it looks in test (the exploration page). "
