@@ -10,6 +10,10 @@ from pipeline.early_stopping import Clusters
 DRAWN = ("stratified", "plain", "group", "stratified_group")
 
 
+def _narrowed(numbers: np.ndarray | None) -> np.ndarray | None:
+    return None if numbers is None else numbers.astype(np.int32)
+
+
 @dataclass(frozen=True)
 class Fold:
     """One fold of one repeat: row numbers of the training table, ascending, train and valid.
@@ -36,6 +40,16 @@ class Fold:
     def with_clusters(self, numbers: np.ndarray, by_time: bool) -> "Fold":
         """The same fold, of rows with these numbers (rows,) in the whole table."""
         return replace(self, clusters=numbers[self.train], by_time=by_time)
+
+    def narrowed(self) -> "Fold":
+        """The same with row numbers and groups of four bytes each."""
+        return replace(
+            self,
+            train=self.train.astype(np.int32),
+            valid=self.valid.astype(np.int32),
+            clusters=_narrowed(self.clusters),
+            extra=_narrowed(self.extra),
+        )
 
     def clusters_of(self, rows: np.ndarray, others: int = 0) -> Clusters | None:
         """Of training rows, some of the fold's, and `others` after them that are never held out."""
@@ -89,6 +103,16 @@ class Folds:
         """All that is fitted for a repeat: its folds, and for the first one the fit on all rows."""
         asked = self.weight_of_whole(refit) > 0 and not repeat
         return [*self.repeat(repeat), *([self.whole] if asked else [])]
+
+    def narrowed(self) -> "Folds":
+        """The same with row numbers and groups of four bytes each, in files as in memory."""
+        return replace(
+            self,
+            folds=tuple(fold.narrowed() for fold in self.folds),
+            answers=_narrowed(self.answers),
+            clusters=_narrowed(self.clusters),
+            kept=_narrowed(self.kept),
+        )
 
     @property
     def repeats(self) -> int:

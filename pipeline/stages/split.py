@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipeline.config import Split
 
 MOST_NAMED = 2  # classes
+MANY_ROWS = 100_000  # whose numbers take four bytes each
 STRETCHES = 20  # of time, in each of which rows err alike
 # the keys that a scheme reads, beside folds, repeats and seed; some need the first of them
 READS = {
@@ -72,7 +73,7 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     if answered is not None:
         refuse_divided(folds, answered, load.problem)
         found = replace(found, answers=answer_rows(answered))
-    return found
+    return found.narrowed() if found.rows > MANY_ROWS else found
 
 
 def by_answer(settings: "Split", load: Loaded) -> "Split":

@@ -37,6 +37,19 @@ def run(load, **settings) -> list[np.ndarray]:
     return [folds.numbers(repeat) for repeat in range(folds.repeats)]
 
 
+def test_of_many_rows_the_numbers_take_four_bytes_and_are_the_same(monkeypatch):
+    rng = np.random.default_rng(0)
+    load = loaded(rng.integers(2, size=60), group=rng.integers(9, size=60))
+    wide = drawn(load, group="group", folds=3)
+    monkeypatch.setattr("pipeline.stages.split.MANY_ROWS", 59)
+    narrow = drawn(load, group="group", folds=3)
+    for one, other in zip(wide.folds, narrow.folds, strict=True):
+        for name in ("train", "valid", "clusters"):
+            assert getattr(other, name).dtype == np.int32
+            assert_array_equal(getattr(one, name), getattr(other, name))
+    assert_array_equal(wide.kept, narrow.kept)
+
+
 def test_each_fold_has_its_share_of_each_class():
     y = np.random.default_rng(0).choice(3, size=307, p=[0.7, 0.2, 0.1])
     for numbers in run(loaded(y, "multiclass"), folds=5, repeats=3):
