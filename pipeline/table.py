@@ -3,6 +3,7 @@
 A process that needs one column of many rows never holds the others.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from io import BufferedIOBase, RawIOBase
 
     import pandas as pd
+    import pyarrow.parquet as pq
 
     Frame: TypeAlias = "pd.DataFrame | Table"  # what `take` and `whole` of this module are for
 
@@ -35,9 +37,10 @@ class Table:
         if self.columns and about.num_rows != rows:
             raise ValueError(f"{path.name}: found {about.num_rows:,} rows, not {rows:,}")
         self._frame: pd.DataFrame | None = None
+        self._opened: tuple[pq.ParquetFile, dict[str, Any]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_frame": None}
+        return {**vars(self), "_frame": None, "_opened": None}
 
     def __len__(self) -> int:
         return self.rows
@@ -89,15 +92,29 @@ class Table:
         return self._columns(names) if self._frame is None else self._frame[names]
 
     def _columns(self, names: list[str]) -> "pd.DataFrame":
-        import pandas as pd
-
+        """As pandas reads them, but what the file says of itself is read once: of thousands of
+        columns that takes longer than a column."""
         try:
-            return pd.read_parquet(self.path, columns=names)
+            file, about = self._open()
+            found = file.read(columns=names).select(names)  # "a" asks for "a.b" too
+            kept = {**about, "columns": [about["columns"][name] for name in names]}
+            return found.replace_schema_metadata({"pandas": json.dumps(kept)}).to_pandas()
         except (OSError, ValueError):
             raise DataError(
                 f"{self.path}: this was there when the run began, and is missing or damaged now. "
                 "Run the same command again: it is computed again."
             ) from None
+
+    def _open(self) -> "tuple[pq.ParquetFile, dict[str, Any]]":
+        """The file, and what pandas has written into it: the types of the columns, by name."""
+        import pyarrow.parquet as pq
+
+        if self._opened is None:
+            file = pq.ParquetFile(self.path, memory_map=True)
+            about = json.loads(file.schema_arrow.metadata[b"pandas"])
+            columns = {each["name"]: each for each in about["columns"]}
+            self._opened = file, {**about, "columns": columns}
+        return self._opened
 
 
 def take(table: "Frame", rows: np.ndarray, names: Sequence[str]) -> "pd.DataFrame":
