@@ -16,7 +16,8 @@ from pipeline.exploration.strength import FoldedTarget
 from pipeline.page import percent
 from pipeline.problem import Feature
 from pipeline.report.alarm import Alarm, score
-from pipeline.report.evidence import Evidence
+from pipeline.report.evidence import Evidence, looked_at
+from pipeline.table import take
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ DUPLICATED = 0.8  # share of the pairs that agree in the last column as well, or
 LIFT = 50.0  # times that of any two rows
 DISTINCT = 0.5  # two random rows agree no more often in a column that can show duplicates
 ASKED = 8  # columns
+MOST_COMPARED = 1_000_000  # rows, of train and of test, when duplicates are told from chance
 TIMES, ERRORS = 2.0, 5.0  # more often than in the other table: how many times, standard errors
 FEWEST_LEFT = 30  # rows without duplicates, for a score
 
@@ -113,6 +115,8 @@ def are_duplicates(train: "Frame", test: "Frame | None", features: Sequence[Feat
     Pairs within train, or between train and test. Asked of the columns in which two random rows
     agree least; False where they mostly agree even in these, since then nothing can be decided.
     """
+    train = _compared(train, features)
+    test = None if test is None else _compared(test, features)
     equal = _pairs(train, test, features)
     if not equal or len(features) < 2:
         return False
@@ -123,6 +127,14 @@ def are_duplicates(train: "Frame", test: "Frame | None", features: Sequence[Feat
         if equal / _pairs(train, test, others) < min(DUPLICATED, LIFT * collisions[one]):
             return False
     return bool(asked)
+
+
+def _compared(table: "Frame", features: Sequence[Feature]) -> "Frame":
+    """The table, or of many rows some: of pairs that agree, the same share agrees in a column."""
+    if len(table) <= MOST_COMPARED:
+        return table
+    rows = looked_at(np.arange(len(table)), MOST_COMPARED)
+    return take(table, rows, [each.name for each in features])
 
 
 def _collision(train: "Frame", feature: Feature) -> float:

@@ -168,12 +168,14 @@ class Evidence:
         return name if member is None or member.kind == name else f"{name} ({member.kind})"
 
 
-def looked_at(rows: np.ndarray) -> np.ndarray:
-    """Of row numbers, ascending, those that are looked at: all, or MOST_LOOKED_AT drawn of them."""
-    if len(rows) <= MOST_LOOKED_AT:
+def looked_at(rows: np.ndarray, most: int | None = None) -> np.ndarray:
+    """Of row numbers, ascending, those that are looked at: all, or so many of them, by default
+    MOST_LOOKED_AT, drawn at random."""
+    most = most or MOST_LOOKED_AT
+    if len(rows) <= most:
         return rows
     rng = np.random.default_rng(len(rows))  # the same rows in every section, and every time
-    return np.sort(rng.choice(rows, MOST_LOOKED_AT, replace=False))
+    return np.sort(rng.choice(rows, most, replace=False))
 
 
 def sample_remark(rows: int, what: str = "Looked at") -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from pipeline.exploration.strength import FoldedTarget
 from pipeline.problem import Feature
@@ -10,7 +11,9 @@ from pipeline.report.duplicate_rows import are_duplicates
 from tests.report.test_alarms import Table
 
 
-def test_duplicates_agree_in_the_last_column_too_and_chance_does_not():
+@pytest.mark.parametrize("most", [10**6, 500], ids=["all rows", "some rows"])
+def test_duplicates_agree_in_the_last_column_too_and_chance_does_not(monkeypatch, most):
+    monkeypatch.setattr(duplicate_rows, "MOST_COMPARED", most)
     rng = np.random.default_rng(0)
     columns = [Feature(name, "number") for name in "abc"]
     table = pd.DataFrame(rng.integers(0, 12, (1000, 3)), columns=list("abc"))
