@@ -29,6 +29,7 @@ from pipeline.plan import MANY_ROWS, Stopwatch
 from pipeline.prediction import check
 from pipeline.problem import Feature, Loaded
 from pipeline.progress import Progress
+from pipeline.reading import memory
 from pipeline.store import MEASURED, Key, Piece, Store
 
 if TYPE_CHECKING:
@@ -82,13 +83,26 @@ class Fits:
         """How many fits are computed at the same time; None: as many as this machine has cores."""
         return None if self.cluster is None else self.cluster.size
 
+    def at_once(self, member: Member) -> int:
+        """How many fits of a member this machine computes at the same time: as many as it has
+        cores, but no more than there is memory for; one in any case."""
+        table = self.tables(member).extended or self.tables(member).train
+        if table.rows <= MANY_ROWS:
+            return parallel.cores()
+        needed = fitting.memory_needed(member, self.objective, table)
+        return max(1, min(parallel.cores(), memory.available() // needed))
+
     @contextlib.contextmanager
     def workers(
-        self, left: Callable[[], float] | None = None, progress: Progress | None = None
+        self,
+        left: Callable[[], float] | None = None,
+        progress: Progress | None = None,
+        member: Member | None = None,
     ) -> Iterator[Map]:
-        """As `parallel.workers`; of what is `Distributed` the fits come from the cluster's workers,
-        if there is one."""
-        with parallel.workers(left=left) as parallel_map:
+        """As `parallel.workers`, as many as there is memory for where the fits are of a `member`;
+        of what is `Distributed` the fits come from the cluster's workers, if there is one."""
+        jobs = None if member is None or self.cluster is not None else self.at_once(member)
+        with parallel.workers(jobs, left) as parallel_map:
             if self.cluster is None:
                 yield parallel_map
             else:
