@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import code, fitting, parallel
+from pipeline import code, fitting, models, parallel
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import CodedTable
 from pipeline.encoding.selection import Selection
@@ -180,6 +180,14 @@ class Fits:
                 "changed since it was computed. Run the competition again, then this."
             )
         return self._restore(member, known, path)
+
+    def sample(self, member: Member, fold: Fold) -> int | None:
+        """Of how many of the fold's training rows the member learns; None where of all."""
+        if len(fold.train) <= MANY_ROWS or models.learns_in_blocks(member.kind):
+            return None
+        names = self.fitted(member, fold).encoder.names(member.view)
+        most = fitting.most_rows(member, len(names))
+        return most if most < len(fold.train) else None
 
     def features(self, member: Member) -> tuple[Feature, ...]:
         """The columns that a member reads, those of its features module too."""
@@ -357,5 +365,6 @@ def _seen(member: Member, digests: Mapping[str, str]) -> list[list[str]]:
 def _digest(array: np.ndarray) -> str:
     """SHA-256 of an array's type, shape and bytes."""
     content = np.ascontiguousarray(array)
-    header = digest_of([str(content.dtype), list(content.shape)])
-    return hashlib.sha256(header.encode() + content.tobytes()).hexdigest()
+    found = hashlib.sha256(digest_of([str(content.dtype), list(content.shape)]).encode())
+    found.update(content.reshape(-1).view(np.uint8))
+    return found.hexdigest()

@@ -164,6 +164,7 @@ def test_a_model_that_cannot_learn_in_blocks_is_given_no_more_cells_than_there_m
     monkeypatch.setattr(fitting.FittedMember, "state", lambda self: {})
     fits.fit(LINEAR, FOLDS[0])
     ((X, y, clusters),) = given
+    assert fits.sample(LINEAR, FOLDS[0]) == len(X)
     assert len(X) == len(y) == 500 // X.shape[1] < len(FOLDS[0].train)
     assert abs(y.mean() - fits.y[FOLDS[0].train].mean()) < 1 / len(y)  # each class has its share
     assert clusters is None
