@@ -386,5 +386,5 @@ def _digest(array: np.ndarray) -> str:
     """SHA-256 of an array's type, shape and bytes."""
     content = np.ascontiguousarray(array)
     found = hashlib.sha256(digest_of([str(content.dtype), list(content.shape)]).encode())
-    found.update(content.reshape(-1).view(np.uint8))
+    found.update(content.reshape(-1).view(np.uint8).data)
     return found.hexdigest()
