@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import code, fitting, parallel
+from pipeline import code, fitting, parallel, pseudo_labels
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import CodedTable
 from pipeline.errors import DataError
@@ -114,6 +114,7 @@ class Fits:
                 **self._extra_key(member, fold),
                 **_clusters_key(fold),
                 **({"as_classes": True} if member.as_classes else {}),
+                **self._pseudo_key(member),
             },
         )
 
@@ -126,6 +127,13 @@ class Fits:
         allowed = [] if fold.extra is None else [_digest(fold.extra)]
         how = ["feature"] if member.extra_feature else []
         return {"extra": [member.extra, columns, _digest(extra.y), *allowed, *how]}
+
+    def _pseudo_key(self, member: Member) -> dict[str, Any]:
+        """What learning from test rows adds to a fit's name: their columns decide, too."""
+        if not member.pseudo_labels:
+            return {}
+        columns = _seen(member, self.tables(member).test_digests)
+        return {"pseudo_labels": [member.pseudo_labels, columns]}
 
     def fit(self, member: Member, fold: Fold) -> Fit:
         """The fit on a fold's training rows, from the store or computed now."""
@@ -274,8 +282,15 @@ class Fits:
     def _fit(self, member: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
         features, (table, y) = self.tables(member).features, self._learnt_from(member, fold, rows)
         original = self._original(member, fold)
-        clusters = fold.clusters_of(rows, len(y) - len(rows))
-        return fitting.fit(member, self.objective, features, table, y, fold, clusters, original)
+
+        def fit(table: CodedTable, y: np.ndarray) -> FittedMember:
+            clusters = fold.clusters_of(rows, len(y) - len(rows))
+            return fitting.fit(member, self.objective, features, table, y, fold, clusters, original)
+
+        fitted = fit(table, y)
+        if not member.pseudo_labels:
+            return fitted
+        return fit(*pseudo_labels.added(fitted, (table, y), self.tables(member).test))
 
     def _original(self, member: Member, fold: Fold) -> Original | None:
         """The same model, fitted on the extra rows alone, for a member whose column it is; kept

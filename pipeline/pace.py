@@ -14,7 +14,7 @@ from pipeline.fits import Fits
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.parallel import OutOfTime, over_cores, workers
-from pipeline.plan import MANY_ROWS, Allowance
+from pipeline.plan import COSTLY, MANY_ROWS, Allowance, cells_a_round
 
 SMALLEST = 500  # rows of the first sample
 ENOUGH = 0.01  # of the time that is left: a fit that takes so much ends the search
@@ -27,14 +27,14 @@ def repeat_seconds(
 ) -> float:
     """Seconds that fitting the folds of one repeat should take, all cores or workers at work.
 
-    0 where that need not be known: few rows, or no bound on the time. inf where there is no time
-    left, or not enough even for the samples.
+    0 where that need not be known: a small table, or no bound on the time. inf where there is no
+    time left, or not enough even for the samples.
     """
     left = budget.left()
     # of windows of time the last one, which has the most rows; of others the first
     validating = [fold for fold in folds if len(fold.valid)]
     longest = max(validating, key=lambda fold: len(fold.train) + len(fold.valid))
-    if math.isinf(left) or len(longest.train) + len(longest.valid) <= MANY_ROWS:
+    if math.isinf(left) or is_small(fits, member, longest):
         return 0.0
     if left <= 0:
         return math.inf
@@ -45,6 +45,14 @@ def repeat_seconds(
         except OutOfTime:
             return math.inf
     return over_cores([seconds] * len(folds), fits.cores)
+
+
+def is_small(fits: Fits, member: Member, fold: Fold) -> bool:
+    """Whether a fit of any model takes seconds at most."""
+    rows = len(fold.train) + len(fold.valid)
+    if rows > MANY_ROWS:
+        return False
+    return cells_a_round(rows, len(fits.features(member)), fits.objective.outputs) <= COSTLY
 
 
 def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold: Fold) -> float:

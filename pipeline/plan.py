@@ -35,8 +35,18 @@ FIRST = 1 / 2  # of what is left may go to a member's first repeat
 WORTH = 0.8  # a trial or repeat is begun if so much of the time that it should take is left
 MANY_ROWS = 10_000  # more of them: which model is the strongest is known, and pace is measured
 STRONGEST = "lightgbm"  # on many rows; benchmarks/README.md has the figures
+COSTLY = 10_000_000  # cells that a round of boosting reads; of more, pace is measured too
+LEAVES, BINS = 31, 255  # LightGBM's defaults: a leaf has a histogram of so many bins a column
+ROWS_OF_BIN = 3  # at least
 LONGEST_GAP = 5.0  # seconds between two readings by a process that waits for its workers
 Clock = Callable[[], float]
+
+
+def cells_a_round(rows: int, columns: int, outputs: int, leaves: int = LEAVES) -> float:
+    """Cells that a round of boosting reads: of the table, and of the leaves' histograms, which
+    outweigh few rows. Of more than two classes (`outputs`) there is a tree each."""
+    histograms = leaves * min(BINS, rows / ROWS_OF_BIN)
+    return (rows + histograms) * columns * (outputs if outputs > 2 else 1)
 
 
 class Stopwatch:

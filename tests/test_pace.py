@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,10 +98,11 @@ def bounded(tmp_path, seconds, part="train/one"):
 def test_few_rows_and_endless_time_are_not_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(pace, "workers", None)  # nothing may be tried
     few, many = folds(n=MANY_ROWS, number=2).folds, MANY_FOLDS.folds
+    fits = SimpleNamespace(features=lambda _: range(20), objective=SimpleNamespace(outputs=2))
     follows = bounded(tmp_path, 2.0)
     follows.settle(0, 1, "repeat")
     for chosen, budget in ((few, bounded(tmp_path, 1.0)), (many, Allowance()), (many, follows)):
-        assert pace.repeat_seconds(None, member(), chosen, 900, budget) == 0.0
+        assert pace.repeat_seconds(fits, member(), chosen, 900, budget) == 0.0
 
 
 def test_the_folds_of_a_repeat_are_spread_over_the_cores(tmp_path, monkeypatch):

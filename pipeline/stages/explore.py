@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.stage_settings import ExploreStage
 
 OTHER_FIGURES = 12  # besides one a column; for the progress bar
+MOST_CELLS = 500_000  # that adversarial validation looks at
 
 
 def explore(settings: "ExploreStage", load: Loaded, progress: Progress) -> Explored:
@@ -122,14 +123,16 @@ def _shown_class(related: Sequence[Association], y: np.ndarray) -> int:
 def _adversarial(
     settings: "ExploreStage", sample: Sample, parallel_map: Map[Any, Any]
 ) -> Adversarial | None:
-    """On at most `max_rows` rows of both together, in the proportion that they have.
+    """On at most `max_rows` rows of both together, in the proportion that they have, and fewer
+    where there are many columns: the model is fitted some 400 times.
 
     Columns that no model sees are left out: groups that test does not share say nothing of models.
     """
     total = len(sample.train) + len(sample.test)
     features = [each for each in sample.features if each.name not in settings.unseen]
     matrix = adversarial.joint_matrix(sample.train, sample.test, features)
-    rows = draw_rows(total, settings.max_rows, np.random.default_rng([settings.seed, 2]))
+    most = min(settings.max_rows, MOST_CELLS // max(1, len(features)))
+    rows = draw_rows(total, most, np.random.default_rng([settings.seed, 2]))
     return adversarial.adversarial_validation(
         matrix[rows],
         rows >= len(sample.train),
