@@ -164,7 +164,7 @@ def _auc_influence(values: np.ndarray, positive: np.ndarray) -> np.ndarray:
     zeros, ones = (rows[np.argsort(values[rows])] for rows in numbers)  # by value, as is quicker
     for own, others, sign in ((ones, zeros, 1.0), (zeros, ones, -1.0)):
         sides = (np.searchsorted(values[others], values[own], side) for side in ("left", "right"))
-        share = sum(sides) / (2 * len(others))
+        share = np.sum(list(sides), axis=0) / (2 * len(others))
         found[own] = sign * (share - share.mean()) * (len(values) / len(own))
     return found
 
