@@ -18,7 +18,7 @@ from itertools import dropwhile, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import code, foreign, ledger
+from pipeline import code, foreign, ledger, scratch
 from pipeline.config import Configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.files import digest_of
@@ -396,8 +396,7 @@ class Flow:
 
     def _is_cut(self, node: Node) -> bool:
         """Whether the plan of the budget says that a node was cut short."""
-        decision = self.plan(node.target).decision(_part(node)) if self._is_bound(node) else None
-        return decision is not None and decision.is_cut
+        return self._is_bound(node) and bool(self.plan(node.target).cut(_part(node)))
 
     def _record_found(self, node: Node, manifest: Manifest) -> None:
         """Note in the plan what was found complete: the others share what it leaves."""
@@ -454,7 +453,8 @@ class Flow:
     def _compute(self, node: Node) -> Any:
         """What the stage's function returns."""
         stage = stages()[node.stage]
-        with self.reporter.progress(node.title) as progress:
+        building = scratch.within(self.workspace.build)
+        with building, self.reporter.progress(node.title) as progress:
             given = {"settings": self.settings(node), **self._values(node)}
             services = {name: self._service(name, node, progress) for name in stage.services}
             return stage.function(**given, **services)
@@ -597,8 +597,8 @@ class Flow:
             asked = self.configuration.models[node.member]
             found |= foreign.checksums(asked, self.workspace.raw, self.workspace.root)
         if not in_time:
-            decision = self.plan(node.target).decision(_part(node))
-            found["budget"] = f"{decision.done} of {decision.asked}" if decision else "open"
+            cut = self.plan(node.target).cut(_part(node))
+            found["budget"] = ", ".join(f"{each.done} of {each.asked}" for each in cut) or "open"
         return found
 
     @cached_property

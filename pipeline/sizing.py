@@ -32,11 +32,13 @@ REPEATS, REPEATS_OF_MANY = 3, 1
 SEEDS_UP_TO = 50_000  # rows; of more, LightGBM's other seeds bring less than their time is worth
 TRIALS_UP_TO = 50_000  # rows; of more, the share for trials is over before two of them are done
 LEAVES = {"regression": 127}  # of many rows; classes keep LightGBM's own default
+FEWEST_LEAVES = 31
 ROUND = {31: 3e-9, 127: 6e-9}  # seconds of LightGBM's round by leaves, a row, column and class
 XGBOOST_ROUND = 3e-9  # at depth 6
 SPARE = 1.5  # how much slower a machine may be
-ROUNDS = (200, 2000)  # of boosting, at least (fewer could be worse than its defaults) and at most
+ROUNDS = (100, 2000)  # of boosting, at least (fewer could be worse than its defaults) and at most
 ROUNDS_OF_CLASSES = (50, 2000)  # each of them grows a tree a class
+WORTH_ROUNDS = 200  # of xgboost beside lightgbm
 SEEDS, ENOUGH_ROUNDS = 4, 500  # LightGBM's other seeds take the place of no rounds below that
 FITTED = 1.85  # LightGBM's fit on a fold: on 85% of its rows, then on all
 
@@ -176,7 +178,7 @@ def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:
     if not shape.many:
         return ()
     cells = shape.cells * MINUTES / minutes(shape, preset)
-    few_rounds = _rounds(shape, "xgboost", preset) < ROUNDS[0]
+    few_rounds = _rounds(shape, "xgboost", preset) < WORTH_ROUNDS
     names = [name for name, most in MOST_CELLS.items() if cells > most and suits(name, shape)]
     return ("xgboost", *names) if few_rounds else tuple(names)
 
@@ -197,10 +199,16 @@ def settings(shape: Shape, model: str, preset: str = "default") -> dict[str, Any
 def _trials(shape: Shape, preset: str) -> Mapping[str, int]:
     if preset == "quick":
         return {"lightgbm": 0}
-    few = shape.rows <= TRIALS_UP_TO and (shape.many or not shape.costly)
-    trials = BEST_TRIALS if preset == "best" else TRIALS if few else {}
-    searched = not shape.many or shape.task not in LEAVES  # trials go up to 64 leaves
+    trials = BEST_TRIALS if preset == "best" else TRIALS if _has_trials(shape) else {}
+    searched = _leaves(shape, preset) == FEWEST_LEAVES  # trials go up to 64 leaves
     return {name: number for name, number in trials.items() if searched or name != STRONGEST}
+
+
+def _has_trials(shape: Shape) -> bool:
+    """A trial takes as long as a repeat. Where that takes all of its part there is no time for
+    one."""
+    fits = not shape.costly or _rounds(shape, STRONGEST, "default") >= ROUNDS[1]
+    return shape.rows <= TRIALS_UP_TO and fits
 
 
 def _boosting(shape: Shape, model: str, preset: str) -> dict[str, Any]:
@@ -211,12 +219,12 @@ def _boosting(shape: Shape, model: str, preset: str) -> dict[str, Any]:
     seeds = _seeds(shape, model, preset)
     rounds = max(least, min(most, _rounds(shape, model, preset, seeds)))
     given = {"max_rounds": rounds, "n_models": seeds}
-    return {"num_leaves": _leaves(shape), **given} if model == STRONGEST else given
+    return {"num_leaves": _leaves(shape, preset), **given} if model == STRONGEST else given
 
 
-def _rounds(shape: Shape, model: str, preset: str, seeds: int = 1) -> int:
-    """How many rounds fit, in hundreds, or of few in tens."""
-    number, leaves = folds(shape, preset), _leaves(shape)
+def _rounds(shape: Shape, model: str, preset: str, seeds: int = 1, leaves: int = 0) -> int:
+    """How many rounds fit, in hundreds, or of few in tens; `leaves` 0: those that the shape has."""
+    number, leaves = folds(shape, preset), leaves or _leaves(shape, preset)
     in_series, share = -(-number // CORES), (number - 1) / number
     seconds = ROUND[leaves] if model == STRONGEST else XGBOOST_ROUND
     cells = cells_a_round(shape.rows, shape.columns, shape.trees, leaves)
@@ -232,5 +240,8 @@ def _seeds(shape: Shape, model: str, preset: str) -> int:
     return SEEDS if _rounds(shape, model, preset, SEEDS) >= ENOUGH_ROUNDS else 1
 
 
-def _leaves(shape: Shape) -> int:
-    return LEAVES.get(shape.task, 31)
+def _leaves(shape: Shape, preset: str) -> int:
+    """Many are for many rows, and only where as many rounds fit as are worth it."""
+    leaves = LEAVES.get(shape.task, FEWEST_LEAVES) if shape.many else FEWEST_LEAVES
+    fits = leaves == FEWEST_LEAVES or _rounds(shape, STRONGEST, preset, 1, leaves) >= WORTH_ROUNDS
+    return leaves if fits else FEWEST_LEAVES

@@ -93,7 +93,7 @@ def test_trials_begin_with_settings_that_their_search_may_choose():
 @pytest.mark.parametrize("classes", [1, 2, 9])
 def test_one_repeat_fits_into_half_of_the_minutes(preset, classes):
     task, rounds = {1: "regression", 2: "binary"}.get(classes, "multiclass"), []
-    least = 200 if classes <= 2 else 50
+    least = 100 if classes <= 2 else 50
     for rows, columns in itertools.product((10**4 + 1, 10**5, 10**6, 10**7), (5, 50, 500)):
         shape = Shape(rows, columns, task, classes)
         given = sizing.settings(shape, "lightgbm", preset)

@@ -24,6 +24,7 @@ from pipeline.postprocessing import postprocessed
 from pipeline.prediction import check, rounded
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
+from pipeline.table import take
 from pipeline.training import Trained
 from pipeline.wording import some
 
@@ -79,8 +80,10 @@ def blend(
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
-    before, validated = unseen, load.train.iloc[split.validated]
-    unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
+    before = unseen
+    if settings.postprocess:
+        validated = take(load.train, split.validated, load.problem.names)
+        unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
     test = postprocessed(settings.postprocess, test, load.test, load.problem)
     unseen, test = (rounded(each, known.predictions.dtype) for each in (unseen, test))
     effect = worth(settings.postprocess, metric, known, unseen, before)

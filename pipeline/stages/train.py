@@ -65,7 +65,8 @@ def train(
         score = metric.score(y[rows], trained.mean_oof[rows])
         progress.detail(f"{metric.label} {score:.4f}, read from {foreign.oof}")
         return trained
-    fitting = CrossFitting(fits, tune.member, split, found_seconds(fits, tune, split, budget))
+    chosen = limited(fits, tune, split, budget)
+    fitting = CrossFitting(fits, chosen.member, split, found_seconds(fits, chosen, split, budget))
     expected = fitting.expected_seconds(len(load.test), budget)
     begins = budget.affords(expected)
     repeats = fitting.run(budget, progress) if begins else []
@@ -73,11 +74,27 @@ def train(
     decision = budget.settle(len(repeats), split.repeats, "repeat", reason)
     if decision.done > len(repeats):  # another run was first to decide
         repeats = fitting.run(budget, progress)
-    trained = gather(load, split, tune, metric, repeats[: decision.done])
+    trained = gather(load, split, chosen, metric, repeats[: decision.done])
+    if chosen is not tune:
+        trained = replace(trained, rounds_asked=tune.member.settings[pace.ROUNDS])
     y, rows = metric.target(load), split.validated
     score = metric.score(y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
     report(trained, decision, f"{metric.label} {score:.4f}", progress)
     return trained
+
+
+def limited(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> Tuned:
+    """With fewer rounds of boosting than the member asks for, if its first repeat, which is
+    finished in any case, should take too long with all of them."""
+    member, folds = tune.member, split.fitted(0, tune.member.refit)
+    asked = member.settings.get(pace.ROUNDS)
+    if asked is None or all(fits.seconds(member, fold) for fold in folds):
+        return tune
+    measure = functools.partial(pace.rounds_that_fit, fits, member, folds, asked)
+    rounds = budget.rounds(asked, measure)
+    if rounds == asked:
+        return tune
+    return replace(tune, member=replace(member, settings={**member.settings, pace.ROUNDS: rounds}))
 
 
 def found_seconds(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> dict[str, float]:
@@ -246,8 +263,9 @@ def report(trained: Trained, decision: Decision, score: str, progress: Progress)
     if not decision.done:
         progress.say(f"left out: {decision.reason}")
         return
-    cut = f", {decision.done} of {decision.asked} repeats: {decision.reason}"
-    progress.say(f"{score}, {len(trained.fits)} fits{cut if decision.is_cut else ''}")
+    cut, why = replace(trained.cut_short, trials=None), decision.reason
+    undone = f", {cut}: {why}".removesuffix(": ") if cut else ""
+    progress.say(f"{score}, {len(trained.fits)} fits{undone}")
 
 
 # -- predictions from elsewhere --------------------------------------------------------------------
