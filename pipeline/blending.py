@@ -77,7 +77,9 @@ class FittedBlend:
             combined = self._weighted_mean(predictions)
         if self.inverse_temperatures is not None:
             combined = temperature_scale(combined, float(self.inverse_temperatures[-1]))
-        return combined if self.decision_rule is None else self.decision_rule.apply(combined)
+        if self.decision_rule is not None:
+            combined = self.decision_rule.apply(combined)
+        return np.ascontiguousarray(combined)
 
     def _weighted_mean(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
         total: Any = 0.0
@@ -86,7 +88,7 @@ class FittedBlend:
                 prediction = predictions[name]
                 if self.inverse_temperatures is not None:
                     prediction = temperature_scale(prediction, float(self.inverse_temperatures[i]))
-                total = total + weight * prediction
+                total = total + float(weight) * prediction
         return np.asarray(total)
 
 
@@ -166,17 +168,29 @@ class Blended:
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Rows to fit blends on: models' out-of-fold predictions (m, n, k), the target (n,), and the
-    number of the fold that validates each row (n,). `clusters` (n,) number rows that err alike."""
+    """Rows to judge blends by: models' out-of-fold predictions (m, n, k), the target (n,), and the
+    number of the fold that validates each row (n,). `clusters` (n,) number rows that err alike.
+    `is_drawn` (n,) are those of many rows that blends are fitted on; None for all."""
 
     predictions: np.ndarray
     y: np.ndarray
     folds: np.ndarray
     clusters: np.ndarray | None = None
+    is_drawn: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "OutOfFold":
-        clusters = None if self.clusters is None else self.clusters[rows]
-        return OutOfFold(self.predictions[:, rows], self.y[rows], self.folds[rows], clusters)
+        clusters, is_drawn = (
+            None if each is None else each[rows] for each in (self.clusters, self.is_drawn)
+        )
+        y, folds = self.y[rows], self.folds[rows]
+        return OutOfFold(self.predictions[:, rows], y, folds, clusters, is_drawn)
+
+    def to_fit(self, rows: np.ndarray | None = None) -> "OutOfFold":
+        """Those of these rows, by default of all, that blends are fitted on."""
+        if self.is_drawn is None:
+            return self if rows is None else self.take(rows)
+        drawn = np.flatnonzero(self.is_drawn) if rows is None else rows[self.is_drawn[rows]]
+        return replace(self.take(drawn), is_drawn=None)
 
 
 @dataclass(frozen=True)

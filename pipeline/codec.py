@@ -1,8 +1,9 @@
 """A value -> the files of a folder, and back, by walking its fields.
 
-A data frame becomes parquet; an array of a megabyte or more `.npy`, which is read as a memory map,
-smaller ones share `arrays.npz`; bytes and long texts are files of their own; the rest is
-`value.json`. Nothing is pickled: what is read can run no code. Equal values are equal bytes.
+A data frame becomes parquet; an array of a megabyte or more `.npy`, which is read as a memory map
+(of single-precision pairs that sum to 1, the second alone), smaller ones share `arrays.npz`; bytes
+and long texts are files of their own; the rest is `value.json`. Nothing is pickled: what is read
+can run no code. Equal values are equal bytes.
 """
 
 import io
@@ -26,6 +27,7 @@ from pipeline.store import MEASURED_FILES, MEASUREMENTS
 LARGE_ARRAY = 2**20  # bytes
 LONG_TEXT = 10_000  # letters
 MARK = "$"  # a JSON object with this one key stands for what is in another file
+PAIR = "pair"  # of numbers that sum to 1: the file has the second one of each
 VALUE, ARRAYS = "value.json", "arrays.npz"
 Write = Callable[[str, bytes | memoryview], None]
 
@@ -115,9 +117,11 @@ class _Writer:
         if value.nbytes < LARGE_ARRAY:
             self.arrays[place] = np.asarray(value)
             return {MARK: "array", "at": place}
+        sums_to_one = _sums_to_one(value)
         buffer = io.BytesIO()
-        np.save(buffer, value, allow_pickle=False)
-        return self._file(f"{place}.npy", buffer.getbuffer())
+        np.save(buffer, value[..., 1] if sums_to_one else value, allow_pickle=False)
+        found = self._file(f"{place}.npy", buffer.getbuffer())
+        return {**found, MARK: PAIR} if sums_to_one else found
 
     def _strings(self, value: np.ndarray, place: str) -> Any:
         import pandas as pd
@@ -138,6 +142,12 @@ class _Writer:
     def _file(self, name: str, content: bytes | memoryview) -> dict[str, Any]:
         self.write(name, content)
         return {MARK: "file", "at": name}
+
+
+def _sums_to_one(value: np.ndarray) -> bool:
+    """Whether these are single-precision pairs (..., 2) of which the second tells the first."""
+    is_pair = value.dtype == np.float32 and value.ndim > 1 and value.shape[-1] == 2
+    return is_pair and np.array_equal(value[..., 0], 1 - value[..., 1], equal_nan=True)
 
 
 def _place(field: "Field[Any]", outside: str) -> str:
@@ -251,6 +261,9 @@ class _Reader:
             return float(what)
         if what in ("table", "strings"):
             return self._table(tree["at"], what, tree["rows"])
+        if what == PAIR:
+            second = self._file(tree["at"])
+            return np.stack([1 - second, second], axis=-1)
         return self._file(tree["at"])
 
     def _array(self, place: str) -> np.ndarray:

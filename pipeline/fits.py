@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import code, fitting, parallel
+from pipeline import code, fitting, parallel, pseudo_labels
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import CodedTable
 from pipeline.errors import DataError
@@ -25,7 +25,7 @@ from pipeline.member import Member
 from pipeline.models import State
 from pipeline.parallel import Map
 from pipeline.plan import Stopwatch
-from pipeline.prediction import check
+from pipeline.prediction import check, precision, rounded
 from pipeline.problem import Feature, Loaded
 from pipeline.progress import Progress
 from pipeline.store import MEASURED, Key, Piece, Store
@@ -114,6 +114,7 @@ class Fits:
                 **self._extra_key(member, fold),
                 **_clusters_key(fold),
                 **({"as_classes": True} if member.as_classes else {}),
+                **self._pseudo_key(member),
             },
         )
 
@@ -126,6 +127,13 @@ class Fits:
         allowed = [] if fold.extra is None else [_digest(fold.extra)]
         how = ["feature"] if member.extra_feature else []
         return {"extra": [member.extra, columns, _digest(extra.y), *allowed, *how]}
+
+    def _pseudo_key(self, member: Member) -> dict[str, Any]:
+        """What learning from test rows adds to a fit's name: their columns decide, too."""
+        if not member.pseudo_labels:
+            return {}
+        columns = _seen(member, self.tables(member).test_digests)
+        return {"pseudo_labels": [member.pseudo_labels, columns]}
 
     def fit(self, member: Member, fold: Fold) -> Fit:
         """The fit on a fold's training rows, from the store or computed now."""
@@ -187,7 +195,8 @@ class Fits:
             values = fitted.predict(tables.test)
         seconds = watch.seconds()
         self._check(values, tables.test.rows, member, fold)
-        self._keep(member, key, result := Predictions(values, seconds), seconds, fit.hash)
+        result = Predictions(rounded(values, self._precision), seconds)
+        self._keep(member, key, result, seconds, fit.hash)
         return result
 
     def validate(self, member: Member, fold: Fold, rows: np.ndarray) -> np.ndarray:
@@ -248,6 +257,10 @@ class Fits:
         return [fold.repeat, fold.number, *digests, fold.by_time]
 
     @cached_property
+    def _precision(self) -> np.dtype:
+        return precision(self.y, self.objective.outputs)
+
+    @cached_property
     def _y_digest(self) -> str:
         return _digest(self.y)
 
@@ -269,8 +282,15 @@ class Fits:
     def _fit(self, member: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
         features, (table, y) = self.tables(member).features, self._learnt_from(member, fold, rows)
         original = self._original(member, fold)
-        clusters = fold.clusters_of(rows, len(y) - len(rows))
-        return fitting.fit(member, self.objective, features, table, y, fold, clusters, original)
+
+        def fit(table: CodedTable, y: np.ndarray) -> FittedMember:
+            clusters = fold.clusters_of(rows, len(y) - len(rows))
+            return fitting.fit(member, self.objective, features, table, y, fold, clusters, original)
+
+        fitted = fit(table, y)
+        if not member.pseudo_labels:
+            return fitted
+        return fit(*pseudo_labels.added(fitted, (table, y), self.tables(member).test))
 
     def _original(self, member: Member, fold: Fold) -> Original | None:
         """The same model, fitted on the extra rows alone, for a member whose column it is; kept
@@ -313,7 +333,7 @@ class Fits:
         if len(rows):
             values = fitted.predict(self.tables(fitted.member).train.take(rows))
         self._check(values, len(rows), fitted.member, fold)
-        return values
+        return rounded(values, self._precision)
 
     def _check(self, values: np.ndarray, rows: int, member: Member, fold: Fold) -> None:
         check(values, rows, self.objective.outputs, f"{member.kind}, fold {fold.name},", REMEDY)

@@ -1,12 +1,22 @@
 """What the train stage gives: a member's out-of-fold and test predictions, and its fits."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pipeline.foreign import Origin
 from pipeline.member import Member
+from pipeline.plan import MANY_ROWS
 from pipeline.store import MEASURED
+
+COMPARED = 100_000  # test rows on which folds are compared, of a table of many rows
+
+
+def compared(test_rows: int, train_rows: int) -> slice:
+    """The test rows of which each fold's prediction is kept: all, or of many rows every n-th."""
+    most = COMPARED if train_rows > MANY_ROWS else test_rows
+    return slice(None, None, max(1, math.ceil(test_rows / most)) if most else 1)
 
 
 @dataclass(frozen=True)
@@ -47,11 +57,12 @@ class Trained:
     """A member that was fitted on every fold of `repeats` repeats, of `asked`.
 
     oof (repeats, n, k) are out-of-fold predictions, NaN for rows that no fold validates; test
-    (m, k) is the mean over all fits; test_by_fold (folds, m, k) that of each fold's fits over the
-    repeats. A member that the budget left out has no repeat and no fit. `trials` of
-    `trials_asked` were made to find its settings. `rounds_asked`: of boosting, where it had fewer.
+    (m, k) is the mean over all fits; test_by_fold (folds, rows, k) that of each fold's fits over
+    the repeats, of the test rows that are `compared`. A member that the budget left out has no
+    repeat and no fit. `trials` of `trials_asked` were made to find its settings. `rounds_asked`:
+    of boosting, where it had fewer.
 
-    Predictions from elsewhere have an `origin`, one repeat, no fit, and test_by_fold (1, m, k).
+    Predictions from elsewhere have an `origin`, one repeat, no fit, and test_by_fold (1, rows, k).
     """
 
     member: Member

@@ -110,6 +110,16 @@ def test_data_frames_come_back(tmp_path, frame):
     pd.testing.assert_frame_equal(through(pd.DataFrame, frame, tmp_path), frame)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_of_two_probabilities_in_single_precision_one_is_kept(tmp_path, dtype):
+    p = np.random.default_rng(0).random((3, 100_000)).astype(dtype)
+    p[0, :5] = np.nan
+    value = Inner("x", np.stack([1 - p, p], axis=-1))
+    assert through(Inner, value, tmp_path).weights.tobytes() == value.weights.tobytes()
+    size = (tmp_path / "weights.npy").stat().st_size
+    assert size == pytest.approx(p.nbytes * (1 if dtype == np.float32 else 2), rel=0.01)
+
+
 def test_arrays_of_texts_come_back(tmp_path):
     texts = np.array(["a", "", "ü", "a\x00b"], dtype=object)
     found = through(np.ndarray, texts, tmp_path)

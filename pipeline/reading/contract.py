@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from pipeline.errors import DataError
 from pipeline.problem import Feature, Task
+from pipeline.reading import distinct
 from pipeline.settings import Settings
 from pipeline.wording import count, some
 
@@ -167,6 +168,8 @@ def compare(train: "pd.DataFrame", test: "pd.DataFrame", target: str, id: str | 
 def check_ids(frame: "pd.DataFrame", id: str, where: str) -> None:
     """Every row has an id, and no other row has the same one."""
     _require_columns(frame, [id], where)
+    if not frame[id].hasnans and distinct.is_unique(frame[id]):
+        return
     ids = frame[id].reset_index(drop=True)
     missing = ids.index[ids.isna()]
     if len(missing):
@@ -205,7 +208,10 @@ def check_sample(
 def differences(sides: "Mapping[str, pd.Series | pd.Index]") -> str:
     """1 only in test: '3'; 2 only in train: '5', '7'. Nothing where both sides have the same."""
     (one, values), (other, others) = sides.items()
-    own = {one: values[~values.isin(others)], other: others[~others.isin(values)]}
+    own = {
+        one: values[~distinct.are_in(values, others)],
+        other: others[~distinct.are_in(others, values)],
+    }
     return "; ".join(
         f"{len(found):,} only in {side}: {_quoted_values(found)}"
         for side, found in own.items()
@@ -216,7 +222,7 @@ def differences(sides: "Mapping[str, pd.Series | pd.Index]") -> str:
 def comparable(one: "pd.Series", other: "pd.Series") -> "tuple[pd.Series, pd.Series]":
     """Ids of two tables in one spelling: as they are; or, where they have none in common so,
     without blanks around, and 5 for 5.0, as whole numbers with gaps are saved."""
-    if one.isin(other).any():
+    if distinct.share_any(one, other):
         return one, other
     bare = (ids.str.strip().str.replace(WHOLE, r"\1", regex=True) for ids in (one, other))
     return next(bare), next(bare)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
 from pipeline.problem import Feature
+from pipeline.reading import distinct
 from pipeline.reading.contract import FIRST_ROW, ColumnRule
 from pipeline.reading.date_columns import (
     Dates,
@@ -38,6 +39,7 @@ from pipeline.wording import count, folded, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 FEW_ROWS = 20  # fewer values do not show what a column holds
 LONG = 5  # words a value, on average: prose, not a category
@@ -79,22 +81,22 @@ def describe_column(
     dates = _dates(name, plain or sides, rule)
     if dates.formats:
         return Described(dates.feature(name), dates.notes)
+    coded = rule is None and (_is_code(train) or _is_code(test))
+    if plain and not coded and rule is None:
+        return Described(Feature(name, "number"), dates.notes, plain=plain)
     values = pd.concat(sides.values(), ignore_index=True)
-    known = values.dropna()
+    known = distinct.known(values)
     if rule is not None:
         return _declared(name, known, plain, rule)
-    coded = _is_code(train) or _is_code(test)
-    if plain and not coded:
-        return Described(Feature(name, "number"), dates.notes, plain=plain)
     found = None if coded else read_numbers(known)
     if found is not None and not found.strays:
         return _described_numbers(name, known, found, dates.notes)
     if found is not None:
         _refuse_mistakes(name, sides, found)
     _refuse_mismatch(name, train, test)
-    if _is_prose(train.dropna() if train.notna().any() else known):
+    if _is_prose(distinct.known(train) if train.notna().any() else known):
         return Described(Feature(name, "text"), dates.notes)
-    missing, doubtful = words_for_missing(known.unique().tolist(), bool(values.isna().any()))
+    missing, doubtful = words_for_missing(known.unique().tolist(), values.hasnans)
     feature = Feature(name, "category", missing=tuple(sorted(missing)))
     notes = (*dates.notes, *_nearly_numbers(name, known, found))
     return Described(feature, notes, tuple(sorted(doubtful)))
@@ -192,7 +194,9 @@ def _described_numbers(
 
 def _nearly_numbers(name: str, known: "pd.Series", found: NumbersInWords | None) -> Iterator[str]:
     """A note on a column that is read as a category, and yet looks like numbers."""
-    if len(known) < FEW_ROWS or not known.str.contains(r"\d").mean() >= NEARLY_ALL:
+    rows = known.value_counts(sort=False)
+    numbered = rows[rows.index.str.contains(r"\d")].sum()
+    if len(known) < FEW_ROWS or not numbered / len(known) >= NEARLY_ALL:
         return
     if found is not None and found.strays:
         listed = ", ".join(f'"{word}"' for word in list(found.strays)[:MOST_STRAY])
@@ -202,7 +206,7 @@ def _nearly_numbers(name: str, known: "pd.Series", found: NumbersInWords | None)
             f'{{ kind = "number", missing_words = [{listed}] }}'
         )
         return
-    levels = [word for word in known.unique()[:1000] if not means_missing(word)]
+    levels = [word for word in rows.index[:1000] if not means_missing(word)]
     units = {word.lstrip("0123456789.,+- ") for word in levels if looks_numeric(word)}
     if 1 < len(units) <= MOST_UNITS and all(map(looks_numeric, levels)):
         yield (
@@ -216,10 +220,12 @@ def _is_code(words: "pd.Series") -> bool:
     first = words.iloc[0] if len(words) else None
     if isinstance(first, str) and not first.isdecimal():  # most columns end here, at no cost
         return False
-    known = words.dropna()
-    if not len(known) or not known.is_unique or known.str.len().nunique() != 1:
+    known = distinct.known(words)
+    if not len(known) or known.str.len().nunique() != 1:
         return False
-    return bool(known.str.fullmatch(r"\d+").all() and known.str.fullmatch(r"0\d+").any())
+    if not (known.str.fullmatch(r"0\d+").any() and known.str.fullmatch(r"\d+").all()):
+        return False
+    return distinct.is_unique(known)
 
 
 def may_be_names(numbers: "pd.Series") -> bool:
@@ -265,7 +271,7 @@ def _refuse_mistakes(name: str, sides: Mapping[str, "pd.Series"], found: Numbers
 
 def _refuse_mismatch(name: str, train: "pd.Series", test: "pd.Series") -> None:
     """Numbers in train, and in test words that are none: two columns of one name."""
-    known, other = train.dropna(), test.dropna()
+    known, other = distinct.known(train), distinct.known(test)
     if not len(known) or not len(other) or _is_code(train):
         return
     found = read_numbers(known)
@@ -296,12 +302,14 @@ def _cell(where: str, row: int, name: str, value: object) -> str:
 
 def _is_prose(values: "pd.Series") -> bool:
     """Nearly every row has its own text, or texts are long."""
-    distinct = values.drop_duplicates()
+    import pandas as pd
+
+    different = pd.Series(values.unique())
     if len(values) < FEW_ROWS:
         return False
-    if len(distinct) >= NEARLY_ALL * len(values):
+    if len(different) >= NEARLY_ALL * len(values):
         return True
-    return len(distinct) > 50 and distinct.head(1000).str.count(r"\S+").mean() >= LONG
+    return len(different) > 50 and different.head(1000).str.count(r"\S+").mean() >= LONG
 
 
 # -- reading a table by its features ---------------------------------------------------------------
@@ -340,17 +348,35 @@ def typed(table: "pd.DataFrame", columns: Sequence[Described], side: str) -> "pd
             else conform_column(table[feature.column], feature, side)
         )
     # a frame of thousands of columns is built at once: each that is set costs as much as all
-    return pd.DataFrame(found, index=table.index)
+    return pd.DataFrame(found, index=table.index, copy=False)
 
 
 def cleaned(values: "pd.Series", feature: Feature) -> "pd.Series":
-    """Words (n,) -> words without blanks around, NaN where missing, and numbers written plainly."""
+    """Words (n,) -> words without blanks around, NaN where missing, and numbers written plainly.
+
+    The words themselves where nothing changes, as in most tables.
+    """
     import pandas as pd
     import pyarrow as pa
+
+    parts, changed = [], False
+    for part in distinct.arrow(values).chunks:
+        found = part.dictionary_encode()
+        words = distinct.arrow(_cleaned(found.dictionary, feature)).combine_chunks()
+        same = words.equals(found.dictionary)
+        parts.append(part if same else words.take(found.indices))
+        changed |= not same
+    if not changed:
+        return values.rename(None)
+    words = pa.chunked_array(parts, type=pa.large_string()).to_pandas()
+    return pd.Series(words.array, index=values.index, dtype="str")
+
+
+def _cleaned(levels: "pa.Array", feature: Feature) -> "pd.Series":
+    """The same of different words (m,)."""
     from pyarrow import compute
 
-    bare = compute.utf8_trim_whitespace(pa.array(values, type=pa.string()))
-    words = pd.Series(bare.to_pandas().astype("str").to_numpy(), index=values.index, dtype="str")
+    words = compute.utf8_trim_whitespace(levels).to_pandas().astype("str")
     missing = {word.strip() for word in feature.missing} | {""}
     words = words.mask(words.isin(missing))
     if feature.kind == "category":  # 3.0 is 3: whole numbers with gaps are saved so
@@ -451,10 +477,11 @@ def infinite_numbers(tables: Mapping[str, "pd.DataFrame"]) -> Iterator[str]:
     import numpy as np
 
     for where, table in tables.items():
-        counts = np.isinf(table.select_dtypes("float64")).sum()
-        names = [str(name) for name in counts.index[counts > 0]]
+        floats = [name for name, kind in table.dtypes.items() if kind == "float64"]
+        counts = {str(name): int(np.isinf(table[name]).sum()) for name in floats}
+        names = [name for name, found in counts.items() if found]
         if names:
-            total = count(int(counts.sum()), "infinite number")
+            total = count(sum(counts.values()), "infinite number")
             yield f"{where}: {total} in {_listed(names)}, counted as missing"
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.reading import distinct
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -111,34 +113,55 @@ def plain_numbers(words: "pd.Series") -> "pd.Series | None":
     """Words (n,), NaN where missing -> int64, or float64 with NaN; None where a word is no plain
     number."""
     import pandas as pd
+
+    column = distinct.arrow(words)
+    if _numbers(column.slice(0, distinct.FEW)) is None:  # most columns of words end here
+        return None
+    found = _numbers(column)
+    return None if found is None else pd.Series(found, index=words.index, name=words.name)
+
+
+def _numbers(column: "pa.ChunkedArray") -> np.ndarray | None:
+    """(n,) int64, or float64 with NaN where missing; None where a word is no plain number.
+
+    Arrow reads at once what has no blanks around, and no number that PLAIN does not allow but nan.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
-    column, plain = _matched(words)
-    if compute.all(plain).as_py() is False:
-        return None
-    unsigned, kind = compute.utf8_ltrim(column, characters="+"), pa.float64()
+    try:
+        floats = column.cast(pa.float64())
+    except pa.ArrowInvalid:
+        floats = None
+    if floats is None or compute.any(compute.is_nan(floats)).as_py():
+        column, plain = _matched(column)
+        if compute.all(plain).as_py() is False:
+            return None
+        column = compute.utf8_ltrim(column, characters="+")
+        floats = column.cast(pa.float64())
     if len(column) > column.null_count == 0:
         with suppress(pa.ArrowInvalid):  # a point, an exponent, or more than 64 bits
-            unsigned, kind = unsigned.cast(pa.int64()), pa.int64()
-    found = unsigned.cast(kind).to_numpy(zero_copy_only=False)
-    return pd.Series(found, index=words.index, name=words.name)
+            return column.cast(pa.int64()).to_numpy()
+        if compute.any(compute.starts_with(column, "+")).as_py():
+            with suppress(pa.ArrowInvalid):
+                unsigned = compute.utf8_ltrim(column, characters="+")
+                return unsigned.cast(pa.int64()).to_numpy()
+    return floats.to_numpy()
 
 
 def are_plain(words: "pd.Series") -> "pd.Series":
     """(n,) bool: which words are plain numbers; missing ones are not."""
     import pandas as pd
 
-    _, plain = _matched(words)
-    return pd.Series(plain.fill_null(False).to_numpy(zero_copy_only=False), index=words.index)
+    _, plain = _matched(distinct.arrow(words))
+    return pd.Series(plain.fill_null(False).to_numpy(), index=words.index)
 
 
-def _matched(words: "pd.Series") -> "tuple[pa.Array, pa.Array]":
+def _matched(words: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, pa.ChunkedArray]":
     """The words without blanks around them, and whether each is a plain number."""
-    import pyarrow as pa
     from pyarrow import compute
 
-    column = compute.utf8_trim_whitespace(pa.array(words, type=pa.string()))
+    column = compute.utf8_trim_whitespace(words)
     return column, compute.match_substring_regex(column, f"^(?:{PLAIN})$")
 
 
@@ -238,24 +261,27 @@ def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> Nu
 
     missing: the words that mean so; left out, those that usually do among numbers.
     """
-    named = words.isin(list(missing or ()))
-    given, words = words[named].unique().tolist(), words[~named]
-    plain = are_plain(words)
-    if len(words) and plain.all():
+    import pandas as pd
+
+    rows = words.value_counts(sort=False)
+    named = rows.index.isin(list(missing or ()))
+    given, rows = rows.index[named].tolist(), rows[~named]
+    plain = are_plain(pd.Series(rows.index, dtype="str")).to_numpy()
+    if len(rows) and plain.all():
         return NumbersInWords(PLAIN_NOTATION, tuple(given))
-    others = words[~plain].value_counts()
+    others = rows[~plain].sort_values(ascending=False, kind="stable")
     usual = [] if missing is not None else [word for word in others.index if means_missing(word)]
     ignored, rest = [*given, *usual], others.drop(usual)
     if not len(rest):
         return NumbersInWords(PLAIN_NOTATION, tuple(ignored)) if plain.any() else None
-    levels = words[plain].unique().tolist()
+    levels = rows.index[plain].tolist()
     notation = find_notation([*levels, *rest.index])
     if notation is not None:
         return NumbersInWords(notation, tuple(ignored))
     numeric = [word for word in rest.index if looks_numeric(word)]
     notation = find_notation([*levels, *numeric]) if numeric else None
     strays = rest.drop(numeric) if notation is not None else rest
-    if int(strays.sum()) > (1 - NEARLY_ALL) * (len(words) - int(others[usual].sum())):
+    if int(strays.sum()) > (1 - NEARLY_ALL) * int(rows.sum() - others[usual].sum()):
         return None
     counts = {str(word): int(rows) for word, rows in strays.items()}
     return NumbersInWords(notation or PLAIN_NOTATION, tuple(ignored), counts)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError, SettingsError
 from pipeline.problem import Aggregate, Form, SideTable, Task
+from pipeline.reading import distinct
 from pipeline.reading.contract import WHOLE, check_ids, check_sample, check_target, comparable
 from pipeline.reading.csv_files import TextTable
 from pipeline.reading.finding import NONE
@@ -339,14 +340,14 @@ def _counterpart(
     ids = sample[sample_id]
     for name in names:
         column, wanted = comparable(test[name], ids)
-        if column.notna().all() and _is_unique(wanted) and {*column} == {*wanted}:
+        if not column.hasnans and _is_unique(wanted) and distinct.are_same(column, wanted):
             return name
     return None
 
 
 def _is_unique(column: "pd.Series") -> bool:
     """All different, and none missing."""
-    return bool(column.notna().all() and column.is_unique)
+    return not column.hasnans and distinct.is_unique(column)
 
 
 # -- task ------------------------------------------------------------------------------------------
@@ -412,10 +413,15 @@ def classes_of(words: "pd.Series", values: "pd.Series") -> tuple[tuple[str, ...]
     Numbers come in their order, words in the alphabet's. Words of one value, such as 1 and 1.0, are
     one class, spelled as most of its rows.
     """
+    import numpy as np
     import pandas as pd
 
     is_words = str(values.dtype) == "str"
-    rows = pd.DataFrame({"key": values, "word": words}).value_counts(sort=False).reset_index()
+    codes, levels = pd.factorize(words)
+    one = np.zeros(len(levels), dtype=np.int64)  # a row of each word: all have the same value
+    one[codes] = np.arange(len(codes))
+    keys, counts = values.iloc[one].array, np.bincount(codes, minlength=len(levels))
+    rows = pd.DataFrame({"key": keys, "word": levels, "count": counts})
     rows = rows.sort_values(["key", "count", "word"], ascending=[True, False, True])
     spelled = rows.drop_duplicates("key").set_index("key")["word"]
     classes = sorted(spelled) if is_words else spelled.tolist()
@@ -545,7 +551,7 @@ def _names_groups(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) ->
     if roles.id is None or roles.sample_id is None or len(sample) >= len(test):
         return False
     known, wanted = comparable(test[roles.id], sample[roles.sample_id])
-    return bool(known.notna().all() and _is_unique(wanted) and {*known} == {*wanted})
+    return not known.hasnans and _is_unique(wanted) and distinct.are_same(known, wanted)
 
 
 def _refuse_mixed(train: "pd.DataFrame", roles: Roles) -> None:
@@ -588,10 +594,10 @@ def _is_by_row(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bo
 
 def _repeats_in_order(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bool:
     """Ids that occur more than once, in the same order in both: the order then names the rows."""
-    if roles.id not in test or roles.sample_id is None or test[roles.id].is_unique:
+    if roles.id not in test or roles.sample_id is None or distinct.is_unique(test[roles.id]):
         return False
     known, wanted = comparable(test[roles.id], sample[roles.sample_id])
-    return list(known) == list(wanted)
+    return known.tolist() == wanted.tolist()
 
 
 def _spelled(roles: Roles, values: Sequence[str]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from pipeline.expectation import averaging, expectation
 from pipeline.folds import Folds, folds_of
 from pipeline.metrics import Metric, estimate, get_metric, paired_difference
 from pipeline.postprocessing import postprocessed
-from pipeline.prediction import check
+from pipeline.prediction import check, rounded
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
 from pipeline.training import Trained
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # the simpler one first: a later one must be better by more than noise
 METHODS = ("equal", "greedy", "stack")
+FITTED_ROWS = 100_000  # of more of them a draw chooses weights as well; benchmarks/README.md
 MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
 MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
 NAMED = "The method is the one that [blend] method in the competition's TOML names."
@@ -69,14 +70,15 @@ def blend(
     known = out_of_fold(metric.target(load), split, members)
     candidates = cross_fitted(fitter, methods, known)
     method, comparisons = choose(metric, known, candidates)
-    fitted = fitter.fit((method,), known)[method]
-    unseen = nested(fitter, methods, known)
+    fitted = fitter.fit((method,), known.to_fit())[method]
+    unseen = nested(fitter, candidates, known)
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
     before, validated = unseen, load.train.iloc[split.validated]
     unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
     test = postprocessed(settings.postprocess, test, load.test, load.problem)
+    unseen, test = (rounded(each, known.predictions.dtype) for each in (unseen, test))
     effect = worth(settings.postprocess, metric, known, unseen, before)
     blended = Blended(
         blend=fitted,
@@ -134,7 +136,7 @@ def without_duplicates(
 
 def on_all_rows(unseen: np.ndarray, split: Folds) -> np.ndarray:
     """Predictions (v, k) of the validated rows -> (n, k), NaN for the others."""
-    oof = np.full((split.rows, unseen.shape[1]), np.nan)
+    oof = np.full((split.rows, unseen.shape[1]), np.nan, unseen.dtype)
     oof[split.validated] = unseen
     return oof
 
@@ -167,7 +169,17 @@ def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> 
     rows = split.validated
     predictions = np.stack([each.mean_oof[rows] for each in members.values()])
     folds = at_least_two(split.numbers()[rows])
-    return OutOfFold(predictions, y[rows], folds, split.validated_clusters)
+    is_drawn = drawn(len(rows), FITTED_ROWS)
+    return OutOfFold(predictions, y[rows], folds, split.validated_clusters, is_drawn)
+
+
+def drawn(rows: int, most: int) -> np.ndarray | None:
+    """So many of the rows as a mask (rows,); None where there are no more."""
+    if rows <= most:
+        return None
+    is_drawn = np.zeros(rows, dtype=bool)
+    is_drawn[np.random.default_rng(0).permutation(rows)[:most]] = True
+    return is_drawn
 
 
 def at_least_two(folds: np.ndarray) -> np.ndarray:
@@ -204,27 +216,31 @@ def rule(method: str, metric: Metric, models: int, outputs: int) -> str:
 
 def cross_fitted(fitter: Fitter, methods: Sequence[str], known: OutOfFold) -> dict[str, np.ndarray]:
     """By method: each fold blended as the other folds' rows say, (n, k)."""
-    blended = {method: np.empty(known.predictions.shape[1:]) for method in methods}
+    shape, kind = known.predictions.shape[1:], known.predictions.dtype
+    blended = {method: np.empty(shape, kind) for method in methods}
     for fold in folds_of(0, known.folds):
         unseen = fitter.named(known.predictions[:, fold.valid])
-        for method, fitted in fitter.fit(methods, known.take(fold.train)).items():
+        for method, fitted in fitter.fit(methods, known.to_fit(fold.train)).items():
             blended[method][fold.valid] = fitted.combine(unseen)
     return blended
 
 
-def nested(fitter: Fitter, methods: Sequence[str], known: OutOfFold) -> np.ndarray:
+def nested(fitter: Fitter, candidates: Mapping[str, np.ndarray], known: OutOfFold) -> np.ndarray:
     """Each fold blended by a method that was chosen, and by weights that were fitted, without it.
 
-    Returns (n, k). The method is chosen as for all rows, among the folds of the rows that are left.
+    From the cross-fitted `candidates` (n, k) by method; returns (n, k). The method is chosen as for
+    all rows, among the folds of the rows that are left.
     """
-    blended = np.empty(known.predictions.shape[1:])
+    methods = list(candidates)
+    blended = candidates[methods[0]].copy()
+    if len(methods) == 1:
+        return blended
     for fold in folds_of(0, known.folds):
-        seen, method = known.take(fold.train), methods[0]
-        if len(methods) > 1 and len(seen.y) > 1:
-            candidates = cross_fitted(fitter, methods, with_inner_folds(seen))
-            method, _ = choose(fitter.metric, seen, candidates)
-        unseen = fitter.named(known.predictions[:, fold.valid])
-        blended[fold.valid] = fitter.fit((method,), seen)[method].combine(unseen)
+        seen = known.take(fold.train)
+        if len(seen.y) > 1:
+            inner = cross_fitted(fitter, methods, with_inner_folds(seen))
+            method, _ = choose(fitter.metric, seen, inner)
+            blended[fold.valid] = candidates[method][fold.valid]
     return blended
 
 

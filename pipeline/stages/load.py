@@ -301,5 +301,8 @@ def _target(words: "pd.Series", roles: Roles) -> np.ndarray:
     """(n,): class codes int64 in the order of the classes, or values float64."""
     if roles.classes is None or roles.labels is None:
         return roles.values.dropna().to_numpy(dtype="float64")
-    codes = {word: roles.classes.index(label) for word, label in roles.labels.items()}
-    return words.map(codes).to_numpy(dtype="int64")
+    import pandas as pd
+
+    places, levels = pd.factorize(words)
+    codes = [roles.classes.index(roles.labels[word]) for word in levels]
+    return np.array(codes, dtype=np.int64)[places]

@@ -1,0 +1,73 @@
+"""Which words a column has, and which of them two columns share: answered by Arrow, column by
+column, without an object a row."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+FEW = 1000  # words that often show what all of them would
+
+
+def arrow(words: "pd.Series") -> "pa.ChunkedArray":
+    """The words (n,) as Arrow has them; nothing is copied where they are such."""
+    import pyarrow as pa
+
+    found = pa.array(words, from_pandas=True)
+    if not isinstance(found, pa.ChunkedArray):
+        found = pa.chunked_array([found])
+    return found if found.type == pa.large_string() else found.cast(pa.large_string())
+
+
+def known(words: "pd.Series") -> "pd.Series":
+    """The words that are not missing; the column itself where none is."""
+    return words.dropna() if words.hasnans else words
+
+
+def is_unique(words: "pd.Series") -> bool:
+    """Whether all are different; two that are missing are not."""
+    return (_are_words(words) and _count_up(arrow(words))) or words.is_unique
+
+
+def _count_up(words: "pa.ChunkedArray") -> bool:
+    """Whether these are whole numbers, each greater than the one before: then no two are the same,
+    as nearly all ids show at little cost."""
+    import pyarrow as pa
+
+    for part in (words.slice(0, FEW), words):
+        with suppress(pa.ArrowInvalid):
+            numbers = part.cast(pa.int64())
+            if numbers.null_count == 0 and (np.diff(numbers.to_numpy()) > 0).all():
+                continue
+        return False
+    return True
+
+
+def are_in(words: "pd.Series | pd.Index", others: "pd.Series | pd.Index") -> np.ndarray:
+    """(n,) bool: which of the words are among the others."""
+    from pyarrow import compute
+
+    if not (_are_words(words) and _are_words(others)):
+        return np.asarray(words.isin(others))
+    one, other = arrow(words), arrow(others)
+    if one.equals(other):
+        return np.ones(len(one), dtype=bool)
+    return np.asarray(compute.is_in(one, value_set=other).to_numpy())
+
+
+def share_any(one: "pd.Series", other: "pd.Series") -> bool:
+    """Whether a word is in both."""
+    return bool(are_in(one, other.iloc[:FEW]).any() or are_in(one, other).any())
+
+
+def are_same(one: "pd.Series", other: "pd.Series") -> bool:
+    """Whether both have the same words, in any order and number."""
+    return bool(are_in(one, other).all() and are_in(other, one).all())
+
+
+def _are_words(values: "pd.Series | pd.Index") -> bool:
+    return str(values.dtype) == "str"
