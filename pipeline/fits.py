@@ -17,6 +17,7 @@ import numpy as np
 from pipeline import code, fitting, parallel, pseudo_labels
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import CodedTable
+from pipeline.encoding.selection import Selection
 from pipeline.errors import DataError
 from pipeline.files import digest_of
 from pipeline.fitting import FittedMember, Objective, Original
@@ -24,7 +25,7 @@ from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.models import State
 from pipeline.parallel import Map
-from pipeline.plan import Stopwatch
+from pipeline.plan import MANY_ROWS, Stopwatch
 from pipeline.prediction import check, precision, rounded
 from pipeline.problem import Feature, Loaded
 from pipeline.progress import Progress
@@ -192,7 +193,7 @@ class Fits:
         fitted, watch = self.fitted(member, fold), Stopwatch()
         values = np.empty((0, self.objective.outputs))
         if tables.test.rows:
-            values = fitted.predict(tables.test)
+            values = fitted.predict(_select(tables.test, np.arange(tables.test.rows)))
         seconds = watch.seconds()
         self._check(values, tables.test.rows, member, fold)
         result = Predictions(rounded(values, self._precision), seconds)
@@ -283,7 +284,7 @@ class Fits:
         features, (table, y) = self.tables(member).features, self._learnt_from(member, fold, rows)
         original = self._original(member, fold)
 
-        def fit(table: CodedTable, y: np.ndarray) -> FittedMember:
+        def fit(table: CodedTable | Selection, y: np.ndarray) -> FittedMember:
             clusters = fold.clusters_of(rows, len(y) - len(rows))
             return fitting.fit(member, self.objective, features, table, y, fold, clusters, original)
 
@@ -303,7 +304,7 @@ class Fits:
             return None
         name = repr((member, _digest(rows)))
         if name not in self._originals:
-            table = tables.extended.take(tables.train.rows + rows)
+            table = _select(tables.extended, tables.train.rows + rows)
             plain, alone = replace(member, extra_feature=False), Fold(0, 0, rows, rows[:0])
             y, is_value = extra.y[rows], self.objective.task == "regression"
             fitted = fitting.fit(plain, self.objective, tables.features, table, y, alone)
@@ -312,7 +313,7 @@ class Fits:
 
     def _learnt_from(
         self, member: Member, fold: Fold, rows: np.ndarray
-    ) -> tuple[CodedTable, np.ndarray]:
+    ) -> tuple[CodedTable | Selection, np.ndarray]:
         """These training rows and the member's share of the extra rows, with their targets.
 
         Of fewer rows than the fold has there are fewer extra rows in proportion. Which they are is
@@ -320,23 +321,28 @@ class Fits:
         """
         extra, tables = self.load.value.extra, self.tables(member)
         if not member.extra or extra is None or tables.extended is None:
-            return tables.train.take(rows), self.y[rows]
+            return _select(tables.train, rows), self.y[rows]
         share = member.extra * min(1.0, len(rows) / len(fold.train))
         rng = np.random.default_rng([fold.repeat, fold.number])
         allowed = np.arange(len(extra.y)) if fold.extra is None else fold.extra
         drawn = np.sort(rng.permutation(allowed)[: round(share * len(allowed))])
-        table = tables.extended.take(np.concatenate([rows, tables.train.rows + drawn]))
+        table = _select(tables.extended, np.concatenate([rows, tables.train.rows + drawn]))
         return table, np.concatenate([self.y[rows], extra.y[drawn]])
 
     def _predict(self, fitted: FittedMember, fold: Fold, rows: np.ndarray) -> np.ndarray:
         values = np.empty((0, self.objective.outputs))
         if len(rows):
-            values = fitted.predict(self.tables(fitted.member).train.take(rows))
+            values = fitted.predict(_select(self.tables(fitted.member).train, rows))
         self._check(values, len(rows), fitted.member, fold)
         return rounded(values, self._precision)
 
     def _check(self, values: np.ndarray, rows: int, member: Member, fold: Fold) -> None:
         check(values, rows, self.objective.outputs, f"{member.kind}, fold {fold.name},", REMEDY)
+
+
+def _select(table: CodedTable, rows: np.ndarray) -> CodedTable | Selection:
+    """The table of these row numbers (n,), of which many are not copied."""
+    return table.take(rows) if len(rows) <= MANY_ROWS else Selection(table, rows)
 
 
 def _code(member: Member) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from itertools import dropwhile, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import code, foreign, ledger
+from pipeline import code, foreign, ledger, scratch
 from pipeline.config import Configuration
 from pipeline.errors import DataError, SettingsError
 from pipeline.files import digest_of
@@ -453,7 +453,8 @@ class Flow:
     def _compute(self, node: Node) -> Any:
         """What the stage's function returns."""
         stage = stages()[node.stage]
-        with self.reporter.progress(node.title) as progress:
+        building = scratch.within(self.workspace.build)
+        with building, self.reporter.progress(node.title) as progress:
             given = {"settings": self.settings(node), **self._values(node)}
             services = {name: self._service(name, node, progress) for name in stage.services}
             return stage.function(**given, **services)

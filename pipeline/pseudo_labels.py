@@ -7,13 +7,14 @@ out-of-fold scores of what learns from it stay honest.
 import numpy as np
 
 from pipeline.encoding.columns import CodedTable
+from pipeline.encoding.selection import Selection
 from pipeline.encoding.stacking import stacked
 from pipeline.errors import SettingsError
 from pipeline.fitting import FittedMember
 
 
 def added(
-    fitted: FittedMember, known: tuple[CodedTable, np.ndarray], test: CodedTable
+    fitted: FittedMember, known: tuple[CodedTable | Selection, np.ndarray], test: CodedTable
 ) -> tuple[CodedTable, np.ndarray]:
     """The rows that `fitted` was fitted on, `known` with their classes (n,), and after them the
     member's share of the test rows with those predicted.
@@ -30,6 +31,8 @@ def added(
             f"{where}: the target is a number; allowed are classes, of which a model may be sure. "
             "Remove the line."
         )
+    if isinstance(table, Selection):
+        table = table.table.take(table.numbers)
     rows = surest(predicted, fitted.member.pseudo_labels)
     return stacked(table, test.take(rows)), np.concatenate([y, predicted[rows].argmax(axis=1)])
 

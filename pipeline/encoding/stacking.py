@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.encoding.columns import CodedColumn, CodedTable
+from pipeline.encoding.columns import CodedColumn, CodedTable, narrowed
 from pipeline.encoding.text import find_tokens
 
 
@@ -26,5 +26,5 @@ def _stacked(above: CodedColumn, below: CodedColumn) -> CodedColumn:
         for column in (above, below)
     ]
     tokens = None if above.tokens is None else find_tokens(values)[2]
-    joined = np.concatenate(codes).astype(np.int32)
+    joined = narrowed(np.concatenate(codes), len(values))
     return replace(above, values=values, codes=joined, tokens=tokens)

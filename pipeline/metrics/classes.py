@@ -163,8 +163,8 @@ def _auc_influence(values: np.ndarray, positive: np.ndarray) -> np.ndarray:
     found, numbers = np.empty(len(values)), (np.flatnonzero(~positive), np.flatnonzero(positive))
     zeros, ones = (rows[np.argsort(values[rows])] for rows in numbers)  # by value, as is quicker
     for own, others, sign in ((ones, zeros, 1.0), (zeros, ones, -1.0)):
-        sides = (np.searchsorted(values[others], values[own], side) for side in ("left", "right"))
-        share = sum(sides) / (2 * len(others))
+        sides = [np.searchsorted(values[others], values[own], side) for side in ("left", "right")]
+        share = np.sum(sides, axis=0) / (2 * len(others))
         found[own] = sign * (share - share.mean()) * (len(values) / len(own))
     return found
 

@@ -46,7 +46,7 @@ def estimate(
             "it for these targets and predictions."
         )
     if metric.per_row is None and not _has_formula(metric, y):
-        scores, times = _bootstrap(metric, y, (prediction,), seed)
+        scores, times = _bootstrap(metric, y, (prediction,), score, seed)
         return Estimate(score, times * float(scores.std(ddof=1)))
     rows = _contributions(metric, y, prediction)
     error = _error(rows)
@@ -68,7 +68,7 @@ def paired_difference(
         return _wider(paired_difference(metric, y, one, other, seed), clustering(losses, clusters))
     first, second = metric.score(y, one), metric.score(y, other)
     if (metric.per_row is None or metric.root) and not _has_formula(metric, y):
-        scores, times = _bootstrap(metric, y, (one, other), seed)
+        scores, times = _bootstrap(metric, y, (one, other), first, seed)
         error = times * float((scores[:, 0] - scores[:, 1]).std(ddof=1))
         return Estimate(first - second, error)
     rows = [_contributions(metric, y, each) for each in (one, other)]
@@ -125,20 +125,23 @@ def _wider(found: Estimate, times: float) -> Estimate:
 
 
 def _bootstrap(
-    metric: Metric, y: np.ndarray, predictions: tuple[np.ndarray, ...], seed: int
+    metric: Metric, y: np.ndarray, predictions: tuple[np.ndarray, ...], score: float, seed: int
 ) -> tuple[np.ndarray, float]:
-    """Scores on rows drawn with replacement, (draws, predictions), the same rows for each; and by
-    how much the spread of scores on all rows is smaller."""
+    """Scores on rows drawn with replacement, (draws, predictions), the same rows for each; and how
+    many times larger the spread of scores on all rows is. `score` is the first one on all rows."""
     rng, draws = np.random.default_rng(seed), OWN_DRAWS if metric.is_own else DRAWS
-    scores, size = np.empty((draws, len(predictions))), _drawn(metric, y)
+    scores, size = np.empty((draws, len(predictions))), drawn_rows(metric, y)
     for draw in range(draws):
         rows = rng.integers(len(y), size=size)
         scores[draw] = [metric.score(y[rows], prediction[rows]) for prediction in predictions]
-    return scores[~np.isnan(scores).any(axis=1)], math.sqrt(size / len(y))
+    scores, share = scores[~np.isnan(scores).any(axis=1)], math.sqrt(size / len(y))
+    # a user's function may be a sum, which grows with the rows, and its error with their root
+    is_sum = metric.is_own and abs(scores[:, 0].mean()) < share * abs(score)
+    return scores, 1 / share if is_sum else share
 
 
-def _drawn(metric: Metric, y: np.ndarray) -> int:
-    """How many rows a draw has: more of them where a class is rare."""
+def drawn_rows(metric: Metric, y: np.ndarray) -> int:
+    """How many rows a draw of the bootstrap has: of many a part, larger where a class is rare."""
     if len(y) <= MANY_ROWS:
         return len(y)
     rarest = 1.0

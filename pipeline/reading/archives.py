@@ -7,6 +7,8 @@ import bz2
 import gzip
 import io
 import lzma
+import math
+import mmap
 import re
 import stat
 import struct
@@ -20,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline import raw_files
+from pipeline import raw_files, scratch
 from pipeline.errors import DataError
 from pipeline.reading import memory
 from pipeline.wording import count, printable, quoted, some
@@ -31,11 +33,14 @@ TEXT = (".txt", ".data", ".dat")  # often a table, as often a description of one
 METHODS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 COMPRESSED = tuple(METHODS)
 TIMES = 10  # a CSV's bytes that reading takes: bytes, text, words and columns; 6 to 15 measured
+LARGE_TIMES = 0.5  # of what lies on disk: a column at a time; 0.2 to 0.4 measured
+ON_DISK = 3  # times its bytes that a table's words take there
 PACKED_TIMES = 2  # of what is yet to be unpacked
 MOST_COLUMNS = 20_000  # what every stage bears
 MOST_MEMBERS, MOST_ZIPS, MOST_DEPTH = 100_000, 50, 3  # in a zip; of them zips; zips in zips
 BOMB_BYTES, BOMB_RATIO = 10**9, 200  # text packs to a tenth, rarely to a fiftieth
 CHUNK = 1 << 24
+Content = bytes | mmap.mmap  # of a table's file: large ones are mapped
 IS_UTF8 = 0x800  # flag of a member whose name is UTF-8 (APPNOTE 4.4.4)
 MOST_NAMED = 12  # tables in a message
 
@@ -68,8 +73,22 @@ def without_sheet(name: str) -> tuple[str, str]:
 
 def content(source: Source) -> bytes:
     """The table's own bytes: out of its zips, decompressed."""
-    data = _stored(source)
-    return _decompressed(data, source) if source.name.endswith(COMPRESSED) else data
+    return bytes(opened(source)[:])
+
+
+def opened(source: Source) -> Content:
+    """The same; large ones are not read: they lie in their file, or unpacked in one of their own.
+
+    Raises DataError where they are cut short, or come to more than there is room for.
+    """
+    with _stored(source) as (file, size):
+        if source.name.endswith(COMPRESSED):
+            return _decompressed(file, size, source)
+        if source.members:
+            return _drained(file, source, size)
+        _refuse_size(size, source)
+        with readable(source.path):
+            return scratch.mapped(file) if size > scratch.LARGE else file.read()
 
 
 def members(source: Source) -> list[Source]:
@@ -150,12 +169,15 @@ def is_hidden(name: str) -> bool:
 # -- zip and compressed files ----------------------------------------------------------------------
 
 
-def _stored(source: Source) -> bytes:
-    """The bytes of the file or member."""
+@contextmanager
+def _stored(source: Source) -> Iterator[tuple[IO[bytes], int]]:
+    """The file or member, opened, and how many bytes of its disk it takes."""
     if not source.members:
         with readable(source.path):
-            refuse_beyond_memory(source.path.stat().st_size, source, _times(source.name))
-            return source.path.read_bytes()
+            file: IO[bytes] = source.path.open("rb")
+        with file:
+            yield file, source.path.stat().st_size
+        return
     if len(source.members) > MOST_DEPTH:
         raise DataError(
             f"{source} lies {len(source.members)} zips deep; allowed are {MOST_DEPTH}. Unpack it, "
@@ -169,10 +191,9 @@ def _stored(source: Source) -> bytes:
             held = listed([Source(Path(name)) for name in names])
             raise DataError(f"{source}: no such member of the zip; found {held}. Correct the name.")
         info = infos[member]
-        times = _times(source.name)
-        refuse_beyond_memory(info.file_size, source, times)
-        with archive.open(info) as stream:
-            return _drained(stream, source, info.compress_size, times)
+        _refuse_size(info.file_size, source)
+        with archive.open(info) as file:
+            yield file, info.compress_size
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -197,7 +218,7 @@ def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
     """The zip, opened and found harmless; whatever is wrong with it becomes a DataError."""
     with readable(source.path), open(source.path, "rb"):
         pass  # a file that is not there, or may not be read, is no bad archive
-    packed = io.BytesIO(_stored(source)) if source.members else source.path
+    packed = io.BytesIO(content(source)) if source.members else source.path
     try:
         with zipfile.ZipFile(packed) as archive:
             refuse_harmful(archive, source)
@@ -283,31 +304,52 @@ def refuse_empty(content: bytes | str, source: Source) -> None:
         raise DataError(f"{source} is empty. Download or save it again.")
 
 
-def _times(name: str) -> int:
-    """How many times its own bytes a file of this name takes: more where they are the table's."""
-    return PACKED_TIMES if name.endswith((".zip", ".parquet", WORKBOOK, *COMPRESSED)) else TIMES
+def _refuse_size(size: int, source: Source, free: int | None = None) -> None:
+    """DataError where a table of so many bytes is more than memory, or the disk, has room for."""
+    refuse_beyond_memory(size, source, _times(source.name, size), free)
+    room = scratch.free() if size > scratch.LARGE else math.inf
+    if size * ON_DISK > room:
+        raise DataError(
+            f"{source} is a table of {_bytes(size)}, and reading it takes about "
+            f"{_bytes(size * ON_DISK)} of the disk; {_bytes(room)} are free. Delete what is not "
+            "needed, or leave rows or columns out."
+        )
+
+
+def _times(name: str, size: int) -> float:
+    """How many times its own bytes a file of this name takes in memory: few where only a part of it
+    is there at any time."""
+    if name.endswith((".zip", ".parquet", WORKBOOK)):
+        return PACKED_TIMES
+    whole = min(size, scratch.LARGE)
+    return (TIMES * whole + LARGE_TIMES * (size - whole)) / max(size, 1)
 
 
 def _bytes(size: float) -> str:
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
 
 
-def _drained(stream: Any, source: Source, packed: int, times: float) -> bytes:
+def _drained(stream: Any, source: Source, packed: int) -> Content:
     """All that the stream unpacks to, in chunks: the size that an archive declares may be a lie."""
     chunks, size, free = [], 0, memory.available()
+    file = None
     for chunk in iter(partial(stream.read, CHUNK), b""):
         chunks.append(chunk)
         size += len(chunk)
         refuse_bomb(size, packed, source)
-        refuse_beyond_memory(size, source, times, free)
-    return b"".join(chunks)
+        _refuse_size(size, source, free)
+        if size > scratch.LARGE:
+            file = file or scratch.file()
+            file.writelines(chunks)
+            chunks = []
+    return b"".join(chunks) if file is None else scratch.mapped(file)
 
 
-def _decompressed(data: bytes, source: Source) -> bytes:
+def _decompressed(file: IO[bytes], size: int, source: Source) -> Content:
     method = METHODS[Path(source.name).suffix]
     try:
-        with _stream(method, io.BytesIO(data)) as stream:
-            return _drained(stream, source, len(data), TIMES)
+        with _stream(method, file) as stream:
+            return _drained(stream, source, size)
     except (OSError, EOFError, ValueError, zlib.error, struct.error, lzma.LZMAError) as error:
         raise DataError(
             f"{source} is not a whole {method} file ({error or 'cut short'}). Download it again."

@@ -1,9 +1,12 @@
 """The bytes of a CSV -> a table of words: separator, encoding and header are found by looking.
 
-Comma, semicolon, tab or bar; UTF-8, UTF-16, CP949 or Windows-1252; titles above the header.
+Comma, semicolon, tab or bar; UTF-8, UTF-16, CP949 or Windows-1252; titles above the header. A large
+file is read block by block, and its words lie on disk.
 """
 
+import codecs
 import csv
+import io
 import json
 import re
 from collections import Counter
@@ -12,20 +15,28 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from pipeline import scratch
 from pipeline.errors import DataError
-from pipeline.reading.archives import Source, refuse_columns, refuse_duplicates, refuse_empty
+from pipeline.reading.archives import (
+    TIMES,
+    Content,
+    Source,
+    refuse_beyond_memory,
+    refuse_columns,
+    refuse_duplicates,
+)
 from pipeline.wording import count, quoted
 
 if TYPE_CHECKING:
     from _csv import Reader
 
     import pandas as pd
+    import pyarrow as pa
 
 BLOCK = 1 << 24  # bytes that Arrow parses at once
 SEPARATORS = ",;\t|"
 LOOKED_AT = 60  # records from which the layout is read
 MOST_TITLES = 20  # records above a header
-LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")  # never in a text table
 UTF8 = ("utf-8", "utf-8-sig")
@@ -66,8 +77,47 @@ class _Layout:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Text:
+    """The text of a table in UTF-8, from `start` on; `encoding` is how the file writes it."""
+
+    data: Content
+    encoding: str
+    start: int = 0
+    notes: tuple[str, ...] = ()
+
+    def opened(self) -> io.TextIOWrapper:
+        """To be read, or iterated over line by line, each with its end."""
+        buffered = io.BufferedReader(_Bytes(memoryview(self.data)[self.start :]))
+        return io.TextIOWrapper(buffered, encoding="utf-8", newline="")
+
+    def end_of(self, lines: int) -> int:
+        """Where so many lines end."""
+        return self.start + sum(len(line.encode()) for line in islice(self.opened(), lines))
+
+    def is_blank(self, lines: int = 0) -> bool:
+        """Whether nothing but blanks stands after so many lines."""
+        return all(line.isspace() for line in islice(self.opened(), lines, None))
+
+
+class _Bytes(io.RawIOBase):
+    """Bytes to be read as a file."""
+
+    def __init__(self, view: memoryview) -> None:
+        self.view, self.place = view, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        part = self.view[self.place : self.place + len(buffer)]
+        buffer[: len(part)] = part
+        self.place += len(part)
+        return len(part)
+
+
 def parse(
-    data: bytes, source: Source, header: bool | None = True, separators: str = SEPARATORS
+    data: Content, source: Source, header: bool | None = True, separators: str = SEPARATORS
 ) -> TextTable:
     """The bytes of a CSV -> table of words; `source` is for messages, `header` as in read_table.
 
@@ -75,9 +125,9 @@ def parse(
     """
     import pandas as pd
 
-    refuse_empty(data, source)
-    text, encoding, notes = _decoded(data, source)
-    refuse_empty(text, source)
+    text = _decoded(data, source)
+    if text.is_blank():
+        raise DataError(f"{source} is empty. Download or save it again.")
     _refuse_other_formats(text, source)
     layout = _layout(text, source, header, separators)
     refuse_columns(len(layout.names), source)
@@ -85,49 +135,28 @@ def parse(
     if len({*names}) < len(names) == len({*layout.names}):
         names = layout.names  # names that differ by blanks alone
     refuse_duplicates(names, source)
-    above = sum(map(len, islice(_lines(text), layout.lines)))
-    if encoding in UTF8:  # no need to encode it again
-        body = data.removeprefix(b"\xef\xbb\xbf")[len(text[:above].encode()) :]
-    else:
-        body = text[above:].encode()
-    if re.compile(r"\S").search(text, above):
-        words = _parsed(body, text, layout, names, source)
-    else:
+    if text.is_blank(layout.lines):
         words = pd.DataFrame({name: pd.Series(dtype="str") for name in names})
+    else:
+        words = _parsed(text, layout, names, source)
     unnamed = [name for name in names if name.startswith("Unnamed: ") and words[name].isna().all()]
     written = dict(zip(names, layout.names, strict=True))  # all but separators at the ends of lines
     words = words.drop(columns=unnamed)
     kept = tuple(written[name] for name in words.columns if layout.lines)
-    return TextTable(words, kept, layout.separator, encoding, (*notes, *layout.notes))
+    return TextTable(words, kept, layout.separator, text.encoding, (*text.notes, *layout.notes))
 
 
-def _parsed(
-    body: bytes, text: str, layout: _Layout, names: Sequence[str], source: Source
-) -> "pd.DataFrame":
-    """The rows (UTF-8) as words, by Arrow, which is strict and fast; where it refuses them,
-    Python's parser finds the line in the whole text."""
+def _parsed(text: _Text, layout: _Layout, names: Sequence[str], source: Source) -> "pd.DataFrame":
+    """The rows as words, by Arrow, which is strict and fast; where it refuses them, Python's parser
+    finds the line in the whole text."""
     import pyarrow as pa
-    from pyarrow import csv as arrow
 
-    if len(names) == 1:  # an empty line between others is an empty cell
-        body = body.rstrip(b"\r\n")
-    places = [str(i) for i in range(len(names))]
+    start, end = text.end_of(layout.lines), len(text.data)
+    while len(names) == 1 and text.data[end - 1] in b"\r\n":
+        end -= 1  # an empty line between others is an empty cell
+    body = memoryview(text.data)[start:end]
     try:
-        table = arrow.read_csv(
-            pa.BufferReader(body),
-            arrow.ReadOptions(use_threads=False, block_size=BLOCK, column_names=places),
-            arrow.ParseOptions(
-                delimiter=layout.separator,
-                newlines_in_values=True,
-                ignore_empty_lines=len(names) > 1,
-                invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
-            ),
-            arrow.ConvertOptions(
-                column_types=dict.fromkeys(places, pa.string()),
-                strings_can_be_null=True,
-                null_values=[""],
-            ),
-        )
+        table = _read(pa.py_buffer(body), layout.separator, len(names))
     except pa.ArrowInvalid as error:
         _refuse_first_ragged(text, layout, len(names), source)
         raise DataError(
@@ -138,20 +167,50 @@ def _parsed(
     return frame
 
 
-def _refuse_open_quote(body: bytes, frame: "pd.DataFrame", layout: _Layout, source: Source) -> None:
+def _read(body: "pa.Buffer", separator: str, columns: int) -> "pa.Table":
+    """The rows as Arrow reads them, block by block; of a large file they lie on disk."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    places = [str(i) for i in range(columns)]
+    rows = arrow.open_csv(
+        pa.BufferReader(body),
+        arrow.ReadOptions(use_threads=False, block_size=BLOCK, column_names=places),
+        arrow.ParseOptions(
+            delimiter=separator,
+            newlines_in_values=True,
+            ignore_empty_lines=columns > 1,
+            invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
+        ),
+        arrow.ConvertOptions(
+            column_types=dict.fromkeys(places, pa.large_string()),
+            strings_can_be_null=True,
+            null_values=[""],
+        ),
+    )
+    return scratch.table(rows, rows.schema) if body.size > scratch.LARGE else rows.read_all()
+
+
+def _refuse_open_quote(
+    body: memoryview, frame: "pd.DataFrame", layout: _Layout, source: Source
+) -> None:
     """Arrow closes at the end of the file what was never closed: the last cell then ends it."""
-    if frame.empty or body.count(b'"') % 2 == 0:
+    quotes = sum(block.count(b'"') for block in _blocks(body))
+    if frame.empty or quotes % 2 == 0:
         return
     last = frame.iloc[-1, -1]
-    if isinstance(last, str) and body.endswith(f'{layout.separator}"{last}'.encode()):
+    if not isinstance(last, str):
+        return
+    opened = f'{layout.separator}"{last}'.encode()
+    if body[-len(opened) :] == opened:
         raise DataError(
             f"{source}, row {len(frame) + 1}: a quote is opened there and never closed. Correct "
             "the row."
         )
 
 
-def _refuse_other_formats(text: str, source: Source) -> None:
-    start = text[:10_000].lstrip()
+def _refuse_other_formats(text: _Text, source: Source) -> None:
+    start = text.opened().read(10_000).lstrip()
     if re.match(r"<(!doctype|html|\?xml)[\s>]", start, re.IGNORECASE):
         raise DataError(
             f"{source} is a web page, not a CSV; often it is the organiser's log-in page. Log in "
@@ -159,7 +218,7 @@ def _refuse_other_formats(text: str, source: Source) -> None:
         )
     if start.startswith("version https://git-lfs"):
         raise DataError(f"{source} is {GIT_LFS}.")
-    if start[:1] in ("{", "[") and _is_json(text):
+    if start[:1] in ("{", "[") and _is_json(text.opened().read()):
         raise DataError(f"{source} is JSON, not a CSV. Save the table as CSV (UTF-8).")
 
 
@@ -175,9 +234,15 @@ def _is_json(text: str) -> bool:
 # -- encoding --------------------------------------------------------------------------------------
 
 
-def _decoded(data: bytes, source: Source) -> tuple[str, str, list[str]]:
-    """Text, the encoding's name, and a note where that is not plain UTF-8."""
-    for encoding in _encodings(data):
+def _decoded(data: Content, source: Source) -> _Text:
+    """The text, and a note where it is not plain UTF-8. What is not is held in memory."""
+    encodings = _encodings(data)
+    if encodings[0] in UTF8 and _is_utf8(data):
+        return _Text(data, encodings[0], len(codecs.BOM_UTF8) if encodings[0] == UTF8[1] else 0)
+    if not isinstance(data, bytes):
+        refuse_beyond_memory(len(data), source, TIMES)
+        data = data[:]
+    for encoding in encodings:
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
@@ -189,7 +254,7 @@ def _decoded(data: bytes, source: Source) -> tuple[str, str, list[str]]:
         if encoding == "cp1252" and _damaged_korean(data):
             continue
         name = {"cp949": "CP949", "cp1252": "Windows-1252"}.get(encoding, encoding.upper())
-        return text, encoding, [] if encoding in UTF8 else [f"read as {name}, for it is not UTF-8"]
+        return _Text(text.encode(), encoding, notes=(f"read as {name}, for it is not UTF-8",))
     kind = next((kind for start, kind in SIGNATURES.items() if data.startswith(start)), "")
     kind = kind or _damaged_korean(data) or "no text in UTF-8, UTF-16, CP949 or Windows-1252"
     if b"\0" in data and kind.startswith("no text"):
@@ -199,10 +264,32 @@ def _decoded(data: bytes, source: Source) -> tuple[str, str, list[str]]:
     )
 
 
-def _encodings(data: bytes) -> tuple[str, ...]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+def _blocks(data: Content | memoryview) -> Iterator[bytes]:
+    for place in range(0, len(data), BLOCK):
+        yield bytes(data[place : place + BLOCK])
+        scratch.release()
+
+
+def _is_utf8(data: Content) -> bool:
+    """Whether this is text in UTF-8; zero bytes are none."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for block in _blocks(data):
+            if b"\0" in block:
+                return False
+            if not block.isascii() or decoder.getstate()[0]:
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _encodings(data: Content) -> tuple[str, ...]:
+    start = data[:4]
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return ("utf-16",)
-    if data.startswith(b"\xef\xbb\xbf"):
+    if start.startswith(codecs.BOM_UTF8):
         return ("utf-8-sig",)
     first, second = data[:4000:2], data[1:4000:2]
     if first.count(0) == 0 and second.count(0) > len(second) / 3:
@@ -238,7 +325,7 @@ def _damaged_korean(data: bytes) -> str:
 # -- layout ----------------------------------------------------------------------------------------
 
 
-def _layout(text: str, source: Source, header: bool | None, separators: str) -> _Layout:
+def _layout(text: _Text, source: Source, header: bool | None, separators: str) -> _Layout:
     """Separator, names and the first row of data, from the first records."""
     try:
         heads = {separator: _head(text, separator) for separator in separators}
@@ -274,21 +361,16 @@ def _headless(separator: str, records: list[tuple[int, list[str]]]) -> _Layout:
     return _Layout(separator, tuple(f"column {i + 1}" for i in range(width)), 0)
 
 
-def _head(text: str, separator: str) -> list[tuple[int, list[str]]]:
+def _head(text: _Text, separator: str) -> list[tuple[int, list[str]]]:
     """The first records that are not blank: the lines up to the end of each, and its fields."""
     reader = _records(text, separator)
     filled = (fields for fields in reader if any(field.strip() for field in fields))
     return [(reader.line_num, fields) for fields in islice(filled, LOOKED_AT)]
 
 
-def _records(text: str, separator: str) -> "Reader":
+def _records(text: _Text, separator: str) -> "Reader":
     csv.field_size_limit(2**31 - 1)  # the default refuses texts of more than 131,072 letters
-    return csv.reader(_lines(text), delimiter=separator)
-
-
-def _lines(text: str) -> Iterator[str]:
-    """The lines with their ends, one by one: only the first few may be needed."""
-    return (line[0] for line in LINE.finditer(text))
+    return csv.reader(text.opened(), delimiter=separator)
 
 
 def _evenness(records: list[tuple[int, list[str]]]) -> tuple[bool, float, int]:
@@ -353,7 +435,7 @@ def _reads_like_rows(names: Sequence[str], rows: Sequence[list[str]]) -> bool:
     return True
 
 
-def _refuse_first_ragged(text: str, layout: _Layout, expected: int, source: Source) -> None:
+def _refuse_first_ragged(text: _Text, layout: _Layout, expected: int, source: Source) -> None:
     """Raise DataError naming the first line that has another number of fields than the header."""
     reader = _records(text, layout.separator)
     line = 1

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pipeline import scratch
 from pipeline.errors import DataError
 from pipeline.problem import Feature
 from pipeline.reading import distinct
@@ -76,6 +77,7 @@ def describe_column(
     """
     import pandas as pd
 
+    scratch.release()  # of the columns before
     sides = {"train": train, "test": test}
     plain = _plain(sides)
     dates = _dates(name, plain or sides, rule)
@@ -123,7 +125,7 @@ def _plain(sides: "Mapping[str, pd.Series]") -> "dict[str, pd.Series]":
     for side, words in sides.items():
         if (plain := plain_numbers(words)) is None:
             return {}
-        found[side] = plain
+        found[side] = scratch.column(plain)
     return found
 
 
@@ -345,8 +347,9 @@ def typed(table: "pd.DataFrame", columns: Sequence[Described], side: str) -> "pd
         found[feature.name] = (
             column.plain[side]
             if side in column.plain
-            else conform_column(table[feature.column], feature, side)
+            else scratch.column(conform_column(table[feature.column], feature, side))
         )
+        scratch.release()
     # a frame of thousands of columns is built at once: each that is set costs as much as all
     return pd.DataFrame(found, index=table.index, copy=False)
 

@@ -115,13 +115,14 @@ def plain_numbers(words: "pd.Series") -> "pd.Series | None":
     import pandas as pd
 
     column = distinct.arrow(words)
-    if _numbers(column.slice(0, distinct.FEW)) is None:  # most columns of words end here
+    first = _numbers(column.slice(0, distinct.FEW))
+    if first is None:  # most columns of words end here
         return None
-    found = _numbers(column)
+    found = _numbers(column, may_be_whole=first.dtype.kind == "i")
     return None if found is None else pd.Series(found, index=words.index, name=words.name)
 
 
-def _numbers(column: "pa.ChunkedArray") -> np.ndarray | None:
+def _numbers(column: "pa.ChunkedArray", may_be_whole: bool = True) -> np.ndarray | None:
     """(n,) int64, or float64 with NaN where missing; None where a word is no plain number.
 
     Arrow reads at once what has no blanks around, and no number that PLAIN does not allow but nan.
@@ -139,7 +140,7 @@ def _numbers(column: "pa.ChunkedArray") -> np.ndarray | None:
             return None
         column = compute.utf8_ltrim(column, characters="+")
         floats = column.cast(pa.float64())
-    if len(column) > column.null_count == 0:
+    if may_be_whole and len(column) > column.null_count == 0:
         with suppress(pa.ArrowInvalid):  # a point, an exponent, or more than 64 bits
             return column.cast(pa.int64()).to_numpy()
         if compute.any(compute.starts_with(column, "+")).as_py():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
-from pipeline.reading.archives import WORKBOOK, Source, content
+from pipeline.reading.archives import WORKBOOK, Source, content, opened
 from pipeline.reading.csv_files import TextTable, parse
 from pipeline.reading.finding import sole_table
 from pipeline.reading.notation import numbers
@@ -29,16 +29,15 @@ def read_table(source: Source | Path, header: bool | None = True) -> TextTable:
     named "column 1", "column 2", ..., and the table's `header` is empty.
     """
     source = source if isinstance(source, Source) else sole_table(Source(source))
-    data = content(source)
     if source.name.endswith(".parquet"):
-        words = read_parquet(data, source)
+        words = read_parquet(content(source), source)
         table = TextTable(words, tuple(map(str, words.columns)))
     elif source.name.endswith(WORKBOOK):
-        data, notes = as_csv(data, source)
+        data, notes = as_csv(content(source), source)
         table = parse(data, source, header, separators=",")
         table = replace(table, notes=(*notes, *table.notes))
     else:
-        table = parse(data, source, header)
+        table = parse(opened(source), source, header)
     if table.words.empty:
         raise DataError(
             f"{source} has a header and no rows. Download or save it again; at least one row of "

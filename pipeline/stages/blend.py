@@ -24,6 +24,7 @@ from pipeline.postprocessing import postprocessed
 from pipeline.prediction import check, rounded
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
+from pipeline.table import take
 from pipeline.training import Trained
 from pipeline.wording import some
 
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
 # the simpler one first: a later one must be better by more than noise
 METHODS = ("equal", "greedy", "stack")
-FITTED_ROWS = 100_000  # of more of them a draw chooses weights as well; benchmarks/README.md
+# numbers that blends are fitted on, drawn from more of them (benchmarks/README.md): of rows times
+# models times classes, for weights and for the nested choice of a method; and rows in any case
+FITTED, CHOSEN, FEWEST_ROWS = 9_000_000, 3_000_000, 50_000
+STACKER = 5  # models, for so many of which a stacker's fit counts
 MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
 MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
 NAMED = "The method is the one that [blend] method in the competition's TOML names."
@@ -75,8 +79,10 @@ def blend(
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
-    before, validated = unseen, load.train.iloc[split.validated]
-    unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
+    before = unseen
+    if settings.postprocess:
+        validated = take(load.train, split.validated, load.problem.names)
+        unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
     test = postprocessed(settings.postprocess, test, load.test, load.problem)
     unseen, test = (rounded(each, known.predictions.dtype) for each in (unseen, test))
     effect = worth(settings.postprocess, metric, known, unseen, before)
@@ -169,12 +175,14 @@ def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> 
     rows = split.validated
     predictions = np.stack([each.mean_oof[rows] for each in members.values()])
     folds = at_least_two(split.numbers()[rows])
-    is_drawn = drawn(len(rows), FITTED_ROWS)
-    return OutOfFold(predictions, y[rows], folds, split.validated_clusters, is_drawn)
+    known = OutOfFold(predictions, y[rows], folds, split.validated_clusters)
+    return replace(known, is_drawn=drawn(known, FITTED))
 
 
-def drawn(rows: int, most: int) -> np.ndarray | None:
-    """So many of the rows as a mask (rows,); None where there are no more."""
+def drawn(known: OutOfFold, numbers: int) -> np.ndarray | None:
+    """Rows of about so many numbers, as a mask (rows,); None where there are no more."""
+    models, rows, outputs = known.predictions.shape
+    most = max(FEWEST_ROWS, numbers // ((models + STACKER) * max(1, outputs - 1)))
     if rows <= most:
         return None
     is_drawn = np.zeros(rows, dtype=bool)
@@ -245,12 +253,13 @@ def nested(fitter: Fitter, candidates: Mapping[str, np.ndarray], known: OutOfFol
 
 
 def with_inner_folds(known: OutOfFold) -> OutOfFold:
-    """The rows' folds, renumbered: few of them where models and classes are many."""
+    """The rows' folds, renumbered: few of them where models and classes are many, and blends are
+    fitted on fewer rows."""
     models, _, outputs = known.predictions.shape
     inner = at_least_two(known.folds)
     if models * outputs > MOST_OUTPUTS:
         inner = inner % INNER_FOLDS
-    return replace(known, folds=inner)
+    return replace(known, folds=inner, is_drawn=drawn(known, CHOSEN))
 
 
 def choose(

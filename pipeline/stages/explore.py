@@ -29,6 +29,7 @@ from pipeline.parallel import Map, workers
 from pipeline.problem import Loaded
 from pipeline.progress import Progress, Steps
 from pipeline.splitting.mirroring import find_mirror
+from pipeline.table import take
 
 if TYPE_CHECKING:
     from pipeline.stage_settings import ExploreStage
@@ -74,8 +75,8 @@ def draw_sample(settings: "ExploreStage", load: Loaded) -> Sample:
     features = most_related(load.train, y, problem.features, classes, settings.max_columns)
     rng = np.random.default_rng([settings.seed, 1])
     one, other = (draw_rows(len(f), settings.max_rows, rng) for f in (load.train, load.test))
-    train = load.train[problem.names].iloc[one].reset_index(drop=True)
-    test = load.test[problem.names].iloc[other].reset_index(drop=True)
+    train = take(load.train, one, problem.names)
+    test = take(load.test, other, problem.names)
     return Sample(features, train, test, Target(problem.target, y[one], problem.classes))
 
 

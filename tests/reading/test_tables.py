@@ -390,7 +390,7 @@ def test_a_missing_or_unreadable_file_is_reported(tmp_path, write, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     path = write("t.csv", TABLE)
-    monkeypatch.setattr(Path, "read_bytes", refuse)  # root may read everything
+    monkeypatch.setattr(Path, "open", refuse)  # root may read everything
     assert "may not be read" in message(read_table, path)
 
 
