@@ -28,6 +28,13 @@ def known(words: "pd.Series") -> "pd.Series":
     return words.dropna() if words.hasnans else words
 
 
+def first(values: "pd.Series", most: int) -> np.ndarray:
+    """The first so many different values of a column, none missing, in their order."""
+    few = values.iloc[: FEW + most].dropna().unique()
+    found = few if len(few) >= most else values.dropna().unique()
+    return np.asarray(found[:most])
+
+
 def is_unique(words: "pd.Series") -> bool:
     """Whether all are different; two that are missing are not."""
     return (_are_words(words) and _count_up(arrow(words))) or words.is_unique

@@ -237,18 +237,20 @@ def may_be_names(numbers: "pd.Series") -> bool:
     stamps: of a single column it is something to ask, not to decide.
     """
     known = numbers.dropna()
-    repeat = MORE_NAMES < known.nunique() <= len(known) / LEAST_REPEATS
-    return repeat and are_far_apart(known)
+    return are_far_apart(known) and MORE_NAMES < known.nunique() <= len(known) / LEAST_REPEATS
 
 
 def are_far_apart(numbers: "pd.Series") -> bool:
     """Whether numbers (n,) are some of very many possible whole ones, no rounder than others."""
     import numpy as np
 
-    values = np.unique(numbers.dropna().to_numpy(dtype=float))
-    if len(values) < FEWEST_NAMES or not (1 <= values[0] <= values[-1] <= 2**53):
+    known = numbers.dropna().to_numpy(dtype=float)
+    if not len(known) or not (1 <= known.min() <= known.max() <= 2**53):
         return False
-    if not (values == np.floor(values)).all():
+    if not (known == np.floor(known)).all():
+        return False
+    values = np.unique(known)
+    if len(values) < FEWEST_NAMES:
         return False
     step = np.gcd.reduce((values - values[0]).astype(np.int64))
     possible = (values[-1] - values[0]) / step
