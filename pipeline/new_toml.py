@@ -366,10 +366,11 @@ def _rule(name: str, found: TableFindings) -> dict[str, Any]:
     if feature.kind == "number":
         held = _range(distinct.known(values))
         return {**held, **missing} if held else {}
-    levels = distinct.first(values, MOST_CATEGORIES + 1) if feature.kind == "category" else []
-    listed = 0 < len(levels) <= MOST_CATEGORIES
-    levels = sorted(map(str, levels))
-    return {"kind": feature.kind, **({"allowed": levels} if listed else {}), **missing}
+    if feature.kind == "category":
+        levels = distinct.first(values, MOST_CATEGORIES + 1).tolist()
+        listed = {"allowed": sorted(levels)} if 0 < len(levels) <= MOST_CATEGORIES else {}
+        return {"kind": feature.kind, **listed, **missing}
+    return {"kind": feature.kind, **missing}
 
 
 def _values(name: str, feature: Feature, found: TableFindings) -> "pd.Series":
@@ -379,7 +380,8 @@ def _values(name: str, feature: Feature, found: TableFindings) -> "pd.Series":
 
     column, tables = found.columns[name], found.tables
     if not isinstance(column, DataError) and column.plain:
-        return pd.concat(filter(len, column.plain.values()), ignore_index=True)
+        sides = [values for values in column.plain.values() if len(values)]
+        return pd.concat(sides, ignore_index=True)
     words = pd.concat([tables.train[name], tables.test[name]], ignore_index=True)
     return kinds.conform_column(words, feature, name)
 
