@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,25 +69,45 @@ def measure(project: Path, goal: str, options: argparse.Namespace) -> tuple[floa
     """Seconds, seconds spent in imports (all processes, those of workers too), peak in MB."""
     log = project / "imports.log"
     environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
-    started = time.perf_counter()
+    done = watch(command(project, goal, options), project, log, environment)
+    lines = log.read_text().splitlines()
+    if done.code:
+        sys.exit("\n".join(line for line in lines if not line.startswith("import time:")))
+    return done.seconds, sum(map(own_microseconds, lines)) / 1e6, done.peak
+
+
+@dataclass(frozen=True)
+class Done:
+    """Exit code, seconds, and peak memory of all processes in MB."""
+
+    code: int
+    seconds: float
+    peak: float
+
+
+def watch(
+    arguments: Sequence[str],
+    folder: Path,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    enter: Callable[[], None] | None = None,
+) -> Done:
+    """Run a command, its errors into `log`; `enter` is what its process does first."""
+    started, peak = time.perf_counter(), 0.0
     with log.open("w") as file:
         process = subprocess.Popen(
-            command(project, goal, options),
-            cwd=project,
+            arguments,
+            cwd=folder,
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=file,
             start_new_session=True,
+            preexec_fn=enter,
         )
-        peak = 0.0
         while process.poll() is None:
             peak = max(peak, memory_of(process.pid))
             time.sleep(0.05)
-    seconds = time.perf_counter() - started
-    lines = log.read_text().splitlines()
-    if process.returncode:
-        sys.exit("\n".join(line for line in lines if not line.startswith("import time:")))
-    return seconds, sum(map(own_microseconds, lines)) / 1e6, peak
+    return Done(process.returncode, time.perf_counter() - started, peak)
 
 
 def own_microseconds(line: str) -> int:

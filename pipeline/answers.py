@@ -13,6 +13,8 @@ from pipeline.problem import Aggregate, Loaded
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.table import Frame
+
 
 def group_numbers(column: "pd.Series", in_order: bool = False) -> np.ndarray:
     """The number of each row's group, (n,); a row whose group is missing is one by itself.
@@ -55,7 +57,7 @@ def test_groups(load: Loaded) -> np.ndarray | None:
     return _groups(load, load.test)
 
 
-def _groups(load: Loaded, table: "pd.DataFrame") -> np.ndarray | None:
+def _groups(load: Loaded, table: "Frame") -> np.ndarray | None:
     problem = load.problem
     if problem.form.aggregate is None or problem.id not in table:
         return None

@@ -21,6 +21,7 @@ from pipeline.training import CutShort
 
 TINY = 1e-6
 MOST_MODELS = 30  # of more of them those are chosen first that are worth a closer look
+RACED, HEAT, FINALISTS = 50_000, 8, 5  # rows from which on models are first compared on an eighth
 PATIENCE = 5  # rounds of greedy selection without a gain, of very many models
 LEVELS, PARTS = "levels", ("greedy", "ridge", "stack")  # the mean of these is the second level
 
@@ -77,7 +78,9 @@ class FittedBlend:
             combined = self._weighted_mean(predictions)
         if self.inverse_temperatures is not None:
             combined = temperature_scale(combined, float(self.inverse_temperatures[-1]))
-        return combined if self.decision_rule is None else self.decision_rule.apply(combined)
+        if self.decision_rule is not None:
+            combined = self.decision_rule.apply(combined)
+        return np.ascontiguousarray(combined)
 
     def _weighted_mean(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
         total: Any = 0.0
@@ -86,7 +89,7 @@ class FittedBlend:
                 prediction = predictions[name]
                 if self.inverse_temperatures is not None:
                     prediction = temperature_scale(prediction, float(self.inverse_temperatures[i]))
-                total = total + weight * prediction
+                total = total + float(weight) * prediction
         return np.asarray(total)
 
 
@@ -166,17 +169,29 @@ class Blended:
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Rows to fit blends on: models' out-of-fold predictions (m, n, k), the target (n,), and the
-    number of the fold that validates each row (n,). `clusters` (n,) number rows that err alike."""
+    """Rows to judge blends by: models' out-of-fold predictions (m, n, k), the target (n,), and the
+    number of the fold that validates each row (n,). `clusters` (n,) number rows that err alike.
+    `is_drawn` (n,) are those of many rows that blends are fitted on; None for all."""
 
     predictions: np.ndarray
     y: np.ndarray
     folds: np.ndarray
     clusters: np.ndarray | None = None
+    is_drawn: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "OutOfFold":
-        clusters = None if self.clusters is None else self.clusters[rows]
-        return OutOfFold(self.predictions[:, rows], self.y[rows], self.folds[rows], clusters)
+        clusters, is_drawn = (
+            None if each is None else each[rows] for each in (self.clusters, self.is_drawn)
+        )
+        y, folds = self.y[rows], self.folds[rows]
+        return OutOfFold(self.predictions[:, rows], y, folds, clusters, is_drawn)
+
+    def to_fit(self, rows: np.ndarray | None = None) -> "OutOfFold":
+        """Those of these rows, by default of all, that blends are fitted on."""
+        if self.is_drawn is None:
+            return self if rows is None else self.take(rows)
+        drawn = np.flatnonzero(self.is_drawn) if rows is None else rows[self.is_drawn[rows]]
+        return replace(self.take(drawn), is_drawn=None)
 
 
 @dataclass(frozen=True)
@@ -299,16 +314,41 @@ def greedy_weights(
     total = np.zeros_like(predictions[0])
     counts = np.zeros(len(predictions), dtype=int)
     best_loss, best_counts = np.inf, counts
+    promising = Promising(y, predictions, metric)
     for drawn in range(1, rounds + 1):
-        losses = [metric.loss(y, (total + candidate) / drawn) for candidate in predictions]
-        choice = int(np.argmin(losses))
+        tried = promising.models(total, drawn)
+        losses = [metric.loss(y, (total + predictions[each]) / drawn) for each in tried]
+        place = int(np.argmin(losses))
+        choice, loss = tried[place], losses[place]
         total = total + predictions[choice]
         counts = counts + np.eye(len(counts), dtype=int)[choice]
-        if losses[choice] < best_loss:
-            best_loss, best_counts = losses[choice], counts
+        if loss < best_loss:
+            best_loss, best_counts = loss, counts
         elif patience is not None and drawn - best_counts.sum() >= patience:
             break
     return best_counts / best_counts.sum()
+
+
+class Promising:
+    """The models that are worth a look on all rows: of many rows, the best few on some of them."""
+
+    def __init__(self, y: np.ndarray, predictions: np.ndarray, metric: Metric) -> None:
+        """y (n,), predictions (m, n, k)."""
+        self.metric, self.number = metric, len(predictions)
+        self.rows: np.ndarray | None = None
+        if len(y) > RACED and self.number > FINALISTS:
+            drawn = np.random.default_rng(0).permutation(len(y))[: len(y) // HEAT]
+            self.rows = np.sort(drawn)
+            self.y, self.predictions = y[self.rows], predictions[:, self.rows]
+
+    def models(self, total: np.ndarray, drawn: int) -> list[int]:
+        """Which to try beside the sum (n, k) of those that were drawn, as the `drawn`-th."""
+        if self.rows is None:
+            return list(range(self.number))
+        before = total[self.rows]
+        tried = ((before + candidate) / drawn for candidate in self.predictions)
+        losses = [self.metric.loss(self.y, mean) for mean in tried]
+        return sorted(map(int, np.argsort(losses, kind="stable")[:FINALISTS]))
 
 
 def _relevant(

@@ -1,6 +1,7 @@
 """A value -> the files of a folder, and back, by walking its fields.
 
-A data frame becomes parquet; an array of a megabyte or more `.npy`, which is read as a memory map,
+A data frame becomes parquet, of which a `Table` reads columns; an array of a megabyte or more
+`.npy`, which is read as a memory map (of single-precision pairs that sum to 1, the second alone),
 smaller ones share `arrays.npz`; bytes and long texts are files of their own; the rest is
 `value.json`. Nothing is pickled: what is read can run no code. Equal values are equal bytes.
 """
@@ -12,6 +13,7 @@ import types
 import typing
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import Field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -20,14 +22,16 @@ from typing import Any, Literal, Union
 import numpy as np
 from pydantic import BaseModel
 
+from pipeline import table
 from pipeline.files import to_json
 from pipeline.store import MEASURED_FILES, MEASUREMENTS
 
 LARGE_ARRAY = 2**20  # bytes
 LONG_TEXT = 10_000  # letters
 MARK = "$"  # a JSON object with this one key stands for what is in another file
+PAIR = "pair"  # of numbers that sum to 1: the file has the second one of each
 VALUE, ARRAYS = "value.json", "arrays.npz"
-Write = Callable[[str, bytes | memoryview], None]
+Open = Callable[[str], AbstractContextManager[io.RawIOBase | io.BufferedIOBase]]
 
 
 class Damaged(ValueError):
@@ -41,25 +45,25 @@ def is_measured(field: "Field[Any]") -> bool:
 # -- value -> files --------------------------------------------------------------------------------
 
 
-def encode(value: Any, write: Write) -> None:
-    """Call `write(name, content)` for every file, one after the other, so that one is in memory.
+def encode(value: Any, opened: Open) -> None:
+    """Write every file, `with opened(name) as file`, one after the other and a part at a time.
 
     Fields that are MEASURED stand in a file of their own.
     """
-    writer = _Writer(write)
+    writer = _Writer(opened)
     tree = writer.plain(value, "")
     if writer.arrays:
-        write(ARRAYS, _npz(writer.arrays))
+        writer.file(ARRAYS, _npz(writer.arrays))
     if writer.measured:
-        write(MEASUREMENTS, to_json(writer.measured).encode())
-    write(VALUE, to_json(tree).encode())
+        writer.file(MEASUREMENTS, to_json(writer.measured).encode())
+    writer.file(VALUE, to_json(tree).encode())
 
 
 class _Writer:
     """Turns a value into plain JSON, and writes what is kept in other files."""
 
-    def __init__(self, write: Write) -> None:
-        self.write = write
+    def __init__(self, opened: Open) -> None:
+        self.opened = opened
         self.arrays: dict[str, np.ndarray] = {}
         self.measured: dict[str, Any] = {}
 
@@ -75,7 +79,7 @@ class _Writer:
         if isinstance(value, np.ndarray):
             return self._array(value, place)
         if isinstance(value, bytes):
-            return self._file(f"{place}.bin", value)
+            return self.file(f"{place}.bin", value)
         if isinstance(value, BaseModel):
             return value.model_dump(mode="json")
         if is_dataclass(value) and not isinstance(value, type):
@@ -107,7 +111,7 @@ class _Writer:
         return {MARK: "map", "items": pairs}
 
     def _text(self, value: str, place: str) -> Any:
-        return self._file(f"{place}.txt", value.encode()) if len(value) >= LONG_TEXT else value
+        return self.file(f"{place}.txt", value.encode()) if len(value) >= LONG_TEXT else value
 
     def _array(self, value: np.ndarray, place: str) -> Any:
         if value.dtype == object:
@@ -115,9 +119,10 @@ class _Writer:
         if value.nbytes < LARGE_ARRAY:
             self.arrays[place] = np.asarray(value)
             return {MARK: "array", "at": place}
-        buffer = io.BytesIO()
-        np.save(buffer, value, allow_pickle=False)
-        return self._file(f"{place}.npy", buffer.getbuffer())
+        sums_to_one, name = _sums_to_one(value), f"{place}.npy"
+        with self.opened(name) as file:
+            np.save(file, value[..., 1] if sums_to_one else value, allow_pickle=False)
+        return {MARK: PAIR if sums_to_one else "file", "at": name}
 
     def _strings(self, value: np.ndarray, place: str) -> Any:
         import pandas as pd
@@ -129,15 +134,25 @@ class _Writer:
     def _table(self, value: Any, place: str, kind: str = "table") -> Any:
         import pandas as pd
 
-        if not isinstance(value, pd.DataFrame):
+        if not isinstance(value, pd.DataFrame | table.Table):
             raise TypeError(f"{place}: no file can hold a {type(value).__name__}")
-        content = value.to_parquet(None, index=False, compression="zstd")
+        name = f"{place}.parquet"
+        with self.opened(name) as file:
+            table.write(value, file)
         # without columns parquet forgets how many rows there are
-        return {**self._file(f"{place}.parquet", content), MARK: kind, "rows": len(value)}
+        return {MARK: kind, "at": name, "rows": len(value)}
 
-    def _file(self, name: str, content: bytes | memoryview) -> dict[str, Any]:
-        self.write(name, content)
+    def file(self, name: str, content: bytes | memoryview) -> dict[str, Any]:
+        """A file of this content, and what stands for it."""
+        with self.opened(name) as file:
+            file.write(content)
         return {MARK: "file", "at": name}
+
+
+def _sums_to_one(value: np.ndarray) -> bool:
+    """Whether these are single-precision pairs (..., 2) of which the second tells the first."""
+    is_pair = value.dtype == np.float32 and value.ndim > 1 and value.shape[-1] == 2
+    return is_pair and np.array_equal(value[..., 0], 1 - value[..., 1], equal_nan=True)
 
 
 def _place(field: "Field[Any]", outside: str) -> str:
@@ -195,6 +210,8 @@ class _Reader:
             return self._container(origin, typing.get_args(kind), tree, place)
         if is_dataclass(kind):
             return self._fields(kind, tree, place)
+        if kind is table.Table:
+            return table.Table(self._path(tree["at"]), tree["rows"])
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind.model_validate_json(json.dumps(tree), strict=True)
         found = self.leaf(tree)
@@ -251,6 +268,9 @@ class _Reader:
             return float(what)
         if what in ("table", "strings"):
             return self._table(tree["at"], what, tree["rows"])
+        if what == PAIR:
+            second = self._file(tree["at"])
+            return np.stack([1 - second, second], axis=-1)
         return self._file(tree["at"])
 
     def _array(self, place: str) -> np.ndarray:
@@ -266,10 +286,10 @@ class _Reader:
     def _table(self, name: str, what: str, rows: int) -> Any:
         import pandas as pd
 
-        table = pd.read_parquet(self._path(name))
-        if not len(table.columns):
-            table = pd.DataFrame(index=range(rows))
-        return table[""].to_numpy(dtype=object) if what == "strings" else table
+        frame = pd.read_parquet(self._path(name))
+        if not len(frame.columns):
+            frame = pd.DataFrame(index=range(rows))
+        return frame[""].to_numpy(dtype=object) if what == "strings" else frame
 
     def _file(self, name: str) -> Any:
         path = self._path(name)

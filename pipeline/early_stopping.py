@@ -50,10 +50,11 @@ def held_out_rows(
         kept = np.count_nonzero(~mask)
         if mask.any() and kept >= LEFT * len(y) and np.isin(classes, y[~mask]).all():
             return mask
-    return _spread(y, share, seed)
+    return spread(y, share, seed)
 
 
-def _spread(y: np.ndarray, share: float, seed: int) -> np.ndarray:
+def spread(y: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """A mask (n,) of this share of the rows, one at least, drawn evenly over the order of y."""
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(y))
     order = shuffled[np.argsort(y[shuffled], kind="stable")]

@@ -21,7 +21,7 @@ from pipeline.wording import did_you_mean
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pipeline.table import Frame
 
 SUFFIXES = (".csv", ".npy")
 
@@ -91,7 +91,7 @@ def content(
     path: Path,
     prediction: np.ndarray,
     load: Loaded,
-    table: "pd.DataFrame",
+    table: "Frame",
     folds: np.ndarray | None = None,
 ) -> bytes:
     """The bytes of a file: predictions (n, k) of the rows of a table, NaN where there are none."""

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import code, fitting, parallel
+from pipeline import code, fitting, parallel, pseudo_labels
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import CodedTable
+from pipeline.encoding.selection import Selection
 from pipeline.errors import DataError
 from pipeline.files import digest_of
 from pipeline.fitting import FittedMember, Objective, Original
@@ -24,8 +25,8 @@ from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.models import State
 from pipeline.parallel import Map
-from pipeline.plan import Stopwatch
-from pipeline.prediction import check
+from pipeline.plan import MANY_ROWS, Stopwatch
+from pipeline.prediction import check, precision, rounded
 from pipeline.problem import Feature, Loaded
 from pipeline.progress import Progress
 from pipeline.store import MEASURED, Key, Piece, Store
@@ -114,6 +115,7 @@ class Fits:
                 **self._extra_key(member, fold),
                 **_clusters_key(fold),
                 **({"as_classes": True} if member.as_classes else {}),
+                **self._pseudo_key(member),
             },
         )
 
@@ -126,6 +128,13 @@ class Fits:
         allowed = [] if fold.extra is None else [_digest(fold.extra)]
         how = ["feature"] if member.extra_feature else []
         return {"extra": [member.extra, columns, _digest(extra.y), *allowed, *how]}
+
+    def _pseudo_key(self, member: Member) -> dict[str, Any]:
+        """What learning from test rows adds to a fit's name: their columns decide, too."""
+        if not member.pseudo_labels:
+            return {}
+        columns = _seen(member, self.tables(member).test_digests)
+        return {"pseudo_labels": [member.pseudo_labels, columns]}
 
     def fit(self, member: Member, fold: Fold) -> Fit:
         """The fit on a fold's training rows, from the store or computed now."""
@@ -184,10 +193,11 @@ class Fits:
         fitted, watch = self.fitted(member, fold), Stopwatch()
         values = np.empty((0, self.objective.outputs))
         if tables.test.rows:
-            values = fitted.predict(tables.test)
+            values = fitted.predict(_select(tables.test, np.arange(tables.test.rows)))
         seconds = watch.seconds()
         self._check(values, tables.test.rows, member, fold)
-        self._keep(member, key, result := Predictions(values, seconds), seconds, fit.hash)
+        result = Predictions(rounded(values, self._precision), seconds)
+        self._keep(member, key, result, seconds, fit.hash)
         return result
 
     def validate(self, member: Member, fold: Fold, rows: np.ndarray) -> np.ndarray:
@@ -248,6 +258,10 @@ class Fits:
         return [fold.repeat, fold.number, *digests, fold.by_time]
 
     @cached_property
+    def _precision(self) -> np.dtype:
+        return precision(self.y, self.objective.outputs)
+
+    @cached_property
     def _y_digest(self) -> str:
         return _digest(self.y)
 
@@ -269,8 +283,15 @@ class Fits:
     def _fit(self, member: Member, fold: Fold, rows: np.ndarray) -> FittedMember:
         features, (table, y) = self.tables(member).features, self._learnt_from(member, fold, rows)
         original = self._original(member, fold)
-        clusters = fold.clusters_of(rows, len(y) - len(rows))
-        return fitting.fit(member, self.objective, features, table, y, fold, clusters, original)
+
+        def fit(table: CodedTable | Selection, y: np.ndarray) -> FittedMember:
+            clusters = fold.clusters_of(rows, len(y) - len(rows))
+            return fitting.fit(member, self.objective, features, table, y, fold, clusters, original)
+
+        fitted = fit(table, y)
+        if not member.pseudo_labels:
+            return fitted
+        return fit(*pseudo_labels.added(fitted, (table, y), self.tables(member).test))
 
     def _original(self, member: Member, fold: Fold) -> Original | None:
         """The same model, fitted on the extra rows alone, for a member whose column it is; kept
@@ -283,7 +304,7 @@ class Fits:
             return None
         name = repr((member, _digest(rows)))
         if name not in self._originals:
-            table = tables.extended.take(tables.train.rows + rows)
+            table = _select(tables.extended, tables.train.rows + rows)
             plain, alone = replace(member, extra_feature=False), Fold(0, 0, rows, rows[:0])
             y, is_value = extra.y[rows], self.objective.task == "regression"
             fitted = fitting.fit(plain, self.objective, tables.features, table, y, alone)
@@ -292,7 +313,7 @@ class Fits:
 
     def _learnt_from(
         self, member: Member, fold: Fold, rows: np.ndarray
-    ) -> tuple[CodedTable, np.ndarray]:
+    ) -> tuple[CodedTable | Selection, np.ndarray]:
         """These training rows and the member's share of the extra rows, with their targets.
 
         Of fewer rows than the fold has there are fewer extra rows in proportion. Which they are is
@@ -300,23 +321,28 @@ class Fits:
         """
         extra, tables = self.load.value.extra, self.tables(member)
         if not member.extra or extra is None or tables.extended is None:
-            return tables.train.take(rows), self.y[rows]
+            return _select(tables.train, rows), self.y[rows]
         share = member.extra * min(1.0, len(rows) / len(fold.train))
         rng = np.random.default_rng([fold.repeat, fold.number])
         allowed = np.arange(len(extra.y)) if fold.extra is None else fold.extra
         drawn = np.sort(rng.permutation(allowed)[: round(share * len(allowed))])
-        table = tables.extended.take(np.concatenate([rows, tables.train.rows + drawn]))
+        table = _select(tables.extended, np.concatenate([rows, tables.train.rows + drawn]))
         return table, np.concatenate([self.y[rows], extra.y[drawn]])
 
     def _predict(self, fitted: FittedMember, fold: Fold, rows: np.ndarray) -> np.ndarray:
         values = np.empty((0, self.objective.outputs))
         if len(rows):
-            values = fitted.predict(self.tables(fitted.member).train.take(rows))
+            values = fitted.predict(_select(self.tables(fitted.member).train, rows))
         self._check(values, len(rows), fitted.member, fold)
-        return values
+        return rounded(values, self._precision)
 
     def _check(self, values: np.ndarray, rows: int, member: Member, fold: Fold) -> None:
         check(values, rows, self.objective.outputs, f"{member.kind}, fold {fold.name},", REMEDY)
+
+
+def _select(table: CodedTable, rows: np.ndarray) -> CodedTable | Selection:
+    """The table of these row numbers (n,), of which many are not copied."""
+    return table.take(rows) if len(rows) <= MANY_ROWS else Selection(table, rows)
 
 
 def _code(member: Member) -> tuple[str, str]:

@@ -5,19 +5,22 @@ The one recipe that tune, train, the learning curve, predict and notebooks share
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from pipeline import models
-from pipeline.early_stopping import Clusters
+from pipeline.early_stopping import Clusters, spread
 from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features
+from pipeline.encoding.selection import Selection
 from pipeline.encoding.views import FoldEncoder
 from pipeline.errors import SettingsError, refusing_damage
 from pipeline.folds import Fold
+from pipeline.lookup_matrix import LookupMatrix, Matrix
 from pipeline.member import Member
 from pipeline.models import Model, ModelProblem, State
+from pipeline.plan import MANY_ROWS
 from pipeline.problem import Feature, Task
 from pipeline.settings import MOST_CLASSES
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ORIGINAL = "prediction of the extra rows' model"
+BLOCK = 2**16  # rows that are predicted together; of another number, products round differently
+MOST_CELLS = 100_000_000  # of a matrix of float32, 400 MB
 LEAST = 1e-4  # of a probability, before it becomes log-odds
 
 
@@ -59,16 +64,24 @@ class FittedMember:
         """The columns that predictions need, those of the member's own features module too."""
         return self.encoder.features
 
-    def predict(self, table: CodedTable) -> np.ndarray:
+    def predict(self, table: CodedTable | Selection) -> np.ndarray:
         """Rows -> (n, k) float64: class probabilities, or values."""
         return self.predict_matrix(self.matrix(table))
 
-    def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
-        """The same of rows as the model reads them, (n, d)."""
-        predicted = self.model.predict(matrix)
+    def predict_matrix(self, matrix: Matrix) -> np.ndarray:
+        """The same of rows as the model reads them, (n, d); of many a block at a time."""
+        starts = range(0, len(matrix), BLOCK) if len(matrix) > MANY_ROWS else ()
+        blocks = (matrix[start : start + BLOCK] for start in starts) if starts else [matrix[:]]
+        predicted = np.concatenate([self.model.predict(block) for block in blocks])
         return predicted if self.levels is None else predicted @ self.levels[:, np.newaxis]
 
-    def matrix(self, table: CodedTable) -> np.ndarray:
+    @overload
+    def matrix(self, table: CodedTable) -> np.ndarray: ...
+
+    @overload
+    def matrix(self, table: Selection) -> LookupMatrix: ...
+
+    def matrix(self, table: CodedTable | Selection) -> Matrix:
         """Rows -> (n, d) float32, what the model reads."""
         matrix = self.encoder.transform(table, self.member.view)
         return matrix if self.original is None else self.original.beside(matrix, table)
@@ -103,14 +116,16 @@ class Original:
             return cls(fitted)
         return cls(fitted, float(y.mean()), float(y.std()) or 1.0)
 
-    def beside(self, matrix: np.ndarray, table: CodedTable) -> np.ndarray:
+    def beside(self, matrix: Matrix, table: CodedTable | Selection) -> Matrix:
         """What a model reads of rows (n, d), and these columns: (n, d + max(1, k - 1))."""
         predicted = self.fitted.predict(table)
         if predicted.shape[1] > 1:
             clipped = np.clip(predicted[:, 1:], LEAST, 1 - LEAST)
             predicted = np.log(clipped / (1 - clipped))
-        added = (predicted - self.centre) / self.spread
-        return np.column_stack([matrix, added.astype(np.float32)])
+        added = ((predicted - self.centre) / self.spread).astype(np.float32)
+        if isinstance(matrix, LookupMatrix):
+            return matrix.beside(added)
+        return np.column_stack([matrix, added])
 
     def state(self) -> State:
         """As that of the fitted member, with the target's mean and spread."""
@@ -121,7 +136,7 @@ def fit(
     member: Member,
     objective: Objective,
     features: Sequence[Feature],
-    table: CodedTable,
+    table: CodedTable | Selection,
     y: np.ndarray,
     fold: Fold,
     clusters: Clusters | None = None,
@@ -140,8 +155,30 @@ def fit(
         matrix = original.beside(matrix, table)
         problem = _with_columns(problem, objective.outputs)
     model = models.build(member.kind, member.settings, problem)
-    model.fit(matrix, y if levels is None else np.searchsorted(levels, y), clusters)
+    target = y if levels is None else np.searchsorted(levels, y)
+    model.fit(*learnt(member, matrix, target, clusters))
     return FittedMember(member, encoder, model, original, levels)
+
+
+def learnt(
+    member: Member, matrix: Matrix, y: np.ndarray, clusters: Clusters | None
+) -> tuple[Matrix, np.ndarray, Clusters | None]:
+    """What the model is given of many rows: all of them where it learns in blocks; else a matrix of
+    MOST_CELLS at most, a seeded sample that every class or size of y has its share of."""
+    if isinstance(matrix, np.ndarray) or models.learns_in_blocks(member.kind):
+        return matrix, y, clusters
+    most = most_rows(member, matrix.shape[1])
+    if len(y) <= most:
+        return matrix[:], y, clusters
+    rows = np.flatnonzero(spread(y, most / len(y), int(member.settings.get("seed", 0))))
+    chosen = None if clusters is None else replace(clusters, numbers=clusters.numbers[rows])
+    return matrix[rows], y[rows], chosen
+
+
+def most_rows(member: Member, width: int) -> int:
+    """Of how many rows a model learns at most that cannot learn in blocks."""
+    asked = int(member.settings.get("most_rows", MOST_CELLS))
+    return min(asked, MOST_CELLS // max(1, width))
 
 
 def _levels(member: Member, objective: Objective, y: np.ndarray) -> np.ndarray | None:
@@ -183,10 +220,10 @@ def fit_encoder(
     member: Member,
     objective: Objective,
     features: Sequence[Feature],
-    table: CodedTable,
+    table: CodedTable | Selection,
     y: np.ndarray,
     fold: Fold,
-) -> tuple[FoldEncoder, np.ndarray]:
+) -> tuple[FoldEncoder, Matrix]:
     """The encoder alone, and the matrix (n, d) that the model learns from; as in `fit`.
 
     Target means are those of what the model learns: of logarithms, where these are scored.

@@ -396,8 +396,7 @@ class Flow:
 
     def _is_cut(self, node: Node) -> bool:
         """Whether the plan of the budget says that a node was cut short."""
-        decision = self.plan(node.target).decision(_part(node)) if self._is_bound(node) else None
-        return decision is not None and decision.is_cut
+        return self._is_bound(node) and bool(self.plan(node.target).cut(_part(node)))
 
     def _record_found(self, node: Node, manifest: Manifest) -> None:
         """Note in the plan what was found complete: the others share what it leaves."""
@@ -598,8 +597,8 @@ class Flow:
             asked = self.configuration.models[node.member]
             found |= foreign.checksums(asked, self.workspace.raw, self.workspace.root)
         if not in_time:
-            decision = self.plan(node.target).decision(_part(node))
-            found["budget"] = f"{decision.done} of {decision.asked}" if decision else "open"
+            cut = self.plan(node.target).cut(_part(node))
+            found["budget"] = ", ".join(f"{each.done} of {each.asked}" for each in cut) or "open"
         return found
 
     @cached_property

@@ -93,7 +93,7 @@ def _matrices(fits: Fits, member: Member, fold: Fold) -> FoldMatrices:
     about = member, fits.objective, tables.features
     encoder, matrix = fitting.fit_encoder(*about, train, fits.y[fold.train], fold)
     problem = fitting.model_problem(member, fits.objective, encoder)
-    return FoldMatrices(matrix, encoder.transform(valid, member.view), problem)
+    return FoldMatrices(matrix[:], encoder.transform(valid, member.view), problem)
 
 
 def _member(configuration: Configuration, name: str) -> Member:

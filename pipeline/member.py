@@ -18,7 +18,8 @@ class Member:
     `extra_feature`: the same model of the extra rows alone predicts, and this is a column.
     `as_classes`: it learns the whole numbers of the target as classes, and predicts their mean.
     `refit` is the weight of its fit on all rows in predictions of other rows, beside the mean of
-    the folds' fits.
+    the folds' fits. `pseudo_labels` is the share of the test rows that it learns from too, with
+    the classes that a first fit of it predicts.
     """
 
     kind: str
@@ -28,6 +29,7 @@ class Member:
     extra_feature: bool = False
     as_classes: bool = False
     refit: float = 0.0
+    pseudo_labels: float = 0.0
 
     @property
     def view(self) -> View:

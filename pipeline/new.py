@@ -464,7 +464,7 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
             yield f"load will refuse {column}"
     yield from _may_be_names(found.columns, path)
     yield from schema.alike_messages(roles)
-    if shape.many:
+    if shape.costly:
         models, minutes = ", ".join(sizing.models(shape)), found.minutes()
         yield f"{count(shape.rows, 'row')}: {models}, in this order, in {minutes:g} minutes"
 

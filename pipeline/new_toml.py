@@ -113,7 +113,11 @@ class TableFindings:
             not isinstance(column, DataError) and column.feature.kind == "text"
             for column in self.columns.values()
         )
-        return sizing.Shape(rows, columns, task, classes, width, ordered, mixed, named, text)
+        asked = self.given.get("budget", {}).get("minutes")
+        minutes = None if asked is None else asked / self._shares
+        return sizing.Shape(
+            rows, columns, task, classes, width, ordered, mixed, named, text, minutes
+        )
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -146,10 +150,14 @@ class TableFindings:
         return DEFAULTS[roles.task], f"the default of a {roles.task} task"
 
     def minutes(self, preset: str = "default") -> float:
-        """For all targets: each of up to MOST_SHARES gets what one alone would get. The best preset
-        takes no longer for several."""
-        shares = 1 if preset == "best" else min(len(self.targets), MOST_SHARES)
+        """For all targets. The best preset takes no longer for several."""
+        shares = 1 if preset == "best" else self._shares
         return round(sizing.minutes(self.shape, preset) * shares, 1)
+
+    @property
+    def _shares(self) -> int:
+        """Each of up to MOST_SHARES targets gets what one alone would get."""
+        return min(len(self.targets), MOST_SHARES)
 
     @cached_property
     def mirror(self) -> Mirror | None:

@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.early_stopping import Clusters
 
 if TYPE_CHECKING:
+    from pipeline.lookup_matrix import Matrix
     from pipeline.models import State
 
 KNOTS = 1000  # at most; between them it is a straight line
@@ -56,7 +57,7 @@ class OfNormalScores:
     def __init__(self, model: Any) -> None:
         self.model = model
 
-    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+    def fit(self, X: "Matrix", y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d), y (n,)."""
         self.scores = NormalScores.fit(y)
         self.model.fit(X, self.scores.apply(y), clusters)

@@ -1,12 +1,14 @@
 """How long a fit on all rows would take, from fits on samples of them that double in size.
 
 A member that cannot finish one repeat in its share of [budget] minutes is then not begun, and the
-others get the time. Time is that of the processor, so a busy machine changes little of it.
+others get the time; the strongest is begun in any case, with fewer rounds. Time is that of the
+processor, so a busy machine changes little of it.
 """
 
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,11 +16,15 @@ from pipeline.fits import Fits
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.parallel import OutOfTime, over_cores, workers
-from pipeline.plan import MANY_ROWS, Allowance
+from pipeline.plan import COSTLY, MANY_ROWS, Allowance, cells_a_round
 
 SMALLEST = 500  # rows of the first sample
 ENOUGH = 0.01  # of the time that is left: a fit that takes so much ends the search
 PREDICTED = 2000  # rows to predict
+ROUNDS = "max_rounds"  # the setting of boosting
+PROBED = 20_000  # rows that a round is measured on
+FIRST_ROUNDS, FEWEST_ROUNDS = 2, 10
+CLEAR = 0.3  # seconds that more rounds must take to be measured
 STEEPEST = 3.0  # exponent of rows**exponent; what is found beyond it is noise
 
 
@@ -27,14 +33,12 @@ def repeat_seconds(
 ) -> float:
     """Seconds that fitting the folds of one repeat should take, all cores or workers at work.
 
-    0 where that need not be known: few rows, or no bound on the time. inf where there is no time
-    left, or not enough even for the samples.
+    0 where that need not be known: a small table, or no bound on the time. inf where there is no
+    time left, or not enough even for the samples.
     """
     left = budget.left()
-    # of windows of time the last one, which has the most rows; of others the first
-    validating = [fold for fold in folds if len(fold.valid)]
-    longest = max(validating, key=lambda fold: len(fold.train) + len(fold.valid))
-    if math.isinf(left) or len(longest.train) + len(longest.valid) <= MANY_ROWS:
+    longest = _longest(folds)
+    if math.isinf(left) or is_small(fits, member, longest):
         return 0.0
     if left <= 0:
         return math.inf
@@ -45,6 +49,61 @@ def repeat_seconds(
         except OutOfTime:
             return math.inf
     return over_cores([seconds] * len(folds), fits.cores)
+
+
+def is_small(fits: Fits, member: Member, fold: Fold) -> bool:
+    """Whether a fit of any model takes seconds at most."""
+    rows = len(fold.train) + len(fold.valid)
+    if rows > MANY_ROWS:
+        return False
+    return cells_a_round(rows, len(fits.features(member)), fits.objective.outputs) <= COSTLY
+
+
+def rounds_that_fit(
+    fits: Fits, member: Member, folds: Sequence[Fold], asked: int, seconds: float
+) -> int:
+    """Rounds of which the folds of a repeat fit into so many seconds, all cores at work; all that
+    are asked for, where a table is small."""
+    longest = _longest(folds)
+    if is_small(fits, member, longest):
+        return asked
+    with workers(1) as parallel_map:
+        (found,) = parallel_map(functools.partial(round_seconds, fits, member), [longest])
+    begun, a_round = found
+    each = seconds / over_cores([1.0] * len(folds), fits.cores)
+    rounds = int(max(0.0, each - begun) / a_round) if a_round else asked
+    return asked if rounds >= asked else max(FEWEST_ROUNDS, rounds // 10 * 10)
+
+
+def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]:
+    """Processor seconds of a fit beside its rounds, and of a round, on a fold's training rows.
+
+    From fits of a few rounds on a sample: of twice as many until the difference is clear.
+    """
+    order = fold.train[np.argsort(fits.y[fold.train], kind="stable")]
+    number = min(PROBED, len(order))
+    sample = np.sort(order[np.arange(number) * len(order) // number])
+
+    def fit(rounds: int) -> float:
+        few = replace(member, settings={**member.settings, ROUNDS: rounds})
+        return fits.measure(few, fold, sample, fold.valid[:1])[0]
+
+    asked, rounds = member.settings[ROUNDS], FIRST_ROUNDS
+    first = seconds = fit(min(asked, rounds))
+    while rounds < asked and seconds - first < CLEAR:
+        rounds = min(asked, 2 * rounds)
+        seconds = fit(rounds)
+    a_round = max(0.0, seconds - first) / max(1, rounds - FIRST_ROUNDS)
+    columns, outputs = len(fits.features(member)), fits.objective.outputs
+    times = [cells_a_round(rows, columns, outputs) for rows in (len(order), number)]
+    begun = max(0.0, first - FIRST_ROUNDS * a_round) * len(order) / number
+    return begun, a_round * times[0] / times[1]
+
+
+def _longest(folds: Sequence[Fold]) -> Fold:
+    """Of windows of time the last one, which has the most rows; of others the first."""
+    validating = [fold for fold in folds if len(fold.valid)]
+    return max(validating, key=lambda fold: len(fold.train) + len(fold.valid))
 
 
 def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold: Fold) -> float:

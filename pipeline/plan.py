@@ -9,8 +9,9 @@ grows with s.
 
 A table of many rows has a strongest model that is known beforehand. Half of the minutes are kept
 for it until its first repeat is there, whatever the order of the TOML, and that repeat is finished
-in any case. Parts whose first trial or repeat would not fit into their share are not begun
-(pace.py measures that); they count as having used it, like all that is cut short.
+in any case, with as many rounds of boosting as should fit. Parts whose first trial or repeat would
+not fit into their share are not begun (pace.py measures that); they count as having used it, like
+all that is cut short.
 
 A plan is a file, named by a hash of everything that it is about. A run that finds a part in it
 follows it, whatever the clock says; other minutes, settings, data or code are another plan.
@@ -35,8 +36,18 @@ FIRST = 1 / 2  # of what is left may go to a member's first repeat
 WORTH = 0.8  # a trial or repeat is begun if so much of the time that it should take is left
 MANY_ROWS = 10_000  # more of them: which model is the strongest is known, and pace is measured
 STRONGEST = "lightgbm"  # on many rows; benchmarks/README.md has the figures
+COSTLY = 10_000_000  # cells that a round of boosting reads; of more, pace is measured too
+LEAVES, BINS = 31, 255  # LightGBM's defaults: a leaf has a histogram of so many bins a column
+ROWS_OF_BIN = 3  # at least
 LONGEST_GAP = 5.0  # seconds between two readings by a process that waits for its workers
 Clock = Callable[[], float]
+
+
+def cells_a_round(rows: int, columns: int, outputs: int, leaves: int = LEAVES) -> float:
+    """Cells that a round of boosting reads: of the table, and of the leaves' histograms, which
+    outweigh few rows. Of more than two classes (`outputs`) there is a tree each."""
+    histograms = leaves * min(BINS, rows / ROWS_OF_BIN)
+    return (rows + histograms) * columns * (outputs if outputs > 2 else 1)
 
 
 class Stopwatch:
@@ -143,6 +154,11 @@ class Plan:
             self._write(decisions)
         return known
 
+    def cut(self, part: str) -> tuple[Decision, ...]:
+        """What cut a part short; the rounds of a member belong to its training."""
+        found = map(self.decision, (part, rounds_of(part)))
+        return tuple(each for each in found if each is not None and each.is_cut)
+
     def renew(self) -> bool:
         """Open again what was cut short; returns whether anything was."""
         with locked(self._lock):
@@ -184,6 +200,12 @@ class Plan:
         return (left * weights[part] / still_open if still_open else 0.0), left
 
 
+def rounds_of(part: str) -> str:
+    """The part that limits a member's rounds of boosting; training follows it."""
+    stage, _, member = part.partition("/")
+    return f"rounds/{member}" if stage == "train" else part
+
+
 @dataclass(frozen=True)
 class Bound:
     """What a plan grants a part: `share` seconds, and `first` until its first unit is done.
@@ -217,6 +239,18 @@ class Allowance:
         """How many trials or repeats the plan asks for; None while that is open."""
         decision = self.bound and self.bound.plan.decision(self.bound.part)
         return decision.done if decision else None
+
+    def rounds(self, asked: int, measure: Callable[[float], int]) -> int:
+        """Of boosting, for a member whose first repeat is finished in any case: as many as the plan
+        says, or as `measure` finds for the seconds that there are, which the plan then keeps."""
+        if self.bound is None or not self.bound.at_least:
+            return asked
+        plan, part = self.bound.plan, rounds_of(self.bound.part)
+        decision = plan.decision(part)
+        if decision is None and self.is_bound:
+            done = min(asked, measure(max(0.0, self.bound.first - self.seconds())))
+            decision = plan.decide(part, Decision(done=done, asked=asked, seconds=0.0))
+        return decision.done if decision else asked
 
     @property
     def is_bound(self) -> bool:

@@ -14,13 +14,13 @@ from pipeline.prediction import check, off_rounding
 from pipeline.problem import Problem
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pipeline.table import Frame
 
 CALL = "postprocess(prediction, frame)"
 
 
 def postprocessed(
-    module: str | None, prediction: np.ndarray, frame: "pd.DataFrame", problem: Problem
+    module: str | None, prediction: np.ndarray, frame: "Frame", problem: Problem
 ) -> np.ndarray:
     """Predictions (n, k) of the rows of a frame (n rows, the features) -> what becomes of them.
 

@@ -1,9 +1,13 @@
-"""What every prediction must be before it is written: whole, finite, and within 0 and 1."""
+"""What every prediction must be before it is written: whole, finite, and within 0 and 1; and how
+many digits of it are kept."""
 
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.plan import MANY_ROWS
 
+DIGITS = float(np.finfo(np.float32).eps)  # float32 rounds a number by half of that share of it
+FINE, LARGEST = 1e-5, 1e30  # what that may be of the targets' standard deviation; and of a target
 ROUNDING = 1e-9  # weights that sum to 1 may carry a probability a last digit beyond 0 or 1
 
 
@@ -22,6 +26,30 @@ def check(prediction: np.ndarray, rows: int, outputs: int, source: str, remedy: 
     else:
         return
     raise DataError(f"{source} predicts {found}. Nothing of it was written. {remedy}")
+
+
+def precision(y: np.ndarray, outputs: int) -> np.dtype:
+    """What predictions of a training table with the target y (n,) are kept in: float64; of many
+    rows float32, half as large, unless values are so close together that it would round them off.
+    """
+    is_close = False
+    if outputs == 1:
+        largest, spread = float(np.abs(y).max(initial=0.0)), float(y.std())
+        is_close = not DIGITS * largest < FINE * spread or largest > LARGEST
+    return np.dtype(np.float64 if len(y) <= MANY_ROWS or is_close else np.float32)
+
+
+def rounded(prediction: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """(..., k) with this precision. Of two classes the probabilities then sum to 1 exactly, so that
+    one tells the other, and none becomes 1 that was not."""
+    if kind == np.float64:
+        return prediction
+    found = prediction.astype(kind)
+    if found.shape[-1] == 2:
+        one, below = found[..., 1], np.nextafter(kind.type(1), kind.type(0))
+        one[(one == 1) & (prediction[..., 1] < 1)] = below
+        found[..., 0] = 1 - one
+    return found
 
 
 def off_rounding(probabilities: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from pipeline.parallel import Map, in_turn
 from pipeline.postprocessing import postprocessed
 from pipeline.prediction import check, off_rounding
 from pipeline.problem import Loaded
+from pipeline.table import take
 from pipeline.training import Trained
 
 if TYPE_CHECKING:
@@ -60,9 +61,11 @@ class Predictor:
         self.divisors = {name: self._divisors(name, split) for name in names}
         self._fitted: dict[str, FittedMember] = {}
         modules = {member.encoder.features for member in self.members.values()}
+        some = np.arange(min(CHECKED_ROWS, len(loaded.test)))
         for module in sorted(module for module in modules if module):
+            first = take(loaded.test, some, self.problem.names)
             tables = fits.encode.value.tables[module]
-            check_added_features(module, loaded.test[self.problem.names], tables)
+            check_added_features(module, first, tables)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_fitted": {}}
@@ -190,9 +193,8 @@ def encoded(
     return found
 
 
-def check_added_features(module: str, test: "pd.DataFrame", tables: Tables) -> None:
+def check_added_features(module: str, rows: "pd.DataFrame", tables: Tables) -> None:
     """Raise DataError unless the module computes of test rows what it did when they were coded."""
-    rows = test.iloc[:CHECKED_ROWS]
     now = code_table(add_features(module, rows), tables.features)
     then = tables.test.take(np.arange(len(rows)))
     for name, columns in now.columns.items():

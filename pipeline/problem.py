@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pipeline.reading.notation import PLAIN_NOTATION, Notation
+from pipeline.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +142,7 @@ class SideTable:
 class ExtraRows:
     """Rows to learn from that are never validated: their features (e rows), and y (e,)."""
 
-    table: "pd.DataFrame"
+    table: "Table | pd.DataFrame"
     y: np.ndarray
 
 
@@ -150,15 +151,15 @@ class Loaded:
     """What the load stage gives: the tables, the target and the problem.
 
     `train` (n rows) and `test` (m rows) hold every column of the file, the features with their
-    types; y (n,) class codes int64 or values float64; `sample` is the organiser's, as words.
-    `files` go by role (train, test, sample, labels); `notes` report what was found. `sides` are the
-    side tables that were joined, by name, in their order: new rows get them too. The rows of
-    `extra` are in no other table.
+    types; in the store's files they are read when they are asked for. y (n,) class codes int64 or
+    values float64; `sample` is the organiser's, as words. `files` go by role (train, test, sample,
+    labels); `notes` report what was found. `sides` are the side tables that were joined, by name,
+    in their order: new rows get them too. The rows of `extra` are in no other table.
     """
 
-    train: "pd.DataFrame"
-    test: "pd.DataFrame"
-    sample: "pd.DataFrame"
+    train: "Table | pd.DataFrame"
+    test: "Table | pd.DataFrame"
+    sample: "Table | pd.DataFrame"
     y: np.ndarray
     problem: Problem
     files: Mapping[str, File]

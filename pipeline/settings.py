@@ -116,6 +116,13 @@ class ModelSettings(Settings):
         description="weight of one more fit, on all rows, in the predictions of test; the mean of "
         "the folds' fits has the rest. 1 where folds follow time",
     )
+    pseudo_labels: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="classes: share of the test rows, those of which a first fit of the model is "
+        "surest, that it learns from too, with the classes that this fit predicts",
+    )
     trials: int = Field(0, ge=0, description="Optuna trials; 0 keeps the settings of the TOML")
     seed: int = Field(0, ge=0)
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from pipeline.metrics import Task
-from pipeline.plan import FIRST, MANY_ROWS, STRONGEST
+from pipeline.plan import COSTLY, FIRST, MANY_ROWS, STRONGEST, cells_a_round
 
 CORES = 2
 MANY_LEVELS = 24  # of a category: trees need long to part so many
@@ -32,10 +32,14 @@ REPEATS, REPEATS_OF_MANY = 3, 1
 SEEDS_UP_TO = 50_000  # rows; of more, LightGBM's other seeds bring less than their time is worth
 TRIALS_UP_TO = 50_000  # rows; of more, the share for trials is over before two of them are done
 LEAVES = {"regression": 127}  # of many rows; classes keep LightGBM's own default
+FEWEST_LEAVES = 31
 ROUND = {31: 3e-9, 127: 6e-9}  # seconds of LightGBM's round by leaves, a row, column and class
 XGBOOST_ROUND = 3e-9  # at depth 6
 SPARE = 1.5  # how much slower a machine may be
-ROUNDS = (200, 2000)  # of boosting, at least (fewer could be worse than its defaults) and at most
+ROUNDS = (100, 2000)  # of boosting, at least (fewer could be worse than its defaults) and at most
+ROUNDS_OF_CLASSES = (50, 2000)  # each of them grows a tree a class
+WORTH_ROUNDS = 200  # of xgboost beside lightgbm
+SEEDS, ENOUGH_ROUNDS = 4, 500  # LightGBM's other seeds take the place of no rounds below that
 FITTED = 1.85  # LightGBM's fit on a fold: on 85% of its rows, then on all
 
 # cells (rows times columns) of which a repeat still fits into a quarter of MINUTES: seconds a row
@@ -75,7 +79,8 @@ class Shape:
     """Of the training table; `classes` is 1 for regression and 2 for two classes, `width` is about
     how many columns the dense view has, `ordered` whether some columns stand in an order, `mixed`
     whether some of several targets are classes and others values, `named` how many categories have
-    more levels than MANY_LEVELS, `text` whether some columns are texts."""
+    more levels than MANY_LEVELS, `text` whether some columns are texts, `minutes` what the command
+    line asks for."""
 
     rows: int
     columns: int
@@ -86,6 +91,7 @@ class Shape:
     mixed: bool = False
     named: int = 0
     text: bool = False
+    minutes: float | None = None
 
     @property
     def many(self) -> bool:
@@ -106,11 +112,18 @@ class Shape:
         """That LightGBM grows a round."""
         return self.classes if self.classes > 2 else 1
 
+    @property
+    def costly(self) -> bool:
+        """Whether a repeat of boosting may take minutes: of many rows, columns or classes."""
+        return self.many or cells_a_round(self.rows, self.columns, self.classes) > COSTLY
+
 
 def minutes(shape: Shape, preset: str = "default") -> float:
     if preset == "best":
         return BEST_MINUTES
-    more = shape.many and shape.cells * shape.trees > MANY_CELLS
+    if shape.minutes is not None and preset == "default":
+        return shape.minutes
+    more = shape.costly and (not shape.many or shape.cells * shape.trees > MANY_CELLS)
     if preset == "quick":
         return MORE_QUICK_MINUTES if more else QUICK_MINUTES
     return MORE_MINUTES if more else MINUTES
@@ -119,8 +132,8 @@ def minutes(shape: Shape, preset: str = "default") -> float:
 def folds(shape: Shape, preset: str = "default") -> int:
     """Of few rows each model should see most."""
     if preset == "quick":
-        return QUICK_FOLDS_OF_MANY if shape.many else QUICK_FOLDS
-    return FOLDS_OF_MANY if shape.many else FOLDS
+        return QUICK_FOLDS_OF_MANY if shape.costly else QUICK_FOLDS
+    return FOLDS_OF_MANY if shape.costly else FOLDS
 
 
 def repeats(shape: Shape) -> int:
@@ -165,7 +178,7 @@ def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:
     if not shape.many:
         return ()
     cells = shape.cells * MINUTES / minutes(shape, preset)
-    few_rounds = _rounds(shape, "xgboost", preset) < ROUNDS[0]
+    few_rounds = _rounds(shape, "xgboost", preset) < WORTH_ROUNDS
     names = [name for name, most in MOST_CELLS.items() if cells > most and suits(name, shape)]
     return ("xgboost", *names) if few_rounds else tuple(names)
 
@@ -174,7 +187,7 @@ def settings(shape: Shape, model: str, preset: str = "default") -> dict[str, Any
     """What a model's table gives beside its defaults."""
     trials = _trials(shape, preset).get(model)
     given: dict[str, Any] = {} if trials is None else {"trials": trials}
-    if model in BOOSTING and shape.many:
+    if model in BOOSTING and shape.costly:
         return given | _boosting(shape, model, preset)
     if model in BOOSTING and shape.wide:
         return given | WIDE_BOOSTING
@@ -186,32 +199,49 @@ def settings(shape: Shape, model: str, preset: str = "default") -> dict[str, Any
 def _trials(shape: Shape, preset: str) -> Mapping[str, int]:
     if preset == "quick":
         return {"lightgbm": 0}
-    trials = BEST_TRIALS if preset == "best" else TRIALS if shape.rows <= TRIALS_UP_TO else {}
-    searched = not shape.many or shape.task not in LEAVES  # trials go up to 64 leaves
+    trials = BEST_TRIALS if preset == "best" else TRIALS if _has_trials(shape) else {}
+    searched = _leaves(shape, preset) == FEWEST_LEAVES  # trials go up to 64 leaves
     return {name: number for name, number in trials.items() if searched or name != STRONGEST}
+
+
+def _has_trials(shape: Shape) -> bool:
+    """A trial takes as long as a repeat. Where that takes all of its part there is no time for
+    one."""
+    fits = not shape.costly or _rounds(shape, STRONGEST, "default") >= ROUNDS[1]
+    return shape.rows <= TRIALS_UP_TO and fits
 
 
 def _boosting(shape: Shape, model: str, preset: str) -> dict[str, Any]:
     """Rounds of which one repeat fits into its PART of the minutes, and with them its seeds."""
-    least, most = ROUNDS
-    rounds = max(least, min(most, _rounds(shape, model, preset)))
-    given = {"max_rounds": rounds, "n_models": _seeds(shape, model, preset)}
-    return {"num_leaves": _leaves(shape), **given} if model == STRONGEST else given
+    least, most = ROUNDS if shape.trees == 1 else ROUNDS_OF_CLASSES
+    if shape.wide:
+        most = WIDE_BOOSTING["max_rounds"]
+    seeds = _seeds(shape, model, preset)
+    rounds = max(least, min(most, _rounds(shape, model, preset, seeds)))
+    given = {"max_rounds": rounds, "n_models": seeds}
+    return {"num_leaves": _leaves(shape, preset), **given} if model == STRONGEST else given
 
 
-def _rounds(shape: Shape, model: str, preset: str) -> int:
-    """How many rounds fit, in hundreds."""
-    number = folds(shape, preset)
+def _rounds(shape: Shape, model: str, preset: str, seeds: int = 1, leaves: int = 0) -> int:
+    """How many rounds fit, in hundreds, or of few in tens; `leaves` 0: those that the shape has."""
+    number, leaves = folds(shape, preset), leaves or _leaves(shape, preset)
     in_series, share = -(-number // CORES), (number - 1) / number
-    fits = FITTED + _seeds(shape, model, preset) - 1
-    seconds = ROUND[_leaves(shape)] if model == STRONGEST else XGBOOST_ROUND
-    a_round = seconds * shape.cells * shape.trees * in_series * share * fits * SPARE
-    return int(PART[model] * 60 * minutes(shape, preset) / a_round) // 100 * 100
+    seconds = ROUND[leaves] if model == STRONGEST else XGBOOST_ROUND
+    cells = cells_a_round(shape.rows, shape.columns, shape.trees, leaves)
+    a_round = seconds * cells * in_series * share * (FITTED + seeds - 1) * SPARE
+    found = int(PART[model] * 60 * minutes(shape, preset) / a_round)
+    return found // 100 * 100 if found >= 100 else found // 10 * 10
 
 
 def _seeds(shape: Shape, model: str, preset: str) -> int:
-    return 4 if model == STRONGEST and shape.rows <= SEEDS_UP_TO and preset != "quick" else 1
+    """Of many rows, and where rounds are few, more seeds bring less than more rounds."""
+    if model != STRONGEST or preset == "quick" or shape.wide or shape.rows > SEEDS_UP_TO:
+        return 1
+    return SEEDS if _rounds(shape, model, preset, SEEDS) >= ENOUGH_ROUNDS else 1
 
 
-def _leaves(shape: Shape) -> int:
-    return LEAVES.get(shape.task, 31)
+def _leaves(shape: Shape, preset: str) -> int:
+    """Many are for many rows, and only where as many rounds fit as are worth it."""
+    leaves = LEAVES.get(shape.task, FEWEST_LEAVES) if shape.many else FEWEST_LEAVES
+    fits = leaves == FEWEST_LEAVES or _rounds(shape, STRONGEST, preset, 1, leaves) >= WORTH_ROUNDS
+    return leaves if fits else FEWEST_LEAVES

@@ -121,6 +121,7 @@ def members(configuration: Configuration) -> dict[str, Member]:
             settings.extra_feature,
             settings.as_classes,
             settings.refit,
+            settings.pseudo_labels,
         )
         for name, settings in configuration.models.items()
     }

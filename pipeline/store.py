@@ -9,6 +9,7 @@ checksums counts as not there.
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import secrets
 import shutil
@@ -106,11 +107,13 @@ class Store:
         files: dict[str, tuple[int, str]] = {}
         with self._unfinished(final) as folder:
 
-            def write(name: str, content: bytes | memoryview) -> None:
-                (folder / name).write_bytes(content)
-                files[name] = len(content), hashlib.sha256(content).hexdigest()
+            @contextlib.contextmanager
+            def opened(name: str) -> Iterator[io.RawIOBase]:
+                with _Hashing(folder / name) as file:
+                    yield file
+                    files[name] = file.size, file.checksum.hexdigest()
 
-            codec.encode(value, write)
+            codec.encode(value, opened)
             manifest = {"files": files, "seconds": round(seconds, 3), "part_of": part_of}
             (folder / MANIFEST).write_text(with_checksum(manifest), encoding="utf-8")
             self._move(folder, final, key)
@@ -241,6 +244,43 @@ class Piece(Generic[T]):
             _values[place] = found
         value: T = _values[place]
         return value
+
+
+class _Hashing(io.RawIOBase):
+    """A file that is written, and the number and the SHA-256 of its bytes so far.
+
+    No io.FileIO: NumPy writes to such a one past its `write`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.file = path, path.open("wb")
+        self.size, self.checksum = 0, hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.checksum.update(content)
+        self.size += memoryview(content).nbytes
+        with self._naming():
+            return self.file.write(content)
+
+    def tell(self) -> int:
+        return self.size
+
+    def close(self) -> None:
+        with self._naming():
+            self.file.close()
+        super().close()
+
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Let the error of a full disk name the file."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
 
 
 def _is_plain(name: str) -> bool:

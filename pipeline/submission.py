@@ -21,9 +21,11 @@ from pipeline.files import write_atomically
 from pipeline.metrics import Metric
 from pipeline.prediction import off_rounding
 from pipeline.problem import Form, Loaded, Problem
+from pipeline.reading import distinct
 from pipeline.reading.archives import Source
 from pipeline.reading.contract import WHOLE, comparable
 from pipeline.reading.csv_files import parse
+from pipeline.table import whole
 from pipeline.wording import some
 
 if TYPE_CHECKING:
@@ -176,8 +178,6 @@ def fill(load: Loaded, prediction: np.ndarray, metric: Metric) -> "pd.DataFrame"
 
 def _rows_of_test(load: Loaded) -> np.ndarray:
     """Which row of test each row of the sample stands for, (n_sample,)."""
-    import pandas as pd
-
     form = load.problem.form
     if form.by_row:
         return np.arange(len(load.sample))
@@ -185,7 +185,7 @@ def _rows_of_test(load: Loaded) -> np.ndarray:
     known, wanted = comparable(load.test[load.problem.id], asked)
     known = known.drop_duplicates(keep="last")  # of a group, whose rows have one prediction
     places = np.append(known.index.to_numpy(), -1)
-    rows = places[pd.Index(known).get_indexer(pd.Index(wanted))]
+    rows = places[distinct.places(wanted, known)]
     if (rows < 0).any():
         refuse([f"the sample asks for ids that test lacks: {_names(asked[rows < 0])}"])
     return rows
@@ -208,7 +208,7 @@ def _target_values(
 def _written_values(values: np.ndarray, column: "pd.Series", metric: Metric) -> Any:
     """Numbers with decimals; whole ones as the sample has them, where the metric compares such, or
     where all of them are whole and the sample's have no point."""
-    shown = [str(word).strip() for word in column.dropna()]
+    shown = [str(word).strip() for word in column.dropna().unique()]
     if metric.whole_values:
         point = len(shown) > 0 and all(map(WHOLE.fullmatch, shown))
         return values if point else np.rint(values).astype(np.int64)
@@ -309,7 +309,7 @@ def with_class_columns(load: Loaded) -> Loaded:
         return load
     target = problem.form.target
     class_columns = tuple(f"{target}_{label}" for label in classes)
-    sample = load.sample.drop(columns=[target])
+    sample = whole(load.sample).drop(columns=[target])
     sample = sample.assign(**dict.fromkeys(class_columns, 1 / len(classes)))
     columns = tuple(str(name) for name in sample.columns)
     form = replace(
@@ -345,7 +345,7 @@ def file_problems(content: bytes, load: Loaded) -> list[str]:
         return [f"its separator is {table.separator!r} for {form.separator!r}"]
     if form.id is not None:
         again = table.words.iloc[:, form.columns.index(form.id)]
-        if list(again) != list(load.sample[form.id]):
+        if not distinct.are_alike(again, load.sample[form.id]):
             return [f"its ids in {form.id!r} are spelled otherwise than the sample's"]
     return []
 
@@ -371,7 +371,7 @@ def problems(submission: "pd.DataFrame", load: Loaded, metric: Metric) -> list[s
     if form.id is not None:
         ids, samples = submission[form.id], sample[form.id]
         found = [*_id_problems(ids, samples, "the sample")]
-        if not found and list(ids) != list(samples):
+        if not found and not distinct.are_alike(ids, samples):
             found = ["ids in another order than the sample"]
         if not form.by_row and known is not None:
             found += _id_problems(*comparable(ids, known), "test")
@@ -383,10 +383,10 @@ def problems(submission: "pd.DataFrame", load: Loaded, metric: Metric) -> list[s
 
 def _id_problems(ids: "pd.Series", asked: "pd.Series", where: str) -> Iterator[str]:
     """Not the same ids, in any order."""
-    if list(ids) == list(asked):
+    if distinct.are_alike(ids, asked):
         return  # an organiser's ids may repeat
     repeated = ids[ids.duplicated()]
-    missing, extra = asked[~asked.isin(ids)], ids[~ids.isin(asked)]
+    missing, extra = asked[~distinct.are_in(asked, ids)], ids[~distinct.are_in(ids, asked)]
     if len(repeated):
         yield f"ids more than once: {_names(repeated)}"
     if len(missing):
@@ -411,7 +411,7 @@ def _value_problems(
         unknown = known[~known.isin(labels)].unique()
         if len(unknown):
             yield f"column {name} holds labels that train never had: {_names(unknown)}"
-    elif values.dtype != np.float64 and not (metric.needs == "values" and values.dtype == np.int64):
+    elif values.dtype.kind != "f" and not (metric.needs == "values" and values.dtype == np.int64):
         yield f"column {name} holds {values.dtype}, not numbers with decimals"
     elif np.isinf(values).any():
         yield f"column {name} holds infinite numbers"

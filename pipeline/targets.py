@@ -29,6 +29,7 @@ from pipeline.metrics import (
     row_losses,
 )
 from pipeline.metrics.own import PREFIX, labels_of
+from pipeline.metrics.uncertainty import drawn_rows
 from pipeline.problem import Loaded
 from pipeline.training import CutShort
 from pipeline.wording import count
@@ -278,12 +279,12 @@ def _contributions(target: Scored) -> np.ndarray:
 
 def _bootstrap_error(targets: Sequence[Scored], signs: Sequence[int]) -> float:
     rng, number = np.random.default_rng(0), len(targets[0].y)
-    means = np.empty(DRAWS)
+    means, size = np.empty(DRAWS), max(drawn_rows(each.metric, each.y) for each in targets)
     for draw in range(DRAWS):
-        rows = rng.integers(number, size=number)
+        rows = rng.integers(number, size=size)
         scores = [each.metric.score(each.y[rows], each.prediction[rows]) for each in targets]
         means[draw] = np.dot(signs, scores) / len(targets)
-    return float(means[np.isfinite(means)].std(ddof=1))
+    return math.sqrt(size / number) * float(means[np.isfinite(means)].std(ddof=1))
 
 
 # -- the blends ------------------------------------------------------------------------------------

@@ -1,12 +1,22 @@
 """What the train stage gives: a member's out-of-fold and test predictions, and its fits."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pipeline.foreign import Origin
 from pipeline.member import Member
+from pipeline.plan import MANY_ROWS
 from pipeline.store import MEASURED
+
+COMPARED = 100_000  # test rows on which folds are compared, of a table of many rows
+
+
+def compared(test_rows: int, train_rows: int) -> slice:
+    """The test rows of which each fold's prediction is kept: all, or of many rows every n-th."""
+    most = COMPARED if train_rows > MANY_ROWS else test_rows
+    return slice(None, None, max(1, math.ceil(test_rows / most)) if most else 1)
 
 
 @dataclass(frozen=True)
@@ -30,14 +40,15 @@ class CutShort:
 
     repeats: tuple[int, int] | None = None
     trials: tuple[int, int] | None = None
+    rounds: tuple[int, int] | None = None
 
     def __bool__(self) -> bool:
-        return self.repeats is not None or self.trials is not None
+        return any(each is not None for each in (self.repeats, self.trials, self.rounds))
 
     def __str__(self) -> str:
         if self.repeats is not None and self.repeats[0] == 0:
             return "left out"
-        parts = (("repeats", self.repeats), ("trials", self.trials))
+        parts = (("repeats", self.repeats), ("trials", self.trials), ("rounds", self.rounds))
         return ", ".join(f"{n[0]} of {n[1]} {unit}" for unit, n in parts if n is not None)
 
 
@@ -46,11 +57,12 @@ class Trained:
     """A member that was fitted on every fold of `repeats` repeats, of `asked`.
 
     oof (repeats, n, k) are out-of-fold predictions, NaN for rows that no fold validates; test
-    (m, k) is the mean over all fits; test_by_fold (folds, m, k) that of each fold's fits over the
-    repeats. A member that the budget left out has no repeat and no fit. `trials` of
-    `trials_asked` were made to find its settings.
+    (m, k) is the mean over all fits; test_by_fold (folds, rows, k) that of each fold's fits over
+    the repeats, of the test rows that are `compared`. A member that the budget left out has no
+    repeat and no fit. `trials` of `trials_asked` were made to find its settings. `rounds_asked`:
+    of boosting, where it had fewer.
 
-    Predictions from elsewhere have an `origin`, one repeat, no fit, and test_by_fold (1, m, k).
+    Predictions from elsewhere have an `origin`, one repeat, no fit, and test_by_fold (1, rows, k).
     """
 
     member: Member
@@ -63,6 +75,7 @@ class Trained:
     predict_seconds: float = field(metadata=MEASURED)
     trials: int = 0
     trials_asked: int = 0
+    rounds_asked: int | None = None
     origin: Origin | None = None
 
     @property
@@ -83,7 +96,9 @@ class Trained:
     def cut_short(self) -> CutShort:
         """What is less than was asked for; false where nothing is."""
         repeats, trials = (self.repeats, self.asked), (self.trials, self.trials_asked)
+        asked = self.rounds_asked
         return CutShort(
             repeats if self.repeats < self.asked else None,
             trials if self.trials < self.trials_asked else None,
+            None if asked is None else (self.member.settings["max_rounds"], asked),
         )

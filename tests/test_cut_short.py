@@ -13,6 +13,7 @@ from pipeline.flow import Reporter
 from pipeline.plan import Decision
 from pipeline.problem import Loaded
 from pipeline.store import Store
+from pipeline.table import whole
 from pipeline.training import Trained
 from pipeline.workspace import Workspace
 from tests.project import TINY, copy_project
@@ -129,7 +130,7 @@ def test_every_stage_takes_members_that_were_cut_short(tmp_path, repeats):
     assert {name: trained(project, name).repeats for name in MEMBERS} == repeats
     # new rows are scored with the very members that there are
     rows, scores = tmp_path / "rows.csv", tmp_path / "scores.csv"
-    stored_value(project, "load", Loaded).test.to_csv(rows, index=False)
+    whole(stored_value(project, "load", Loaded).test).to_csv(rows, index=False)
     done = project.run("predict", "tiny", str(rows), "--out", str(scores))
     assert done.returncode == 0, done.stdout + done.stderr
     one, other = pd.read_csv(scores), pd.read_csv(project.submission())

@@ -12,7 +12,7 @@ from pipeline.decision_rules import DecisionRule, _cuts, cut_rule, fit_rule, wei
 from pipeline.errors import SettingsError
 from pipeline.expectation import averaging
 from pipeline.metrics import METRICS
-from pipeline.stages.blend import nested
+from pipeline.stages.blend import cross_fitted, nested
 from pipeline.store import Key, Store
 from tests import values
 
@@ -128,7 +128,9 @@ def test_a_rows_target_has_no_say_in_its_own_number(rng):
     folds = np.arange(500) % 5
     known = OutOfFold(p[None], y, folds)
     turned = OutOfFold(p[None], np.where(folds == 2, 6 - y, y), folds)
-    before, after = (nested(fitter, ("equal",), each) for each in (known, turned))
+    before, after = (
+        nested(fitter, cross_fitted(fitter, ("equal",), each), each) for each in (known, turned)
+    )
     assert before[folds == 2].tobytes() == after[folds == 2].tobytes()
     assert set(before.ravel()) <= {1, 2, 3, 4, 5}
     assert METRICS["qwk"].score(y, before) > METRICS["qwk"].score(y, p)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 
-from pipeline import fitting
+from pipeline import fitting, models
 from pipeline.errors import DataError
 from pipeline.fits import Fit, Fits
 from pipeline.fitting import code_frame
@@ -135,3 +136,34 @@ def test_a_fit_of_other_code_that_has_gone_is_named_and_not_computed_again(fits,
     monkeypatch.setattr(fitting, "fit", None)
     with pytest.raises(DataError, match=r"fit/0123: this fit is missing.*Run the competition"):
         fits.stored(LINEAR, FOLDS[0], Key("fit", "0123").path)
+
+
+@pytest.mark.parametrize("kind", ["linear", "lightgbm"])
+def test_many_rows_which_are_never_copied_are_learnt_and_predicted_as_few(
+    fits, kind, tmp_path, monkeypatch
+):
+    asked, fold = values.member(kind, max_rounds=10) if kind != "linear" else LINEAR, FOLDS[0]
+    few = fits.fit(asked, fold).valid, fits.test(asked, fold).values
+    monkeypatch.setattr("pipeline.fits.MANY_ROWS", 20)
+    monkeypatch.setattr("pipeline.fitting.MANY_ROWS", 20)
+    monkeypatch.setattr("pipeline.fitting.BLOCK", 7)
+    other = values.fits(tmp_path / "other", load())
+    many = other.fit(asked, fold).valid, other.test(asked, fold).values
+    assert_allclose(many[0], few[0], rtol=1e-6)
+    assert_allclose(many[1], few[1], rtol=1e-6)
+
+
+def test_a_model_that_cannot_learn_in_blocks_is_given_no_more_cells_than_there_may_be(
+    fits, monkeypatch
+):
+    monkeypatch.setattr("pipeline.fits.MANY_ROWS", 20)
+    monkeypatch.setattr("pipeline.fitting.MOST_CELLS", 500)
+    given = []
+    monkeypatch.setattr(models.UnlessConstant, "fit", lambda self, *data: given.append(data))
+    monkeypatch.setattr(fitting.FittedMember, "predict", lambda self, rows: np.zeros((50, 2)))
+    monkeypatch.setattr(fitting.FittedMember, "state", lambda self: {})
+    fits.fit(LINEAR, FOLDS[0])
+    ((X, y, clusters),) = given
+    assert len(X) == len(y) == 500 // X.shape[1] < len(FOLDS[0].train)
+    assert abs(y.mean() - fits.y[FOLDS[0].train].mean()) < 1 / len(y)  # each class has its share
+    assert clusters is None

@@ -6,12 +6,10 @@ import re
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import rankdata
 from sklearn import metrics as oracle
 
 from pipeline.errors import DataError, SettingsError
-from pipeline.metrics import METRICS, estimate, get_metric, paired_difference
-from pipeline.metrics.classes import mean_ranks
+from pipeline.metrics import METRICS, estimate, get_metric, paired_difference, uncertainty
 
 
 def classification(rng, n=400, k=3):
@@ -185,9 +183,30 @@ def test_standard_error_matches_the_spread_over_fresh_samples(name):
     assert claimed == pytest.approx(spread, rel=0.25)
 
 
-def test_equal_values_share_the_mean_of_their_ranks():
-    values = np.random.default_rng(0).integers(20, size=100) / 7
-    np.testing.assert_array_equal(mean_ranks(values), rankdata(values))
+@pytest.mark.parametrize("name", ["rmse", "roc_auc", "f1", "qwk"])
+def test_of_many_rows_the_error_is_that_of_the_bootstrap_of_all_of_them(name, monkeypatch):
+    metric, rng = METRICS[name], np.random.default_rng(5)
+    y, p = drawn(metric, rng, n=6000)
+    other = p + 0.05 * rng.normal(size=p.shape)
+
+    def found():
+        return [
+            estimate(metric, y, p).standard_error,
+            paired_difference(metric, y, other, p).standard_error,
+        ]
+
+    all_rows = found()
+    monkeypatch.setattr(uncertainty, "MANY_ROWS", 1000)
+    assert found() == pytest.approx(all_rows, rel=0.15)
+
+
+def test_a_rare_class_is_in_every_draw_of_the_bootstrap(monkeypatch):
+    metric, rng = METRICS["average_precision"], np.random.default_rng(6)
+    y = (np.arange(3000) % 300 == 0).astype(int)
+    p = np.clip(0.3 * y + 0.6 * rng.random(len(y)), 0, 1)
+    of_all = estimate(metric, y, np.column_stack([1 - p, p]))
+    monkeypatch.setattr(uncertainty, "MANY_ROWS", 100)
+    assert estimate(metric, y, np.column_stack([1 - p, p])) == of_all
 
 
 @pytest.mark.parametrize("name", ["accuracy", "roc_auc", "rmse"])

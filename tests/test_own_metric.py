@@ -13,7 +13,7 @@ from pipeline.blending import Blended
 from pipeline.errors import DataError, SettingsError
 from pipeline.experiments import Experiment, is_comparable
 from pipeline.folds import Folds
-from pipeline.metrics import METRICS, estimate, get_metric, paired_difference
+from pipeline.metrics import METRICS, estimate, get_metric, paired_difference, uncertainty
 from pipeline.problem import Loaded
 from pipeline.store import Key
 from pipeline.targets import Scored, joint, mean_difference, mean_estimate, mean_metric
@@ -80,6 +80,17 @@ def test_what_is_computed_of_its_target_is_plain(own):
     assert type(y == 1) is np.ndarray and type(y[:, np.newaxis] + 1.0) is np.ndarray
     assert round(y.sum()) == 2 and isinstance((y[[0, 1]] == 1).sum(), np.integer)
     assert y.mean() == pytest.approx(2 / 3) and np.bincount(y).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("total", ["mean", "sum"])
+def test_of_many_rows_its_error_follows_from_draws_of_fewer(own, total, monkeypatch):
+    own(f"return np.{total}(np.abs(y - prediction))")
+    metric, rng = get_metric("own:mine", "regression"), np.random.default_rng(0)
+    values = rng.normal(size=4000)
+    y, prediction = values, values[:, None] + rng.exponential(size=(4000, 1))
+    every = estimate(metric, y, prediction).standard_error
+    monkeypatch.setattr(uncertainty, "MANY_ROWS", 500)
+    assert estimate(metric, y, prediction).standard_error == pytest.approx(every, rel=0.2)
 
 
 def test_it_gets_the_errors_that_a_built_in_one_gets(own):

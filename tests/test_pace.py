@@ -1,7 +1,9 @@
 """What a fit on all rows would take, from samples; and a member that would take too long."""
 
+import functools
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,9 +63,13 @@ class Recorded:
     """Fits that cost two milliseconds a row to learn from and one to predict."""
 
     y, cores = MANY.y, None
+    objective = SimpleNamespace(outputs=2)
 
     def __init__(self):
         self.samples = []
+
+    def features(self, of):
+        return range(20)
 
     def measure(self, of, fold, rows, predicted):
         assert set(rows) <= set(fold.train) and set(predicted) <= set(fold.valid)
@@ -97,10 +103,47 @@ def bounded(tmp_path, seconds, part="train/one"):
 def test_few_rows_and_endless_time_are_not_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(pace, "workers", None)  # nothing may be tried
     few, many = folds(n=MANY_ROWS, number=2).folds, MANY_FOLDS.folds
+    fits = Recorded()
     follows = bounded(tmp_path, 2.0)
     follows.settle(0, 1, "repeat")
     for chosen, budget in ((few, bounded(tmp_path, 1.0)), (many, Allowance()), (many, follows)):
-        assert pace.repeat_seconds(None, member(), chosen, 900, budget) == 0.0
+        assert pace.repeat_seconds(fits, member(), chosen, 900, budget) == 0.0
+
+
+class Boosted(Recorded):
+    """Fits that cost a second, and 50 ms a round."""
+
+    def measure(self, of, fold, rows, predicted):
+        return 1.0 + 0.05 * of.settings["max_rounds"], 0.0
+
+
+def test_the_strongest_has_as_many_rounds_as_should_fit_and_the_plan_keeps_them(tmp_path):
+    """Two folds on two cores: of 26 seconds a second goes to the start, and 500 rounds fit into the
+    rest. A later run follows, whatever the clock says; who may be left out is not limited."""
+    fits, boosting = Boosted(), replace(member(), settings={"max_rounds": 900})
+    fits.cores = 2
+    number = functools.partial(pace.rounds_that_fit, fits, boosting, MANY_FOLDS.folds, 900)
+    plan = plan_of(tmp_path, 52.0)  # half of it is for a first repeat, or the share: all of it
+    allowance = plan.allowance("train/one")
+    allowance.bound = replace(allowance.bound, first=26.0)
+    assert allowance.rounds(900, number) == 500
+    assert plan.allowance("train/one").rounds(900, None) == 500
+    assert plan.cut("train/one")[0].done == 500 and plan.renew() and not plan.cut("train/one")
+    assert bounded(tmp_path, 1.0).rounds(900, None) == 900
+    assert number(0.5) == pace.FEWEST_ROUNDS and number(1e6) == 900
+
+
+def test_training_takes_the_rounds_of_the_plan_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(pace, "rounds_that_fit", lambda *_: 40)
+    load, fits = loaded(), fits_in(tmp_path)
+    boosting = replace(member(), settings={**member().settings, "max_rounds": 300})
+    tuned = Tuned(boosting, "log_loss", None, (), 0)
+    given = TrainStage(name="one"), load, folds(), None, tuned, fits, Progress(live=False)
+    trained = train(*given, plan_of(tmp_path, 60.0).allowance("train/one"))
+    assert trained.member.settings["max_rounds"] == 40
+    assert str(trained.cut_short) == "40 of 300 rounds"
+    unbound = train(*given)
+    assert unbound.member == boosting and not unbound.cut_short
 
 
 def test_the_folds_of_a_repeat_are_spread_over_the_cores(tmp_path, monkeypatch):

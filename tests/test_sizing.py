@@ -2,6 +2,7 @@
 
 import itertools
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ PRESETS = ("default", "quick", "best")
 
 
 def test_few_rows_have_all_models_the_strongest_first():
-    few = Shape(MANY_ROWS, 5000, "binary", 2)
+    few = Shape(MANY_ROWS, 500, "binary", 2)
     assert (sizing.models(few), sizing.models(few, "best")) == (EIGHT, EIGHT)
     assert (sizing.folds(few), sizing.repeats(few), sizing.folds(few, "quick")) == (10, 3, 5)
     assert [sizing.minutes(few, preset) for preset in PRESETS] == [6, 0.6, 30]
@@ -75,7 +76,7 @@ def test_of_many_rows_lightgbm_comes_first_and_networks_only_where_they_can_fini
     assert sizing.models(Shape(700_000, 22, "binary", 2)) == CHEAP
     assert sizing.models(Shape(700_000, 22, "regression")) == CHEAP[:3]
     assert sizing.models(Shape(7_000_000, 22, "binary", 2))[1] == "linear"  # nor can xgboost
-    assert sizing.models(Shape(15_000, 2000, "binary", 2)) == CHEAP  # as many cells
+    assert sizing.models(Shape(15_000, 1000, "binary", 2)) == CHEAP  # as many cells
     listed = [
         set(sizing.models(Shape(rows, 22, "binary", 2))) for rows in (20_000, 60_000, 300_000)
     ]
@@ -92,6 +93,7 @@ def test_trials_begin_with_settings_that_their_search_may_choose():
 @pytest.mark.parametrize("classes", [1, 2, 9])
 def test_one_repeat_fits_into_half_of_the_minutes(preset, classes):
     task, rounds = {1: "regression", 2: "binary"}.get(classes, "multiclass"), []
+    least = 100 if classes <= 2 else 50
     for rows, columns in itertools.product((10**4 + 1, 10**5, 10**6, 10**7), (5, 50, 500)):
         shape = Shape(rows, columns, task, classes)
         given = sizing.settings(shape, "lightgbm", preset)
@@ -102,13 +104,34 @@ def test_one_repeat_fits_into_half_of_the_minutes(preset, classes):
         a_fit = a_round * (folds - 1) / folds * (0.85 + given["n_models"]) * given["max_rounds"]
         in_series = -(-folds // 2)
         fits = in_series * a_fit <= 30 * sizing.minutes(shape, preset)
-        assert fits or given["max_rounds"] == 200
+        assert fits or given["max_rounds"] == least
         rounds.append(given["max_rounds"])
         if "xgboost" in sizing.models(shape, preset):  # then in half of what is left
             a_fit = 3e-9 * rows * columns * (classes if classes > 2 else 1) * (folds - 1) / folds
             a_fit *= 1.85 * sizing.settings(shape, "xgboost", preset)["max_rounds"]
             assert in_series * a_fit <= 15 * sizing.minutes(shape, preset)
-    assert (min(rounds), max(rounds)) == (200, 2000)
+    assert (min(rounds), max(rounds)) == (least, 2000)
+
+
+def test_classes_and_columns_cost_rounds_as_rows_do():
+    """5,000 rows of 200 classes, 500 rows of 5,000 columns: a repeat of a few hundred rounds, of
+    one seed, takes minutes; 1,000 rows of two classes and 22 columns have no such bound."""
+    classes = Shape(5000, 20, "multiclass", 200)
+    wide = Shape(500, 5000, "binary", 2, 5000)
+    assert [shape.costly for shape in (classes, wide, Shape(1000, 22, "binary", 2))] == [1, 1, 0]
+    for shape in (classes, wide):
+        given = sizing.settings(shape, "lightgbm")
+        assert 50 <= given["max_rounds"] <= 300 and given["n_models"] == 1
+        assert "trials" not in given and sizing.folds(shape) == 5
+
+
+def test_rounds_follow_from_the_minutes_that_are_asked_for():
+    table = Shape(50_000, 500, "binary", 2)
+    hour = replace(table, minutes=60)
+    rounds = [sizing.settings(each, "lightgbm")["max_rounds"] for each in (table, hour)]
+    assert (
+        rounds[0] < rounds[1] and sizing.minutes(hour) == 60 and sizing.minutes(hour, "best") == 30
+    )
 
 
 def test_the_toml_of_many_rows_lists_what_fits_and_names_what_does_not(tmp_path, monkeypatch):

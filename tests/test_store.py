@@ -1,12 +1,12 @@
 """The store: a value is there whole or not at all, whatever happens while it is written."""
 
-import errno
 import multiprocessing
 import os
 import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -262,15 +262,16 @@ def test_several_writers_of_one_key_all_end_well(tmp_path):
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
 def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch, at):
-    written, write = [], Path.write_bytes
+    written, opened = [], Path.open
 
-    def write_bytes(path: Path, content: bytes) -> int:
-        written.append(path)
-        if len(written) == at:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        return write(path, content)
+    def full(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if mode == "wb":
+            written.append(path)
+            if len(written) == at:
+                return opened(Path("/dev/full"), mode)
+        return opened(path, mode, *args, **kwargs)
 
-    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    monkeypatch.setattr(Path, "open", full)
     store = Store(tmp_path)
     with pytest.raises(OSError, match="No space left"):
         store.put(KEY, value())

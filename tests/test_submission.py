@@ -120,6 +120,13 @@ def test_predictions_stand_in_the_samples_form_and_order(
     assert csv_of(prediction, metric, labels, sample) == expected
 
 
+def test_predictions_in_single_precision_are_written_in_as_few_digits():
+    load = competition(["no", "yes"], {"y": ["0.5"] * 3})
+    p = np.array([0.35, 1e-6, 1 / 3], dtype=np.float32)
+    found = file_content(load, np.column_stack([1 - p, p]), METRICS["roc_auc"])
+    assert found == b"id,y\n30,0.33333334\n10,0.35\n20,1e-06\n"
+
+
 def test_a_probability_a_last_digit_above_one_is_one():
     above = np.array([[0.0, np.nextafter(1, 2)], [1.0, 0.0], [0.5, 0.5]])
     assert csv_of(above, "roc_auc", BINARY, {"y": 0}) == "id,y\n30,0.5\n10,1.0\n20,0.0\n"

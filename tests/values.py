@@ -1,7 +1,9 @@
 """Values of stages, made from data frames: what tests hand to a stage in the place of a run."""
 
+import contextlib
 import hashlib
-from collections.abc import Mapping
+import io
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,13 @@ def fits(folder: Path, load: Loaded, *encoders: EncoderSettings) -> Fits:
 def contents(value: Any) -> dict[str, bytes]:
     """What the store keeps of a value: file name -> content."""
     found: dict[str, bytes] = {}
-    codec.encode(value, found.__setitem__)
+
+    @contextlib.contextmanager
+    def opened(name: str) -> Iterator[io.BytesIO]:
+        yield (file := io.BytesIO())
+        found[name] = file.getvalue()
+
+    codec.encode(value, opened)
     return found
 
 

@@ -56,9 +56,13 @@ class Additions:
         single = _target_means(settings, columns, numbers, targets)
         chosen = _combinations(settings, columns, single, targets, inner)
         joint = {_name(each, columns): each for each in chosen}
-        known = dict(columns) | {name: _combined(columns, name, of) for name, of in joint.items()}
+        combinations = {name: _combined(columns, name, of) for name, of in joint.items()}
+
+        def known(name: str) -> CodedColumn:
+            return combinations[name] if name in combinations else columns[name]
+
         fitted = {
-            name: TargetMeans.fit(known[name], targets, inner, settings.smoothing)
+            name: TargetMeans.fit(known(name), targets, inner, settings.smoothing)
             for name in [*single, *joint]
         }
         counted = single if settings.counts == "auto" else settings.counts
@@ -74,7 +78,11 @@ class Additions:
         added = cls(
             joint,
             {name: means for name, (means, _) in fitted.items()},
-            {name: Counts.fit(known[name]) for name in [*counted, *joint] if name in known},
+            {
+                name: Counts.fit(known(name))
+                for name in [*counted, *joint]
+                if name in columns or name in joint
+            },
             {name: Digits.fit(columns[name]) for name in settings.digits if name in columns},
             texts,
             {name: score for name, (score, _) in scores.items()},
@@ -88,18 +96,18 @@ class Additions:
         columns: Mapping[str, CodedColumn],
         view: View,
         crossed: Mapping[str, np.ndarray] | None = None,
-    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    ) -> Iterator[tuple[str, np.ndarray | range, np.ndarray]]:
         """Name, codes (n,) and a table (m + 1, d) of each addition, in the order of `names`.
 
         `crossed`: of the training rows their own target means by name; such a row does not count
-        itself.
+        itself. A range instead of codes: the table has a row of its own for each of these rows.
         """
         known = dict(columns)
         for name, of in self.combinations.items():
             known[name] = _combined(columns, name, of)
         for name, means in self.target_means.items():
             if crossed is not None:
-                yield name, np.arange(len(crossed[name])), means.in_view(crossed[name], view)
+                yield name, range(len(crossed[name])), means.in_view(crossed[name], view)
             else:
                 yield name, known[name].codes, means.by_value(known[name], view)
         for name, counts in self.counts.items():
@@ -111,7 +119,7 @@ class Additions:
         for name, score in self.scores.items():
             if crossed is not None:
                 own_scores = crossed[SCORE + name]
-                yield name, np.arange(len(own_scores)), score.in_view(own_scores, view)
+                yield name, range(len(own_scores)), score.in_view(own_scores, view)
             else:
                 table = score.by_value(self.texts[name], known[name], view)
                 yield name, known[name].codes, table

@@ -19,6 +19,8 @@ from pipeline.problem import Feature
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.table import Frame
+
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -33,7 +35,8 @@ class Tokens:
 
 @dataclass(frozen=True)
 class CodedColumn:
-    """values (m,) distinct and ascending, float64 or str; codes (n,) int32 in 0..m, m for missing.
+    """values (m,) distinct and ascending, float64 or str; codes (n,) in 0..m, m for missing, as
+    `narrowed`: uint8, uint16 or int32, with which nothing may be computed before it is widened.
 
     Whole numbers that float64 does not hold are int64. `tokens` are those of a text's values.
     `repeats` marks a further part of a feature: its missing values are those of the first part.
@@ -96,11 +99,15 @@ class CodedTable:
         return {name: _digest(columns) for name, columns in self.columns.items()}
 
 
-def code_table(frame: "pd.DataFrame", features: Sequence[Feature]) -> CodedTable:
-    """These columns of a data frame, each read as its kind says.
+def code_table(
+    frame: "Frame", features: Sequence[Feature], more: "Frame | None" = None
+) -> CodedTable:
+    """These columns of a frame, each read as its kind says; `more` rows come after the frame's.
 
     Raises DataError naming the columns that the frame lacks.
     """
+    import pandas as pd
+
     absent = [feature.name for feature in features if feature.name not in frame.columns]
     if absent:
         raise DataError(
@@ -108,8 +115,13 @@ def code_table(frame: "pd.DataFrame", features: Sequence[Feature]) -> CodedTable
             f"needed are {', '.join(repr(feature.name) for feature in features)}. "
             "Give a file with the same columns as the training file."
         )
-    columns = {each.name: code_column(each, frame[each.name]) for each in features}
-    return CodedTable(columns, len(frame))
+    frames = [frame] if more is None else [frame, more]
+    columns = {}
+    for each in features:
+        parts = [part[each.name] for part in frames]
+        series = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+        columns[each.name] = code_column(each, series)
+    return CodedTable(columns, sum(map(len, frames)))
 
 
 def code_column(feature: Feature, series: "pd.Series[Any]") -> tuple[CodedColumn, ...]:
@@ -136,8 +148,16 @@ def number_column(
 
     # -0.0 and 0.0 are one value; which of them stands for both must not depend on other rows
     codes, values = pd.factorize(numbers + 0, sort=True)
-    known = np.where(codes < 0, len(values), codes).astype(np.int32)
+    known = narrowed(np.where(codes < 0, len(values), codes), len(values))
     return CodedColumn(name, values, known, "number", repeats, choices)
+
+
+def narrowed(codes: np.ndarray, values: int) -> np.ndarray:
+    """Codes (n,) in 0..values as the narrowest type that holds them."""
+    for narrow in (np.uint8, np.uint16):
+        if values <= np.iinfo(narrow).max:
+            return codes.astype(narrow)
+    return codes.astype(np.int32)
 
 
 def to_numbers(series: "pd.Series[Any]") -> np.ndarray:
@@ -169,7 +189,7 @@ def label_codes(series: "pd.Series[Any]") -> tuple[np.ndarray, np.ndarray]:
     labels = np.array([to_label(value) for value in found], dtype=object)
     values, place = np.unique(labels, return_inverse=True)
     known = np.append(place, len(values))
-    return values, known[codes].astype(np.int32)
+    return values, narrowed(known[codes], len(values))
 
 
 def to_label(value: Any) -> str:
@@ -193,9 +213,10 @@ def _digest(columns: Sequence[CodedColumn]) -> str:
         about = [column.name, column.kind, column.repeats, column.choices, str(column.values.dtype)]
         about += [column.period] if column.kind == "cycle" else []
         found.update(repr(about).encode())
-        for array in (*_arrays(column.values), column.codes):
+        # one name for the same codes, however narrow they are
+        for array in (*_arrays(column.values), column.codes.astype(np.int32, copy=False)):
             found.update(f"{array.dtype}{array.shape}".encode())
-            found.update(np.ascontiguousarray(array).tobytes())
+            found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipeline.encoding.columns import CodedColumn, to_label
+from pipeline.encoding.columns import CodedColumn, narrowed, to_label
 from pipeline.encoding.target_means import Smoothing, cross_fit
 
 SEPARATOR = "\x1f"  # between the labels of a combination: the character meant for that
@@ -32,7 +32,7 @@ def combined(columns: Sequence[CodedColumn], name: str) -> CodedColumn:
     first = np.unique(codes, return_index=True)[1]
     labels = [_labels(column)[column.codes[first]] for column in columns]
     values = np.array([SEPARATOR.join(each) for each in zip(*labels, strict=True)], dtype=object)
-    return CodedColumn(name, values, codes.astype(np.int32), "category")
+    return CodedColumn(name, values, narrowed(codes, len(values)), "category")
 
 
 def find_pairs(
@@ -48,14 +48,16 @@ def find_pairs(
     `many` are the names of those, of numbers that act as codes too. Targets (n, outputs) and inner
     folds (n,) are those of the training rows.
     """
-    columns = {name: each for name, each in columns.items() if each.kind != "cycle"}
-    quantities = [name for name, column in columns.items() if _is_quantity(column, name in many)]
-    if len(inner) < FEWEST_ROWS or not many or len(quantities) > MOST_QUANTITIES * len(columns):
+    if len(inner) < FEWEST_ROWS or not many:
         return []
     rows = np.arange(0, len(inner), max(1, len(inner) // MOST_ROWS))
+    columns = {name: each.take(rows) for name, each in columns.items() if each.kind != "cycle"}
+    quantities = [name for name, column in columns.items() if _is_quantity(column, name in many)]
+    if len(quantities) > MOST_QUANTITIES * len(columns):
+        return []
     targets, inner = targets[rows], inner[rows]
     targets = targets[:, np.argsort(-targets.var(axis=0), kind="stable")[:MOST_OUTPUTS]]
-    columns = {name: each.take(rows) for name, each in columns.items() if each.kind != "text"}
+    columns = {name: each for name, each in columns.items() if each.kind != "text"}
     means = {
         name: cross_fit(
             each if each.kind == "category" or name in many else _binned(each),
@@ -126,7 +128,7 @@ def _joint_codes(columns: Sequence[CodedColumn]) -> np.ndarray:
 
 def _by_codes(codes: np.ndarray) -> CodedColumn:
     values = np.arange(codes.max(initial=-1) + 1)
-    return CodedColumn("", values, codes.astype(np.int32), "category")
+    return CodedColumn("", values, narrowed(codes, len(values)), "category")
 
 
 def _binned(column: CodedColumn) -> CodedColumn:

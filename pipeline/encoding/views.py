@@ -3,10 +3,10 @@
 It learns the same whichever view is asked for, and nothing from any other row.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, overload
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -17,9 +17,11 @@ from pipeline.encoding.categories import CategoryEncoder, one_hot_levels
 from pipeline.encoding.columns import CodedColumn, CodedTable, code_column
 from pipeline.encoding.cycles import CycleEncoder
 from pipeline.encoding.numbers import NumberEncoder
+from pipeline.encoding.selection import Columns, Selection
 from pipeline.encoding.target_means import inner_folds, target_columns
 from pipeline.encoding.text import TokenEncoder
 from pipeline.errors import refusing_damage
+from pipeline.lookup_matrix import Blocks, LookupMatrix, Matrix
 from pipeline.problem import Feature, Kind
 from pipeline.settings import Encode
 
@@ -31,7 +33,6 @@ ENCODERS: dict[str, type[Encoder]] = {
     "cycle": CycleEncoder,
 }
 VIEWS: tuple[View, ...] = ("tree", "dense")
-CHUNK = 4096
 
 
 class Learned(BaseModel):
@@ -61,32 +62,50 @@ class FoldEncoder:
         self._fit(table, y, rng)
         return self
 
+    @overload
     def fit_transform(
         self, table: CodedTable, y: np.ndarray, rng: np.random.Generator, view: View
-    ) -> np.ndarray:
-        """Learn from the rows and encode them, each one's target means from other rows."""
-        crossed = self._fit(table, y, rng)
-        added = self.added_.by_value(self.columns(table), view, crossed)
-        return _matrix([*self._own(table, view), *added], table.rows)
+    ) -> np.ndarray: ...
 
-    def transform(self, table: CodedTable, view: View) -> np.ndarray:
+    @overload
+    def fit_transform(
+        self, table: Selection, y: np.ndarray, rng: np.random.Generator, view: View
+    ) -> LookupMatrix: ...
+
+    def fit_transform(
+        self, table: CodedTable | Selection, y: np.ndarray, rng: np.random.Generator, view: View
+    ) -> Matrix:
+        """Learn from the rows and encode them, each one's target means from other rows.
+
+        Those of a selection are encoded where they are read.
+        """
+        return _matrix(table, self.by_value(_whole(table), view, self._fit(table, y, rng)))
+
+    @overload
+    def transform(self, table: CodedTable, view: View) -> np.ndarray: ...
+
+    @overload
+    def transform(self, table: Selection, view: View) -> LookupMatrix: ...
+
+    def transform(self, table: CodedTable | Selection, view: View) -> Matrix:
         """Encode rows that the encoder was not fitted on."""
-        return _matrix(self.by_value(table, view), table.rows)
+        return _matrix(table, self.by_value(_whole(table), view))
 
     def by_value(
-        self, table: CodedTable, view: View
-    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        self, table: CodedTable, view: View, crossed: Mapping[str, np.ndarray] | None = None
+    ) -> Blocks:
         """What the matrix is looked up in, in its order: name, codes (n,) and a table (m + 1, d).
 
         First every column's own; then what is added, under the name of the column again or of a
-        combination.
+        combination. `crossed`: the target means that rows have of their own, as in `Additions`.
         """
         yield from self._own(table, view)
-        yield from self.added_.by_value(self.columns(table), view)
+        yield from self.added_.by_value(self.columns(table), view, crossed)
 
-    def columns(self, table: CodedTable) -> dict[str, CodedColumn]:
+    def columns(self, table: CodedTable | Selection) -> Columns:
         """What the features became, under distinct names; a feature's own name stays its own."""
-        return {name: column for _, name, column in self._parts(table)}
+        places = {name: (feature, place) for feature, place, name, _ in self._parts(_whole(table))}
+        return Columns(table, places)
 
     def names(self, view: View) -> tuple[str, ...]:
         """Names of the matrix's columns, (d,)."""
@@ -106,7 +125,7 @@ class FoldEncoder:
 
     def places(self, view: View) -> dict[str, list[int]]:
         """By feature, the places in the matrix of what it became alone: no combinations."""
-        features = {name: feature for feature, name, _ in self._parts(_gaps(self.features))}
+        features = {name: feature for feature, _, name, _ in self._parts(_gaps(self.features))}
         found: dict[str, list[int]] = {feature.name: [] for feature in self.features}
         for name, places, _ in self._blocks(view):
             if name not in self.combinations:
@@ -159,37 +178,35 @@ class FoldEncoder:
         return self
 
     def _fit(
-        self, table: CodedTable, y: np.ndarray, rng: np.random.Generator
+        self, table: CodedTable | Selection, y: np.ndarray, rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """Set what is learned; returns the rows' own, cross-fitted target means by column."""
-        columns = self.columns(table)
-        most = one_hot_levels(sum(column.kind == "category" for column in columns.values()))
-        self.encoders_ = {
-            name: CategoryEncoder.fit(column, self.settings, most)
-            if column.kind == "category"
-            else ENCODERS[column.kind].fit(column, self.settings)
-            for name, column in columns.items()
-        }
-        self.varying_ = {
-            name: _varying(self.encoders_[name].by_value(column, "dense"), column.counts())
-            for name, column in columns.items()
-        }
+        kinds = [column.kind for *_, column in self._parts(_whole(table))]
+        columns, most = self.columns(table), one_hot_levels(kinds.count("category"))
+        self.encoders_, self.varying_ = {}, {}
+        for name, column in columns.items():
+            self.encoders_[name] = encoder = (
+                CategoryEncoder.fit(column, self.settings, most)
+                if column.kind == "category"
+                else ENCODERS[column.kind].fit(column, self.settings)
+            )
+            self.varying_[name] = _varying(encoder.by_value(column, "dense"), column.counts())
         # a date's parts are numbers too, and no codes: the days of new rows are new
         numbers = {feature.name for feature in self.features if feature.kind == "number"}
         targets, inner = target_columns(y, self.classes), inner_folds(table.rows, rng)
         self.added_, crossed = Additions.fit(self.settings, columns, numbers, targets, inner)
         return crossed
 
-    def _parts(self, table: CodedTable) -> Iterator[tuple[str, str, CodedColumn]]:
-        """Feature, distinct name and column of all that the features became."""
+    def _parts(self, table: CodedTable) -> Iterator[tuple[str, int, str, CodedColumn]]:
+        """All that the features became: feature, place among its columns, distinct name, column."""
         features, taken = {feature.name for feature in self.features}, set()
         for feature in self.features:
-            for column in table.columns[feature.name]:
+            for place, column in enumerate(table.columns[feature.name]):
                 name = column.name
                 while name in taken or (name in features and name != feature.name):
                     name += "'"
                 taken.add(name)
-                yield feature.name, name, column
+                yield feature.name, place, name, column
 
     def _own(self, table: CodedTable, view: View) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Of every column its name, its codes and its own table by value."""
@@ -254,19 +271,16 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return list(distinct)
 
 
-def _matrix(blocks: Iterable[tuple[str, np.ndarray, np.ndarray]], rows: int) -> np.ndarray:
-    """Look up each block's table (m + 1, d) by its codes (n,) -> (n, sum of d) float32.
+def _whole(table: CodedTable | Selection) -> CodedTable:
+    """The table that rows are selected of."""
+    return table.table if isinstance(table, Selection) else table
 
-    A chunk of rows at a time, so that the part of the result being filled stays in the cache.
-    """
-    tables = [(codes, table.astype(np.float32, copy=False)) for _, codes, table in blocks]
-    result = np.empty((rows, sum(table.shape[1] for _, table in tables)), dtype=np.float32)
-    for start in range(0, rows, CHUNK):
-        part, place = result[start : start + CHUNK], 0
-        for codes, table in tables:
-            part[:, place : place + table.shape[1]] = table[codes[start : start + CHUNK]]
-            place += table.shape[1]
-    return result
+
+def _matrix(table: CodedTable | Selection, blocks: Blocks) -> Matrix:
+    """Look up each block's table (m + 1, d) by its codes (n,) -> (n, sum of d) float32."""
+    if isinstance(table, Selection):
+        return LookupMatrix.of(blocks, table.rows, table.numbers)
+    return LookupMatrix.of(blocks, table.rows)[:]
 
 
 def _varying(table: np.ndarray, counts: np.ndarray) -> list[int]:

@@ -10,13 +10,14 @@ import numpy as np
 from pipeline.exploration.bins import as_numbers
 from pipeline.exploration.part import Part
 from pipeline.page import percent
-from pipeline.problem import Feature
+from pipeline.problem import Feature, Kind
 from pipeline.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.exploration.findings import Exploration
+    from pipeline.table import Frame
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,15 @@ class Duplicates:
 
     def differs(self, values: np.ndarray) -> np.ndarray:
         """Whether the rows of a group have several of these values (n,), by group number."""
-        import pandas as pd
-
-        different = pd.Series(values).groupby(self.train).nunique()
-        groups = 1 + max(self.train.max(), self.test.max(initial=0))
-        return different.reindex(range(groups), fill_value=0).to_numpy() > 1
+        groups = 1 + int(max(self.train.max(), self.test.max(initial=0)))
+        one = np.zeros(groups, dtype=values.dtype)
+        one[self.train] = values
+        return np.bincount(self.train[values != one[self.train]], minlength=groups) > 0
 
 
 def find_duplicates(
-    train: "pd.DataFrame",
-    test: "pd.DataFrame",
+    train: "Frame",
+    test: "Frame",
     y: np.ndarray,
     features: Sequence[Feature],
     *,
@@ -72,30 +72,36 @@ def find_duplicates(
     import pandas as pd
 
     prints = np.concatenate([fingerprints(train, features), fingerprints(test, features)])
-    groups = np.unique(prints, return_inverse=True)[1]
+    groups = np.unique(prints, return_inverse=True)[1].astype(np.int32)
     own, other = np.split(groups, [len(train)])
-    targets = pd.DataFrame({"group": own, "y": y}).value_counts().groupby("group")
-    found = targets.agg(["size", "sum", "max"])  # of each group: targets, rows, rows of one target
+    repeated = np.bincount(own)[own] > 1
+    among = pd.DataFrame({"group": own[repeated], "y": y[repeated]}).value_counts()
+    found = among.groupby("group").agg(["size", "sum", "max"])  # targets, rows, rows of one target
     conflicting = int(found.loc[found["size"] > 1, "sum"].sum())
-    ceiling = None if is_regression else float(found["max"].sum() / len(own))
-    return Duplicates(own, other, conflicting, ceiling)
+    right = int(found["max"].sum()) + np.count_nonzero(~repeated)
+    return Duplicates(own, other, conflicting, None if is_regression else float(right / len(own)))
 
 
-def fingerprints(frame: "pd.DataFrame", features: Sequence[Feature]) -> np.ndarray:
+def fingerprints(frame: "Frame", features: Sequence[Feature]) -> np.ndarray:
     """A 64-bit hash a row, (n,): equal features have equal hashes, however they are stored.
 
     1 and 1.0 are equal, and so are all forms of a missing value.
     """
     import pandas as pd
 
-    columns = [
-        as_numbers(frame[each.name], each.kind)
-        if each.kind in ("number", "date")
-        else frame[each.name].astype("str").array
-        for each in features
-    ]
-    table = pd.DataFrame(dict(enumerate(columns)), index=frame.index)
-    return pd.util.hash_pandas_object(table, index=False).to_numpy()
+    # as pd.util.hash_pandas_object does it (that of Python's tuples), a column at a time
+    found, factor = np.full(len(frame), 0x345678, dtype=np.uint64), 1_000_003
+    for place, each in enumerate(features):
+        found ^= pd.util.hash_array(_comparable(frame[each.name], each.kind))
+        found *= np.uint64(factor)
+        factor += 82_520 + 2 * (len(features) - place)
+    return found + np.uint64(97_531)
+
+
+def _comparable(values: "pd.Series", kind: Kind) -> Any:
+    if kind in ("number", "date"):
+        return as_numbers(values, kind)
+    return values.astype("str").array
 
 
 def to_json(found: Duplicates) -> dict[str, Any]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 24  # of the strongest ones: 276 pairs
 MOST_CLASSES = 5
+MOST_FITTED = 12  # classes; of more, all but the MOST_CLASSES commonest are fitted as one
 FEWEST_ROWS = 100
 FEWEST_IN_CELL = 5  # rows, and one of information: fewer would make the test too sure
 FOLDS = 5
@@ -177,10 +178,14 @@ def residuals(
         r, w = np.sqrt(2) * (standard - mean), np.ones(len(y))
         expected = np.clip((middle + spread * mean) / len(y), 0.0, 1.0)
         return [Residuals(None, ranks / len(y), expected, r, w)]
-    shares = predict_out_of_fold(columns, y, fold, classes)
     counts = np.bincount(y, minlength=classes)
     codes = [1] if classes == 2 else np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist()
-    parts = [(code, (y == code).astype(float), shares[:, code]) for code in codes]
+    place = np.arange(classes)
+    if classes > MOST_FITTED:  # as many effects a bin would take minutes, and few are looked at
+        place[:] = len(codes)
+        place[codes] = np.arange(len(codes))
+    shares = predict_out_of_fold(columns, place[y], fold, int(place.max()) + 1)
+    parts = [(code, (y == code).astype(float), shares[:, place[code]]) for code in codes]
     return [Residuals(*part, part[1] - part[2], information(part[2])) for part in parts]
 
 

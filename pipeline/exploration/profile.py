@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.exploration.findings import Exploration
+    from pipeline.table import Frame
 
 COLUMNS_SHOWN = 30
 FEWEST_ZEROS = 0.001  # share that a caption mentions
@@ -59,7 +60,7 @@ class Profile:
         return self.missing_train + self.missing_test
 
 
-def profile(train: "pd.DataFrame", test: "pd.DataFrame", feature: Feature) -> Profile:
+def profile(train: "Frame", test: "Frame", feature: Feature) -> Profile:
     """Of one column."""
     one, other, kind = train[feature.name], test[feature.name], feature.kind
     counts, is_number = one.value_counts(), kind == "number"

@@ -15,9 +15,10 @@ import numpy as np
 from pipeline.exploration.bins import cut
 from pipeline.exploration.significance import chi_square, without_empty
 from pipeline.problem import Feature
+from pipeline.table import take
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pipeline.table import Frame
 
 MOST_ROWS = 5_000  # by which columns are compared, evenly spaced
 SMOOTHING = 5.0  # weight of the overall mean, in rows
@@ -69,7 +70,7 @@ def rank_correlation_ratio(codes: np.ndarray, y: np.ndarray) -> tuple[float, flo
 
 
 def most_related(
-    frame: "pd.DataFrame",
+    frame: "Frame",
     y: np.ndarray,
     features: Sequence[Feature],
     classes: int,
@@ -83,7 +84,8 @@ def most_related(
     if len(features) <= most:
         return list(features)
     rows = np.unique(np.linspace(0, len(y) - 1, MOST_ROWS).astype(int))
-    part, y = frame.iloc[rows], np.asarray(y)[rows]
+    part = take(frame, rows, [each.name for each in features])
+    y = np.asarray(y)[rows]
     found = [strength(cut(part[each.name], each.kind).codes, y, classes) for each in features]
     order = sorted(range(len(features)), key=lambda place: (-found[place][0], found[place][1]))
     return [features[place] for place in sorted(order[:most])]
@@ -108,6 +110,10 @@ class FoldedTarget:
     def validated(self) -> np.ndarray:
         """(n,) bool."""
         return self.fold >= 0
+
+    def take(self, rows: np.ndarray) -> "FoldedTarget":
+        """Of these rows alone."""
+        return FoldedTarget(self.y[rows], self.classes, self.fold[rows])
 
     @cached_property
     def scores(self) -> np.ndarray:

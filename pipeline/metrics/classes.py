@@ -111,7 +111,10 @@ class AveragePrecisionAt:
 
 def row_log_loss(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """-log p(true class) per row, (n,); probabilities are kept off zero by the float's epsilon."""
-    true = prediction[np.arange(len(y)), np.asarray(y, dtype=int)].astype(float)
+    if prediction.shape[1] == 1:  # that of the true class alone
+        true = prediction[:, 0].astype(float)
+    else:
+        true = prediction[np.arange(len(y)), np.asarray(y, dtype=int)].astype(float)
     return -np.log(np.clip(true, np.finfo(float).eps, 1.0))
 
 
@@ -125,29 +128,45 @@ def brier(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 def roc_auc(y: np.ndarray, prediction: np.ndarray) -> float:
     """P(a random positive scores above a random negative), ties a half; several classes one against
     the rest, averaged. NaN where a class is absent."""
-    codes = np.arange(prediction.shape[1])[1 if prediction.shape[1] == 2 else 0 :]
-    positive = y[:, np.newaxis] == codes
-    positives = positive.sum(axis=0)
+    columns = [(y == code, prediction[:, code]) for code in _scored_classes(prediction)]
+    positives = np.array([np.count_nonzero(positive) for positive, _ in columns])
     pairs = positives * (len(y) - positives)
     if not pairs.all() or np.isnan(prediction).any():
         return math.nan
-    # Mann-Whitney U over the number of pairs
-    u = [
-        mean_ranks(prediction[:, code])[of].sum()
-        for code, of in zip(codes, positive.T, strict=True)
-    ]
-    return float(np.mean((u - positives * (positives + 1) / 2) / pairs))
+    above = [_pairs_above(values, positive) for positive, values in columns]
+    return float(np.mean(above / pairs))
 
 
-def mean_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1 on, the mean of their places for equal values, (n,): twice as fast as pandas."""
-    order = np.argsort(values)
-    ordered = values[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    counts = np.diff(np.append(starts, len(values)))
-    ranks = np.empty(len(values))
-    ranks[order] = np.repeat(starts + (counts + 1) / 2, counts)
-    return ranks
+def _scored_classes(prediction: np.ndarray) -> range:
+    """Of two classes the positive one, else all."""
+    return range(1 if prediction.shape[1] == 2 else 0, prediction.shape[1])
+
+
+def _pairs_above(values: np.ndarray, positive: np.ndarray) -> float:
+    """How often a positive's value is above a negative's, ties a half: Mann and Whitney's U."""
+    ones, zeros = np.sort(values[positive]), np.sort(values[~positive])
+    sides = (np.searchsorted(zeros, ones, side) for side in ("left", "right"))
+    return sum(float(below.sum()) for below in sides) / 2
+
+
+def auc_influence(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """By how much each row moves `roc_auc`, times n and but for a constant, (n,).
+
+    Of a positive the share of the negatives below it, of a negative that of the positives above it,
+    each over the class's share (DeLong, DeLong and Clarke-Pearson 1988).
+    """
+    parts = [_auc_influence(prediction[:, code], y == code) for code in _scored_classes(prediction)]
+    return np.asarray(np.mean(parts, axis=0))
+
+
+def _auc_influence(values: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    found, numbers = np.empty(len(values)), (np.flatnonzero(~positive), np.flatnonzero(positive))
+    zeros, ones = (rows[np.argsort(values[rows])] for rows in numbers)  # by value, as is quicker
+    for own, others, sign in ((ones, zeros, 1.0), (zeros, ones, -1.0)):
+        sides = [np.searchsorted(values[others], values[own], side) for side in ("left", "right")]
+        share = np.sum(sides, axis=0) / (2 * len(others))
+        found[own] = sign * (share - share.mean()) * (len(values) / len(own))
+    return found
 
 
 def average_precision(y: np.ndarray, prediction: np.ndarray) -> float:
@@ -259,6 +278,7 @@ METRICS = (
         loss_for_models="log_loss",
         formula="chance that a positive row scores above a negative one; classes averaged",
         overall=roc_auc,
+        influence=auc_influence,
         needs_every_class=True,
         **SHARE,
     ),

@@ -33,7 +33,8 @@ class Metric:
 
     `per_row` gives each row's contribution (n,): the score is their mean, or the square root of it
     (`root`), so that its standard error is a formula. Without it `overall` gives the score, and
-    the standard error is bootstrapped.
+    the standard error is bootstrapped, or of many rows the spread of `influence` (n,): by how much
+    a row moves the score, times n.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Metric:
     per_row: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     root: bool = False
     overall: Callable[[np.ndarray, np.ndarray], float] | None = None
+    influence: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     greater_is_better: bool = False
     lowest: float = 0.0  # score
     highest: float = math.inf  # score

@@ -19,6 +19,7 @@ from pipeline.errors import SettingsError, UserError
 from pipeline.metrics.metric import Metric
 from pipeline.own_functions import own_module, place_of
 from pipeline.problem import Loaded
+from pipeline.table import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,7 @@ class ScoredTarget(np.ndarray):
 
 def scored_target(load: Loaded, with_rows: bool) -> ScoredTarget:
     """The target of all rows of train."""
-    table = load.train.reset_index(drop=True) if with_rows else None
+    table = whole(load.train).reset_index(drop=True) if with_rows else None
     return ScoredTarget.of(load.y, labels_of(load.problem.classes), table)
 
 

@@ -1,5 +1,8 @@
 """How far a score may be off: standard errors by formula or bootstrap, and paired differences.
 
+The bootstrap draws as many rows as there are, up to MANY_ROWS. Of more rows it draws fewer, and the
+error goes with the root of their number (m out of n, Bickel, Götze and van Zwet 1997).
+
 `clusters` (n,) >= 0 number the rows that err alike, as those of a patient or of a week; None where
 rows are independent.
 """
@@ -13,6 +16,8 @@ from pipeline.errors import SettingsError
 from pipeline.metrics.metric import Metric
 
 DRAWS, OWN_DRAWS = 200, 100  # of the bootstrap; a function of the user's may take its time
+MANY_ROWS = 10_000  # of more of them, the bootstrap draws about so many
+RARE, MOST_DRAWN = 100, 200_000  # rows of the rarest class in a draw, and rows of a draw for that
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,11 @@ def estimate(
             f"{metric.formula} returns nan for all {len(y):,} rows; allowed is a number. Correct "
             "it for these targets and predictions."
         )
-    if metric.per_row is None:
-        return Estimate(score, float(_bootstrap(metric, y, (prediction,), seed).std(ddof=1)))
-    rows = metric.per_row(y, prediction)
-    error = float(rows.std(ddof=1) / np.sqrt(len(rows)))
+    if metric.per_row is None and not _has_formula(metric, y):
+        scores, times = _bootstrap(metric, y, (prediction,), score, seed)
+        return Estimate(score, times * float(scores.std(ddof=1)))
+    rows = _contributions(metric, y, prediction)
+    error = _error(rows)
     # d sqrt(m) = dm / (2 sqrt(m)): the delta method
     return Estimate(score, error / (2 * score) if metric.root and score > 0 else error)
 
@@ -60,12 +66,33 @@ def paired_difference(
     if clusters is not None:
         losses = row_losses(metric, y, one) - row_losses(metric, y, other)
         return _wider(paired_difference(metric, y, one, other, seed), clustering(losses, clusters))
-    difference = metric.score(y, one) - metric.score(y, other)
-    if metric.per_row is None or metric.root:
-        scores = _bootstrap(metric, y, (one, other), seed)
-        return Estimate(difference, float((scores[:, 0] - scores[:, 1]).std(ddof=1)))
-    rows = metric.per_row(y, one) - metric.per_row(y, other)
-    return Estimate(difference, float(rows.std(ddof=1) / np.sqrt(len(rows))))
+    first, second = metric.score(y, one), metric.score(y, other)
+    if (metric.per_row is None or metric.root) and not _has_formula(metric, y):
+        scores, times = _bootstrap(metric, y, (one, other), first, seed)
+        error = times * float((scores[:, 0] - scores[:, 1]).std(ddof=1))
+        return Estimate(first - second, error)
+    rows = [_contributions(metric, y, each) for each in (one, other)]
+    if metric.root and min(first, second) > 0:
+        rows = [of / (2 * score) for of, score in zip(rows, (first, second), strict=True)]
+    return Estimate(first - second, _error(rows[0] - rows[1]))
+
+
+def _has_formula(metric: Metric, y: np.ndarray) -> bool:
+    """Whether contributions of rows take the place of the bootstrap: of many rows, if there are any
+    to first order."""
+    return len(y) > MANY_ROWS and (metric.per_row is not None or metric.influence is not None)
+
+
+def _contributions(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """What each row adds to the score, before a root is taken and but for a constant, (n,)."""
+    formula = metric.per_row or metric.influence
+    assert formula is not None
+    return formula(y, prediction)
+
+
+def _error(rows: np.ndarray) -> float:
+    """Of the mean of independent contributions."""
+    return float(rows.std(ddof=1) / np.sqrt(len(rows)))
 
 
 def row_losses(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -98,12 +125,27 @@ def _wider(found: Estimate, times: float) -> Estimate:
 
 
 def _bootstrap(
-    metric: Metric, y: np.ndarray, predictions: tuple[np.ndarray, ...], seed: int
-) -> np.ndarray:
-    """Scores on rows drawn with replacement, (draws, predictions); the same rows for each."""
+    metric: Metric, y: np.ndarray, predictions: tuple[np.ndarray, ...], score: float, seed: int
+) -> tuple[np.ndarray, float]:
+    """Scores on rows drawn with replacement, (draws, predictions), the same rows for each; and how
+    many times larger the spread of scores on all rows is. `score` is the first one on all rows."""
     rng, draws = np.random.default_rng(seed), OWN_DRAWS if metric.is_own else DRAWS
-    scores = np.empty((draws, len(predictions)))
+    scores, size = np.empty((draws, len(predictions))), drawn_rows(metric, y)
     for draw in range(draws):
-        rows = rng.integers(len(y), size=len(y))
+        rows = rng.integers(len(y), size=size)
         scores[draw] = [metric.score(y[rows], prediction[rows]) for prediction in predictions]
-    return scores[~np.isnan(scores).any(axis=1)]
+    scores, share = scores[~np.isnan(scores).any(axis=1)], math.sqrt(size / len(y))
+    # a user's function may be a sum, which grows with the rows, and its error with their root
+    is_sum = metric.is_own and abs(scores[:, 0].mean()) < share * abs(score)
+    return scores, 1 / share if is_sum else share
+
+
+def drawn_rows(metric: Metric, y: np.ndarray) -> int:
+    """How many rows a draw of the bootstrap has: of many a part, larger where a class is rare."""
+    if len(y) <= MANY_ROWS:
+        return len(y)
+    rarest = 1.0
+    if "regression" not in metric.tasks:
+        counts = np.bincount(np.asarray(y, dtype=int))
+        rarest = counts[counts > 0].min() / len(y)
+    return min(len(y), max(MANY_ROWS, min(MOST_DRAWN, math.ceil(RARE / rarest))))

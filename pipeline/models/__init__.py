@@ -2,6 +2,8 @@
 
 What `build` returns has four methods: `fit(X, y)`, `predict(X)` -> (n, k), `state()` and
 `set_state(state)`. The file name is the registry: `[models.logistic]` is built by logistic.py.
+A file with `IN_BLOCKS = True` has a model whose `fit` takes many rows as a `LookupMatrix` and
+reads a block at a time; others are given an array, of a sample where the rows are too many.
 """
 
 import importlib
@@ -15,6 +17,7 @@ import numpy as np
 from pipeline.early_stopping import Clusters
 from pipeline.errors import refusing_damage
 from pipeline.float32 import TargetScale
+from pipeline.lookup_matrix import Matrix
 from pipeline.problem import Task
 from pipeline.settings import ModelSettings
 
@@ -34,6 +37,7 @@ DEVIANCES = ("poisson", "tweedie")  # of targets from 0 on, and predictions abov
 LEAST_SHARE = 1e-3  # of the mean target: what is predicted at least where a deviance counts
 # arrays, texts, bytes, numbers, lists of them, and mappings of all these
 State: TypeAlias = Mapping[str, Any]
+COMPARED = 2**16  # rows at a time
 TRIED = (2, 3)  # rows: an array of the wrong shape may make predictions of one number of rows
 
 
@@ -60,7 +64,7 @@ class ModelProblem:
 class Model(Protocol):
     """fit -> predict, state -> set_state: the same predictions to the byte."""
 
-    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+    def fit(self, X: Matrix, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) float32, y (n,) class codes or values; validation rows are never shown.
 
         `clusters` are what early stopping keeps together of the rows, if there is any.
@@ -91,6 +95,11 @@ class Trial(Protocol):
 
 def module(kind: str) -> ModuleType:
     return importlib.import_module(f"pipeline.models.{kind}")
+
+
+def learns_in_blocks(kind: str) -> bool:
+    """Whether the model reads many rows a block at a time."""
+    return bool(getattr(module(kind), "IN_BLOCKS", False))
 
 
 def build(kind: str, settings: Mapping[str, Any], problem: ModelProblem) -> Model:
@@ -146,7 +155,7 @@ class FromScratch:
     def __init__(self, estimator: Any, problem: ModelProblem) -> None:
         self.estimator, self.problem = estimator, problem
 
-    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+    def fit(self, X: Matrix, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         self.estimator.fit(X, y)
         return self
 
@@ -189,7 +198,7 @@ class ScaledTarget:
         self.log = problem.loss == "squared_log_error"
         self.least: float | None = None
 
-    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+    def fit(self, X: Matrix, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         self.log = learns_logarithms(self.loss, y)
         if self.log:
             y = np.log1p(y)
@@ -241,7 +250,7 @@ class UnlessConstant:
         self.model, self.problem = model, problem
         self.constant: np.ndarray | None = None
 
-    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+    def fit(self, X: Matrix, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         if has_nothing_to_learn(X, y):
             self.constant = self._best_constant(y)
         else:
@@ -275,12 +284,16 @@ class UnlessConstant:
         return np.array([middle(y)], dtype=float)
 
 
-def has_nothing_to_learn(X: np.ndarray, y: np.ndarray) -> bool:
+def has_nothing_to_learn(X: Matrix, y: np.ndarray) -> bool:
     """Whether y (n,) has one value, or all rows of X (n, d) are the same; NaN equals NaN."""
     if (y == y[0]).all():
         return True
     first = X[:1]
-    differs = X[-1:] != first  # nearly always the last row settles it
-    if (differs & ~(np.isnan(X[-1:]) & np.isnan(first))).any():
+    if _differs(X[len(y) - 1 :], first):  # nearly always the last row settles it
         return False
-    return not ((first != X) & ~(np.isnan(X) & np.isnan(first))).any()
+    starts = range(0, len(y), COMPARED)
+    return not any(_differs(X[start : start + COMPARED], first) for start in starts)
+
+
+def _differs(rows: np.ndarray, first: np.ndarray) -> bool:
+    return bool(((first != rows) & ~(np.isnan(rows) & np.isnan(first))).any())

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
+from pipeline.lookup_matrix import LookupMatrix, Matrix
 from pipeline.models import ModelProblem, State, Trial
 from pipeline.native_library import import_module_bare
 from pipeline.tree_text import Ensemble, checked
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import lightgbm
 
 VIEW = "tree"
+IN_BLOCKS = True
+BINNED_FROM = 200_000  # rows that the thresholds are found on, as in the library itself
+BLOCK = 2**15  # rows that are encoded and binned at a time
 # as the library writes them into a model's text
 OBJECTIVES = {
     "binary": "binary sigmoid:1",
@@ -71,13 +75,22 @@ class Boosting:
     def __init__(self, settings: Settings, problem: ModelProblem) -> None:
         self.settings, self.problem = settings, problem
 
-    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+    def fit(self, X: Matrix, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
         share, seed = self.settings.held_out, self.settings.seed
         held_out = held_out_rows(y, share, seed, clusters)
-        stopped = self._train(X[~held_out], y[~held_out], (X[held_out], y[held_out]))
+        bins = self._bins(X) if isinstance(X, LookupMatrix) else None
+        rows = np.flatnonzero(~held_out)
+        data = self._dataset(X.take(rows, axis=0), y[rows], bins)
+        rows = np.flatnonzero(held_out)
+        watched = self._dataset(X.take(rows, axis=0), y[rows], data)
+        stopped = self._train(data, watched)
+        del data, watched  # what is binned: a byte a cell
         rounds = rounds_of_all_rows(stopped.best_iteration, self.settings.max_rounds)
-        self.boosters = [self._train(X, y, rounds=rounds, number=i) for i in self._numbers()]
+        self.boosters = [
+            self._train(self._dataset(X, y, bins, i), rounds=rounds, number=i)
+            for i in self._numbers()
+        ]
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -104,28 +117,42 @@ class Boosting:
     def _numbers(self) -> range:
         return range(self.settings.n_models)
 
+    def _bins(self, X: LookupMatrix) -> "lightgbm.Dataset":
+        """Rows of X, seeded, whose thresholds all data sets of these rows share: they know no y."""
+        rng = np.random.default_rng(self.settings.seed)
+        chosen = rng.choice(len(X), min(len(X), BINNED_FROM), replace=False, shuffle=False)
+        return self._dataset(X[np.sort(chosen)], None, None).construct()
+
+    def _dataset(
+        self,
+        X: Matrix,
+        y: np.ndarray | None,
+        reference: "lightgbm.Dataset | None" = None,
+        number: int = 0,
+    ) -> "lightgbm.Dataset":
+        lightgbm = import_module_bare("lightgbm")
+        rows = in_blocks(X) if isinstance(X, LookupMatrix) else X
+        return lightgbm.Dataset(
+            rows, y, reference, params=self._parameters(number), free_raw_data=False
+        )
+
     def _train(
         self,
-        X: np.ndarray,
-        y: np.ndarray,
-        valid: tuple[np.ndarray, np.ndarray] | None = None,
+        data: "lightgbm.Dataset",
+        watched: "lightgbm.Dataset | None" = None,
         rounds: int | None = None,
         number: int = 0,
     ) -> "lightgbm.Booster":
         lightgbm = import_module_bare("lightgbm")
-        parameters = self._parameters(number)
-        data = lightgbm.Dataset(X, y, params=parameters, free_raw_data=False)
         stopping: list[Callable[..., Any]] = []
-        watched = []
-        if valid is not None:
-            watched = [lightgbm.Dataset(*valid, reference=data, params=parameters)]
+        if watched is not None:
             stopping = [lightgbm.early_stopping(self.settings.patience, verbose=False)]
         with fitting_on(self.settings.device, "lightgbm"):
             return lightgbm.train(
-                parameters,
+                self._parameters(number),
                 data,
                 rounds or self.settings.max_rounds,
-                valid_sets=watched,
+                valid_sets=[watched] if watched is not None else [],
                 callbacks=stopping,
             )
 
@@ -156,6 +183,22 @@ class Boosting:
         objective = OF_LOSS.get(self.problem.loss, "l2")
         named = PARAMETERS.get(objective)
         return {"objective": objective, **({named: self.problem.loss_parameter} if named else {})}
+
+
+def in_blocks(X: LookupMatrix) -> Any:
+    """X (n, d) as the library's `Sequence`, which it bins a block at a time."""
+    lightgbm = import_module_bare("lightgbm")
+
+    class Rows(lightgbm.Sequence):  # type: ignore[name-defined]
+        batch_size = BLOCK
+
+        def __len__(self) -> int:
+            return len(X)
+
+        def __getitem__(self, rows: Any) -> np.ndarray:
+            return X[rows]
+
+    return Rows()
 
 
 build = Boosting

@@ -16,6 +16,7 @@ from pipeline.engines.neural_network import (
     NeuralNetworkClassifier,
     NeuralNetworkRegressor,
 )
+from pipeline.lookup_matrix import Matrix
 from pipeline.models import FromScratch, ModelProblem, Trial, parameters, regression_loss
 from pipeline.settings import ModelSettings
 
@@ -100,7 +101,7 @@ class Restrained(FromScratch):
             name: getattr(estimator, name) * ROWS**0.5 for name in ("weight_decay", "sparsity")
         }
 
-    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+    def fit(self, X: Matrix, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         root = len(X) ** 0.5
         self.estimator.set_params(**{name: c / root for name, c in self.penalties.items()})
         return super().fit(X, y, clusters)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
+from pipeline.lookup_matrix import LookupMatrix, Matrix
 from pipeline.models import Model, ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
 from pipeline.normal_scores import OfNormalScores
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import xgboost
 
 VIEW = "tree"
+IN_BLOCKS = True
+BINNED_FROM = 200_000  # rows that the thresholds are found on
+BLOCK = 2**15  # rows that are encoded and binned at a time
 OF_LOSS = {
     "absolute_error": "reg:absoluteerror",
     "quantile": "reg:quantileerror",
@@ -68,7 +72,7 @@ class Boosting:
     def __init__(self, settings: Settings, problem: ModelProblem) -> None:
         self.settings, self.problem = settings, problem
 
-    def fit(self, X: np.ndarray, y: np.ndarray, clusters: Clusters | None = None) -> Self:
+    def fit(self, X: Matrix, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
         share, seed = self.settings.held_out, self.settings.seed
         held_out = held_out_rows(y, share, seed, clusters)
@@ -76,9 +80,16 @@ class Boosting:
             self.classes, target = np.arange(1), y
         else:  # a class that none of the rows has would keep some probability
             self.classes, target = np.unique(y, return_inverse=True)
-        stopped = self._train((X[~held_out], target[~held_out]), (X[held_out], target[held_out]))
+        bins = self._bins(X) if isinstance(X, LookupMatrix) else None
+        rows = np.flatnonzero(~held_out)
+        data = self._matrix(X.take(rows, axis=0), target[rows], bins)
+        rows = np.flatnonzero(held_out)
+        watched = self._matrix(X.take(rows, axis=0), target[rows], data)
+        stopped = self._train(data, watched)
+        del data, watched  # what is binned: a byte a cell, or four where values are missing
         rounds = rounds_of_all_rows(stopped.best_iteration + 1, self.settings.max_rounds)
-        self.boosters = [self._train((X, target), rounds=rounds, number=i) for i in self._numbers()]
+        whole = self._matrix(X, target, bins)
+        self.boosters = [self._train(whole, rounds=rounds, number=i) for i in self._numbers()]
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -113,23 +124,34 @@ class Boosting:
     def _numbers(self) -> range:
         return range(self.settings.n_models)
 
-    def _matrix(self, X: np.ndarray, y: np.ndarray | None = None) -> "xgboost.DMatrix":
-        return import_module_bare("xgboost").DMatrix(X, y, nthread=1)
+    def _bins(self, X: LookupMatrix) -> "xgboost.DMatrix":
+        """Rows of X, seeded, whose thresholds all matrices of these rows share: they know no y."""
+        rng = np.random.default_rng(self.settings.seed)
+        chosen = rng.choice(len(X), min(len(X), BINNED_FROM), replace=False, shuffle=False)
+        return import_module_bare("xgboost").QuantileDMatrix(X[np.sort(chosen)], nthread=1)
+
+    def _matrix(
+        self, X: Matrix, y: np.ndarray | None = None, bins: "xgboost.DMatrix | None" = None
+    ) -> "xgboost.DMatrix":
+        xgboost = import_module_bare("xgboost")
+        if isinstance(X, LookupMatrix):
+            return xgboost.QuantileDMatrix(in_blocks(X, y), ref=bins, nthread=1)
+        return xgboost.DMatrix(X, y, nthread=1)
 
     def _train(
         self,
-        rows: tuple[np.ndarray, np.ndarray],
-        valid: tuple[np.ndarray, np.ndarray] | None = None,
+        data: "xgboost.DMatrix",
+        watched: "xgboost.DMatrix | None" = None,
         rounds: int | None = None,
         number: int = 0,
     ) -> "xgboost.Booster":
         with fitting_on(self.settings.device, "xgboost"):
             booster: xgboost.Booster = import_module_bare("xgboost").train(
                 self._parameters(number),
-                self._matrix(*rows),
+                data,
                 rounds or self.settings.max_rounds,
-                evals=[(self._matrix(*valid), "held_out")] if valid is not None else [],
-                early_stopping_rounds=self.settings.patience if valid is not None else None,
+                evals=[(watched, "held_out")] if watched is not None else [],
+                early_stopping_rounds=self.settings.patience if watched is not None else None,
                 verbose_eval=False,
             )
             if self.settings.device:
@@ -170,6 +192,26 @@ class Boosting:
     def _trees(self) -> int:
         """That make a round."""
         return len(self.classes) if self.problem.task == "multiclass" else 1
+
+
+def in_blocks(X: LookupMatrix, y: np.ndarray | None) -> Any:
+    """X (n, d) and y (n,) as the library's `DataIter`, which it bins a block at a time."""
+    xgboost = import_module_bare("xgboost")
+
+    class Rows(xgboost.DataIter):  # type: ignore[name-defined]
+        start = 0
+
+        def next(self, input_data: Any) -> bool:
+            here = slice(self.start, self.start + BLOCK)
+            self.start += BLOCK
+            if here.start < len(X):
+                input_data(data=X[here], label=None if y is None else y[here])
+            return here.start < len(X)
+
+        def reset(self) -> None:
+            self.start = 0
+
+    return Rows()
 
 
 def leave_card(booster: "xgboost.Booster") -> None:

@@ -66,6 +66,26 @@ def are_in(words: "pd.Series | pd.Index", others: "pd.Series | pd.Index") -> np.
     return np.asarray(compute.is_in(one, value_set=other).to_numpy())
 
 
+def places(words: "pd.Series", others: "pd.Series") -> np.ndarray:
+    """(n,) where each of the words stands among the others, none of which is there twice; -1 where
+    it does not."""
+    import pandas as pd
+    from pyarrow import compute
+
+    if not (_are_words(words) and _are_words(others)):
+        return np.asarray(pd.Index(others).get_indexer(pd.Index(words)))
+    one, other = arrow(words), arrow(others)
+    if one.equals(other):
+        return np.arange(len(one))
+    found = compute.index_in(one, value_set=other, skip_nulls=True)
+    return np.asarray(compute.fill_null(found, -1).to_numpy())
+
+
+def are_alike(one: "pd.Series", other: "pd.Series") -> bool:
+    """Whether both are the same words in the same order."""
+    return one.array.equals(other.array) or list(one) == list(other)
+
+
 def share_any(one: "pd.Series", other: "pd.Series") -> bool:
     """Whether a word is in both."""
     return bool(are_in(one, other.iloc[:FEW]).any() or are_in(one, other).any())

@@ -98,11 +98,10 @@ def compute(evidence: Evidence) -> Dependences | None:
         return None
     folds = evidence.affordable(len(grids))
     share = math.ceil(settings.dependence_rows / len(folds))
-    tasks = []
-    for fold in folds:
-        drawn = evidence.sample(fold, share, stream=[1])  # others than those of the importances
-        shown = np.concatenate([drawn, *(grid.rows for grid in grids)])
-        tasks.append((fold, train[evidence.problem.names].iloc[shown], len(drawn)))
+    # others than those of the importances
+    drawn = [evidence.sample(fold, share, stream=[1]) for fold in folds]
+    shown = [np.concatenate([rows, *(grid.rows for grid in grids)]) for rows in drawn]
+    tasks = list(zip(folds, evidence.frames(shown), map(len, drawn), strict=True))
     work = functools.partial(_curves, evidence.predictor, grids)
     by_fold = list(evidence.map(work, tasks))
     return Dependences(

@@ -20,7 +20,7 @@ from pipeline.report.evidence import Evidence
 from pipeline.wording import count
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pipeline.table import Frame
 
 FEWEST = 10  # rows, and
 FEWEST_SHARE = 0.01  # of their table: fewer hardly move a score
@@ -107,9 +107,7 @@ def _exceeds(share: float, n: int, other: float, m: int) -> bool:
     return bool(share > TIMES * other and share - other > ERRORS * error)
 
 
-def are_duplicates(
-    train: "pd.DataFrame", test: "pd.DataFrame | None", features: Sequence[Feature]
-) -> bool:
+def are_duplicates(train: "Frame", test: "Frame | None", features: Sequence[Feature]) -> bool:
     """Whether rows that agree in all columns but one agree in that one too, whichever it is.
 
     Pairs within train, or between train and test. Asked of the columns in which two random rows
@@ -127,13 +125,13 @@ def are_duplicates(
     return bool(asked)
 
 
-def _collision(train: "pd.DataFrame", feature: Feature) -> float:
+def _collision(train: "Frame", feature: Feature) -> float:
     """How often two random rows agree in a column."""
     counts = np.unique(fingerprints(train, [feature]), return_counts=True)[1]
     return float((counts * (counts - 1)).sum() / (len(train) * max(len(train) - 1, 1)))
 
 
-def _pairs(train: "pd.DataFrame", test: "pd.DataFrame | None", features: Sequence[Feature]) -> int:
+def _pairs(train: "Frame", test: "Frame | None", features: Sequence[Feature]) -> int:
     """Pairs of rows that agree in all these columns: within train, or one in train, one in test."""
     one, counts = np.unique(fingerprints(train, features), return_counts=True)
     if test is None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +19,17 @@ from pipeline.parallel import Map, in_turn
 from pipeline.predictor import Predictor
 from pipeline.problem import Loaded, Problem
 from pipeline.stage_settings import EvaluateStage
+from pipeline.table import take
 from pipeline.training import Trained
 from pipeline.tuning import Tuned
 from pipeline.wording import some
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MOST_NAMED = 3
 MOST_READ = 50_000  # columns times predictions
+MOST_LOOKED_AT = 100_000  # rows, where a sample answers a question as well as all of them do
 
 
 @dataclass(frozen=True)
@@ -109,11 +114,15 @@ class Evidence:
     @property
     def validated_y(self) -> np.ndarray:
         """The targets of those rows."""
-        return self.y[self.rows]
+        return self._of_rows(self.y)
 
     def validated(self, name: str = BLEND) -> np.ndarray:
         """The predictions of those rows."""
-        return self.predictions[name][self.rows]
+        return self._of_rows(self.predictions[name])
+
+    def _of_rows(self, values: np.ndarray) -> np.ndarray:
+        """Values (n, ...) of those rows; nothing is copied where these are all."""
+        return values if len(self.rows) == len(values) else values[self.rows]
 
     @property
     def classes(self) -> list[str]:
@@ -128,10 +137,10 @@ class Evidence:
     @cached_property
     def validated_folds(self) -> list[np.ndarray]:
         """For each fold of each repeat, the places among those rows of the ones it validates."""
-        return [
-            np.searchsorted(self.rows, np.intersect1d(fold.valid, self.rows))
-            for fold in self.split.folds
-        ]
+        places = np.full(self.split.rows, -1)
+        places[self.rows] = np.arange(len(self.rows))
+        found = (np.sort(places[fold.valid]) for fold in self.split.folds)
+        return [each[each >= 0] for each in found]
 
     def affordable(self, predictions: int) -> list[Fold]:
         """The folds of the first repeat, or fewer where so many predictions in each take long.
@@ -145,6 +154,26 @@ class Evidence:
         """So many of the rows that a fold validates, drawn by the seed, ascending."""
         rng = np.random.default_rng([self.settings.seed, *stream, fold.number])
         return np.sort(rng.permutation(fold.valid)[:rows])
+
+    def some(self, rows: np.ndarray) -> np.ndarray:
+        """Of row numbers, ascending, those that are looked at: all, or so many that are drawn."""
+        if len(rows) <= MOST_LOOKED_AT:
+            return rows
+        rng = np.random.default_rng([self.settings.seed, len(rows)])
+        return np.sort(rng.choice(rows, MOST_LOOKED_AT, replace=False))
+
+    def sampled(self, rows: int, what: str = "Looked at") -> str:
+        """A remark where of so many rows a sample is looked at; empty where all are."""
+        if rows <= MOST_LOOKED_AT:
+            return ""
+        return f" {what} were {MOST_LOOKED_AT:,} of {rows:,} rows, drawn at random."
+
+    def frames(self, several: Sequence[np.ndarray]) -> "list[pd.DataFrame]":
+        """The features of several sets of rows; each column is read once."""
+        joined = take(self.load.train, np.concatenate(several), self.problem.names)
+        ends = np.cumsum([len(rows) for rows in several])
+        parts = zip(several, ends, strict=True)
+        return [joined.iloc[end - len(rows) : end].reset_index(drop=True) for rows, end in parts]
 
     def described(self, name: str) -> str:
         """A member's name, with its kind where that is another one: 'small (lightgbm)'."""

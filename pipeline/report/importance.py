@@ -65,18 +65,18 @@ def compute(evidence: Evidence) -> Importances | None:
     settings, names = evidence.settings, shuffled_columns(evidence)
     if not settings.importance_rows or evidence.predictor is None:
         return None
-    folds, train = evidence.affordable(len(names)), evidence.load.train[evidence.problem.names]
+    folds = evidence.affordable(len(names))
     share = math.ceil(settings.importance_rows / len(folds))
     answered = train_groups(evidence.load)
-    drawn = [(fold, _sample(evidence, fold, share, answered)) for fold in folds]
+    drawn = [_sample(evidence, fold, share, answered) for fold in folds]
     tasks = [
         Shown(
             fold,
-            train.iloc[rows],
+            frame,
             evidence.y[rows],
             None if answered is None else np.unique(answered[rows], return_inverse=True)[1],
         )
-        for fold, rows in drawn
+        for fold, rows, frame in zip(folds, drawn, evidence.frames(drawn), strict=True)
     ]
     work = functools.partial(_losses, evidence.predictor, evidence.metric.name, names, settings)
     draws = np.concatenate(list(evidence.map(work, tasks)), axis=1)

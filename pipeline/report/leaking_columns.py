@@ -15,6 +15,7 @@ from pipeline.page import number, percent
 from pipeline.problem import Feature, Kind
 from pipeline.report.alarm import NAMED, Alarm, quoted_label, score
 from pipeline.report.evidence import Evidence
+from pipeline.table import take
 from pipeline.wording import count, some
 
 if TYPE_CHECKING:
@@ -42,29 +43,35 @@ class ColumnSkill:
 
 def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     """Columns that alone predict nearly what the blend does, and columns with a pure part."""
-    train = evidence.load.train
+    table = evidence.load.train
     features = most_related(
-        train, target.y, evidence.problem.features, target.classes, MOST_COLUMNS
+        table, target.y, evidence.problem.features, target.classes, MOST_COLUMNS
     )
     if len(features) < 2:
         return
+    rows = evidence.some(np.arange(len(target.y)))
+    every, target = target, target.take(rows)
+    train = take(table, rows, [each.name for each in features])
     bins = [fine_codes(train[each.name], each.kind) for each in features]
     found = [
         ColumnSkill(each, codes, skill(codes, target))
         for each, codes in zip(features, bins, strict=True)
     ]
-    blend = max(skill(codes, target) for codes in blend_codes(evidence.predictions[BLEND]))
+    blended = evidence.predictions[BLEND][rows]
+    blend = max(skill(codes, target) for codes in blend_codes(blended))
     least = LEAST_SKILL if target.classes else LEAST_SKILL_OF_VALUES
     leaks = [each for each in found if each.skill >= least and _leaks(each, found, blend)]
     names = {each.feature.name for each in leaks}
     if leaks:
         leaks.sort(key=lambda each: -each.skill)
-        texts = [_describe(each, blend, evidence, target) for each in leaks]
+        texts = [_describe(each, blend, evidence, target, rows) for each in leaks]
         yield _column_alarm(names, texts, evidence)
     parts = [
         f"{quoted_label(each.name)} {part}"
         for each in features
-        if each.name not in names and (part := one_class_part(train[each.name], each.kind, target))
+        if each.name not in names
+        and one_class_part(train[each.name], each.kind, target)
+        and (part := one_class_part(table[each.name], each.kind, every))
     ]
     if parts:
         yield Alarm(
@@ -105,7 +112,8 @@ def _column_alarm(names: set[str], texts: Sequence[str], evidence: Evidence) -> 
     return Alarm(
         "column",
         f"Of what the blend of all columns predicts of the target ({evidence.metric.in_sentence} "
-        f"{blend}), one column alone predicts most: {some(texts, NAMED)}",
+        f"{blend}), one column alone predicts most: {some(texts, NAMED)}"
+        + evidence.sampled(len(evidence.y)).rstrip("."),
         "A column that nearly equals the target was often made from it, or recorded after the "
         "outcome was known. Such a column is worth nothing where the outcome is still open.",
         "Find out how and when it was recorded, and how it looks in test (the exploration page). "
@@ -127,20 +135,23 @@ def _by_drift(names: set[str], evidence: Evidence) -> str:
     return f"the blend depends on {some(changed, NAMED)}, which differs between train and test"
 
 
-def _describe(one: ColumnSkill, blend: float, evidence: Evidence, target: FoldedTarget) -> str:
-    """The column's share of the blend's skill, and its own score.
+def _describe(
+    one: ColumnSkill, blend: float, evidence: Evidence, target: FoldedTarget, rows: np.ndarray
+) -> str:
+    """The column's share of the blend's skill, and its own score; target and bins are of `rows`.
 
     A note where it is not the value that predicts, but whether there is one; no score of a value,
     for which the bins are too coarse.
     """
     text = f"{quoted_label(one.feature.name)} {percent(one.skill / max(blend, one.skill), 0)}"
-    missing = evidence.load.train[one.feature.name].isna().to_numpy().astype(np.int64)
+    values = take(evidence.load.train, rows, [one.feature.name])[one.feature.name]
+    missing = values.isna().to_numpy().astype(np.int64)
     if missing.any() and skill(missing, target) >= NEARLY_ALL * one.skill:
         text += " (by being missing or not)"
     if target.classes:
-        rows = evidence.rows
-        own = predictions(one.codes, target)[rows]
-        text += f", scoring {score(evidence, target.y[rows], own)}"
+        validated = target.validated
+        own = predictions(one.codes, target)[validated]
+        text += f", scoring {score(evidence, evidence.y[rows[validated]], own)}"
     return text
 
 

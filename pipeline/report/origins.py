@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from pipeline.exploration.strength import FoldedTarget, skill
 from pipeline.figures import label
+from pipeline.reading import distinct
 from pipeline.report.alarm import NAMED, Alarm, quoted_label
-from pipeline.report.evidence import Evidence
+from pipeline.report.evidence import MOST_LOOKED_AT, Evidence
 from pipeline.wording import some
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.table import Frame
 
 REPEATED = 0.5  # share of train's rows that have another of their value, at least
 FEWEST_SOURCES = 5  # in train and in test
@@ -43,9 +46,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     )
 
 
-def find_origins(
-    train: "pd.DataFrame", test: "pd.DataFrame", without: str, target: FoldedTarget
-) -> list[str]:
+def find_origins(train: "Frame", test: "Frame", without: str, target: FoldedTarget) -> list[str]:
     """The columns that name a source, the most predictive first; `without` is the target's name."""
     import pandas as pd
 
@@ -60,7 +61,10 @@ def find_origins(
 
 def is_origin(train: "pd.Series", test: "pd.Series") -> bool:
     """Whether values repeat within train (n,) and never between train and test (m,)."""
-    if train.duplicated(keep=False).mean() < REPEATED:  # fast, and excludes most numbers
+    first = test.iloc[:MOST_LOOKED_AT].dropna()
+    if distinct.are_in(train.iloc[:MOST_LOOKED_AT], first).any():  # fast, and excludes most columns
+        return False
+    if train.duplicated(keep=False).mean() < REPEATED:
         return False
     counts, others = train.value_counts(), test.dropna().unique()
     if min(len(counts), len(others)) < FEWEST_SOURCES:

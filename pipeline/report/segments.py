@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import figures, metrics, page
+from pipeline.config import BLEND
 from pipeline.estimates import NORMAL_95, share_interval
 from pipeline.problem import Feature
 from pipeline.report.evidence import Evidence
+from pipeline.table import take
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -67,10 +69,11 @@ class Segments:
 
 def compute(evidence: Evidence) -> Segments:
     """By the blend's error in each row: 1 for a wrong class, or the absolute error."""
-    y, prediction = evidence.validated_y, evidence.validated()
+    rows = evidence.some(evidence.rows)
+    y, prediction = evidence.y[rows], evidence.predictions[BLEND][rows]
     is_share = bool(evidence.classes)
     errors = 1 - metrics.hits(y, prediction) if is_share else metrics.absolute_error(y, prediction)
-    frame = evidence.load.train.iloc[evidence.rows]
+    frame = take(evidence.load.train, rows, evidence.problem.names)
     return Segments(find_segments(frame, evidence.problem.features, errors), is_share)
 
 
@@ -136,7 +139,7 @@ def render(
     segments: Segments, evidence: Evidence, plots: Mapping[str, figures.Plot]
 ) -> list[page.Block]:
     return [
-        segments.conclusion(),
+        segments.conclusion() + evidence.sampled(len(evidence.rows)),
         table(segments, evidence.problem.target) if segments.found else None,
     ]
 

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import figures, page
+from pipeline.config import BLEND
 from pipeline.estimates import NORMAL_95, with_error
 from pipeline.metrics import METRICS, Estimate, estimate
 from pipeline.report.evidence import Evidence
@@ -67,12 +68,14 @@ def _group(predicted: np.ndarray, y: np.ndarray) -> ResidualGroup:
 
 
 def plots(errors: ValueErrors, evidence: Evidence) -> list[figures.Draft]:
-    y, predicted = evidence.validated_y, evidence.validated()[:, 0]
-    target = evidence.problem.target
-    return [
-        truth_plot(errors, y, predicted, target),
+    rows = evidence.some(evidence.rows)
+    y, predicted = evidence.y[rows], evidence.predictions[BLEND][rows, 0]
+    drafts = [
+        truth_plot(errors, y, predicted, evidence.problem.target),
         residual_plot(errors, y, predicted, evidence),
     ]
+    drawn = evidence.sampled(len(evidence.rows), "Drawn")
+    return [replace(each, caption=each.caption + drawn) for each in drafts]
 
 
 # -- figures ---------------------------------------------------------------------------------------

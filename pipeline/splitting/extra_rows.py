@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.folds import Fold
 from pipeline.problem import ExtraRows, Loaded
 from pipeline.splitting.groups import split_groups
-from pipeline.splitting.times import row_times
+from pipeline.splitting.times import held, row_times
 from pipeline.wording import count
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def with_allowed_rows(
     extra, allowed, notes = load.extra, list(folds), list[str]()
     if extra is None:
         return allowed, notes
-    both = _joined(load, extra)
+    both = _joined([settings.group, *time, *(held(name, load) for name in time)], load, extra)
     if settings.group is not None:
         groups = _groups(settings, both, len(load.y))
         if groups is not None:
@@ -43,11 +43,14 @@ def with_allowed_rows(
     return allowed, notes
 
 
-def _joined(load: Loaded, extra: ExtraRows) -> Loaded:
-    """Train's rows and the extra rows after them, as one table of train's columns."""
+def _joined(names: Sequence[str | None], load: Loaded, extra: ExtraRows) -> Loaded:
+    """Train's rows and the extra rows after them, as one table of those columns that are there."""
     import pandas as pd
 
-    return replace(load, train=pd.concat([load.train, extra.table], ignore_index=True))
+    asked = list(dict.fromkeys(name for name in names if name))
+    tables = (load.train, extra.table)
+    parts = [table[[name for name in asked if name in table]] for table in tables]
+    return replace(load, train=pd.concat(parts, ignore_index=True))
 
 
 def _note(line: str, folds: Sequence[Fold], is_known: bool) -> str:
@@ -72,8 +75,8 @@ def _groups(settings: "Split", both: Loaded, rows: int) -> tuple[np.ndarray, np.
 
 def _times(names: Sequence[str], both: Loaded, rows: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Times of train (n,) and of the extra rows (e,); None where some of these have none."""
-    held = [name for name in names if name in both.train]
-    if len(held) < len(names) or both.train[held].iloc[rows:].isna().any(axis=None):
+    there = [name for name in names if name in both.train]
+    if len(there) < len(names) or both.train[there].iloc[rows:].isna().any(axis=None):
         return None
     times = row_times(names, both)
     return times[:rows], times[rows:]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.problem import Feature
+from pipeline.reading import distinct
 from pipeline.reading.dates import MONTH_NUMBERS
 from pipeline.splitting.groups import before_last
 from pipeline.splitting.lengths import NUMBER, STEPS, Length
@@ -25,6 +26,8 @@ from pipeline.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.table import Frame
 
 FEWEST_ROWS = 10  # of train and of test
 FEWEST_GROUPS = 3  # in train; folds by fewer mirror nothing
@@ -89,8 +92,8 @@ class Moments:
 
 
 def find_mirror(
-    train: "pd.DataFrame",
-    test: "pd.DataFrame",
+    train: "Frame",
+    test: "Frame",
     features: Sequence[Feature],
     id: str | None = None,
     folds: int = MOST_WINDOWS,
@@ -115,9 +118,7 @@ def find_mirror(
 # -- times -----------------------------------------------------------------------------------------
 
 
-def _moments(
-    train: "pd.DataFrame", test: "pd.DataFrame", features: Sequence[Feature]
-) -> Iterator[Moments]:
+def _moments(train: "Frame", test: "Frame", features: Sequence[Feature]) -> Iterator[Moments]:
     """Columns of dates, dates in parts, then numbers that are named like times."""
     for each in features:
         if each.kind == "date":
@@ -329,8 +330,8 @@ class Grouping:
 
 
 def _by_group(
-    train: "pd.DataFrame",
-    test: "pd.DataFrame",
+    train: "Frame",
+    test: "Frame",
     features: Sequence[Feature],
     id: str | None,
     folds: int,
@@ -355,7 +356,7 @@ def _by_group(
 
 
 def _groupings(
-    train: "pd.DataFrame", test: "pd.DataFrame", features: Sequence[Feature], id: str | None
+    train: "Frame", test: "Frame", features: Sequence[Feature], id: str | None
 ) -> Iterator[Grouping]:
     kinds = {each.name: each.kind for each in features}
     words = [] if id is None or id not in train or id not in test else [id]
@@ -377,12 +378,12 @@ def _grouping(
     """The column, where its values are not shared and chance would have shared some."""
     train, test = train.dropna(), test.dropna()
     some = test.iloc[:: max(1, len(test) // LOOKED_AT)]
-    if min(len(train), len(test)) < FEWEST_ROWS or train.isin(some.unique()).any():
+    if min(len(train), len(test)) < FEWEST_ROWS or distinct.are_in(train, some).any():
         return
     if separator is None and train.dtype.kind not in "iuf":
         train, test = _bare(train), _bare(test)
     groups = train.nunique(), test.nunique()
-    if groups[0] < FEWEST_GROUPS or groups[0] == len(train) or test.isin(train.unique()).any():
+    if groups[0] < FEWEST_GROUPS or groups[0] == len(train) or distinct.share_any(test, train):
         return
     if separator is not None and groups[1] < FEWEST_GROUPS:
         return

@@ -12,6 +12,7 @@ from pipeline.errors import SettingsError
 from pipeline.own_functions import own_module, reporting
 from pipeline.problem import Loaded
 from pipeline.splitting.windows import Pair
+from pipeline.table import whole
 from pipeline.wording import some
 
 CALL = "split(frame)"
@@ -22,10 +23,11 @@ def own_pairs(name: str, load: Loaded) -> list[Pair]:
     """Each fold's row numbers, ascending. Raises SettingsError for what is no split, DataError
     where the function fails."""
     where, module = f"[split] own = '{name}'", own_module(name, CALL, "[split] own")
-    frame = load.train.copy()
+    kept = whole(load.train)
+    frame = kept.copy()
     with reporting(name, CALL):
         found = list(module.split(frame))
-    if not frame.equals(load.train):
+    if not frame.equals(kept):
         raise SettingsError(
             f"{where}: split(frame) changed the frame that it was given. Begin it with "
             "frame = frame.copy(), or compute columns apart."

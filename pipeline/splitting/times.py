@@ -33,7 +33,7 @@ def row_times(names: Sequence[str], load: Loaded) -> np.ndarray:
         row = int(missing.argmax())
         raise DataError(
             f"train, row {row + FIRST_ROW}: {described(names)} gives no time (found "
-            f"{', '.join(repr(load.train[_held(name, load)].iloc[row]) for name in names)}), but "
+            f"{', '.join(repr(load.train[held(name, load)].iloc[row]) for name in names)}), but "
             "[split] time needs one in every row. Correct the file, or name another column."
         )
     return times.astype("datetime64[us]") if times.dtype.kind == "M" else times.astype(float)
@@ -44,7 +44,7 @@ def described(names: Sequence[str]) -> str:
     return f"column{'s' * (len(names) > 1)} {quoted(names)}"
 
 
-def _held(name: str, load: Loaded) -> str:
+def held(name: str, load: Loaded) -> str:
     """The column of the loaded table that holds the dates of a file's column: an id that is a date
     keeps the organiser's words, and has its dates in a feature of their own."""
     for feature in load.problem.features:
@@ -60,13 +60,13 @@ def _column(name: str, load: Loaded) -> "pd.Series":
             f"[split] time: found the target '{name}', whose order no fold may follow. Name "
             "another column."
         )
-    held = _held(name, load)
-    if held not in load.train:
+    column = held(name, load)
+    if column not in load.train:
         raise SettingsError(
             f"[split] time: found '{name}', but the training file has no such column; allowed are "
             f"{quoted(load.train.columns)}. Correct the name."
         )
-    values = load.train[held]
+    values = load.train[column]
     if values.dtype.kind in "Mif":
         return values
     return _of_words(name, values)

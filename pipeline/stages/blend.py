@@ -21,9 +21,10 @@ from pipeline.expectation import averaging, expectation
 from pipeline.folds import Folds, folds_of
 from pipeline.metrics import Metric, estimate, get_metric, paired_difference
 from pipeline.postprocessing import postprocessed
-from pipeline.prediction import check
+from pipeline.prediction import check, rounded
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
+from pipeline.table import take
 from pipeline.training import Trained
 from pipeline.wording import some
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 # the simpler one first: a later one must be better by more than noise
 METHODS = ("equal", "greedy", "stack")
+# numbers that blends are fitted on, drawn from more of them (benchmarks/README.md): of rows times
+# models times classes, for weights and for the nested choice of a method; and rows in any case
+FITTED, CHOSEN, FEWEST_ROWS = 9_000_000, 3_000_000, 50_000
+STACKER = 5  # models, for so many of which a stacker's fit counts
 MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
 MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
 NAMED = "The method is the one that [blend] method in the competition's TOML names."
@@ -69,14 +74,17 @@ def blend(
     known = out_of_fold(metric.target(load), split, members)
     candidates = cross_fitted(fitter, methods, known)
     method, comparisons = choose(metric, known, candidates)
-    fitted = fitter.fit((method,), known)[method]
-    unseen = nested(fitter, methods, known)
+    fitted = fitter.fit((method,), known.to_fit())[method]
+    unseen = nested(fitter, candidates, known)
     test = fitted.combine({name: each.test for name, each in members.items()})
     for prediction, rows in ((unseen, len(known.y)), (test, len(load.test))):
         check(prediction, rows, outputs, f"the blend ({method})", REMEDY)
-    before, validated = unseen, load.train.iloc[split.validated]
-    unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
+    before = unseen
+    if settings.postprocess:
+        validated = take(load.train, split.validated, load.problem.names)
+        unseen = postprocessed(settings.postprocess, unseen, validated, load.problem)
     test = postprocessed(settings.postprocess, test, load.test, load.problem)
+    unseen, test = (rounded(each, known.predictions.dtype) for each in (unseen, test))
     effect = worth(settings.postprocess, metric, known, unseen, before)
     blended = Blended(
         blend=fitted,
@@ -134,7 +142,7 @@ def without_duplicates(
 
 def on_all_rows(unseen: np.ndarray, split: Folds) -> np.ndarray:
     """Predictions (v, k) of the validated rows -> (n, k), NaN for the others."""
-    oof = np.full((split.rows, unseen.shape[1]), np.nan)
+    oof = np.full((split.rows, unseen.shape[1]), np.nan, unseen.dtype)
     oof[split.validated] = unseen
     return oof
 
@@ -167,7 +175,19 @@ def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> 
     rows = split.validated
     predictions = np.stack([each.mean_oof[rows] for each in members.values()])
     folds = at_least_two(split.numbers()[rows])
-    return OutOfFold(predictions, y[rows], folds, split.validated_clusters)
+    known = OutOfFold(predictions, y[rows], folds, split.validated_clusters)
+    return replace(known, is_drawn=drawn(known, FITTED))
+
+
+def drawn(known: OutOfFold, numbers: int) -> np.ndarray | None:
+    """Rows of about so many numbers, as a mask (rows,); None where there are no more."""
+    models, rows, outputs = known.predictions.shape
+    most = max(FEWEST_ROWS, numbers // ((models + STACKER) * max(1, outputs - 1)))
+    if rows <= most:
+        return None
+    is_drawn = np.zeros(rows, dtype=bool)
+    is_drawn[np.random.default_rng(0).permutation(rows)[:most]] = True
+    return is_drawn
 
 
 def at_least_two(folds: np.ndarray) -> np.ndarray:
@@ -204,37 +224,42 @@ def rule(method: str, metric: Metric, models: int, outputs: int) -> str:
 
 def cross_fitted(fitter: Fitter, methods: Sequence[str], known: OutOfFold) -> dict[str, np.ndarray]:
     """By method: each fold blended as the other folds' rows say, (n, k)."""
-    blended = {method: np.empty(known.predictions.shape[1:]) for method in methods}
+    shape, kind = known.predictions.shape[1:], known.predictions.dtype
+    blended = {method: np.empty(shape, kind) for method in methods}
     for fold in folds_of(0, known.folds):
         unseen = fitter.named(known.predictions[:, fold.valid])
-        for method, fitted in fitter.fit(methods, known.take(fold.train)).items():
+        for method, fitted in fitter.fit(methods, known.to_fit(fold.train)).items():
             blended[method][fold.valid] = fitted.combine(unseen)
     return blended
 
 
-def nested(fitter: Fitter, methods: Sequence[str], known: OutOfFold) -> np.ndarray:
+def nested(fitter: Fitter, candidates: Mapping[str, np.ndarray], known: OutOfFold) -> np.ndarray:
     """Each fold blended by a method that was chosen, and by weights that were fitted, without it.
 
-    Returns (n, k). The method is chosen as for all rows, among the folds of the rows that are left.
+    From the cross-fitted `candidates` (n, k) by method; returns (n, k). The method is chosen as for
+    all rows, among the folds of the rows that are left.
     """
-    blended = np.empty(known.predictions.shape[1:])
+    methods = list(candidates)
+    blended = candidates[methods[0]].copy()
+    if len(methods) == 1:
+        return blended
     for fold in folds_of(0, known.folds):
-        seen, method = known.take(fold.train), methods[0]
-        if len(methods) > 1 and len(seen.y) > 1:
-            candidates = cross_fitted(fitter, methods, with_inner_folds(seen))
-            method, _ = choose(fitter.metric, seen, candidates)
-        unseen = fitter.named(known.predictions[:, fold.valid])
-        blended[fold.valid] = fitter.fit((method,), seen)[method].combine(unseen)
+        seen = known.take(fold.train)
+        if len(seen.y) > 1:
+            inner = cross_fitted(fitter, methods, with_inner_folds(seen))
+            method, _ = choose(fitter.metric, seen, inner)
+            blended[fold.valid] = candidates[method][fold.valid]
     return blended
 
 
 def with_inner_folds(known: OutOfFold) -> OutOfFold:
-    """The rows' folds, renumbered: few of them where models and classes are many."""
+    """The rows' folds, renumbered: few of them where models and classes are many, and blends are
+    fitted on fewer rows."""
     models, _, outputs = known.predictions.shape
     inner = at_least_two(known.folds)
     if models * outputs > MOST_OUTPUTS:
         inner = inner % INNER_FOLDS
-    return replace(known, folds=inner)
+    return replace(known, folds=inner, is_drawn=drawn(known, CHOSEN))
 
 
 def choose(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.encoded import Encoded, Tables
-from pipeline.encoding.columns import CodedTable, code_table
+from pipeline.encoding.columns import code_table
 from pipeline.encoding.features import add_features, check_row_wise, with_kinds
 from pipeline.encoding.views import FoldEncoder
 from pipeline.errors import SettingsError
@@ -45,32 +45,31 @@ def encode(settings: "EncodeStage", load: Loaded, progress: Progress) -> Encoded
 
 def _tables(module: str | None, load: Loaded) -> Tables:
     names, features = load.problem.names, load.problem.features
-    train, test = load.train[names], load.test[names]
+    train, test = load.train, load.test
+    extra = None if load.extra is None else load.extra.table
     if module is not None:
-        rows, train = train, add_features(module, train)
+        rows = train[names]
+        train = add_features(module, rows)
         check_row_wise(module, rows, train)
-        test, features = add_features(module, test), with_kinds(train, features)
+        test, features = add_features(module, test[names]), with_kinds(train, features)
+        extra = None if extra is None else _added(module, extra[names], train)
     coded = code_table(train, features), code_table(test, features)
     found = Tables(*coded, features, coded[0].digests(), coded[1].digests())
-    if load.extra is None:
+    if extra is None:
         return found
-    extended = _extended(module, train, load.extra.table[names], features)
+    extended = code_table(train, features, extra)
     return replace(found, extended=extended, extended_digests=extended.digests())
 
 
-def _extended(
-    module: str | None, train: "pd.DataFrame", extra: "pd.DataFrame", features: Sequence[Feature]
-) -> CodedTable:
-    """Train's rows and the extra rows after them, coded as one table."""
-    import pandas as pd
-
+def _added(module: str, extra: "pd.DataFrame", train: "pd.DataFrame") -> "pd.DataFrame":
+    """The extra rows with the features of a module, which must be those of train's rows."""
     added = add_features(module, extra)
     if list(added.columns) != list(train.columns):
         raise SettingsError(
             f"[encode] features = '{module}': of the extra rows it makes other columns than of "
             "train's. Return the same columns, whatever the rows are."
         )
-    return code_table(pd.concat([train, added], ignore_index=True), features)
+    return added
 
 
 def check_columns(encoder: EncoderSettings, features: Sequence[Feature], model: str) -> None:

@@ -29,11 +29,13 @@ from pipeline.parallel import Map, workers
 from pipeline.problem import Loaded
 from pipeline.progress import Progress, Steps
 from pipeline.splitting.mirroring import find_mirror
+from pipeline.table import take
 
 if TYPE_CHECKING:
     from pipeline.stage_settings import ExploreStage
 
 OTHER_FIGURES = 12  # besides one a column; for the progress bar
+MOST_CELLS = 500_000  # that adversarial validation looks at
 
 
 def explore(settings: "ExploreStage", load: Loaded, progress: Progress) -> Explored:
@@ -73,8 +75,8 @@ def draw_sample(settings: "ExploreStage", load: Loaded) -> Sample:
     features = most_related(load.train, y, problem.features, classes, settings.max_columns)
     rng = np.random.default_rng([settings.seed, 1])
     one, other = (draw_rows(len(f), settings.max_rows, rng) for f in (load.train, load.test))
-    train = load.train[problem.names].iloc[one].reset_index(drop=True)
-    test = load.test[problem.names].iloc[other].reset_index(drop=True)
+    train = take(load.train, one, problem.names)
+    test = take(load.test, other, problem.names)
     return Sample(features, train, test, Target(problem.target, y[one], problem.classes))
 
 
@@ -122,14 +124,16 @@ def _shown_class(related: Sequence[Association], y: np.ndarray) -> int:
 def _adversarial(
     settings: "ExploreStage", sample: Sample, parallel_map: Map[Any, Any]
 ) -> Adversarial | None:
-    """On at most `max_rows` rows of both together, in the proportion that they have.
+    """On at most `max_rows` rows of both together, in the proportion that they have, and fewer
+    where there are many columns: the model is fitted some 400 times.
 
     Columns that no model sees are left out: groups that test does not share say nothing of models.
     """
     total = len(sample.train) + len(sample.test)
     features = [each for each in sample.features if each.name not in settings.unseen]
     matrix = adversarial.joint_matrix(sample.train, sample.test, features)
-    rows = draw_rows(total, settings.max_rows, np.random.default_rng([settings.seed, 2]))
+    most = min(settings.max_rows, MOST_CELLS // max(1, len(features)))
+    rows = draw_rows(total, most, np.random.default_rng([settings.seed, 2]))
     return adversarial.adversarial_validation(
         matrix[rows],
         rows >= len(sample.train),

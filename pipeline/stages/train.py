@@ -19,9 +19,10 @@ from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
 from pipeline.parallel import Distributed, OutOfTime, over_cores
 from pipeline.plan import Allowance, Decision
+from pipeline.prediction import precision, rounded
 from pipeline.problem import Loaded, Problem
 from pipeline.progress import Progress
-from pipeline.training import FoldScore, Trained
+from pipeline.training import FoldScore, Trained, compared
 from pipeline.tuning import Tuned
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def train(
         score = metric.score(y[rows], trained.mean_oof[rows])
         progress.detail(f"{metric.label} {score:.4f}, read from {foreign.oof}")
         return trained
-    fitting = CrossFitting(fits, tune.member, split, found_seconds(fits, tune, split, budget))
+    chosen = limited(fits, tune, split, budget)
+    fitting = CrossFitting(fits, chosen.member, split, found_seconds(fits, chosen, split, budget))
     expected = fitting.expected_seconds(len(load.test), budget)
     begins = budget.affords(expected)
     repeats = fitting.run(budget, progress) if begins else []
@@ -72,11 +74,27 @@ def train(
     decision = budget.settle(len(repeats), split.repeats, "repeat", reason)
     if decision.done > len(repeats):  # another run was first to decide
         repeats = fitting.run(budget, progress)
-    trained = gather(load, split, tune, metric, repeats[: decision.done])
+    trained = gather(load, split, chosen, metric, repeats[: decision.done])
+    if chosen is not tune:
+        trained = replace(trained, rounds_asked=tune.member.settings[pace.ROUNDS])
     y, rows = metric.target(load), split.validated
     score = metric.score(y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
     report(trained, decision, f"{metric.label} {score:.4f}", progress)
     return trained
+
+
+def limited(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> Tuned:
+    """With fewer rounds of boosting than the member asks for, if its first repeat, which is
+    finished in any case, should take too long with all of them."""
+    member, folds = tune.member, split.fitted(0, tune.member.refit)
+    asked = member.settings.get(pace.ROUNDS)
+    if asked is None or all(fits.seconds(member, fold) for fold in folds):
+        return tune
+    measure = functools.partial(pace.rounds_that_fit, fits, member, folds, asked)
+    rounds = budget.rounds(asked, measure)
+    if rounds == asked:
+        return tune
+    return replace(tune, member=replace(member, settings={**member.settings, pace.ROUNDS: rounds}))
 
 
 def found_seconds(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> dict[str, float]:
@@ -168,17 +186,20 @@ def gather(
     folds = [fold for repeat in range(len(repeats)) for fold in split.fitted(repeat, refit)]
     flat = [fit for repeat in repeats for fit in repeat]
     fitted = [(fold, answering(fit, load, fold)) for fold, fit in zip(folds, flat, strict=True)]
-    oof = np.full((len(repeats), len(load.y), load.problem.outputs), np.nan)
+    kind = precision(load.y, load.problem.outputs)
+    oof = np.full((len(repeats), len(load.y), load.problem.outputs), np.nan, kind)
     for fold, fit in fitted:
         oof[fold.repeat, fold.valid] = fit.valid
     shape = len(load.test), load.problem.outputs
     target = metric.target(load)
-    test, by_fold = predicted(fitted, split, refit) if fitted else (np.full(shape, np.nan), None)
+    test, by_fold = np.full(shape, np.nan), None
+    if fitted:
+        test, by_fold = predicted(fitted, split, refit, compared(len(load.test), len(load.y)))
     return Trained(
         member=tune.member,
         oof=oof,
-        test=test,
-        test_by_fold=np.empty((0, *shape)) if by_fold is None else by_fold,
+        test=rounded(test, kind),
+        test_by_fold=np.empty((0, *shape)) if by_fold is None else rounded(by_fold, kind),
         fits=tuple(scored(fold, fit, target, metric, split.answers) for fold, fit in fitted),
         asked=split.repeats,
         fit_seconds=sum(fit.fit_seconds for _, fit in fitted),
@@ -189,28 +210,29 @@ def gather(
 
 
 def predicted(
-    fitted: Sequence[tuple[Fold, FoldFit]], split: Folds, refit: float
+    fitted: Sequence[tuple[Fold, FoldFit]], split: Folds, refit: float, some: slice
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions of test (m, k), and those of each fold's fits (folds, m, k), whose mean they are.
+    """Predictions of test (m, k), and of `some` of its rows those of each fold's fits, whose mean
+    they are, (folds, rows, k).
 
     The fit on all rows has its weight in each.
     """
     weight, whole = split.weight_of_whole(refit), split.whole.name
     of_whole = [fit.test for fold, fit in fitted if fold.name == whole]
     if weight == 1:
-        return of_whole[0], np.stack(of_whole)
+        return of_whole[0], np.stack(of_whole)[:, some]
     tests = [(fold.number, fit.test) for fold, fit in fitted if fold.name != whole]
     mean = np.mean([test for _, test in tests], axis=0)
     by_fold = np.stack(
         [
-            np.mean([test for number, test in tests if number == each], axis=0)
+            np.mean([test[some] for number, test in tests if number == each], axis=0)
             for each in sorted({number for number, _ in tests})
         ]
     )
     if weight == 0:
         return mean, by_fold
     part = weight * of_whole[0]
-    return part + (1 - weight) * mean, part + (1 - weight) * by_fold
+    return part + (1 - weight) * mean, part[some] + (1 - weight) * by_fold
 
 
 def answering(fit: FoldFit, load: Loaded, fold: Fold) -> FoldFit:
@@ -241,8 +263,9 @@ def report(trained: Trained, decision: Decision, score: str, progress: Progress)
     if not decision.done:
         progress.say(f"left out: {decision.reason}")
         return
-    cut = f", {decision.done} of {decision.asked} repeats: {decision.reason}"
-    progress.say(f"{score}, {len(trained.fits)} fits{cut if decision.is_cut else ''}")
+    cut, why = replace(trained.cut_short, trials=None), decision.reason
+    undone = f", {cut}: {why}".removesuffix(": ") if cut else ""
+    progress.say(f"{score}, {len(trained.fits)} fits{undone}")
 
 
 # -- predictions from elsewhere --------------------------------------------------------------------
@@ -262,11 +285,12 @@ def read(files: PredictionFiles, name: str, load: Loaded, split: Folds, member: 
     oof = read_predictions(files.oof, train, problem, load.y)
     shape = test.count, problem.outputs
     of_test = read_predictions(files.test, test, problem) if files.test else np.empty(shape)
+    kind = precision(load.y, problem.outputs)
     return Trained(
         member=member,
-        oof=oof[np.newaxis],
-        test=of_test,
-        test_by_fold=of_test[np.newaxis],
+        oof=rounded(oof[np.newaxis], kind),
+        test=rounded(of_test, kind),
+        test_by_fold=rounded(of_test[np.newaxis, compared(test.count, len(load.y))], kind),
         fits=(),
         asked=1,
         fit_seconds=0.0,

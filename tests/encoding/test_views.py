@@ -7,8 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.encoding import View
 from pipeline.encoding.columns import CodedTable, code_table
-from pipeline.encoding.views import CHUNK, VIEWS, FoldEncoder
+from pipeline.encoding.selection import Selection
+from pipeline.encoding.views import VIEWS, FoldEncoder
 from pipeline.errors import DataError
+from pipeline.lookup_matrix import CHUNK
 from pipeline.problem import Feature
 from pipeline.settings import Encode
 
@@ -319,3 +321,27 @@ def test_the_state_of_other_columns_is_refused():
     for features in (FEATURES[:2], FEATURES[:4], FEATURES[2::-1]):
         with pytest.raises(DataError, match="encodes other columns"):
             FoldEncoder(Encode(), features, 2).set_state(encoder.state())
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("classes", [None, 3])
+def test_what_is_encoded_where_it_is_read_is_the_same_as_all_at_once(view, classes):
+    table, rng = coded(made_up(2 * CHUNK)), np.random.default_rng(0)
+    rows = np.sort(rng.permutation(2 * CHUNK)[: CHUNK + 900])
+    others, y = np.setdiff1d(np.arange(2 * CHUNK), rows), targets(len(rows), classes)
+    settings = Encode(target_means=("city",), combinations=(("class", "city"),), counts=("city",))
+    one, other = (FoldEncoder(settings, FEATURES, classes) for _ in range(2))
+    whole = one.fit_transform(table.take(rows), y, np.random.default_rng(1), view)
+    read = other.fit_transform(Selection(table, rows), y, np.random.default_rng(1), view)
+
+    assert other.state() == one.state()
+    assert read.shape == whole.shape
+    assert_array_equal(read[:], whole)
+    assert_array_equal(read[CHUNK - 5 : CHUNK + 7], whole[CHUNK - 5 : CHUNK + 7])
+    some = np.array([900, 3, CHUNK])
+    assert_array_equal(read[some], whole[some])
+    assert_array_equal(read.take(some)[1:], whole[some][1:])
+    column = np.arange(2 * len(rows), dtype=np.float32).reshape(-1, 2)
+    assert_array_equal(read.beside(column).take(some)[:], np.hstack([whole, column])[some])
+    expected = one.transform(table.take(others), view)
+    assert_array_equal(other.transform(Selection(table, others), view)[:], expected)

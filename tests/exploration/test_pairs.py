@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 
+from pipeline.exploration import pairs
 from pipeline.exploration.additive import predict_out_of_fold, sums_of_two
 from pipeline.exploration.bins import cut
 from pipeline.exploration.pairs import find_pairs, interactions
@@ -40,6 +41,21 @@ def labels(task: str, logits: np.ndarray, rng: np.random.Generator) -> tuple[np.
     noisy = logits + rng.logistic(size=len(logits))
     cuts = [0.0] if task == "two classes" else [-1.0, 1.0]
     return np.digitize(noisy, cuts).astype("int64"), len(cuts) + 1
+
+
+def test_of_200_classes_the_sum_is_fitted_to_the_commonest_and_the_rest(rng, monkeypatch):
+    """200 effects a bin would take minutes. A pair that tells the commonest is still found."""
+    frame, fitted = table(rng), []
+    y = np.where((frame["a"] > 1) ^ (frame["word"] == "x"), 7, rng.integers(0, 200, len(frame)))
+
+    def remember(columns, y, fold, classes):
+        fitted.append(classes)
+        return predict_out_of_fold(columns, y, fold, classes)
+
+    monkeypatch.setattr(pairs, "predict_out_of_fold", remember)
+    found = find_pairs(frame, y, COLUMNS, 200, rng)
+    assert fitted == [pairs.MOST_CLASSES + 1]
+    assert found[0].columns == ("a", "word") and found[0].cells.code == 7
 
 
 @pytest.mark.parametrize("task", ["two classes", "three classes", "values"])

@@ -8,13 +8,14 @@ from importlib.util import find_spec
 import numpy as np
 import optuna
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_array_equal, assert_equal
 from sklearn.linear_model import QuantileRegressor
 
 from pipeline import codec, models
 from pipeline.config import model_names
 from pipeline.early_stopping import Clusters, held_out_rows
 from pipeline.errors import DataError, SettingsError
+from pipeline.lookup_matrix import LookupMatrix
 from pipeline.models import ModelProblem, State
 from tests import values
 
@@ -509,3 +510,23 @@ def test_catboost_reads_codes_as_categories_and_comes_back():
     assert (found.argmax(axis=1) == y[1500:]).mean() > 0.8
     again = models.restore("catboost", settings, asked, fitted.state())
     assert again.predict(X[1500:].astype(np.float32)).tobytes() == found.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_a_booster_learns_the_same_in_blocks_of_any_size_as_of_an_array(kind, task, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 6)).astype(np.float32).round(1)
+    X[rng.random(X.shape) < 0.1] = np.nan
+    value = np.nan_to_num(X[:, 0]) + rng.normal(size=400)
+    y = value if task == "regression" else np.digitize(value, [-0.5, 0.5])
+    read = LookupMatrix.of([("all", np.arange(400), X)], 400)
+
+    def learned(rows):
+        settings = {"max_rounds": 10, "n_models": 2}
+        return models.build(kind, settings, problem(task)).fit(rows, y).state()
+
+    expected = learned(X)
+    for size in (64, 399):
+        monkeypatch.setattr(models.module(kind), "BLOCK", size)
+        assert_equal(learned(read), expected)

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import rankdata
 
 from pipeline.exploration.strength import FoldedTarget
 from pipeline.problem import Form, Problem
-from pipeline.report.row_order import alarms, find_orders, natural_order
+from pipeline.report import row_order
+from pipeline.report.row_order import alarms, find_orders, natural_order, stretches
 
 N = 1200
 
@@ -56,6 +58,22 @@ def test_time_in_a_regression_is_found():
 def test_numbers_inside_ids_are_sorted_as_numbers():
     words = pd.Series(["a10", "a2", "b1", "a2x", ""])
     assert [words[k] for k in np.argsort(natural_order(words))] == ["", "a2", "a2x", "a10", "b1"]
+
+
+def test_ids_that_are_one_number_have_the_order_that_any_ids_have():
+    heads = np.random.default_rng(0).choice(["", "a", "TRAIN_", "é"], 300)
+    words = pd.Series([f"{head}{'0' * (n % 3)}{n % 90}" for n, head in enumerate(heads)])
+    odd = pd.concat([words, pd.Series(["1a1"])])  # which is no one number
+    expected = rankdata(natural_order(odd)[:-1], method="dense") - 1
+    np.testing.assert_array_equal(natural_order(words), expected)
+
+
+def test_of_many_rows_neighbours_from_all_parts_of_the_file_are_looked_at(monkeypatch):
+    np.testing.assert_array_equal(stretches(5), np.arange(5))
+    monkeypatch.setattr(row_order, "MOST_LOOKED_AT", 3000)
+    found = stretches(10_000)
+    assert (len(found), found[0], found[-1]) == (3000, 0, 9_999)
+    assert (np.diff(found) == 1).sum() == 2997
 
 
 @pytest.mark.parametrize("counts", [[4, 4], [1, 40], [15] * 40, [19, 19], [1, 1]])

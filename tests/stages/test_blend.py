@@ -151,6 +151,10 @@ def test_a_stored_blend_is_the_same(rng, tmp_path):
         assert getattr(again, name).tobytes() == getattr(found, name).tobytes()
 
 
+def nested(fitter, methods, rows):
+    return stage.nested(fitter, stage.cross_fitted(fitter, methods, rows), rows)
+
+
 def known(y, predictions, folds):
     return OutOfFold(np.asarray(predictions), y, np.arange(len(y)) % folds)
 
@@ -160,7 +164,7 @@ def test_few_folds_are_enough_to_choose_a_method(folds, rng):
     y = rng.integers(2, size=120)
     models = np.stack([noisy(y, rng, 1.0), noisy(y, rng, 0.5)])
     fitter, rows = Fitter(("a", "b"), LOG_LOSS, 30, 0.01), known(y, models, folds)
-    found = stage.nested(fitter, stage.METHODS, rows)
+    found = nested(fitter, stage.METHODS, rows)
     for fold in range(folds):
         seen = np.arange(120) % folds != fold
         blends = fitter.fit(stage.METHODS, rows.take(seen)).values()
@@ -179,7 +183,7 @@ def test_a_class_with_two_rows_and_folds_of_one_row_can_be_blended(rng):
     for y in (np.array([0] * 18 + [1] * 2), np.array([0, 1])):
         predictions = rng.dirichlet(np.ones(2), size=(2, len(y)))
         rows = known(y, predictions, min(10, len(y)))
-        assert np.isfinite(stage.nested(fitter, stage.METHODS, rows)).all()
+        assert np.isfinite(nested(fitter, stage.METHODS, rows)).all()
 
 
 def test_a_stacker_of_thousands_of_coefficients_is_not_tried_unless_it_is_asked_for():
@@ -202,7 +206,7 @@ def test_of_many_classes_the_nested_choice_takes_few_folds(rng):
 
     y = rng.integers(60, size=300)
     rows = known(y, rng.dirichlet(np.ones(60), size=(2, 300)), 10)
-    blended = stage.nested(Spy(("a", "b"), ACCURACY, 30, 0.01), ("equal", "greedy"), rows)
+    blended = nested(Spy(("a", "b"), ACCURACY, 30, 0.01), ("equal", "greedy"), rows)
     np.testing.assert_allclose(blended.sum(axis=1), 1)
     assert len(fitted) == 10 * (stage.INNER_FOLDS + 1)
 

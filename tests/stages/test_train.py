@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline import training
 from pipeline.plan import Allowance
 from pipeline.progress import Progress
 from pipeline.stage_settings import TrainStage
@@ -66,6 +67,16 @@ def test_predictions_by_fold_are_the_mean_over_the_repeats(tmp_path):
         np.testing.assert_array_equal(trained.test_by_fold[number], np.mean(parts, axis=0))
     assert len(trained.test_by_fold) == 3
     assert not np.array_equal(trained.test_by_fold[0], trained.test_by_fold[1])
+
+
+def test_of_many_rows_folds_are_compared_on_some_of_the_test_rows(tmp_path, monkeypatch):
+    fits = fits_in(tmp_path)
+    every = run(fits)
+    monkeypatch.setattr(training, "MANY_ROWS", 100)
+    monkeypatch.setattr(training, "COMPARED", 8)
+    some = run(fits)
+    assert some.test.tobytes() == every.test.tobytes()
+    np.testing.assert_array_equal(some.test_by_fold, every.test_by_fold[:, ::3])
 
 
 def test_a_fit_on_all_rows_has_the_weight_that_the_member_asks_for(tmp_path):

@@ -1,0 +1,126 @@
+"""A table whose columns are read from its file when they are asked for.
+
+A process that needs one column of many rows never holds the others.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+import numpy as np
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from io import BufferedIOBase, RawIOBase
+
+    import pandas as pd
+
+    Frame: TypeAlias = "pd.DataFrame | Table"  # what `take` and `whole` of this module are for
+
+ROW_GROUP = 2**20  # rows that are written at a time
+FEW_CELLS = 2**22  # a table of so few is read once, and kept
+
+
+class Table:
+    """n rows in a parquet file: table[name] is a Series and table[names] a DataFrame, read anew."""
+
+    def __init__(self, path: Path, rows: int) -> None:
+        """Raises OSError or ValueError where this is no parquet file of so many rows."""
+        import pyarrow.parquet as pq
+
+        about = pq.read_metadata(path)
+        self.path, self.rows = path, rows
+        self.columns: list[str] = about.schema.to_arrow_schema().names
+        if self.columns and about.num_rows != rows:
+            raise ValueError(f"{path.name}: found {about.num_rows:,} rows, not {rows:,}")
+        self._frame: pd.DataFrame | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_frame": None}
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    @overload
+    def __getitem__(self, names: str | None) -> "pd.Series": ...
+
+    @overload
+    def __getitem__(self, names: list[str]) -> "pd.DataFrame": ...
+
+    def __getitem__(self, names: str | list[str] | None) -> "pd.Series | pd.DataFrame":
+        """Raises KeyError for a name that no column has."""
+        asked = names if isinstance(names, list) else [str(names)]
+        absent = [name for name in asked if name not in self.columns]
+        if absent:
+            raise KeyError(absent[0])
+        found = self._read(asked)
+        return found if isinstance(names, list) else found[str(names)]
+
+    def get(self, name: str | None) -> "pd.Series | None":
+        """The column; None where there is none of this name."""
+        return self[name] if name is not None and name in self.columns else None
+
+    def take(self, rows: np.ndarray, names: Sequence[str]) -> "pd.DataFrame":
+        """These row numbers of these columns, renumbered; a column of all rows at a time."""
+        import pandas as pd
+
+        found = {name: self[name].take(rows).reset_index(drop=True) for name in names}
+        return pd.DataFrame(found, index=pd.RangeIndex(len(rows)), columns=list(names))
+
+    def frame(self) -> "pd.DataFrame":
+        """All of it."""
+        return self[self.columns]
+
+    def _read(self, names: list[str]) -> "pd.DataFrame":
+        import pandas as pd
+
+        if not names:
+            return pd.DataFrame(index=pd.RangeIndex(self.rows))
+        is_small = self.rows * len(self.columns) <= FEW_CELLS
+        if is_small and self._frame is None:
+            self._frame = self._columns(self.columns)
+        return self._columns(names) if self._frame is None else self._frame[names]
+
+    def _columns(self, names: list[str]) -> "pd.DataFrame":
+        import pandas as pd
+
+        try:
+            return pd.read_parquet(self.path, columns=names)
+        except (OSError, ValueError):
+            raise DataError(
+                f"{self.path}: this was there when the run began, and is missing or damaged now. "
+                "Run the same command again: it is computed again."
+            ) from None
+
+
+def take(table: "Frame", rows: np.ndarray, names: Sequence[str]) -> "pd.DataFrame":
+    """These row numbers of these columns, renumbered."""
+    if isinstance(table, Table):
+        return table.take(rows, names)
+    return table[list(names)].iloc[rows].reset_index(drop=True)
+
+
+def whole(table: "Frame") -> "pd.DataFrame":
+    """All columns of all rows, in memory."""
+    return table.frame() if isinstance(table, Table) else table
+
+
+def write(table: "Frame", file: "RawIOBase | BufferedIOBase") -> None:
+    """As parquet, a group of rows at a time: of the others there is no second copy in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    frame = whole(table)
+    first = pa.Table.from_pandas(frame.iloc[:ROW_GROUP], preserve_index=False)
+    with pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
+        writer.write_table(first)
+        for start in range(ROW_GROUP, len(frame), ROW_GROUP):
+            part = frame.iloc[start : start + ROW_GROUP]
+            writer.write_table(pa.Table.from_pandas(part, first.schema, preserve_index=False))

@@ -1,0 +1,82 @@
+"""A table reads from its file the columns that are asked for, and only these."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import table
+from pipeline.errors import DataError
+from pipeline.table import Table, take, whole, write
+
+
+@pytest.fixture
+def frame():
+    rows, rng = 1000, np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "number": np.where(rng.random(rows) < 0.1, np.nan, rng.random(rows)),
+            "count": rng.integers(0, 9, rows),
+            "word": pd.Series(rng.choice(["a", "b", None], rows), dtype="str"),
+            "day": pd.date_range("2020-01-01", periods=rows),
+        }
+    )
+
+
+def kept(frame: pd.DataFrame, path) -> Table:
+    with path.open("wb") as file:
+        write(frame, file)
+    return Table(path, len(frame))
+
+
+@pytest.mark.parametrize("few", [0, 10**6], ids=["many rows", "few rows"])
+def test_it_is_asked_as_a_frame_is(tmp_path, monkeypatch, frame, few):
+    monkeypatch.setattr(table, "FEW_CELLS", few)
+    found = kept(frame, tmp_path / "t.parquet")
+    assert (len(found), list(found), "day" in found, "x" in found) == (1000, [*frame], True, False)
+    for name in frame:
+        pd.testing.assert_series_equal(found[name], frame[name])
+    pd.testing.assert_frame_equal(found[["word", "count"]], frame[["word", "count"]])
+    pd.testing.assert_frame_equal(whole(found), frame)
+    assert found.get("x") is None and found.get(None) is None
+    with pytest.raises(KeyError, match="x"):
+        found[["count", "x"]]
+
+
+def test_rows_are_those_of_the_frame(tmp_path, frame):
+    rows = np.array([999, 3, 3, 0])
+    found, names = kept(frame, tmp_path / "t.parquet"), ["day", "number", "word"]
+    pd.testing.assert_frame_equal(take(found, rows, names), take(frame, rows, names))
+    assert take(found, rows, []).shape == (4, 0)
+
+
+def test_rows_that_are_written_in_groups_are_the_same_table(tmp_path, monkeypatch, frame):
+    frame.to_parquet(tmp_path / "pandas", index=False, compression="zstd")
+    kept(frame, tmp_path / "one")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "pandas").read_bytes()
+    frame.to_parquet(tmp_path / "pandas", index=False, compression="zstd", row_group_size=300)
+    monkeypatch.setattr(table, "ROW_GROUP", 300)
+    found = kept(frame, tmp_path / "four")
+    assert (tmp_path / "four").read_bytes() == (tmp_path / "pandas").read_bytes()
+    pd.testing.assert_frame_equal(whole(found), frame)
+
+
+@pytest.mark.parametrize("few", [0, 10**6], ids=["many rows", "few rows"])
+def test_of_many_rows_a_column_is_read_and_of_few_the_table_once(tmp_path, monkeypatch, frame, few):
+    found, asked, read = kept(frame, tmp_path / "t.parquet"), [], pd.read_parquet
+    monkeypatch.setattr(table, "FEW_CELLS", few)
+
+    def recorded(path, columns):
+        asked.append(columns)
+        return read(path, columns=columns)
+
+    monkeypatch.setattr(pd, "read_parquet", recorded)
+    take(found, np.arange(3), ["day", "word"])
+    assert found["count"].sum() == frame["count"].sum()
+    assert asked == ([list(frame)] if few else [["day"], ["word"], ["count"]])
+
+
+def test_a_file_that_has_gone_is_reported(tmp_path, frame):
+    found = kept(frame, tmp_path / "t.parquet")
+    found.path.unlink()
+    with pytest.raises(DataError, match="missing or damaged now"):
+        found["day"]
