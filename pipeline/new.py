@@ -475,11 +475,11 @@ def _names(columns: Mapping[str, kinds.Described | DataError]) -> tuple[str, ...
     One column alone may hold lot sizes or distances; where most do, the table is one of names.
     """
     numbers = {
-        name: column.plain["train"]
+        name: column.values["train"]
         for name, column in columns.items()
         if not isinstance(column, DataError)
         and column.feature.kind == "number"
-        and "train" in column.plain
+        and "train" in column.values
     }
     least = kinds.MORE_NAMES + 1
     many = [n for n, values in numbers.items() if len(distinct.first(values, least)) == least]
@@ -510,8 +510,8 @@ def _may_be_names(columns: Mapping[str, kinds.Described | DataError], path: Path
         for name, column in columns.items()
         if not isinstance(column, DataError)
         and column.feature.kind == "number"
-        and "train" in column.plain
-        and kinds.may_be_names(column.plain["train"])
+        and "train" in column.values
+        and kinds.may_be_names(column.values["train"])
     ]
     if names:
         line = f'columns.{new_toml.string(names[0])} = {{kind = "category"}}'

@@ -214,9 +214,9 @@ def _is_number(column: Described | DataError) -> bool:
 
 def _numbers_held(column: Described | DataError) -> frozenset[float]:
     """What a column of numbers holds, as many of them as `found_order` must know."""
-    if isinstance(column, DataError) or column.feature.kind != "number" or not column.plain:
+    if isinstance(column, DataError) or column.feature.kind != "number" or not column.values:
         return frozenset()
-    return frozenset(distinct.first(column.plain["train"], MOST_LEVELS + 1).tolist())
+    return frozenset(distinct.first(column.values["train"], MOST_LEVELS + 1).tolist())
 
 
 def mirrored(mirror: Mirror) -> str:
@@ -387,8 +387,8 @@ def _values(name: str, feature: Feature, found: TableFindings) -> "pd.Series":
     import pandas as pd
 
     column, tables = found.columns[name], found.tables
-    if not isinstance(column, DataError) and column.plain:
-        sides = [values for values in column.plain.values() if len(values)]
+    if not isinstance(column, DataError) and column.values:
+        sides = [values for values in column.values.values() if len(values)]
         return pd.concat(sides, ignore_index=True)
     words = pd.concat([tables.train[name], tables.test[name]], ignore_index=True)
     return kinds.conform_column(words, feature, name)

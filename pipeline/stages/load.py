@@ -280,8 +280,8 @@ def _checked(
 ) -> "pd.Series":
     """What the contract is about: plain numbers, or words without what means missing."""
     if column is None:  # the target, or the id
-        column = replace(kinds.describe_column(str(words.name), words, words[:0], rule), plain={})
-    return column.plain[side] if side in column.plain else kinds.cleaned(words, column.feature)
+        column = replace(kinds.describe_column(str(words.name), words, words[:0], rule), values={})
+    return column.values[side] if side in column.values else kinds.cleaned(words, column.feature)
 
 
 def _counted(columns: Sequence[Described]) -> str:
