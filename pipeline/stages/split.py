@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.answers import answer_rows, train_groups
 from pipeline.errors import DataError, SettingsError
 from pipeline.folds import DRAWN, Fold, Folds, folds_of
+from pipeline.plan import MANY_ROWS
 from pipeline.problem import Loaded, Problem, Task
 from pipeline.progress import Progress
 from pipeline.splitting import kfold, own, windows
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pipeline.config import Split
 
 MOST_NAMED = 2  # classes
-MANY_ROWS = 100_000  # whose numbers take four bytes each
 STRETCHES = 20  # of time, in each of which rows err alike
 # the keys that a scheme reads, beside folds, repeats and seed; some need the first of them
 READS = {
@@ -73,7 +73,7 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     if answered is not None:
         refuse_divided(folds, answered, load.problem)
         found = replace(found, answers=answer_rows(answered))
-    return found.narrowed() if found.rows > MANY_ROWS else found
+    return found if found.rows <= MANY_ROWS else found.narrowed()
 
 
 def by_answer(settings: "Split", load: Loaded) -> "Split":
