@@ -46,6 +46,9 @@ class Table:
     def __len__(self) -> int:
         return self.rows
 
+    def __repr__(self) -> str:
+        return f"<Table: {self.rows:,} rows of {len(self.columns):,} columns; .frame() reads all>"
+
     def __contains__(self, name: object) -> bool:
         return name in self.columns
 

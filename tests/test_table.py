@@ -41,6 +41,7 @@ def test_it_is_asked_as_a_frame_is(tmp_path, monkeypatch, frame, few):
         pd.testing.assert_series_equal(found[name], frame[name])
     pd.testing.assert_frame_equal(found[["word", "count"]], frame[["word", "count"]])
     pd.testing.assert_frame_equal(whole(found), frame)
+    assert repr(found) == "<Table: 1,000 rows of 7 columns; .frame() reads all>"
     assert found.get("x") is None and found.get(None) is None
     with pytest.raises(KeyError, match="x"):
         found[["count", "x"]]
