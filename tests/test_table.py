@@ -5,9 +5,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import table
+from pipeline import codec, table
 from pipeline.errors import DataError
+from pipeline.problem import Loaded
 from pipeline.table import Table, take, whole, write
+from tests.small_loaded import loaded
+from tests.values import contents
 
 
 @pytest.fixture
@@ -85,3 +88,14 @@ def test_a_file_that_has_gone_is_reported(tmp_path, frame):
     found.path.unlink()
     with pytest.raises(DataError, match="missing or damaged now"):
         found["day"]
+
+
+def test_who_asks_for_y_reads_no_table(tmp_path, monkeypatch):
+    load = loaded(np.arange(6) % 2, "binary", train={"a": np.arange(6.0)})
+    for name, content in contents(load).items():
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.delattr(pq.ParquetFile, "read")
+    monkeypatch.delattr(pd, "read_parquet")
+    again = codec.decode(Loaded, tmp_path)
+    np.testing.assert_array_equal(again.y, load.y)
+    assert (len(again.train), list(again.train)) == (6, list(load.train))
