@@ -64,7 +64,7 @@ def is_origin(train: "pd.Series", test: "pd.Series") -> bool:
     first = test.iloc[:MOST_LOOKED_AT].dropna()
     if distinct.are_in(train.iloc[:MOST_LOOKED_AT], first).any():  # fast, and excludes most columns
         return False
-    if train.duplicated(keep=False).mean() < REPEATED:
+    if distinct.is_unique(train) or train.duplicated(keep=False).mean() < REPEATED:
         return False
     counts, others = train.value_counts(), test.dropna().unique()
     if min(len(counts), len(others)) < FEWEST_SOURCES:
