@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 # the simpler one first: a later one must be better by more than noise
 METHODS = ("equal", "greedy", "stack")
-# how many numbers blends are fitted on, rows times models times classes, of more of them: for
-# weights, and for the nested choice of a method; and how many rows in any case (docs/blending.md)
-FITTED, CHOSEN, FEWEST_ROWS = 5_000_000, 2_000_000, 50_000
+# how many numbers blends are fitted on, rows times models times classes, of more of them, and how
+# many rows in any case: for weights, and for the nested choice of a method (docs/blending.md)
+FITTED, CHOSEN = (5_000_000, 50_000), (2_000_000, 20_000)
 STACKER, SORTING = 5, 3  # models that a stacker takes as long as; how much longer a sort takes
 MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
 MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
@@ -179,18 +179,19 @@ def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> 
     return OutOfFold(predictions, y[rows], folds, split.validated_clusters)
 
 
-def drawn(known: OutOfFold, metric: Metric, numbers: int) -> np.ndarray | None:
-    """Rows of about so many numbers, as a mask (rows,), fewer where the metric sorts them; None
-    where there are no more."""
+def drawn(known: OutOfFold, metric: Metric, most: tuple[int, int]) -> np.ndarray | None:
+    """Rows of about so many numbers, as a mask (rows,), fewer where the metric sorts them, and at
+    least so many of them; None where there are no more."""
     models, rows, outputs = known.predictions.shape
     of_a_row = (models + STACKER) * max(1, outputs - 1)
     if metric.smooth_on(outputs, known.y).overall is not None:
         of_a_row *= SORTING
-    most = max(FEWEST_ROWS, numbers // of_a_row)
-    if rows <= most:
+    numbers, fewest = most
+    size = max(fewest, numbers // of_a_row)
+    if rows <= size:
         return None
     is_drawn = np.zeros(rows, dtype=bool)
-    is_drawn[np.random.default_rng(0).permutation(rows)[:most]] = True
+    is_drawn[np.random.default_rng(0).permutation(rows)[:size]] = True
     return is_drawn
 
 
