@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 METHODS = ("equal", "greedy", "stack")
 # how many numbers blends are fitted on, rows times models times classes, of more of them, and how
 # many rows in any case: for weights, and for the nested choice of a method (docs/blending.md)
-FITTED, CHOSEN = (5_000_000, 50_000), (2_000_000, 20_000)
+FITTED, CHOSEN = (5_000_000, 50_000), (1_000_000, 20_000)
 STACKER, SORTING = 5, 3  # models that a stacker takes as long as; how much longer a sort takes
 MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
 MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
