@@ -154,8 +154,9 @@ def cut_rule(y: np.ndarray, prediction: np.ndarray) -> DecisionRule:
     found = []
     for _ in range(DRAWS):
         drawn = rng.permutation(len(y))[: min(math.ceil(DRAWN * len(y)), MOST_ROWS)]
-        rows = np.union1d(drawn, each_level)
-        found.append(_cuts(y[rows], values[rows], levels))
+        is_drawn = np.zeros(len(y), dtype=bool)
+        is_drawn[drawn] = is_drawn[each_level] = True
+        found.append(_cuts(y[is_drawn], values[is_drawn], levels))
     return DecisionRule(cuts=np.mean(found, axis=0), levels=levels)
 
 
@@ -169,21 +170,32 @@ def _cuts(y: np.ndarray, values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     order = np.argsort(values, kind="stable")
     ordered, truth = values[order], y[order]
     ends = np.searchsorted(np.sort(y), levels[1:], side="left")  # rows below each level
+    sums = _Sums(np.append(0.0, np.cumsum(truth)), truth.mean(), truth.var())
     for _ in range(SWEEPS):
         before = ends.copy()
         for place in range(len(ends)):
-            ends[place] = _best_end(place, ends, truth, levels, ordered)
+            ends[place] = _best_end(place, ends, sums, levels, ordered)
         if (ends == before).all():
             break
     below, above = ordered[np.maximum(ends - 1, 0)], ordered[np.minimum(ends, len(y) - 1)]
     return np.asarray(np.maximum.accumulate((below + above) / 2))
 
 
+@dataclass(frozen=True)
+class _Sums:
+    """Of targets (n,) in the order of their predictions: the sum of the first i, (n + 1,), and the
+    mean and the variance of all."""
+
+    total: np.ndarray
+    mean: float
+    variance: float
+
+
 def _best_end(
-    place: int, ends: np.ndarray, truth: np.ndarray, levels: np.ndarray, ordered: np.ndarray
+    place: int, ends: np.ndarray, sums: _Sums, levels: np.ndarray, ordered: np.ndarray
 ) -> int:
     """How many rows should lie below one cut, the other cuts staying where they are."""
-    n = len(truth)
+    n, total = len(ordered), sums.total
     low = int(ends[place - 1]) if place else 0
     high = int(ends[place + 1]) if place + 1 < len(ends) else n
     tried = np.arange(low, high + 1)
@@ -192,7 +204,6 @@ def _best_end(
     if not len(tried):
         return int(ends[place])
     edges = np.concatenate([[0], ends, [n]])
-    total = np.append(0.0, np.cumsum(truth))
     lower, upper = levels[place], levels[place + 1]
     others = [i for i in range(len(levels)) if i not in (place, place + 1)]
     rows = np.diff(edges)[others]
@@ -202,8 +213,8 @@ def _best_end(
     square_here = lower**2 * (tried - low) + upper**2 * (high - tried)
     mean = ((levels[others] * rows).sum() + sum_here) / n
     square = ((levels[others] ** 2 * rows).sum() + square_here) / n
-    covariance = (product + product_here) / n - truth.mean() * mean
-    chance = truth.var() + square - mean**2 + (truth.mean() - mean) ** 2
+    covariance = (product + product_here) / n - sums.mean * mean
+    chance = sums.variance + square - mean**2 + (sums.mean - mean) ** 2
     kappa = 2 * covariance / np.where(chance > 0, chance, 1.0)
     return int(tried[int(np.argmax(kappa))])
 

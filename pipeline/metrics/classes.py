@@ -179,9 +179,9 @@ def average_precision(y: np.ndarray, prediction: np.ndarray) -> float:
 def _precision_of(positive: np.ndarray, score: np.ndarray) -> float:
     if not positive.any():
         return math.nan
-    order = np.argsort(-score, kind="stable")
-    ends = np.flatnonzero(np.diff(score[order], append=-np.inf))  # after each run of ties
-    found = np.cumsum(positive[order])[ends]
+    lowered = np.sort(-score)
+    ends = np.flatnonzero(np.diff(lowered, append=np.inf))  # after each run of ties
+    found = np.searchsorted(np.sort(-score[positive]), lowered[ends], side="right")
     return float(np.sum(np.diff(found, prepend=0) * found / (ends + 1)) / positive.sum())
 
 

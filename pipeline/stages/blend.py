@@ -1,6 +1,6 @@
 """Combine the models by their out-of-fold predictions, scored on rows the weights never saw."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from pipeline.blending import (
     stacker_coefficients,
 )
 from pipeline.expectation import averaging, expectation
-from pipeline.folds import Folds, folds_of
+from pipeline.folds import Folds
 from pipeline.metrics import Metric, estimate, get_metric, paired_difference
 from pipeline.postprocessing import postprocessed
 from pipeline.prediction import check, rounded
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 # the simpler one first: a later one must be better by more than noise
 METHODS = ("equal", "greedy", "stack")
-# how many numbers blends are fitted on, rows times models times classes, of more of them: for
-# weights, and for the nested choice of a method; and how many rows in any case (docs/blending.md)
-FITTED, CHOSEN, FEWEST_ROWS = 5_000_000, 2_000_000, 50_000
+# how many numbers blends are fitted on, rows times models times classes, of more of them, and how
+# many rows in any case: for weights, and for the nested choice of a method (docs/blending.md)
+FITTED, CHOSEN = (5_000_000, 50_000), (1_000_000, 20_000)
 STACKER, SORTING = 5, 3  # models that a stacker takes as long as; how much longer a sort takes
 MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
 MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
@@ -179,18 +179,21 @@ def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> 
     return OutOfFold(predictions, y[rows], folds, split.validated_clusters)
 
 
-def drawn(known: OutOfFold, metric: Metric, numbers: int) -> np.ndarray | None:
-    """Rows of about so many numbers, as a mask (rows,), fewer where the metric sorts them; None
-    where there are no more."""
+def drawn(
+    known: OutOfFold, metric: Metric, most: tuple[int, int], among: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Rows of about so many numbers, as a mask (n,), fewer where the metric sorts them, and at
+    least so many of them; None where there are no more. `among` are those that may be drawn."""
     models, rows, outputs = known.predictions.shape
     of_a_row = (models + STACKER) * max(1, outputs - 1)
     if metric.smooth_on(outputs, known.y).overall is not None:
         of_a_row *= SORTING
-    most = max(FEWEST_ROWS, numbers // of_a_row)
-    if rows <= most:
+    numbers, fewest = most
+    among, size = np.arange(rows) if among is None else among, max(fewest, numbers // of_a_row)
+    if len(among) <= size:
         return None
     is_drawn = np.zeros(rows, dtype=bool)
-    is_drawn[np.random.default_rng(0).permutation(rows)[:most]] = True
+    is_drawn[np.random.default_rng(0).permutation(among)[:size]] = True
     return is_drawn
 
 
@@ -227,14 +230,20 @@ def rule(method: str, metric: Metric, models: int, outputs: int) -> str:
 
 
 def cross_fitted(fitter: Fitter, methods: Sequence[str], known: OutOfFold) -> dict[str, np.ndarray]:
-    """By method: each fold blended as the other folds' rows say, (n, k)."""
+    """By method: each fold blended as the other folds' rows say, (n, k); NaN for rows in none."""
     shape, kind = known.predictions.shape[1:], known.predictions.dtype
-    blended = {method: np.empty(shape, kind) for method in methods}
-    for fold in folds_of(0, known.folds):
-        unseen = fitter.named(known.predictions[:, fold.valid])
-        for method, fitted in fitter.fit(methods, known.to_fit(fold.train)).items():
-            blended[method][fold.valid] = fitted.combine(unseen)
+    blended = {method: np.full(shape, np.nan, kind) for method in methods}
+    for train, valid in pairs(known.folds):
+        unseen = fitter.named(known.predictions[:, valid])
+        for method, fitted in fitter.fit(methods, known.to_fit(train)).items():
+            blended[method][valid] = fitted.combine(unseen)
     return blended
+
+
+def pairs(folds: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """From fold numbers (n,), -1 for none: the rows of all other folds, and those of each."""
+    for number in range(int(folds.max()) + 1):
+        yield np.flatnonzero((folds >= 0) & (folds != number)), np.flatnonzero(folds == number)
 
 
 def nested(fitter: Fitter, candidates: Mapping[str, np.ndarray], known: OutOfFold) -> np.ndarray:
@@ -243,27 +252,26 @@ def nested(fitter: Fitter, candidates: Mapping[str, np.ndarray], known: OutOfFol
     From the cross-fitted `candidates` (n, k) by method; returns (n, k). The method is chosen as for
     all rows, among the folds of the rows that are left.
     """
-    methods = list(candidates)
+    methods, targets = list(candidates), replace(known, predictions=known.predictions[:0])
     blended = candidates[methods[0]].copy()
     if len(methods) == 1:
         return blended
-    for fold in folds_of(0, known.folds):
-        seen = known.take(fold.train)
-        if len(seen.y) > 1:
-            inner = cross_fitted(fitter, methods, with_inner_folds(seen, fitter.metric))
-            method, _ = choose(fitter.metric, seen, inner)
-            blended[fold.valid] = candidates[method][fold.valid]
+    for seen, valid in pairs(known.folds):
+        if len(seen) > 1:
+            inner = cross_fitted(fitter, methods, with_inner_folds(known, seen, fitter.metric))
+            found = {method: blended[seen] for method, blended in inner.items()}
+            method, _ = choose(fitter.metric, targets.take(seen), found)
+            blended[valid] = candidates[method][valid]
     return blended
 
 
-def with_inner_folds(known: OutOfFold, metric: Metric) -> OutOfFold:
-    """The rows' folds, renumbered: few of them where models and classes are many, and blends are
-    fitted on fewer rows."""
-    models, _, outputs = known.predictions.shape
-    inner = at_least_two(known.folds)
-    if models * outputs > MOST_OUTPUTS:
-        inner = inner % INNER_FOLDS
-    return replace(known, folds=inner, is_drawn=drawn(known, metric, CHOSEN))
+def with_inner_folds(known: OutOfFold, seen: np.ndarray, metric: Metric) -> OutOfFold:
+    """The folds of the rows that are `seen`, renumbered: few of them where models and classes are
+    many. Blends are fitted on fewer rows."""
+    models, rows, outputs = known.predictions.shape
+    inner, folds = at_least_two(known.folds[seen]), np.full(rows, -1)
+    folds[seen] = inner % INNER_FOLDS if models * outputs > MOST_OUTPUTS else inner
+    return replace(known, folds=folds, is_drawn=drawn(known, metric, CHOSEN, seen))
 
 
 def choose(
