@@ -334,7 +334,11 @@ class Evaluate(Settings):
     learning_curve: tuple[float, ...] = Field(
         (0.1, 0.25, 0.5, 1.0), description="shares of the training rows"
     )
-    importance_rows: int = Field(2000, ge=0, description="rows for permutation importance; 0: none")
+    importance_rows: int = Field(
+        2000,
+        ge=0,
+        description="rows for permutation importance, fewer of more than 20 classes; 0: none",
+    )
     importance_repeats: int = Field(3, ge=1)
     dependence_rows: int = Field(300, ge=0, description="rows for partial dependence; 0: none")
     dependence_columns: int = Field(6, ge=0, description="of the most important; 0: none")

@@ -97,7 +97,7 @@ def compute(evidence: Evidence) -> Dependences | None:
     if not grids:
         return None
     folds = evidence.affordable(len(grids))
-    share = math.ceil(settings.dependence_rows / len(folds))
+    share = math.ceil(evidence.fewer(settings.dependence_rows) / len(folds))
     # others than those of the importances
     drawn = [evidence.sample(fold, share, stream=[1]) for fold in folds]
     shown = [np.concatenate([rows, *(grid.rows for grid in grids)]) for rows in drawn]

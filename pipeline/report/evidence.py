@@ -1,5 +1,6 @@
 """What the sections of the report look at: the values of all stages, and one another's results."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 3
 MOST_READ = 50_000  # columns times predictions
+FEW_CLASSES = 20
 MOST_LOOKED_AT = 100_000  # rows, where a sample answers a question as well as all of them do
 
 
@@ -149,6 +151,12 @@ class Evidence:
         """
         width = len(self.problem.features)
         return list(self.split.repeat(0)[: max(1, MOST_READ // max(1, predictions * width))])
+
+    def fewer(self, rows: int) -> int:
+        """Of so many rows to predict again and again: of very many classes, for each of which
+        boosting has trees, fewer in proportion."""
+        classes = max(FEW_CLASSES, len(self.classes))
+        return math.ceil(rows * FEW_CLASSES / classes)
 
     def sample(self, fold: Fold, rows: int, stream: Sequence[int] = ()) -> np.ndarray:
         """So many of the rows that a fold validates, drawn by the seed, ascending."""

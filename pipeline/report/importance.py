@@ -66,7 +66,7 @@ def compute(evidence: Evidence) -> Importances | None:
     if not settings.importance_rows or evidence.predictor is None:
         return None
     folds = evidence.affordable(len(names))
-    share = math.ceil(settings.importance_rows / len(folds))
+    share = math.ceil(evidence.fewer(settings.importance_rows) / len(folds))
     answered = train_groups(evidence.load)
     drawn = [_sample(evidence, fold, share, answered) for fold in folds]
     tasks = [

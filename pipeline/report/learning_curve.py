@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 TITLE = "Learning curves"
 FOLDS = 2  # of the first repeat: the curve's shape shows, at 40% of the cost of five
 MOST_ROWS = 20_000  # larger shares are left out; the full size needs no fit
-MOST_CELLS = 5_000_000  # rows times columns of the matrix; larger shares are left out as well
+MOST_CELLS = (
+    5_000_000  # rows times columns times classes (more than two): larger shares are left out
+)
 SMALLEST = 20  # rows
 
 
@@ -66,7 +68,8 @@ def compute(evidence: Evidence) -> LearningCurves | None:
         len(evidence.fits.fitted(member, folds[0]).encoder.names(member.view)) for member in members
     )
     smaller = smaller_sizes(full, settings.learning_curve)
-    sizes = tuple(size for size in smaller if size * width <= MOST_CELLS)
+    trees = len(evidence.classes) if len(evidence.classes) > 2 else 1
+    sizes = tuple(size for size in smaller if size * width * trees <= MOST_CELLS)
     found = _predictions(evidence, folds, sizes)
     for name, trained in evidence.fitted.items():
         found[name, full] = [trained.oof[0][fold.valid] for fold in folds]

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import code_table
+from pipeline.encoding.combinations import MOST_COLUMNS
 from pipeline.encoding.features import add_features, check_row_wise, with_kinds
 from pipeline.encoding.views import FoldEncoder
 from pipeline.errors import SettingsError
@@ -118,13 +119,16 @@ def _describe(
     fitted = FoldEncoder(encoder, seen, classes)
     fitted.fit(tables.train, load.y, np.random.default_rng(encoder.seed))
     tree, dense = (len(fitted.names(view)) for view in ("tree", "dense"))
-    notes = [f"{len(seen)} columns -> {tree} for trees, {dense} dense", *_notes(encoder, fitted)]
+    categories = sum(each.kind == "category" for each in seen) + len(fitted.codes())
+    notes = [f"{len(seen)} columns -> {tree} for trees, {dense} dense"]
+    notes += _notes(encoder, fitted, categories)
     for note in notes:
         progress.say(note)
     return notes
 
 
-def _notes(encoder: EncoderSettings, fitted: FoldEncoder) -> Iterator[str]:
+def _notes(encoder: EncoderSettings, fitted: FoldEncoder, categories: int) -> Iterator[str]:
+    """`categories` is the number of columns that pairs might be made of."""
     codes = fitted.codes()
     if codes and encoder.target_means == "auto":
         yield (
@@ -132,8 +136,9 @@ def _notes(encoder: EncoderSettings, fitted: FoldEncoder) -> Iterator[str]:
             f"{some(codes, MOST_NAMED)}; they get a target mean too"
         )
     if fitted.combinations and encoder.combinations == "auto":
+        among = f", among the {MOST_COLUMNS} strongest of {categories} columns,"
         yield (
-            "pairs that say more than their columns alone: "
+            f"pairs{among * (categories > MOST_COLUMNS)} that say more than their columns alone: "
             f"{some(list(fitted.combinations), MOST_NAMED)}; they get a target mean and a count "
             "([encode] combinations = [] leaves them out)"
         )

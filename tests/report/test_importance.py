@@ -20,7 +20,7 @@ from pipeline.report.importance import (
 )
 from pipeline.stage_settings import EvaluateStage
 from tests.report.stand_in import StandIn
-from tests.report.values import evidence
+from tests.report.values import evidence, loaded
 
 N = 6000
 
@@ -142,3 +142,11 @@ def test_the_caption_gives_the_number_of_columns_that_were_shuffled():
     found = tuple(Importance(name, Estimate(0.1, 0.01)) for name in "xyz")
     assert "Of 64 columns the 3 that alone are most related" in caption(Importances(found, 64), "")
     assert "Of" not in caption(Importances(found, 3), "")
+
+
+def test_of_200_classes_fewer_rows_are_predicted_again():
+    """Boosting has 200 trees a round: a prediction takes as many times as long."""
+    load = loaded("multiclass")
+    many = replace(load.problem, classes=tuple(f"kind {i}" for i in range(200)))
+    found = [evidence("multiclass", each) for each in (load, replace(load, problem=many))]
+    assert [each.fewer(2000) for each in found] == [2000, 200]
