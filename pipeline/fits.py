@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import code, fitting, parallel, pseudo_labels
+from pipeline import code, fitting, models, parallel, pseudo_labels
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import CodedTable
 from pipeline.encoding.selection import Selection
@@ -29,6 +29,7 @@ from pipeline.plan import MANY_ROWS, Stopwatch
 from pipeline.prediction import check, precision, rounded
 from pipeline.problem import Feature, Loaded
 from pipeline.progress import Progress
+from pipeline.reading import memory
 from pipeline.store import MEASURED, Key, Piece, Store
 
 if TYPE_CHECKING:
@@ -82,13 +83,26 @@ class Fits:
         """How many fits are computed at the same time; None: as many as this machine has cores."""
         return None if self.cluster is None else self.cluster.size
 
+    def at_once(self, member: Member) -> int:
+        """How many fits of a member this machine computes at the same time: as many as it has
+        cores, but no more than there is memory for; one in any case."""
+        table = self.tables(member).extended or self.tables(member).train
+        if table.rows <= MANY_ROWS:
+            return parallel.cores()
+        needed = fitting.memory_needed(member, self.objective, table)
+        return max(1, min(parallel.cores(), memory.available() // needed))
+
     @contextlib.contextmanager
     def workers(
-        self, left: Callable[[], float] | None = None, progress: Progress | None = None
+        self,
+        left: Callable[[], float] | None = None,
+        progress: Progress | None = None,
+        member: Member | None = None,
     ) -> Iterator[Map]:
-        """As `parallel.workers`; of what is `Distributed` the fits come from the cluster's workers,
-        if there is one."""
-        with parallel.workers(left=left) as parallel_map:
+        """As `parallel.workers`, as many as there is memory for where the fits are of a `member`;
+        of what is `Distributed` the fits come from the cluster's workers, if there is one."""
+        jobs = None if member is None or self.cluster is not None else self.at_once(member)
+        with parallel.workers(jobs, left) as parallel_map:
             if self.cluster is None:
                 yield parallel_map
             else:
@@ -174,6 +188,14 @@ class Fits:
                 "changed since it was computed. Run the competition again, then this."
             )
         return self._restore(member, known, path)
+
+    def sample(self, member: Member, fold: Fold) -> int | None:
+        """Of how many of the fold's training rows the member learns; None where of all."""
+        if len(fold.train) <= MANY_ROWS or models.learns_in_blocks(member.kind):
+            return None
+        names = self.fitted(member, fold).encoder.names(member.view)
+        most = fitting.most_rows(member, len(names))
+        return most if most < len(fold.train) else None
 
     def features(self, member: Member) -> tuple[Feature, ...]:
         """The columns that a member reads, those of its features module too."""
@@ -363,5 +385,6 @@ def _seen(member: Member, digests: Mapping[str, str]) -> list[list[str]]:
 def _digest(array: np.ndarray) -> str:
     """SHA-256 of an array's type, shape and bytes."""
     content = np.ascontiguousarray(array)
-    header = digest_of([str(content.dtype), list(content.shape)])
-    return hashlib.sha256(header.encode() + content.tobytes()).hexdigest()
+    found = hashlib.sha256(digest_of([str(content.dtype), list(content.shape)]).encode())
+    found.update(content.reshape(-1).view(np.uint8).data)
+    return found.hexdigest()

@@ -11,7 +11,8 @@ import numpy as np
 
 from pipeline import models
 from pipeline.early_stopping import Clusters, spread
-from pipeline.encoding.columns import CodedTable, code_table
+from pipeline.encoding.categories import MOST_ONE_HOT
+from pipeline.encoding.columns import CodedColumn, CodedTable, code_table
 from pipeline.encoding.features import add_features
 from pipeline.encoding.selection import Selection
 from pipeline.encoding.views import FoldEncoder
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 ORIGINAL = "prediction of the extra rows' model"
 BLOCK = 2**16  # rows that are predicted together; of another number, products round differently
 MOST_CELLS = 100_000_000  # of a matrix of float32, 400 MB
+PROCESS = 200_000_000  # bytes of a worker and its libraries
 LEAST = 1e-4  # of a probability, before it becomes log-odds
 
 
@@ -173,6 +175,28 @@ def learnt(
     rows = np.flatnonzero(spread(y, most / len(y), int(member.settings.get("seed", 0))))
     chosen = None if clusters is None else replace(clusters, numbers=clusters.numbers[rows])
     return matrix[rows], y[rows], chosen
+
+
+def memory_needed(member: Member, objective: Objective, table: CodedTable) -> int:
+    """Bytes of a fit on all rows of the table, about: how many may be under way is decided by it.
+
+    A booster keeps a byte a cell twice, by column and by row, while the one for early stopping is
+    still there, and a few numbers a row and class; of others the matrix, and two copies of it.
+    """
+    width = sum(_width(member, name, columns) for name, columns in table.columns.items())
+    if models.learns_in_blocks(member.kind):
+        return PROCESS + table.rows * (3 * width + 40 + 24 * objective.outputs)
+    return PROCESS + 3 * 4 * width * min(table.rows, most_rows(member, width))
+
+
+def _width(member: Member, name: str, columns: Sequence[CodedColumn]) -> int:
+    """About how many columns of the member's view a feature becomes."""
+    if not member.sees(name):
+        return 0
+    if member.view == "tree":
+        return 2 * len(columns)  # with target means and counts
+    levels = [len(each.values) if each.kind == "category" else 1 for each in columns]
+    return sum(min(MOST_ONE_HOT, number) + 1 for number in levels)
 
 
 def most_rows(member: Member, width: int) -> int:

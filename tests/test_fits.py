@@ -164,6 +164,19 @@ def test_a_model_that_cannot_learn_in_blocks_is_given_no_more_cells_than_there_m
     monkeypatch.setattr(fitting.FittedMember, "state", lambda self: {})
     fits.fit(LINEAR, FOLDS[0])
     ((X, y, clusters),) = given
+    assert fits.sample(LINEAR, FOLDS[0]) == len(X)
     assert len(X) == len(y) == 500 // X.shape[1] < len(FOLDS[0].train)
     assert abs(y.mean() - fits.y[FOLDS[0].train].mean()) < 1 / len(y)  # each class has its share
     assert clusters is None
+
+
+def test_no_more_fits_of_many_rows_are_under_way_than_there_is_memory_for(fits, monkeypatch):
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: 8)
+    booster = values.member("lightgbm")
+    needed = fitting.memory_needed(booster, fits.objective, fits.tables(booster).train)
+    monkeypatch.setattr("pipeline.reading.memory.available", lambda: 3 * needed + 1)
+    assert fits.at_once(booster) == 8  # of few rows as many as there are cores
+    monkeypatch.setattr("pipeline.fits.MANY_ROWS", 20)
+    assert fits.at_once(booster) == 3
+    monkeypatch.setattr("pipeline.reading.memory.available", lambda: 0)
+    assert fits.at_once(booster) == 1

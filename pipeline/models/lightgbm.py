@@ -132,9 +132,7 @@ class Boosting:
     ) -> "lightgbm.Dataset":
         lightgbm = import_module_bare("lightgbm")
         rows = in_blocks(X) if isinstance(X, LookupMatrix) else X
-        return lightgbm.Dataset(
-            rows, y, reference, params=self._parameters(number), free_raw_data=False
-        )
+        return lightgbm.Dataset(rows, y, reference, params=self._parameters(number))
 
     def _train(
         self,

@@ -119,9 +119,19 @@ def facts(
         f"{split.rows:,}",
         f"{folds}, {count(split.repeats, 'repeat')}"
         + ("" if groups is None else f"; scores are of {count(board.rows, 'group')}")
-        + f"; {count(left_out)} that no fold validates" * bool(left_out),
+        + f"; {count(left_out)} that no fold validates" * bool(left_out)
+        + "".join(samples(evidence)),
     )
     yield "Columns", f"{len(evidence.problem.features):,}", f"to predict {target}"
+
+
+def samples(evidence: Evidence) -> Iterator[str]:
+    """'; kernel learns from a sample of 5,000', of each model that cannot learn from so many."""
+    fold = evidence.split.repeat(0)[0]
+    for name, trained in evidence.fitted.items():
+        rows = evidence.fits.sample(trained.member, fold)
+        if rows is not None:
+            yield f"; {name} learns from a sample of {rows:,}"
 
 
 def _score(name: str, metric: Metric, found: Estimate, digits: int) -> Fact:

@@ -140,7 +140,7 @@ class CrossFitting:
         work = Distributed(functools.partial(fit_fold, *given), functools.partial(ask_fold, *given))
         earlier: list[float] = []
         with (
-            self.fits.workers(left, progress) as parallel_map,
+            self.fits.workers(left, progress, self.member) as parallel_map,
             progress.task("fits", len(asked)) as task,
         ):
             # the next repeat is begun while the last folds of one are under way: no core waits
