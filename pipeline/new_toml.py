@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline import config, sizing
+from pipeline import config, scratch, sizing
 from pipeline.column_order import MOST_LEVELS, found_order
 from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
@@ -365,6 +365,7 @@ def _contract(found: TableFindings) -> str:
 
 def _rule(name: str, found: TableFindings) -> dict[str, Any]:
     """The contract of one column; empty for dates and infinite numbers, which have none."""
+    scratch.release()  # of the columns before
     column = found.columns[name]
     feature = Feature(name, "category") if isinstance(column, DataError) else column.feature
     if feature.formats:

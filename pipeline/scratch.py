@@ -40,12 +40,28 @@ def within(folder: Path) -> Iterator[None]:
 
 def free() -> int:
     """Bytes that the disk has left."""
-    return shutil.disk_usage(_folder.get() or tempfile.gettempdir()).free
+    return shutil.disk_usage(_place()).free
+
+
+def _place() -> Path:
+    return _folder.get() or Path(tempfile.gettempdir())
 
 
 def file() -> IO[bytes]:
     """A new file without a name."""
-    return tempfile.TemporaryFile(dir=_folder.get())
+    return tempfile.TemporaryFile(dir=_place())
+
+
+class DiskFull(OSError):
+    """The disk has no room for what is written: an error of ours, not of the file that is read."""
+
+
+def write(file: IO[bytes], parts: Iterable[bytes]) -> None:
+    """Raises DiskFull."""
+    try:
+        file.writelines(parts)
+    except OSError as error:
+        raise DiskFull(error.errno, error.strerror, str(_place())) from None
 
 
 def mapped(file: IO[bytes]) -> mmap.mmap:

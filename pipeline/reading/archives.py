@@ -240,6 +240,8 @@ def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
             f"{source} is packed by a method that is not supported ({error}). Unpack it, and put "
             "the files in its place."
         ) from None
+    except scratch.DiskFull:
+        raise
     except (
         *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
         *(OSError, EOFError, ValueError, RuntimeError, IndexError, OverflowError),
@@ -352,7 +354,7 @@ def _drained(stream: Any, source: Source, packed: int) -> Content:
         _refuse_size(size, source, free)
         if size > scratch.LARGE:
             file = file or scratch.file()
-            file.writelines(chunks)
+            scratch.write(file, chunks)
             chunks = []
     return b"".join(chunks) if file is None else scratch.mapped(file)
 
@@ -362,6 +364,8 @@ def _decompressed(file: IO[bytes], size: int, source: Source) -> Content:
     try:
         with _stream(method, file) as stream:
             return _drained(stream, source, size)
+    except scratch.DiskFull:
+        raise
     except (OSError, EOFError, ValueError, zlib.error, struct.error, lzma.LZMAError) as error:
         raise DataError(
             f"{source} is not a whole {method} file ({error or 'cut short'}). Download it again."

@@ -1,7 +1,6 @@
 """Which words a column has, and which of them two columns share: answered by Arrow, column by
 column, without an object a row."""
 
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -33,13 +32,6 @@ def counts(words: "pd.Series") -> "pd.Series":
     """How many rows have each word, by word in the order of the first rows; missing ones left
     out."""
     return words.value_counts(sort=False)
-
-
-def total(each: "Iterable[pd.Series]") -> "pd.Series":
-    """The counts of several columns together, as of one column after the other."""
-    import pandas as pd
-
-    return pd.concat(each).groupby(level=0, sort=False).sum()
 
 
 def first(values: "pd.Series", most: int) -> np.ndarray:

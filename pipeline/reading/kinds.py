@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FEW_ROWS = 20  # fewer values do not show what a column holds
+LONGEST_MISSING = 30  # letters of a word for missing, at most
 LONG = 5  # words a value, on average: prose, not a category
 MOST_STRAY = 3  # so few different words among numbers are mistakes, not categories
 STRAY_SHARE = 0.002
@@ -76,6 +77,8 @@ def describe_column(
 
     Raises DataError where words among numbers look like a mistake.
     """
+    import pandas as pd
+
     scratch.release()  # of the columns before
     sides = {"train": train, "test": test}
     plain = _plain(sides)
@@ -85,8 +88,10 @@ def describe_column(
     coded = rule is None and (_is_code(train) or _is_code(test))
     if plain and not coded and rule is None:
         return Described(Feature(name, "number"), dates.notes, values=plain)
+    if rule is None and _are_sentences(sides):
+        return Described(Feature(name, "text"), dates.notes)
     counts = {side: distinct.counts(words) for side, words in sides.items()}
-    rows = distinct.total(counts.values())
+    rows = distinct.counts(pd.concat(sides.values(), ignore_index=True))
     if rule is not None:
         return _declared(name, rows, plain, rule)
     found = None if coded else counted_numbers(rows)
@@ -311,17 +316,50 @@ def _cell(where: str, row: int, name: str, value: object) -> str:
     return f"{where}, row {row + FIRST_ROW}: column {name!r} holds {value!r}"
 
 
+def _are_sentences(sides: "Mapping[str, pd.Series]") -> bool:
+    """Whether the first rows show that a column is prose, which too many rows for numbers bear out:
+    to count its different texts would take as much memory as they all."""
+    import pandas as pd
+    import pyarrow as pa
+
+    first = pd.Series(sides["train"].iloc[: 2 * distinct.FEW].dropna().unique())
+    if len(first) < distinct.FEW or not _are_long(first):
+        return False
+    train, test = map(distinct.arrow, sides.values())
+    return _are_no_numbers(train) and _are_no_numbers(
+        pa.chunked_array([*train.chunks, *test.chunks])
+    )
+
+
+def _are_no_numbers(words: "pa.ChunkedArray") -> bool:
+    """Whether too many of the words for numbers can be none in any notation, nor mean missing: they
+    are long, and have letters on both sides of a blank."""
+    from pyarrow import compute
+
+    most, found = (1 - NEARLY_ALL) * (len(words) - words.null_count), 0
+    for part in words.chunks:
+        parted = compute.match_substring_regex(part, "[A-Za-z가-힣] [A-Za-z가-힣]")
+        length = compute.utf8_length(compute.utf8_trim_whitespace(part))
+        rows = compute.and_(parted, compute.greater(length, LONGEST_MISSING))
+        found += compute.sum(rows).as_py() or 0
+        if found > most:
+            return True
+    return False
+
+
 def _is_prose(rows: "pd.Series") -> bool:
     """Nearly every row has its own text, or texts are long; rows: how many have each."""
-    import pandas as pd
-
     known = rows.sum()
     if known < FEW_ROWS:
         return False
-    if len(rows) >= NEARLY_ALL * known:
-        return True
-    first = pd.Series(rows.index[:1000])
-    return len(rows) > 50 and first.str.count(r"\S+").mean() >= LONG
+    return len(rows) >= NEARLY_ALL * known or (len(rows) > 50 and _are_long(rows.index))
+
+
+def _are_long(texts: "pd.Series | pd.Index") -> bool:
+    """Whether the first of different texts have many words each."""
+    import pandas as pd
+
+    return pd.Series(texts[: distinct.FEW]).str.count(r"\S+").mean() >= LONG
 
 
 # -- reading a table by its features ---------------------------------------------------------------

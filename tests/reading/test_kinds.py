@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.errors import DataError
 from pipeline.problem import Feature
+from pipeline.reading import kinds
 from pipeline.reading.contract import ColumnRule
 from pipeline.reading.kinds import (
     align,
@@ -277,3 +278,35 @@ def test_numbers_that_repeat_a_few_of_many_possible_ones_may_be_names():
     assert not may_be_names(pd.Series(rng.integers(1, 80, 600)))  # an age
     assert not may_be_names(pd.Series(rng.choice(ids, 600) / 7))
     assert not may_be_names(pd.Series([], dtype=float))
+
+
+SENTENCES = [f"the {i} birds sat in a row, {i % 7} of them asleep" for i in range(1300)]
+LINES = {
+    "sentences": (SENTENCES, SENTENCES[:50]),
+    "korean": (
+        [f"{i}번 손님은 음식이 정말 맛있다고 하였고 다시 오겠다고 말했다" for i in range(1300)],
+        ["또 온다"],
+    ),
+    "a few among numbers": ([*SENTENCES, *map(str, range(20_000))], ["1"]),
+    "numbers in test": (SENTENCES, [str(i / 7) for i in range(30_000)]),
+    "numbers in train": ([str(i / 7) for i in range(3000)], SENTENCES[:2]),
+    "short": ([f"bird {i}" for i in range(1300)], ["bird"]),
+    "repeated": (SENTENCES[:90] * 20, SENTENCES[:3]),
+    "units": ([f"{i} kilograms of the finest" for i in range(1300)], [None]),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_prose_that_is_seen_by_its_first_rows_is_what_all_of_them_are(name, monkeypatch):
+    train, test = map(column_of, LINES[name])
+
+    def described():
+        try:
+            return describe_column("c", train, test)
+        except DataError as error:
+            return str(error)
+
+    found = described()
+    assert kinds._are_sentences({"train": train, "test": test}) == (name in ("sentences", "korean"))
+    monkeypatch.setattr(kinds, "_are_sentences", lambda sides: False)
+    assert found == described()

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -19,6 +20,7 @@ from pipeline.reading.tables import read_table
 from pipeline.stage_settings import LoadStage
 from pipeline.stages.load import load
 
+FULL = Path("/dev/full")
 TABLE = "id,name,size\n" + "".join(f"{i},Kim {i % 7},{i / 8}\n" for i in range(60))
 TABLES = {
     "plain": TABLE.encode(),
@@ -162,3 +164,13 @@ def test_what_memory_or_the_disk_has_no_room_for_is_refused(write, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: least)
     monkeypatch.setattr(scratch, "free", lambda: archives.ON_DISK * size - 1)
     assert "of the disk" in read(path)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux has it")
+def test_a_full_disk_is_no_damage_of_the_file(write, in_blocks, monkeypatch):
+    path = write("t.zip", zipped(TABLE.encode()))
+    in_blocks(200)
+    monkeypatch.setattr(scratch, "file", lambda: FULL.open("wb", buffering=0))
+
+    with pytest.raises(OSError, match="No space left"):
+        read_table(path)
