@@ -197,6 +197,7 @@ def new(
     ] = None,
 ) -> None:
     """Write the TOML of a new competition from its files."""
+    from pipeline import scratch
     from pipeline.files import write_atomically
     from pipeline.new import copy_raw, refuse_nothing, settings_given, write_competition
     from pipeline.workspace import COMPETITIONS, Workspace
@@ -206,8 +207,10 @@ def new(
     options |= {"labels": labels, "id": id, "metric": metric, "task": task}
     options["target"] = target[0] if target and len(target) == 1 else target or ""
     given = settings_given(options, settings or ())
-    places, raw = [Path(s).expanduser() for s in source if s], Workspace(Path.cwd(), name).raw
-    written = write_competition(name, places, COMPETITIONS, given, raw)
+    places, workspace = [Path(s).expanduser() for s in source if s], Workspace(Path.cwd(), name)
+    raw = workspace.raw
+    with scratch.within(workspace.build):
+        written = write_competition(name, places, COMPETITIONS, given, raw)
     copy_raw(written.copies)
     write_atomically(written.path, written.text)
     say(*written.messages)

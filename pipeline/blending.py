@@ -21,7 +21,6 @@ from pipeline.training import CutShort
 
 TINY = 1e-6
 MOST_MODELS = 30  # of more of them those are chosen first that are worth a closer look
-RACED, HEAT, FINALISTS = 50_000, 8, 5  # rows from which on models are first compared on an eighth
 PATIENCE = 5  # rounds of greedy selection without a gain, of very many models
 LEVELS, PARTS = "levels", ("greedy", "ridge", "stack")  # the mean of these is the second level
 
@@ -314,41 +313,16 @@ def greedy_weights(
     total = np.zeros_like(predictions[0])
     counts = np.zeros(len(predictions), dtype=int)
     best_loss, best_counts = np.inf, counts
-    promising = Promising(y, predictions, metric)
     for drawn in range(1, rounds + 1):
-        tried = promising.models(total, drawn)
-        losses = [metric.loss(y, (total + predictions[each]) / drawn) for each in tried]
-        place = int(np.argmin(losses))
-        choice, loss = tried[place], losses[place]
+        losses = [metric.loss(y, (total + candidate) / drawn) for candidate in predictions]
+        choice = int(np.argmin(losses))
         total = total + predictions[choice]
         counts = counts + np.eye(len(counts), dtype=int)[choice]
-        if loss < best_loss:
-            best_loss, best_counts = loss, counts
+        if losses[choice] < best_loss:
+            best_loss, best_counts = losses[choice], counts
         elif patience is not None and drawn - best_counts.sum() >= patience:
             break
     return best_counts / best_counts.sum()
-
-
-class Promising:
-    """The models that are worth a look on all rows: of many rows, the best few on some of them."""
-
-    def __init__(self, y: np.ndarray, predictions: np.ndarray, metric: Metric) -> None:
-        """y (n,), predictions (m, n, k)."""
-        self.metric, self.number = metric, len(predictions)
-        self.rows: np.ndarray | None = None
-        if len(y) > RACED and self.number > FINALISTS:
-            drawn = np.random.default_rng(0).permutation(len(y))[: len(y) // HEAT]
-            self.rows = np.sort(drawn)
-            self.y, self.predictions = y[self.rows], predictions[:, self.rows]
-
-    def models(self, total: np.ndarray, drawn: int) -> list[int]:
-        """Which to try beside the sum (n, k) of those that were drawn, as the `drawn`-th."""
-        if self.rows is None:
-            return list(range(self.number))
-        before = total[self.rows]
-        tried = ((before + candidate) / drawn for candidate in self.predictions)
-        losses = [self.metric.loss(self.y, mean) for mean in tried]
-        return sorted(map(int, np.argsort(losses, kind="stable")[:FINALISTS]))
 
 
 def _relevant(

@@ -20,7 +20,7 @@ from pipeline.metrics import METRICS, get_metric, prefers_values
 from pipeline.metrics.own import OWN
 from pipeline.new_toml import Given, TableFindings, TargetFindings
 from pipeline.problem import Aggregate
-from pipeline.reading import archives, finding, joins, kinds, labels, own_tables, schema
+from pipeline.reading import archives, distinct, finding, joins, kinds, labels, own_tables, schema
 from pipeline.reading.contract import ColumnRule
 from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.notation import read_numbers
@@ -475,13 +475,14 @@ def _names(columns: Mapping[str, kinds.Described | DataError]) -> tuple[str, ...
     One column alone may hold lot sizes or distances; where most do, the table is one of names.
     """
     numbers = {
-        name: column.plain["train"]
+        name: column.values["train"]
         for name, column in columns.items()
         if not isinstance(column, DataError)
         and column.feature.kind == "number"
-        and "train" in column.plain
+        and "train" in column.values
     }
-    many = [name for name, values in numbers.items() if values.nunique() > kinds.MORE_NAMES]
+    least = kinds.MORE_NAMES + 1
+    many = [n for n, values in numbers.items() if len(distinct.first(values, least)) == least]
     clear = [name for name in many if kinds.may_be_names(numbers[name])]
     if len(clear) < FEWEST_OF_NAMES or len(clear) < MOST_OF_NAMES * len(many):
         return ()
@@ -509,8 +510,8 @@ def _may_be_names(columns: Mapping[str, kinds.Described | DataError], path: Path
         for name, column in columns.items()
         if not isinstance(column, DataError)
         and column.feature.kind == "number"
-        and "train" in column.plain
-        and kinds.may_be_names(column.plain["train"])
+        and "train" in column.values
+        and kinds.may_be_names(column.values["train"])
     ]
     if names:
         line = f'columns.{new_toml.string(names[0])} = {{kind = "category"}}'

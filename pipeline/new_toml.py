@@ -17,7 +17,7 @@ from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
 from pipeline.metrics import DEFAULTS
 from pipeline.problem import Feature, Form, Task
-from pipeline.reading import finding, joins, kinds
+from pipeline.reading import distinct, finding, joins, kinds
 from pipeline.reading.contract import ColumnRule
 from pipeline.reading.extra_rows import ROLE
 from pipeline.reading.kinds import Described
@@ -214,9 +214,9 @@ def _is_number(column: Described | DataError) -> bool:
 
 def _numbers_held(column: Described | DataError) -> frozenset[float]:
     """What a column of numbers holds, as many of them as `found_order` must know."""
-    if isinstance(column, DataError) or column.feature.kind != "number" or not column.plain:
+    if isinstance(column, DataError) or column.feature.kind != "number" or not column.values:
         return frozenset()
-    return frozenset(column.plain["train"].dropna().unique()[: MOST_LEVELS + 1].tolist())
+    return frozenset(distinct.first(column.values["train"], MOST_LEVELS + 1).tolist())
 
 
 def mirrored(mirror: Mirror) -> str:
@@ -365,22 +365,33 @@ def _contract(found: TableFindings) -> str:
 
 def _rule(name: str, found: TableFindings) -> dict[str, Any]:
     """The contract of one column; empty for dates and infinite numbers, which have none."""
-    import pandas as pd
-
     column = found.columns[name]
     feature = Feature(name, "category") if isinstance(column, DataError) else column.feature
     if feature.formats:
         return {}
-    words = pd.concat([found.tables.train[name], found.tables.test[name]], ignore_index=True)
-    values = kinds.conform_column(words, feature, name)
-    known = values.dropna()
-    missing = {} if len(known) < len(values) else {"missing": False}
+    values = _values(name, feature, found)
+    missing = {} if values.hasnans else {"missing": False}
     if feature.kind == "number":
-        held = _range(known)
+        held = _range(distinct.known(values))
         return {**held, **missing} if held else {}
-    levels = sorted(known.unique().tolist())
-    listed = feature.kind == "category" and 0 < len(levels) <= MOST_CATEGORIES
-    return {"kind": feature.kind, **({"allowed": levels} if listed else {}), **missing}
+    if feature.kind == "category":
+        levels = distinct.first(values, MOST_CATEGORIES + 1).tolist()
+        listed = {"allowed": sorted(levels)} if 0 < len(levels) <= MOST_CATEGORIES else {}
+        return {"kind": feature.kind, **listed, **missing}
+    return {"kind": feature.kind, **missing}
+
+
+def _values(name: str, feature: Feature, found: TableFindings) -> "pd.Series":
+    """A column's values in train and test, one after the other; numbers that are known already are
+    not read again."""
+    import pandas as pd
+
+    column, tables = found.columns[name], found.tables
+    if not isinstance(column, DataError) and column.values:
+        sides = [values for values in column.values.values() if len(values)]
+        return pd.concat(sides, ignore_index=True)
+    words = pd.concat([tables.train[name], tables.test[name]], ignore_index=True)
+    return kinds.conform_column(words, feature, name)
 
 
 def _range(known: "pd.Series") -> dict[str, Any]:

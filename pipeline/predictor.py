@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.blending import Blended
 
 CHECKED_ROWS = 1000
+BLOCK = 2**16  # rows of which matrices are made together
 Predicted: TypeAlias = tuple[tuple[int, int], dict[str, np.ndarray]]  # (repeat, fold), by member
 REMEDY = "What was stored of it is damaged: delete the store and run the competition again."
 
@@ -162,14 +163,32 @@ class Predictor:
     def _fold_predictions(
         self, tables: Mapping[str, CodedTable], fold: Fold
     ) -> dict[str, np.ndarray]:
-        return self.predictions(encoded(self.fitted(fold), tables), fold)
+        return self._in_blocks(self.fitted(fold), tables, fold)
+
+    def _in_blocks(
+        self,
+        fitted: Mapping[str, FittedMember],
+        tables: Mapping[str, CodedTable],
+        fold: Fold,
+    ) -> dict[str, np.ndarray]:
+        """Matrices of many rows are made and predicted a block of rows at a time."""
+        rows = max((table.rows for table in tables.values()), default=0)
+        if rows <= BLOCK:
+            return self.predictions(encoded(fitted, tables), fold)
+        found = []
+        for start in range(0, rows, BLOCK):
+            some = np.arange(start, min(start + BLOCK, rows))
+            parts = {id(table): table.take(some) for table in tables.values()}
+            block = {name: parts[id(table)] for name, table in tables.items()}
+            found.append(self.predictions(encoded(fitted, block), fold))
+        return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
     def _predicted(self, tables: Mapping[str, CodedTable], fold: Fold) -> Predicted:
         """By member that predicts by its fit on this fold, and the fold's place."""
         place = fold.repeat, fold.number
         asked = {name: table for name, table in tables.items() if place in self.divisors[name]}
         fitted = {name: fit for name, fit in self.fitted(fold).items() if name in asked}
-        return place, self.predictions(encoded(fitted, asked), fold)
+        return place, self._in_blocks(fitted, asked, fold)
 
 
 def encoded(

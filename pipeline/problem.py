@@ -133,8 +133,8 @@ class SideTable:
     """
 
     keys: tuple[JoinKey, ...]
-    spelled: "pd.DataFrame"
-    values: "pd.DataFrame"
+    spelled: "Table | pd.DataFrame"
+    values: "Table | pd.DataFrame"
     counts: tuple[str, ...] = ()
 
 

@@ -210,7 +210,8 @@ def _trials(shape: Shape, preset: str) -> Mapping[str, int]:
 def _has_trials(shape: Shape) -> bool:
     """A trial takes as long as a repeat. Where that takes all of its part there is no time for
     one."""
-    fits = not shape.costly or _rounds(shape, STRONGEST, "default") >= ROUNDS[1]
+    seeds = _seeds(shape, STRONGEST, "default")
+    fits = not shape.costly or _rounds(shape, STRONGEST, "default", seeds) >= ROUNDS[1]
     return shape.rows <= TRIALS_UP_TO and fits
 
 

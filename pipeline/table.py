@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 
+from pipeline import scratch
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
@@ -124,3 +125,4 @@ def write(table: "Frame", file: "RawIOBase | BufferedIOBase") -> None:
         for start in range(ROW_GROUP, len(frame), ROW_GROUP):
             part = frame.iloc[start : start + ROW_GROUP]
             writer.write_table(pa.Table.from_pandas(part, first.schema, preserve_index=False))
+            scratch.release()

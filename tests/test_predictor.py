@@ -147,6 +147,21 @@ def test_test_rows_get_the_predictions_of_the_run(run):
     np.testing.assert_allclose(run.predictor.predict(run.loaded.test), expected, atol=1e-12)
 
 
+def test_many_rows_are_predicted_a_block_at_a_time(run, monkeypatch):
+    expected, asked = run.predictor.predict(run.loaded.test), []
+    monkeypatch.setattr("pipeline.predictor.BLOCK", 13)
+    predictor = run.predictor
+    predictions = predictor.predictions
+
+    def counted(matrices, fold):
+        asked.extend(map(len, matrices.values()))
+        return predictions(matrices, fold)
+
+    monkeypatch.setattr(predictor, "predictions", counted)
+    np.testing.assert_allclose(predictor.predict(run.loaded.test), expected, atol=1e-12)
+    assert set(asked) == {13, NEW - 2 * 13}
+
+
 def test_classes_and_extra_rows_of_a_member_count_in_what_it_predicts(tmp_path):
     """Encoders of the same settings differ where one has learnt from extra rows too."""
     run = Numbers(tmp_path)

@@ -22,14 +22,20 @@ def holm(p: np.ndarray, tests: int = 0) -> np.ndarray:
 
 def chi_square(table: np.ndarray) -> tuple[float, float]:
     """Pearson's chi-square of a table of counts, and its p-value; empty rows and columns are left
-    out."""
-    from scipy.stats import chi2_contingency
+    out.
 
-    table = without_empty(table)
+    As scipy.stats.chi2_contingency, which takes a millisecond a table: of thousands of columns,
+    seconds.
+    """
+    from scipy.special import chdtrc
+
+    table = without_empty(table).astype(float)
     if min(table.shape) < 2:
         return 0.0, 1.0
-    found = chi2_contingency(table, correction=False)
-    return float(found.statistic), float(found.pvalue)
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    statistic = ((table - expected) ** 2 / expected).sum()
+    freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
+    return float(statistic), float(chdtrc(freedom, statistic))
 
 
 def without_empty(table: np.ndarray) -> np.ndarray:

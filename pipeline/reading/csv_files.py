@@ -195,14 +195,11 @@ def _refuse_open_quote(
     body: memoryview, frame: "pd.DataFrame", layout: _Layout, source: Source
 ) -> None:
     """Arrow closes at the end of the file what was never closed: the last cell then ends it."""
-    quotes = sum(block.count(b'"') for block in _blocks(body))
-    if frame.empty or quotes % 2 == 0:
-        return
-    last = frame.iloc[-1, -1]
+    last = None if frame.empty else frame.iloc[-1, -1]
     if not isinstance(last, str):
         return
     opened = f'{layout.separator}"{last}'.encode()
-    if body[-len(opened) :] == opened:
+    if body[-len(opened) :] == opened and sum(b.count(b'"') for b in _blocks(body)) % 2:
         raise DataError(
             f"{source}, row {len(frame) + 1}: a quote is opened there and never closed. Correct "
             "the row."

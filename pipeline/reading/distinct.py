@@ -1,6 +1,7 @@
 """Which words a column has, and which of them two columns share: answered by Arrow, column by
 column, without an object a row."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,26 @@ def arrow(words: "pd.Series | pd.Index") -> "pa.ChunkedArray":
 def known(words: "pd.Series") -> "pd.Series":
     """The words that are not missing; the column itself where none is."""
     return words.dropna() if words.hasnans else words
+
+
+def counts(words: "pd.Series") -> "pd.Series":
+    """How many rows have each word, by word in the order of the first rows; missing ones left
+    out."""
+    return words.value_counts(sort=False)
+
+
+def total(each: "Iterable[pd.Series]") -> "pd.Series":
+    """The counts of several columns together, as of one column after the other."""
+    import pandas as pd
+
+    return pd.concat(each).groupby(level=0, sort=False).sum()
+
+
+def first(values: "pd.Series", most: int) -> np.ndarray:
+    """The first so many different values of a column, none missing, in their order."""
+    few = values.iloc[: FEW + most].dropna().unique()
+    found = few if len(few) >= most else values.dropna().unique()
+    return np.asarray(found[:most])
 
 
 def is_unique(words: "pd.Series") -> bool:

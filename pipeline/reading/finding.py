@@ -13,11 +13,13 @@ from pipeline.reading.archives import (
     WORKBOOK,
     Source,
     content,
+    digest,
     is_hidden,
     is_table,
     is_text,
     listed,
     members,
+    require_member,
     without_sheet,
 )
 from pipeline.reading.naming import WORD_KINDS, FileRole, classify, words
@@ -324,7 +326,7 @@ def _settled(first: list[TableFile], role: str) -> tuple[TableFile, str]:
 
 def _are_same(files: Sequence[TableFile]) -> bool:
     few = len(files) <= MOST_NAMED
-    return len(files) == 1 or (few and len({content(file.source) for file in files}) == 1)
+    return len(files) == 1 or (few and len({digest(file.source) for file in files}) == 1)
 
 
 def _is_constant(source: Source) -> bool:
@@ -386,7 +388,7 @@ def _named(
         if (base / first).is_file():
             source = Source(base / first, tuple(inner))
             if inner:
-                content(source)
+                require_member(source)
             return sole_table(source)
     ends = [c for c in files if f"/{_same(c.shown)}".endswith(f"/{_same(name)}")]
     if len(ends) == 1 and not ends[0].problem:

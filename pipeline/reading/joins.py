@@ -18,6 +18,7 @@ from pipeline.reading.date_columns import find_dates, read_dates
 from pipeline.reading.notation import is_plain_number, numbers, read_numbers
 from pipeline.reading.schema import RawTables
 from pipeline.reading.typed_tables import as_words
+from pipeline.table import whole
 from pipeline.wording import count, did_you_mean, quoted
 
 if TYPE_CHECKING:
@@ -249,8 +250,8 @@ def _joined(frame: "pd.DataFrame", side: SideTable, rows: np.ndarray) -> "pd.Dat
     import pandas as pd
 
     added = {
-        name: pd.Series(column.array.take(rows, allow_fill=True), index=frame.index)
-        for name, column in side.values.items()
+        name: pd.Series(side.values[name].array.take(rows, allow_fill=True), index=frame.index)
+        for name in map(str, side.values)
     }
     added |= {name: added[name].where(rows >= 0, "0") for name in side.counts}
     return pd.concat([frame, pd.DataFrame(added, index=frame.index)], axis=1)
@@ -269,7 +270,7 @@ def _without_known(
             for frame, rows in ((frames[which], placed[which]) for which in frames)
         ):
             known.append(column)
-    return replace(side, values=side.values.drop(columns=known))
+    return replace(side, values=whole(side.values).drop(columns=known))
 
 
 def _note(name: str, side: SideTable, placed: Mapping[str, np.ndarray]) -> str:
@@ -280,7 +281,7 @@ def _note(name: str, side: SideTable, placed: Mapping[str, np.ndarray]) -> str:
         if (rows < 0).any()
     ]
     found = f"no match for {' and '.join(lacking)}" if lacking else "every row has a match"
-    return f"{name}: {count(side.values.shape[1], 'column')} joined by {by}; {found}"
+    return f"{name}: {count(len(side.values.columns), 'column')} joined by {by}; {found}"
 
 
 def _no_match(name: str, settings: "Join", side: SideTable, frames: Frames) -> DataError:

@@ -28,11 +28,11 @@ from pipeline.reading.notation import (
     Notation,
     NumbersInWords,
     are_plain,
+    counted_numbers,
     looks_numeric,
     means_missing,
     numbers,
     plain_numbers,
-    read_numbers,
     value_of,
     words_for_missing,
 )
@@ -59,13 +59,14 @@ class Described:
     """A column as a feature, and what a person may want to know of how it is read.
 
     `notes` are about this column; `doubtful` words count as missing, and may be values.
-    `plain` holds the numbers of "train" and "test", where all their words are plain numbers.
+    `values` holds those of "train" and "test" that are known already: plain numbers, and categories
+    that stay as they are written.
     """
 
     feature: Feature
     notes: tuple[str, ...] = ()
     doubtful: tuple[str, ...] = ()
-    plain: "Mapping[str, pd.Series]" = field(default_factory=dict)
+    values: "Mapping[str, pd.Series]" = field(default_factory=dict)
 
 
 def describe_column(
@@ -75,8 +76,6 @@ def describe_column(
 
     Raises DataError where words among numbers look like a mistake.
     """
-    import pandas as pd
-
     scratch.release()  # of the columns before
     sides = {"train": train, "test": test}
     plain = _plain(sides)
@@ -85,38 +84,41 @@ def describe_column(
         return Described(dates.feature(name), dates.notes)
     coded = rule is None and (_is_code(train) or _is_code(test))
     if plain and not coded and rule is None:
-        return Described(Feature(name, "number"), dates.notes, plain=plain)
-    values = pd.concat(sides.values(), ignore_index=True)
-    known = distinct.known(values)
+        return Described(Feature(name, "number"), dates.notes, values=plain)
+    counts = {side: distinct.counts(words) for side, words in sides.items()}
+    rows = distinct.total(counts.values())
     if rule is not None:
-        return _declared(name, known, plain, rule)
-    found = None if coded else read_numbers(known)
+        return _declared(name, rows, plain, rule)
+    found = None if coded else counted_numbers(rows)
     if found is not None and not found.strays:
-        return _described_numbers(name, known, found, dates.notes)
+        return _described_numbers(name, rows, found, dates.notes)
     if found is not None:
         _refuse_mistakes(name, sides, found)
-    _refuse_mismatch(name, train, test)
-    if _is_prose(distinct.known(train) if train.notna().any() else known):
+    if not _is_code(train):
+        _refuse_mismatch(name, counts, test)
+    if _is_prose(counts["train"] if len(counts["train"]) else rows):
         return Described(Feature(name, "text"), dates.notes)
-    missing, doubtful = words_for_missing(known.unique().tolist(), values.hasnans)
+    has_empty = any(words.hasnans for words in sides.values())
+    missing, doubtful = words_for_missing(rows.index.tolist(), has_empty)
     feature = Feature(name, "category", missing=tuple(sorted(missing)))
-    notes = (*dates.notes, *_nearly_numbers(name, known, found))
-    return Described(feature, notes, tuple(sorted(doubtful)))
+    notes = (*dates.notes, *_nearly_numbers(name, rows, found))
+    values = sides if _is_clean(rows, feature) else {}
+    return Described(feature, notes, tuple(sorted(doubtful)), values)
 
 
 def _declared(
-    name: str, known: "pd.Series", plain: "Mapping[str, pd.Series]", rule: ColumnRule
+    name: str, rows: "pd.Series", plain: "Mapping[str, pd.Series]", rule: ColumnRule
 ) -> Described:
-    """What the TOML declares, if not dates; known: the words of train and test, none missing."""
+    """What the TOML declares, if not dates; rows: how many of train and test have each word."""
     missing = tuple(sorted(rule.missing_words or ()))
     if rule.kind == "category" and rule.missing_words is None:
-        missing = tuple(sorted(words_for_missing(known.unique().tolist(), True)[0]))
+        missing = tuple(sorted(words_for_missing(rows.index.tolist(), True)[0]))
     if rule.kind in ("category", "text"):
         return Described(Feature(name, rule.kind, missing=missing))
     if plain and not missing:
-        return Described(Feature(name, "number"), plain=plain)
-    found = read_numbers(known, rule.missing_words) or NumbersInWords()
-    return _described_numbers(name, known, replace(found, missing=missing or found.missing))
+        return Described(Feature(name, "number"), values=plain)
+    found = counted_numbers(rows, rule.missing_words) or NumbersInWords()
+    return _described_numbers(name, rows, replace(found, missing=missing or found.missing))
 
 
 def _plain(sides: "Mapping[str, pd.Series]") -> "dict[str, pd.Series]":
@@ -178,12 +180,15 @@ def _dates(name: str, sides: "Mapping[str, pd.Series]", rule: ColumnRule | None)
 
 
 def _described_numbers(
-    name: str, known: "pd.Series", found: NumbersInWords, notes: Sequence[str] = ()
+    name: str, rows: "pd.Series", found: NumbersInWords, notes: Sequence[str] = ()
 ) -> Described:
+    import pandas as pd
+
     missing = tuple(sorted(found.missing))
     feature = Feature(name, "number", notation=found.notation, missing=missing)
     if found.notation.is_plain:
         return Described(feature, tuple(notes))
+    known = pd.Series(rows.index, dtype="str")
     odd = known[~are_plain(known) & ~known.isin(missing)]
     example = (odd if len(odd) else known).iloc[0]
     value = value_of(example, found.notation)
@@ -194,11 +199,12 @@ def _described_numbers(
     return Described(feature, (*notes, note))
 
 
-def _nearly_numbers(name: str, known: "pd.Series", found: NumbersInWords | None) -> Iterator[str]:
-    """A note on a column that is read as a category, and yet looks like numbers."""
-    rows = known.value_counts(sort=False)
+def _nearly_numbers(name: str, rows: "pd.Series", found: NumbersInWords | None) -> Iterator[str]:
+    """A note on a column that is read as a category, and yet looks like numbers; rows: of each
+    word."""
+    known = int(rows.sum())
     numbered = rows[rows.index.str.contains(r"\d")].sum()
-    if len(known) < FEW_ROWS or not numbered / len(known) >= NEARLY_ALL:
+    if known < FEW_ROWS or not numbered / known >= NEARLY_ALL:
         return
     if found is not None and found.strays:
         listed = ", ".join(f'"{word}"' for word in list(found.strays)[:MOST_STRAY])
@@ -237,18 +243,20 @@ def may_be_names(numbers: "pd.Series") -> bool:
     stamps: of a single column it is something to ask, not to decide.
     """
     known = numbers.dropna()
-    repeat = MORE_NAMES < known.nunique() <= len(known) / LEAST_REPEATS
-    return repeat and are_far_apart(known)
+    return are_far_apart(known) and MORE_NAMES < known.nunique() <= len(known) / LEAST_REPEATS
 
 
 def are_far_apart(numbers: "pd.Series") -> bool:
     """Whether numbers (n,) are some of very many possible whole ones, no rounder than others."""
     import numpy as np
 
-    values = np.unique(numbers.dropna().to_numpy(dtype=float))
-    if len(values) < FEWEST_NAMES or not (1 <= values[0] <= values[-1] <= 2**53):
+    known = numbers.dropna().to_numpy(dtype=float)
+    if not len(known) or not (1 <= known.min() <= known.max() <= 2**53):
         return False
-    if not (values == np.floor(values)).all():
+    if not (known == np.floor(known)).all():
+        return False
+    values = np.unique(known)
+    if len(values) < FEWEST_NAMES:
         return False
     step = np.gcd.reduce((values - values[0]).astype(np.int64))
     possible = (values[-1] - values[0]) / step
@@ -271,17 +279,18 @@ def _refuse_mistakes(name: str, sides: Mapping[str, "pd.Series"], found: Numbers
     )
 
 
-def _refuse_mismatch(name: str, train: "pd.Series", test: "pd.Series") -> None:
-    """Numbers in train, and in test words that are none: two columns of one name."""
-    known, other = distinct.known(train), distinct.known(test)
-    if not len(known) or not len(other) or _is_code(train):
+def _refuse_mismatch(name: str, counts: "Mapping[str, pd.Series]", test: "pd.Series") -> None:
+    """Numbers in train, and in test words that are none: two columns of one name. counts: how many
+    rows of each have each word."""
+    known, other = counts["train"], counts["test"]
+    if not len(known) or not len(other):
         return
-    found = read_numbers(known)
+    found = counted_numbers(known)
     if found is None or found.strays:
         return
-    again = read_numbers(other)
+    again = counted_numbers(other)
     if again is None or again.strays:
-        unreadable = [w for w in other.unique() if math.isnan(value_of(w, found.notation))]
+        unreadable = [w for w in other.index if math.isnan(value_of(w, found.notation))]
         side, row = _first_of({"test": test}, unreadable)
         raise DataError(
             f"{_cell(side, row, name, test.iloc[row])}, train has numbers there. Correct the "
@@ -302,16 +311,17 @@ def _cell(where: str, row: int, name: str, value: object) -> str:
     return f"{where}, row {row + FIRST_ROW}: column {name!r} holds {value!r}"
 
 
-def _is_prose(values: "pd.Series") -> bool:
-    """Nearly every row has its own text, or texts are long."""
+def _is_prose(rows: "pd.Series") -> bool:
+    """Nearly every row has its own text, or texts are long; rows: how many have each."""
     import pandas as pd
 
-    different = pd.Series(values.unique())
-    if len(values) < FEW_ROWS:
+    known = rows.sum()
+    if known < FEW_ROWS:
         return False
-    if len(different) >= NEARLY_ALL * len(values):
+    if len(rows) >= NEARLY_ALL * known:
         return True
-    return len(different) > 50 and different.head(1000).str.count(r"\S+").mean() >= LONG
+    first = pd.Series(rows.index[:1000])
+    return len(rows) > 50 and first.str.count(r"\S+").mean() >= LONG
 
 
 # -- reading a table by its features ---------------------------------------------------------------
@@ -345,8 +355,8 @@ def typed(table: "pd.DataFrame", columns: Sequence[Described], side: str) -> "pd
     for column in columns:
         feature = column.feature
         found[feature.name] = (
-            column.plain[side]
-            if side in column.plain
+            column.values[side]
+            if side in column.values
             else scratch.column(conform_column(table[feature.column], feature, side))
         )
         scratch.release()
@@ -373,6 +383,12 @@ def cleaned(values: "pd.Series", feature: Feature) -> "pd.Series":
         return values.rename(None)
     words = pa.chunked_array(parts, type=pa.large_string()).to_pandas()
     return pd.Series(words.array, index=values.index, dtype="str")
+
+
+def _is_clean(rows: "pd.Series", feature: Feature) -> bool:
+    """Whether a column of these words stays as it is written."""
+    levels = rows.index.to_series()
+    return distinct.arrow(cleaned(levels, feature)).equals(distinct.arrow(levels))
 
 
 def _cleaned(levels: "pa.Array", feature: Feature) -> "pd.Series":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.stage_settings import LoadStage
 
 MOST_NAMES = 5
+PLACE = "\x1f"  # no column is named so
 REMEDY = (
     'Correct the files, or name the right one in the TOML: [load] labels = "..."; if train has a '
     'target of its own, [load] labels = "none" leaves the file out'
@@ -127,7 +128,9 @@ def join(train: "pd.DataFrame", labels: "pd.DataFrame") -> Joined:
     if key:
         spelled = labels.assign(**{name: _spelled_alike(train, labels, name) for name in key})
         _refuse_other_ids(train, spelled, key)
-        joined = train.merge(spelled[[*key, *own]], on=key, how="left", validate="one_to_one")
+        placed = spelled[key].assign(**{PLACE: range(len(labels))})
+        rows = train[key].merge(placed, on=key, how="left", validate="one_to_one")[PLACE]
+        joined = train.assign(**{name: labels[name].array.take(rows.to_numpy()) for name in own})
         return Joined(joined, tuple(own), f"labels joined to train by {quoted(key, MOST_NAMES)}")
     if group := _group(train, labels, shared):
         return _one_a_group(train, labels, group, own)

@@ -262,9 +262,15 @@ def read_numbers(words: "pd.Series", missing: Sequence[str] | None = None) -> Nu
 
     missing: the words that mean so; left out, those that usually do among numbers.
     """
+    return counted_numbers(distinct.counts(words), missing)
+
+
+def counted_numbers(
+    rows: "pd.Series", missing: Sequence[str] | None = None
+) -> NumbersInWords | None:
+    """The same; rows (m,): how many rows have each of the different words."""
     import pandas as pd
 
-    rows = words.value_counts(sort=False)
     named = rows.index.isin(list(missing or ()))
     given, rows = rows.index[named].tolist(), rows[~named]
     plain = are_plain(pd.Series(rows.index, dtype="str")).to_numpy()

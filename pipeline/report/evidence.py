@@ -155,19 +155,6 @@ class Evidence:
         rng = np.random.default_rng([self.settings.seed, *stream, fold.number])
         return np.sort(rng.permutation(fold.valid)[:rows])
 
-    def some(self, rows: np.ndarray) -> np.ndarray:
-        """Of row numbers, ascending, those that are looked at: all, or so many that are drawn."""
-        if len(rows) <= MOST_LOOKED_AT:
-            return rows
-        rng = np.random.default_rng([self.settings.seed, len(rows)])
-        return np.sort(rng.choice(rows, MOST_LOOKED_AT, replace=False))
-
-    def sampled(self, rows: int, what: str = "Looked at") -> str:
-        """A remark where of so many rows a sample is looked at; empty where all are."""
-        if rows <= MOST_LOOKED_AT:
-            return ""
-        return f" {what} were {MOST_LOOKED_AT:,} of {rows:,} rows, drawn at random."
-
     def frames(self, several: Sequence[np.ndarray]) -> "list[pd.DataFrame]":
         """The features of several sets of rows; each column is read once."""
         joined = take(self.load.train, np.concatenate(several), self.problem.names)
@@ -179,3 +166,18 @@ class Evidence:
         """A member's name, with its kind where that is another one: 'small (lightgbm)'."""
         member = self.train[name].member if name in self.train else None
         return name if member is None or member.kind == name else f"{name} ({member.kind})"
+
+
+def looked_at(rows: np.ndarray) -> np.ndarray:
+    """Of row numbers, ascending, those that are looked at: all, or MOST_LOOKED_AT drawn of them."""
+    if len(rows) <= MOST_LOOKED_AT:
+        return rows
+    rng = np.random.default_rng(len(rows))  # the same rows in every section, and every time
+    return np.sort(rng.choice(rows, MOST_LOOKED_AT, replace=False))
+
+
+def sample_remark(rows: int, what: str = "Looked at") -> str:
+    """Where of so many rows a sample is looked at; empty where all are."""
+    if rows <= MOST_LOOKED_AT:
+        return ""
+    return f" {what} were {MOST_LOOKED_AT:,} of {rows:,} rows, drawn at random."

@@ -14,7 +14,7 @@ from pipeline.figures import label
 from pipeline.page import number, percent
 from pipeline.problem import Feature, Kind
 from pipeline.report.alarm import NAMED, Alarm, quoted_label, score
-from pipeline.report.evidence import Evidence
+from pipeline.report.evidence import Evidence, looked_at, sample_remark
 from pipeline.table import take
 from pipeline.wording import count, some
 
@@ -49,7 +49,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     )
     if len(features) < 2:
         return
-    rows = evidence.some(np.arange(len(target.y)))
+    rows = looked_at(np.arange(len(target.y)))
     every, target = target, target.take(rows)
     train = take(table, rows, [each.name for each in features])
     bins = [fine_codes(train[each.name], each.kind) for each in features]
@@ -109,11 +109,12 @@ def _odds(share: float) -> float:
 
 def _column_alarm(names: set[str], texts: Sequence[str], evidence: Evidence) -> Alarm:
     blend = score(evidence, evidence.validated_y, evidence.validated())
+    sampled = sample_remark(len(evidence.y))
+    remark = sampled and f".{sampled[:-1]}"  # the page ends the sentence
     return Alarm(
         "column",
         f"Of what the blend of all columns predicts of the target ({evidence.metric.in_sentence} "
-        f"{blend}), one column alone predicts most: {some(texts, NAMED)}"
-        + evidence.sampled(len(evidence.y)).rstrip("."),
+        f"{blend}), one column alone predicts most: {some(texts, NAMED)}{remark}",
         "A column that nearly equals the target was often made from it, or recorded after the "
         "outcome was known. Such a column is worth nothing where the outcome is still open.",
         "Find out how and when it was recorded, and how it looks in test (the exploration page). "

@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.answers import answer_rows, train_groups
 from pipeline.exploration.significance import holm
 from pipeline.exploration.strength import FoldedTarget, rank_correlation_ratio, skill, strength
+from pipeline.reading import distinct
 from pipeline.report.alarm import Alarm
 from pipeline.report.evidence import MOST_LOOKED_AT, Evidence
 
@@ -230,7 +231,7 @@ def _of_numbered(words: "pd.Series") -> np.ndarray | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    parts = pc.extract_regex(pa.array(words, pa.large_string()), NUMBERED)
+    parts = pc.extract_regex(distinct.arrow(words).combine_chunks(), NUMBERED)
     heads = pc.struct_field(parts, "head").dictionary_encode()
     known = heads.dictionary.to_pylist()
     if parts.null_count or any(re.search(r"\d", head) for head in known):

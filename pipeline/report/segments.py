@@ -10,7 +10,7 @@ from pipeline import figures, metrics, page
 from pipeline.config import BLEND
 from pipeline.estimates import NORMAL_95, share_interval
 from pipeline.problem import Feature
-from pipeline.report.evidence import Evidence
+from pipeline.report.evidence import Evidence, looked_at, sample_remark
 from pipeline.table import take
 from pipeline.wording import count
 
@@ -69,7 +69,7 @@ class Segments:
 
 def compute(evidence: Evidence) -> Segments:
     """By the blend's error in each row: 1 for a wrong class, or the absolute error."""
-    rows = evidence.some(evidence.rows)
+    rows = looked_at(evidence.rows)
     y, prediction = evidence.y[rows], evidence.predictions[BLEND][rows]
     is_share = bool(evidence.classes)
     errors = 1 - metrics.hits(y, prediction) if is_share else metrics.absolute_error(y, prediction)
@@ -139,7 +139,7 @@ def render(
     segments: Segments, evidence: Evidence, plots: Mapping[str, figures.Plot]
 ) -> list[page.Block]:
     return [
-        segments.conclusion() + evidence.sampled(len(evidence.rows)),
+        segments.conclusion() + sample_remark(len(evidence.rows)),
         table(segments, evidence.problem.target) if segments.found else None,
     ]
 

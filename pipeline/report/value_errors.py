@@ -11,7 +11,7 @@ from pipeline import figures, page
 from pipeline.config import BLEND
 from pipeline.estimates import NORMAL_95, with_error
 from pipeline.metrics import METRICS, Estimate, estimate
-from pipeline.report.evidence import Evidence
+from pipeline.report.evidence import Evidence, looked_at, sample_remark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,13 +68,13 @@ def _group(predicted: np.ndarray, y: np.ndarray) -> ResidualGroup:
 
 
 def plots(errors: ValueErrors, evidence: Evidence) -> list[figures.Draft]:
-    rows = evidence.some(evidence.rows)
+    rows = looked_at(evidence.rows)
     y, predicted = evidence.y[rows], evidence.predictions[BLEND][rows, 0]
     drafts = [
         truth_plot(errors, y, predicted, evidence.problem.target),
         residual_plot(errors, y, predicted, evidence),
     ]
-    drawn = evidence.sampled(len(evidence.rows), "Drawn")
+    drawn = sample_remark(len(evidence.rows), "Drawn")
     return [replace(each, caption=each.caption + drawn) for each in drafts]
 
 

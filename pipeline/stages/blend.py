@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 # the simpler one first: a later one must be better by more than noise
 METHODS = ("equal", "greedy", "stack")
-# numbers that blends are fitted on, drawn from more of them (benchmarks/README.md): of rows times
-# models times classes, for weights and for the nested choice of a method; and rows in any case
-FITTED, CHOSEN, FEWEST_ROWS = 9_000_000, 3_000_000, 50_000
-STACKER = 5  # models, for so many of which a stacker's fit counts
+# how many numbers blends are fitted on, rows times models times classes, of more of them: for
+# weights, and for the nested choice of a method; and how many rows in any case (docs/blending.md)
+FITTED, CHOSEN, FEWEST_ROWS = 5_000_000, 2_000_000, 50_000
+STACKER, SORTING = 5, 3  # models that a stacker takes as long as; how much longer a sort takes
 MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
 MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
 NAMED = "The method is the one that [blend] method in the competition's TOML names."
@@ -72,6 +72,7 @@ def blend(
     fitter = Fitter(tuple(members), metric, settings.rounds, settings.l2)
     methods = methods_tried(settings.method, len(members), outputs)
     known = out_of_fold(metric.target(load), split, members)
+    known = replace(known, is_drawn=drawn(known, metric, FITTED))
     candidates = cross_fitted(fitter, methods, known)
     method, comparisons = choose(metric, known, candidates)
     fitted = fitter.fit((method,), known.to_fit())[method]
@@ -175,14 +176,17 @@ def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> 
     rows = split.validated
     predictions = np.stack([each.mean_oof[rows] for each in members.values()])
     folds = at_least_two(split.numbers()[rows])
-    known = OutOfFold(predictions, y[rows], folds, split.validated_clusters)
-    return replace(known, is_drawn=drawn(known, FITTED))
+    return OutOfFold(predictions, y[rows], folds, split.validated_clusters)
 
 
-def drawn(known: OutOfFold, numbers: int) -> np.ndarray | None:
-    """Rows of about so many numbers, as a mask (rows,); None where there are no more."""
+def drawn(known: OutOfFold, metric: Metric, numbers: int) -> np.ndarray | None:
+    """Rows of about so many numbers, as a mask (rows,), fewer where the metric sorts them; None
+    where there are no more."""
     models, rows, outputs = known.predictions.shape
-    most = max(FEWEST_ROWS, numbers // ((models + STACKER) * max(1, outputs - 1)))
+    of_a_row = (models + STACKER) * max(1, outputs - 1)
+    if metric.smooth_on(outputs, known.y).overall is not None:
+        of_a_row *= SORTING
+    most = max(FEWEST_ROWS, numbers // of_a_row)
     if rows <= most:
         return None
     is_drawn = np.zeros(rows, dtype=bool)
@@ -246,20 +250,20 @@ def nested(fitter: Fitter, candidates: Mapping[str, np.ndarray], known: OutOfFol
     for fold in folds_of(0, known.folds):
         seen = known.take(fold.train)
         if len(seen.y) > 1:
-            inner = cross_fitted(fitter, methods, with_inner_folds(seen))
+            inner = cross_fitted(fitter, methods, with_inner_folds(seen, fitter.metric))
             method, _ = choose(fitter.metric, seen, inner)
             blended[fold.valid] = candidates[method][fold.valid]
     return blended
 
 
-def with_inner_folds(known: OutOfFold) -> OutOfFold:
+def with_inner_folds(known: OutOfFold, metric: Metric) -> OutOfFold:
     """The rows' folds, renumbered: few of them where models and classes are many, and blends are
     fitted on fewer rows."""
     models, _, outputs = known.predictions.shape
     inner = at_least_two(known.folds)
     if models * outputs > MOST_OUTPUTS:
         inner = inner % INNER_FOLDS
-    return replace(known, folds=inner, is_drawn=drawn(known, CHOSEN))
+    return replace(known, folds=inner, is_drawn=drawn(known, metric, CHOSEN))
 
 
 def choose(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline import scratch
 from pipeline.errors import DataError
 from pipeline.own_functions import own_function
 from pipeline.problem import ExtraRows, Feature, File, Form, Loaded, Problem
@@ -202,7 +203,7 @@ def _known(tables: RawTables, roles: Roles) -> tuple[RawTables, list[str]]:
     notes = []
     known = roles.values.notna()
     if not known.all():
-        train = tables.train[known].reset_index(drop=True)
+        train = _rows(tables.train, known.to_numpy())
         missing = len(tables.train) - len(train)
         notes.append(f"{count(missing, 'row')} of train without a target left out")
         tables = replace(tables, train=train)
@@ -214,6 +215,17 @@ def _known(tables: RawTables, roles: Roles) -> tuple[RawTables, list[str]]:
             )
         tables = replace(tables, test=tables.test.drop(columns=roles.target))
     return tables, notes
+
+
+def _rows(table: "pd.DataFrame", which: np.ndarray) -> "pd.DataFrame":
+    """Some rows of a table, one column after the other: all at once may be more than memory."""
+    import pandas as pd
+
+    found = {}
+    for name, words in table.items():
+        found[name] = scratch.column(words[which].reset_index(drop=True))
+        scratch.release()
+    return pd.DataFrame(found, copy=False)
 
 
 def _features(
@@ -268,8 +280,8 @@ def _checked(
 ) -> "pd.Series":
     """What the contract is about: plain numbers, or words without what means missing."""
     if column is None:  # the target, or the id
-        column = replace(kinds.describe_column(str(words.name), words, words[:0], rule), plain={})
-    return column.plain[side] if side in column.plain else kinds.cleaned(words, column.feature)
+        column = replace(kinds.describe_column(str(words.name), words, words[:0], rule), values={})
+    return column.values[side] if side in column.values else kinds.cleaned(words, column.feature)
 
 
 def _counted(columns: Sequence[Described]) -> str:

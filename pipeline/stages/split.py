@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.answers import answer_rows, train_groups
 from pipeline.errors import DataError, SettingsError
 from pipeline.folds import DRAWN, Fold, Folds, folds_of
+from pipeline.plan import MANY_ROWS
 from pipeline.problem import Loaded, Problem, Task
 from pipeline.progress import Progress
 from pipeline.splitting import kfold, own, windows
@@ -72,7 +73,17 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     if answered is not None:
         refuse_divided(folds, answered, load.problem)
         found = replace(found, answers=answer_rows(answered))
-    return found
+    return found if found.rows <= MANY_ROWS else in_half_the_bytes(found)
+
+
+def in_half_the_bytes(folds: Folds) -> Folds:
+    """The same, with row numbers of 32 bits."""
+    assert folds.rows <= np.iinfo(np.int32).max
+    narrow = [
+        replace(fold, train=fold.train.astype(np.int32), valid=fold.valid.astype(np.int32))
+        for fold in folds.folds
+    ]
+    return replace(folds, folds=tuple(narrow))
 
 
 def by_answer(settings: "Split", load: Loaded) -> "Split":

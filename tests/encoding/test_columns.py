@@ -1,10 +1,17 @@
 import decimal
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.encoding.columns import CodedColumn, code_column, code_table, number_column
+from pipeline.encoding.columns import (
+    CodedColumn,
+    CodedTable,
+    code_column,
+    code_table,
+    number_column,
+)
 from pipeline.errors import DataError
 from pipeline.problem import Feature
 
@@ -103,3 +110,15 @@ def test_negative_zero_is_zero():
 def test_an_absent_column_is_named():
     with pytest.raises(DataError, match="no column 'b'"):
         code_table(pd.DataFrame({"a": [1]}), [Feature(name, "number") for name in "ab"])
+
+
+@pytest.mark.parametrize(
+    "values, narrow", [(255, "uint8"), (256, "uint16"), (65_535, "uint16"), (65_536, "int32")]
+)
+def test_codes_are_as_narrow_as_their_values_and_missing_allow(values, narrow):
+    numbers = np.append(np.arange(values), np.nan)
+    column = number_column("a", numbers)
+    assert column.codes.dtype == narrow
+    np.testing.assert_array_equal(column.with_missing()[column.codes], numbers)
+    wide = CodedTable({"a": (replace(column, codes=column.codes.astype(np.int32)),)}, len(numbers))
+    assert CodedTable({"a": (column,)}, len(numbers)).digests() == wide.digests()

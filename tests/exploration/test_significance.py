@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.testing import assert_allclose
+from scipy.stats import chi2_contingency
 
 from pipeline.exploration.significance import chi_square, holm
 
@@ -25,3 +26,11 @@ def test_empty_rows_and_columns_of_a_table_do_not_count():
     assert chi_square(holes) == chi_square(full)
     assert chi_square(full)[0] == 20.0  # Σ (30 - 20)² / 20 over four cells
     assert chi_square(np.array([[3, 4]])) == (0.0, 1.0)
+
+
+def test_chi_square_is_that_of_scipy_to_the_last_digit():
+    rng = np.random.default_rng(0)
+    for rate in (2.0, 50.0, 5000.0):
+        table = 1 + rng.poisson(rate, size=(rng.integers(2, 14), rng.integers(2, 9)))
+        found = chi2_contingency(table, correction=False)
+        assert chi_square(table) == (found.statistic, found.pvalue)

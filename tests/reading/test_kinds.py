@@ -256,7 +256,7 @@ def test_a_declared_category_leaves_nothing_to_note():
 
 def test_plain_numbers_are_parsed_once():
     train, test = column_of([1, 2, 3] * 20), column_of([4, None])
-    plain = describe_column("c", train, test).plain
+    plain = describe_column("c", train, test).values
     assert plain["train"].tolist() == [1, 2, 3] * 20 and plain["train"].dtype == "int64"
     assert plain["test"].tolist()[0] == 4 and plain["test"].isna().tolist() == [False, True]
 

@@ -18,7 +18,7 @@ from pipeline.exploration.duplicates import find_duplicates
 from pipeline.folds import Folds, folds_of
 from pipeline.metrics import METRICS, Estimate
 from pipeline.problem import Feature, Form, Loaded, Problem
-from pipeline.report import alarms, leaderboard
+from pipeline.report import alarms, evidence, leaderboard, row_order
 from pipeline.report.alarm import Alarm
 from pipeline.report.learning_curve import Curve
 from pipeline.report.row_order import interleaved
@@ -161,6 +161,17 @@ def test_an_honest_table_raises_none(table):
     assert raised(table) == {}
     (text,) = alarms.render(alarms.Alarms(()), table.evidence(), {})
     assert text.startswith("No alarm. These were looked for: a column that alone predicts")
+
+
+def test_of_many_rows_some_are_looked_at_and_the_alarms_stay(table, monkeypatch):
+    monkeypatch.setattr(evidence, "MOST_LOOKED_AT", 1000)
+    monkeypatch.setattr(row_order, "MOST_LOOKED_AT", 1000)
+    monkeypatch.setattr(row_order, "STRETCH", 100)
+    assert raised(table) == {}
+    leaking = raised(with_column(table, "copy", table.y.astype(float)))
+    assert "Looked at were 1,000 of 1,500 rows" in leaking["column"].found
+    ordered = raised(rows(table, np.argsort(table.y, kind="stable")))
+    assert "in 1,000 of 1,500 rows" in ordered["id or order"].found
 
 
 def test_folds_at_random_where_test_is_later_are_named_and_no_score_is_given(table):

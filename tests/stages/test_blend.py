@@ -172,6 +172,34 @@ def test_few_folds_are_enough_to_choose_a_method(folds, rng):
         assert any(np.array_equal(found[~seen], blend.combine(unseen)) for blend in blends)
 
 
+@pytest.mark.parametrize("method", ["greedy", "stack"])
+def test_of_many_rows_a_draw_has_a_say_in_the_weights_and_all_are_judged(method, rng, monkeypatch):
+    monkeypatch.setattr(stage, "FITTED", 0)
+    monkeypatch.setattr(stage, "FEWEST_ROWS", 150)
+    y = rng.integers(2, size=500)
+    models = np.stack([noisy(y, rng, 1.0), noisy(y, rng, 1.1)])
+    is_drawn = stage.drawn(known(y, models, 5), ACCURACY, 0)
+    assert is_drawn.sum() == 150
+    found, other = (run(each, models, method) for each in (y, np.where(is_drawn, y, 1 - y)))
+    assert found.blend.weights.tobytes() == other.blend.weights.tobytes()
+    assert found.oof.tobytes() == other.oof.tobytes() and np.isfinite(found.oof).all()
+    assert found.expected.cross_validated == ACCURACY.score(y, found.oof)
+    assert other.expected.cross_validated < found.expected.cross_validated
+
+
+def test_more_models_and_classes_are_fitted_on_fewer_rows(monkeypatch):
+    monkeypatch.setattr(stage, "FEWEST_ROWS", 100)
+
+    def rows(models, outputs, metric):
+        y = np.arange(3000) % max(2, outputs)
+        drawn = stage.drawn(known(y, np.zeros((models, 3000, outputs)), 5), METRICS[metric], 30_000)
+        return 3000 if drawn is None else drawn.sum()
+
+    assert rows(1, 2, "accuracy") == 3000
+    assert rows(15, 2, "accuracy") == 1500 and rows(15, 4, "accuracy") == 500
+    assert rows(15, 2, "roc_auc") == 500 and rows(1000, 2, "accuracy") == 100
+
+
 def test_labels_that_mean_nothing_score_chance(rng):
     y = rng.integers(2, size=3000)
     expected = run(y, [noisy(rng.integers(2, size=3000), rng, 2.0) for _ in range(2)]).expected

@@ -256,6 +256,17 @@ def test_a_group_may_be_the_beginning_of_an_id():
     assert (numbers.reshape(15, 4) == numbers[::4, np.newaxis]).all()
 
 
+def test_row_numbers_of_many_rows_are_half_as_long(monkeypatch):
+    load = loaded(np.arange(60) % 2)
+    few = drawn(load, folds=3)
+    monkeypatch.setattr("pipeline.stages.split.MANY_ROWS", 59)
+    many = drawn(load, folds=3)
+    for one, other in zip(few.folds, many.folds, strict=True):
+        assert (one.train.dtype, other.train.dtype) == (np.int64, np.int32)
+        assert_array_equal(one.train, other.train)
+        assert_array_equal(one.valid, other.valid)
+
+
 def test_a_column_numbers_the_folds():
     column = [1, 2, None, -1, 1, 2]
     folds = drawn(loaded([0, 1, 0, 1, 0, 1], fold=column), column="fold")
