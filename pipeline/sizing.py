@@ -41,7 +41,7 @@ ROUNDS = (100, 2000)  # of boosting, at least (fewer could be worse than its def
 ROUNDS_OF_CLASSES = (50, 2000)  # each of them grows a tree a class
 WORTH_ROUNDS = 200  # of xgboost beside lightgbm
 SEEDS, ENOUGH_ROUNDS = 4, 500  # LightGBM's other seeds take the place of no rounds below that
-FEW_ROUNDS, FASTER = 400, 0.2  # of fewer rounds the learning rate: as far in half of them
+FEW_ROUNDS, FASTER = 300, 0.2  # of fewer rounds the learning rate: as far in half of them
 FITTED = 1.85  # a fit of boosting on a fold: on 85% of its rows, then on all; but see ONE_FIT
 
 # cells (rows times columns) of which a repeat still fits into a quarter of MINUTES: seconds a row

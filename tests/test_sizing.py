@@ -132,7 +132,7 @@ def test_larger_tables_get_more_minutes_and_where_rounds_are_few_a_higher_learni
     assert [sizing.minutes(table) for table in tables] == [6, 10, 20, 40]
     assert sizing.minutes(tables[-1], "best") == 80
     rates = [sizing.settings(table, "lightgbm", "quick").get("learning_rate") for table in tables]
-    assert rates == [None, 0.2, 0.2, 0.2]
+    assert rates == [None, None, 0.2, 0.2]
 
 
 def test_rounds_follow_from_the_minutes_that_are_asked_for():
