@@ -10,7 +10,8 @@ import numpy as np
 
 MORE = 1.5  # times the rounds of early stopping, which had fewer rows and averaged no seeds
 LEFT = 0.5  # of the rows, at least, beside those held out
-ONE_FIT, MOST_WATCHED = 1_000_000, 100_000  # rows to learn from, and to watch of so many
+FITTED = 1.85  # fits of all rows that one takes, on 85% of them and then on all
+ONE_FIT, MOST_WATCHED = 1_000_000, 100_000  # rows to learn from, to watch of so many
 FEWEST = 3  # groups to hold out: what suits one or two of them need not suit others
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
-from pipeline.early_stopping import ONE_FIT
+from pipeline.early_stopping import FITTED, ONE_FIT
 from pipeline.metrics import Task
 from pipeline.plan import COSTLY, FIRST, MANY_ROWS, STRONGEST, cells_a_round
 
@@ -42,7 +42,6 @@ ROUNDS_OF_CLASSES = (50, 2000)  # each of them grows a tree a class
 WORTH_ROUNDS = 200  # of xgboost beside lightgbm
 SEEDS, ENOUGH_ROUNDS = 4, 500  # LightGBM's other seeds take the place of no rounds below that
 FEW_ROUNDS, FASTER = 300, 0.2  # of fewer rounds the learning rate: as far in half of them
-FITTED = 1.85  # a fit of boosting on a fold: on 85% of its rows, then on all; but see ONE_FIT
 
 # cells (rows times columns) of which a repeat still fits into a quarter of MINUTES: seconds a row
 # of 22 columns are 0.0003 for neural_net and for a seed of catboost, 0.0009 for rnn and 0.0005 for
