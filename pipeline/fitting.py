@@ -185,7 +185,7 @@ def memory_needed(member: Member, objective: Objective, table: CodedTable) -> in
     """
     width = sum(_width(member, name, columns) for name, columns in table.columns.items())
     if models.learns_in_blocks(member.kind):
-        return PROCESS + table.rows * (3 * width + 40 + 24 * objective.outputs)
+        return PROCESS + table.rows * (2 * width + 40 + 24 * objective.outputs)
     return PROCESS + 3 * 4 * width * min(table.rows, most_rows(member, width))
 
 
@@ -194,7 +194,7 @@ def _width(member: Member, name: str, columns: Sequence[CodedColumn]) -> int:
     if not member.sees(name):
         return 0
     if member.view == "tree":
-        return 2 * len(columns)  # with target means and counts
+        return 1 + len(columns)  # some have target means or counts beside their own
     levels = [len(each.values) if each.kind == "category" else 1 for each in columns]
     return sum(min(MOST_ONE_HOT, number) + 1 for number in levels)
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.early_stopping import FITTED, ONE_FIT
 from pipeline.fits import Fits
 from pipeline.folds import Fold
 from pipeline.member import Member
@@ -97,7 +98,8 @@ def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]
     columns, outputs = len(fits.features(member)), fits.objective.outputs
     times = [cells_a_round(rows, columns, outputs) for rows in (len(order), number)]
     begun = max(0.0, first - FIRST_ROUNDS * a_round) * len(order) / number
-    return begun, a_round * times[0] / times[1]
+    once = 1 / FITTED if len(order) > ONE_FIT else 1.0  # the sample is fitted twice
+    return begun, once * a_round * times[0] / times[1]
 
 
 def _longest(folds: Sequence[Fold]) -> Fold:

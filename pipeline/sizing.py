@@ -8,10 +8,11 @@ laptop; before it begins, training measures its own pace (pace.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
+from pipeline.early_stopping import FITTED, ONE_FIT
 from pipeline.metrics import Task
 from pipeline.plan import COSTLY, FIRST, MANY_ROWS, STRONGEST, cells_a_round
 
@@ -23,8 +24,8 @@ PART = {STRONGEST: FIRST, "xgboost": FIRST / 2}  # of the minutes, for the first
 WIDE_BOOSTING = {"n_models": 1, "max_rounds": 300}
 WIDE_SPARSITY = {"l1": 0.3}  # of thousands of columns a few dozen are left
 SPARSE_CELLS = 20_000_000  # rows times width times classes: sparse logistic regression in seconds
-MINUTES, MORE_MINUTES = 6, 10  # for tune and train; more of them beyond so many cells:
-MANY_CELLS = 4_000_000
+MINUTES = 6  # for tune and train; more of them beyond so many cells:
+MORE_MINUTES = {4_000_000: 10, 30_000_000: 20, 100_000_000: 40}
 QUICK_MINUTES, MORE_QUICK_MINUTES = 0.6, 2
 BEST_MINUTES = 30
 FOLDS, FOLDS_OF_MANY, QUICK_FOLDS, QUICK_FOLDS_OF_MANY = 10, 5, 5, 3
@@ -40,7 +41,7 @@ ROUNDS = (100, 2000)  # of boosting, at least (fewer could be worse than its def
 ROUNDS_OF_CLASSES = (50, 2000)  # each of them grows a tree a class
 WORTH_ROUNDS = 200  # of xgboost beside lightgbm
 SEEDS, ENOUGH_ROUNDS = 4, 500  # LightGBM's other seeds take the place of no rounds below that
-FITTED = 1.85  # LightGBM's fit on a fold: on 85% of its rows, then on all
+FEW_ROUNDS, FASTER = 300, 0.2  # of fewer rounds the learning rate: as far in half of them
 
 # cells (rows times columns) of which a repeat still fits into a quarter of MINUTES: seconds a row
 # of 22 columns are 0.0003 for neural_net and for a seed of catboost, 0.0009 for rnn and 0.0005 for
@@ -120,13 +121,14 @@ class Shape:
 
 def minutes(shape: Shape, preset: str = "default") -> float:
     if preset == "best":
-        return BEST_MINUTES
+        return max(BEST_MINUTES, 2 * minutes(replace(shape, minutes=None)))
     if shape.minutes is not None and preset == "default":
         return shape.minutes
-    more = shape.costly and (not shape.many or shape.cells * shape.trees > MANY_CELLS)
+    cells = shape.cells * shape.trees if shape.many else COSTLY if shape.costly else 0
+    more = [minutes for least, minutes in MORE_MINUTES.items() if cells > least]
     if preset == "quick":
         return MORE_QUICK_MINUTES if more else QUICK_MINUTES
-    return MORE_MINUTES if more else MINUTES
+    return max(more, default=MINUTES)
 
 
 def folds(shape: Shape, preset: str = "default") -> int:
@@ -219,7 +221,9 @@ def _boosting(shape: Shape, model: str, preset: str) -> dict[str, Any]:
         most = WIDE_BOOSTING["max_rounds"]
     seeds = _seeds(shape, model, preset)
     rounds = max(least, min(most, _rounds(shape, model, preset, seeds)))
-    given = {"max_rounds": rounds, "n_models": seeds}
+    given: dict[str, Any] = {"max_rounds": rounds, "n_models": seeds}
+    if rounds < FEW_ROUNDS and shape.many and shape.trees == 1:
+        given["learning_rate"] = FASTER
     return {"num_leaves": _leaves(shape, preset), **given} if model == STRONGEST else given
 
 
@@ -227,9 +231,10 @@ def _rounds(shape: Shape, model: str, preset: str, seeds: int = 1, leaves: int =
     """How many rounds fit, in hundreds, or of few in tens; `leaves` 0: those that the shape has."""
     number, leaves = folds(shape, preset), leaves or _leaves(shape, preset)
     in_series, share = -(-number // CORES), (number - 1) / number
+    fits = seeds if shape.rows * share > ONE_FIT else FITTED + seeds - 1
     seconds = ROUND[leaves] if model == STRONGEST else XGBOOST_ROUND
     cells = cells_a_round(shape.rows, shape.columns, shape.trees, leaves)
-    a_round = seconds * cells * in_series * share * (FITTED + seeds - 1) * SPARE
+    a_round = seconds * cells * in_series * share * fits * SPARE
     found = int(PART[model] * 60 * minutes(shape, preset) / a_round)
     return found // 100 * 100 if found >= 100 else found // 10 * 10
 

@@ -75,7 +75,7 @@ def test_of_many_rows_lightgbm_comes_first_and_networks_only_where_they_can_fini
     assert sizing.models(Shape(MANY_ROWS + 1, 20, "binary", 2))[0] == "lightgbm"
     assert sizing.models(Shape(700_000, 22, "binary", 2)) == CHEAP
     assert sizing.models(Shape(700_000, 22, "regression")) == CHEAP[:3]
-    assert sizing.models(Shape(7_000_000, 22, "binary", 2))[1] == "linear"  # nor can xgboost
+    assert sizing.models(Shape(70_000_000, 22, "binary", 2))[1] == "linear"  # nor can xgboost
     assert sizing.models(Shape(15_000, 1000, "binary", 2)) == CHEAP  # as many cells
     listed = [
         set(sizing.models(Shape(rows, 22, "binary", 2))) for rows in (20_000, 60_000, 300_000)
@@ -98,17 +98,19 @@ def test_one_repeat_fits_into_half_of_the_minutes(preset, classes):
         shape = Shape(rows, columns, task, classes)
         given = sizing.settings(shape, "lightgbm", preset)
         folds = sizing.folds(shape, preset)
-        # a round on all rows, then on those of the fold: the search on 85% of them, one fit a seed
         a_cell = 6e-9 if given["num_leaves"] > 31 else 3e-9
         a_round = a_cell * rows * columns * (classes if classes > 2 else 1)
-        a_fit = a_round * (folds - 1) / folds * (0.85 + given["n_models"]) * given["max_rounds"]
+        # a round on all rows, then on those of the fold: the search on 85% of them, one fit a seed;
+        # of more than a million rows the search is the fit
+        search = 0.85 if rows * (folds - 1) / folds <= 10**6 else 0
+        a_fit = a_round * (folds - 1) / folds * (search + given["n_models"]) * given["max_rounds"]
         in_series = -(-folds // 2)
         fits = in_series * a_fit <= 30 * sizing.minutes(shape, preset)
         assert fits or given["max_rounds"] == least
         rounds.append(given["max_rounds"])
         if "xgboost" in sizing.models(shape, preset):  # then in half of what is left
             a_fit = 3e-9 * rows * columns * (classes if classes > 2 else 1) * (folds - 1) / folds
-            a_fit *= 1.85 * sizing.settings(shape, "xgboost", preset)["max_rounds"]
+            a_fit *= (1 + search) * sizing.settings(shape, "xgboost", preset)["max_rounds"]
             assert in_series * a_fit <= 15 * sizing.minutes(shape, preset)
     assert (min(rounds), max(rounds)) == (least, 2000)
 
@@ -123,6 +125,14 @@ def test_classes_and_columns_cost_rounds_as_rows_do():
         given = sizing.settings(shape, "lightgbm")
         assert 50 <= given["max_rounds"] <= 300 and given["n_models"] == 1
         assert "trials" not in given and sizing.folds(shape) == 5
+
+
+def test_larger_tables_get_more_minutes_and_where_rounds_are_few_a_higher_learning_rate():
+    tables = [Shape(rows, 22, "binary", 2) for rows in (10**5, 7 * 10**5, 4 * 10**6, 10**7)]
+    assert [sizing.minutes(table) for table in tables] == [6, 10, 20, 40]
+    assert sizing.minutes(tables[-1], "best") == 80
+    rates = [sizing.settings(table, "lightgbm", "quick").get("learning_rate") for table in tables]
+    assert rates == [None, None, 0.2, 0.2]
 
 
 def test_rounds_follow_from_the_minutes_that_are_asked_for():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
+from pipeline import early_stopping
 from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
 from pipeline.lookup_matrix import LookupMatrix, Matrix
@@ -84,6 +85,9 @@ class Boosting:
         data = self._dataset(X.take(rows, axis=0), y[rows], bins)
         rows = np.flatnonzero(held_out)
         watched = self._dataset(X.take(rows, axis=0), y[rows], data)
+        if len(y) > early_stopping.ONE_FIT:
+            self.boosters = [self._train(data, watched, number=i) for i in self._numbers()]
+            return self
         stopped = self._train(data, watched)
         del data, watched  # what is binned: a byte a cell
         rounds = rounds_of_all_rows(stopped.best_iteration, self.settings.max_rounds)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
+from pipeline import early_stopping
 from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
 from pipeline.lookup_matrix import LookupMatrix, Matrix
@@ -85,6 +86,10 @@ class Boosting:
         data = self._matrix(X.take(rows, axis=0), target[rows], bins)
         rows = np.flatnonzero(held_out)
         watched = self._matrix(X.take(rows, axis=0), target[rows], data)
+        if len(y) > early_stopping.ONE_FIT:
+            each = (self._train(data, watched, number=i) for i in self._numbers())
+            self.boosters = [booster[: booster.best_iteration + 1] for booster in each]
+            return self
         stopped = self._train(data, watched)
         del data, watched  # what is binned: a byte a cell, or four where values are missing
         rounds = rounds_of_all_rows(stopped.best_iteration + 1, self.settings.max_rounds)

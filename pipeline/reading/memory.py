@@ -8,6 +8,10 @@ from pathlib import Path
 CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")
 OWN_GROUP = Path("/proc/self/cgroup")
+VERSIONS = {  # limit, use, and what of the use are files, by the name of the controller
+    "": ("memory.max", "memory.current", "inactive_file"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 UNKNOWN = 8 * 10**9  # where no system says; a laptop's
 
 
@@ -29,29 +33,26 @@ def _machine() -> int:
 
 def _container() -> Iterator[int]:
     """What is left of each limit on a container's memory, by either version of control groups."""
-    for folder in _groups():
-        with contextlib.suppress(OSError, ValueError):  # there is no limit, or it is "max"
-            limit = int((folder / "memory.max").read_text())
-            used = int((folder / "memory.current").read_text())
-            yield limit - used + _reclaimable(folder, "inactive_file")
-    old = CGROUP / "memory"
-    with contextlib.suppress(OSError, ValueError):
-        limit = int((old / "memory.limit_in_bytes").read_text())
-        used = int((old / "memory.usage_in_bytes").read_text())
-        yield limit - used + _reclaimable(old, "total_inactive_file")
+    for controller, files in VERSIONS.items():
+        for folder in _groups(controller):
+            with contextlib.suppress(OSError, ValueError):  # there is no limit, or it is "max"
+                limit, used = (int((folder / name).read_text()) for name in files[:2])
+                yield limit - used + _reclaimable(folder, files[2])
 
 
-def _groups() -> Iterator[Path]:
-    """This process's own control group and those around it."""
+def _groups(controller: str) -> Iterator[Path]:
+    """This process's own control group and those around it; of version 2 one has no name."""
     own = "/"
     with contextlib.suppress(OSError):
-        lines = OWN_GROUP.read_text().splitlines()
-        own = next((line[3:] for line in lines if line.startswith("0::")), own)
-    folder = CGROUP / own.strip("/")
-    while folder != CGROUP and folder.is_relative_to(CGROUP):
+        for line in OWN_GROUP.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            own = path if controller in controllers.split(",") else own
+    top = CGROUP / controller
+    folder = top / own.strip("/")
+    while folder != top and folder.is_relative_to(top):
         yield folder
         folder = folder.parent
-    yield CGROUP
+    yield top
 
 
 def _reclaimable(folder: Path, name: str) -> int:

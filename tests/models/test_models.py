@@ -530,3 +530,28 @@ def test_a_booster_learns_the_same_in_blocks_of_any_size_as_of_an_array(kind, ta
     for size in (64, 399):
         monkeypatch.setattr(models.module(kind), "BLOCK", size)
         assert_equal(learned(read), expected)
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
+def test_of_very_many_rows_the_fit_that_is_stopped_is_the_model(kind, monkeypatch):
+    X, y = sample("multiclass", 400)
+    monkeypatch.setattr("pipeline.early_stopping.ONE_FIT", 399)
+    monkeypatch.setattr("pipeline.early_stopping.MOST_WATCHED", 40)
+    fits, train = [], models.module(kind).Boosting._train
+
+    def kept(*given, **how):
+        fits.append(train(*given, **how))
+        return fits[-1]
+
+    monkeypatch.setattr(models.module(kind).Boosting, "_train", kept)
+    settings = {"n_models": 1, "patience": 3}
+    model = models.build_bare(kind, settings, problem("multiclass")).fit(X, y)
+    (stopped,), (booster,) = fits, model.boosters
+    if kind == "lightgbm":
+        assert booster.num_trees() == 3 * stopped.best_iteration
+    else:
+        assert booster.num_boosted_rounds() == stopped.best_iteration + 1
+        assert stopped.num_boosted_rounds() == stopped.best_iteration + 1 + settings["patience"]
+    restored = models.build_bare(kind, settings, problem("multiclass")).set_state(model.state())
+    assert_array_equal(restored.predict(X), model.predict(X))
+    assert np.mean(model.predict(X).argmax(axis=1) == y) > 0.8

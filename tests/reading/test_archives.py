@@ -127,6 +127,14 @@ def test_memory_is_that_of_the_machine_or_of_the_container_where_less(tmp_path, 
     (tmp_path / "outer" / "memory.stat").write_text("anon 9\ninactive_file 400000\n")
     assert memory.available() == 900_000
 
+    (tmp_path / "cgroup").write_text("4:cpu,memory:/box\n1:name=systemd:/\n")  # version 1
+    box = tmp_path / "memory" / "box"
+    box.mkdir(parents=True)
+    (box / "memory.limit_in_bytes").write_text("2000000\n")
+    (box / "memory.usage_in_bytes").write_text("1900000\n")
+    (box / "memory.stat").write_text("rss 9\ntotal_inactive_file 300000\n")
+    assert memory.available() == 400_000
+
 
 def test_memory_of_a_system_without_proc_is_all_that_there_is(tmp_path, monkeypatch):
     for name in ("MEMINFO", "OWN_GROUP", "CGROUP"):
