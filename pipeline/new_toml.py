@@ -169,6 +169,7 @@ class TableFindings:
         dated = None if id is None else kinds.describe_id(id, train, test, self._declared(id))
         described += [] if dated is None else [dated]
         one, other = kinds.typed(train, described, "train"), kinds.typed(test, described, "test")
+        scratch.release()
         features = [each.feature for each in described]
         return find_mirror(one, other, features, None if dated else id, sizing.folds(self.shape))
 

@@ -255,11 +255,12 @@ def are_far_apart(numbers: "pd.Series") -> bool:
     """Whether numbers (n,) are some of very many possible whole ones, no rounder than others."""
     import numpy as np
 
-    known = numbers.dropna().to_numpy(dtype=float)
-    if not len(known) or not (1 <= known.min() <= known.max() <= 2**53):
-        return False
-    if not (known == np.floor(known)).all():
-        return False
+    for part in (numbers.iloc[: distinct.FEW], numbers):  # most columns show it by their first
+        known = part.dropna().to_numpy(dtype=float)
+        if len(known) and not (1 <= known.min() <= known.max() <= 2**53):
+            return False
+        if not (known == np.floor(known)).all():
+            return False
     values = np.unique(known)
     if len(values) < FEWEST_NAMES:
         return False
