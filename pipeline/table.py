@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 2**20  # rows that are written at a time
 FEW_CELLS = 2**22  # a table of so few is read once, and kept
+MANY_COLUMNS = 200  # of more, neighbours are read with a column: a file's list of them takes long
 
 
 class Table:
@@ -35,6 +36,7 @@ class Table:
         about = pq.read_metadata(path)
         self.path, self.rows = path, rows
         self.columns: list[str] = about.schema.to_arrow_schema().names
+        self._places = {name: place for place, name in enumerate(self.columns)}
         if self.columns and about.num_rows != rows:
             raise ValueError(f"{path.name}: found {about.num_rows:,} rows, not {rows:,}")
         self._frame: pd.DataFrame | None = None
@@ -50,7 +52,7 @@ class Table:
         return f"<Table: {self.rows:,} rows of {len(self.columns):,} columns; .frame() reads all>"
 
     def __contains__(self, name: object) -> bool:
-        return name in self.columns
+        return name in self._places
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.columns)
@@ -64,7 +66,7 @@ class Table:
     def __getitem__(self, names: str | list[str] | None) -> "pd.Series | pd.DataFrame":
         """Raises KeyError for a name that no column has."""
         asked = names if isinstance(names, list) else [str(names)]
-        absent = [name for name in asked if name not in self.columns]
+        absent = [name for name in asked if name not in self._places]
         if absent:
             raise KeyError(absent[0])
         found = self._read(asked)
@@ -72,7 +74,7 @@ class Table:
 
     def get(self, name: str | None) -> "pd.Series | None":
         """The column; None where there is none of this name."""
-        return self[name] if name is not None and name in self.columns else None
+        return self[name] if name is not None and name in self._places else None
 
     def take(self, rows: np.ndarray, names: Sequence[str]) -> "pd.DataFrame":
         """These row numbers of these columns, renumbered; a column of all rows at a time."""
@@ -90,10 +92,23 @@ class Table:
 
         if not names:
             return pd.DataFrame(index=pd.RangeIndex(self.rows))
-        is_small = self.rows * len(self.columns) <= FEW_CELLS
-        if is_small and self._frame is None:
-            self._frame = self._columns(self.columns)
-        return self._columns(names) if self._frame is None else self._frame[names]
+        block = self._block(names)
+        if block is None:
+            return self._columns(names)
+        if self._frame is None or not all(name in self._frame for name in names):
+            self._frame = self._columns(block)
+        return self._frame[names]
+
+    def _block(self, names: list[str]) -> list[str] | None:
+        """The columns that are read with these, and kept: all of a small table, of a wide one the
+        neighbours of a column, FEW_CELLS in all; None for these alone."""
+        if self.rows * len(self.columns) <= FEW_CELLS:
+            return self.columns
+        number = FEW_CELLS // max(1, self.rows)
+        if len(names) > 1 or len(self.columns) <= MANY_COLUMNS or number < 2:
+            return None
+        first = self._places[names[0]] // number * number
+        return self.columns[first : first + number]
 
     def _columns(self, names: list[str]) -> "pd.DataFrame":
         """As pandas reads them, but what the file says of itself is read once: of thousands of

@@ -50,6 +50,20 @@ def test_it_is_asked_as_a_frame_is(tmp_path, monkeypatch, frame, few):
         found[["count", "x"]]
 
 
+def test_of_many_columns_neighbours_are_read_together(tmp_path, monkeypatch, frame):
+    """One by one, the list of 5,000 columns would be read 5,000 times: minutes."""
+    read = []
+    monkeypatch.setattr(table, "MANY_COLUMNS", 3)
+    monkeypatch.setattr(table, "FEW_CELLS", 2 * len(frame))
+    found = kept(frame, tmp_path / "t.parquet")
+    columns = found._columns
+    monkeypatch.setattr(found, "_columns", lambda names: read.append(names) or columns(names))
+    for name in frame:
+        pd.testing.assert_series_equal(found[name], frame[name])
+    assert read == [["number", "count"], ["word", "day"]]
+    pd.testing.assert_frame_equal(found[["count", "day"]], frame[["count", "day"]])
+
+
 def test_rows_are_those_of_the_frame(tmp_path, frame):
     rows = np.array([999, 3, 3, 0])
     found, names = kept(frame, tmp_path / "t.parquet"), ["day", "number", "word"]
