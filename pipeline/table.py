@@ -70,7 +70,9 @@ class Table:
         if absent:
             raise KeyError(absent[0])
         found = self._read(asked)
-        return found if isinstance(names, list) else found[str(names)]
+        if not isinstance(names, list):
+            return found[str(names)]
+        return found[asked] if found is self._frame else found
 
     def get(self, name: str | None) -> "pd.Series | None":
         """The column; None where there is none of this name."""
@@ -88,6 +90,7 @@ class Table:
         return self[self.columns]
 
     def _read(self, names: list[str]) -> "pd.DataFrame":
+        """These columns, or the frame that is kept and has them among others."""
         import pandas as pd
 
         if not names:
@@ -97,7 +100,7 @@ class Table:
             return self._columns(names)
         if self._frame is None or not all(name in self._frame for name in names):
             self._frame = self._columns(block)
-        return self._frame[names]
+        return self._frame
 
     def _block(self, names: list[str]) -> list[str] | None:
         """The columns that are read with these, and kept: all of a small table, of a wide one the
