@@ -68,7 +68,7 @@ def test_a_learning_curve_s_groups_answer_once():
         load=load,
         y=load.y,
         problem=load.problem,
-        classes=2,
+        classes=["no", "yes"],
         metric=METRICS["log_loss"],
         map=map,
     )

@@ -298,7 +298,7 @@ def test_what_a_run_left_is_there_again_and_nothing_is_computed(project, change,
 
 
 def reversed_predictions(project: Project) -> None:
-    before = "fitted.predict(self.tables(fitted.member).train.take(rows))"
+    before = "fitted.predict(_select(self.tables(fitted.member).train, rows))"
     edit(project.root / "pipeline" / "fits.py", before, f"{before}[::-1].copy()")
 
 

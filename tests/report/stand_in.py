@@ -49,5 +49,8 @@ class FormulaFits:
     def fitted(self, member, fold):
         return SimpleNamespace(encoder=SimpleNamespace(names=lambda view: ("a", "b", "c")))
 
+    def sample(self, member, fold):
+        return None
+
     def workers(self, left=None, progress=None, member=None):
         return parallel.workers(left=left)
