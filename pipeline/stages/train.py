@@ -138,7 +138,7 @@ class CrossFitting:
         names = frozenset(fold.name for fold in self.split.predicting(self.member.refit))
         given = self.fits, self.member, names
         work = Distributed(functools.partial(fit_fold, *given), functools.partial(ask_fold, *given))
-        earlier: list[float] = []
+        earlier, at_once = list[float](), self.fits.at_once(self.member)
         with (
             self.fits.workers(left, progress, self.member) as parallel_map,
             progress.task("fits", len(asked)) as task,
@@ -148,7 +148,7 @@ class CrossFitting:
 
             def take(fold: Fold) -> FoldFit:
                 earlier.append(self.found.get(fold.name, 0.0))
-                budget.earlier = over_cores(earlier, self.fits.cores)
+                budget.earlier = over_cores(earlier, at_once)
                 if budget.left() <= 0:
                     raise OutOfTime
                 fit = next(fitted)
