@@ -311,7 +311,8 @@ class Fits:
         fitted = fit(table, y)
         if not member.pseudo_labels:
             return fitted
-        return fit(*pseudo_labels.added(fitted, (table, y), self.tables(member).test))
+        table, y = pseudo_labels.added(fitted, (table, y), self.tables(member).test)
+        return fit(_select(table, np.arange(table.rows)), y)
 
     def _original(self, member: Member, fold: Fold) -> Original | None:
         """The same model, fitted on the extra rows alone, for a member whose column it is; kept
