@@ -88,9 +88,14 @@ def limited(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> Tuned:
     finished in any case, should take too long with all of them."""
     member, folds = tune.member, split.fitted(0, tune.member.refit)
     asked = member.settings.get(pace.ROUNDS)
-    if asked is None or all(fits.seconds(member, fold) for fold in folds):
+    if asked is None:
         return tune
-    measure = functools.partial(pace.rounds_that_fit, fits, member, folds, asked)
+
+    def measure(seconds: float) -> int:
+        if all(fits.seconds(member, fold) for fold in folds):  # nothing is left to fit
+            return int(asked)
+        return pace.rounds_that_fit(fits, member, folds, asked, seconds)
+
     rounds = budget.rounds(asked, measure)
     if rounds == asked:
         return tune
