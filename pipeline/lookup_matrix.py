@@ -4,7 +4,7 @@ An encoded matrix takes four bytes a cell, and a copy of the codes that it is lo
 a booster keeps one byte of a cell. So of many rows a model that can learn in blocks is given this.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -85,10 +85,6 @@ class LookupMatrix:
         assert self.places is None
         added = Lookup(None, columns.astype(np.float32, copy=False))
         return LookupMatrix((*self.lookups, added), self.rows, self.numbers)
-
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        """The rows in order, (size, d) at a time."""
-        return (self[start : start + size] for start in range(0, self.rows, size))
 
     def _matrix(self, start: int, stop: int) -> np.ndarray:
         result = np.empty((max(0, stop - start), self.width), dtype=np.float32)
