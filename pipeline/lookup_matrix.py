@@ -11,6 +11,8 @@ from typing import TypeAlias
 import numpy as np
 
 CHUNK = 4096  # rows: the part of the result that is being filled stays in the cache
+BINNED_FROM = 200_000  # rows that a booster's thresholds are found on, as in LightGBM itself
+BLOCK = 2**15  # rows that a booster encodes and bins at a time
 # name, codes (n,) and a table (m + 1, d); a range where the table has a row of its own for each row
 Blocks: TypeAlias = Iterable[tuple[str, np.ndarray | range, np.ndarray]]
 
@@ -79,6 +81,13 @@ class LookupMatrix:
         numbers = chosen if self.numbers is None else self.numbers[chosen]
         places = chosen if self.places is None else self.places[chosen]
         return LookupMatrix(self.lookups, len(chosen), numbers, places)
+
+    def sample(self, seed: int) -> np.ndarray:
+        """(b, d) float32: BINNED_FROM of the rows at most, drawn at random, in their order."""
+        drawn = np.random.default_rng(seed).choice(
+            self.rows, min(self.rows, BINNED_FROM), replace=False, shuffle=False
+        )
+        return self[np.sort(drawn)]
 
     def beside(self, columns: np.ndarray) -> "LookupMatrix":
         """With these columns (n, j) after the others."""
