@@ -102,7 +102,7 @@ def cluster_seconds(
         port = probe.getsockname()[1]
     with hosted("--workers", str(count), "--port", str(port)):
         fits.cluster = Cluster(f"tcp://127.0.0.1:{port}", patience=30)
-        while fits.cores != count:
+        while fits.at_once(member) != count:
             time.sleep(0.2)
         fit_all(fits, next_member(member, seeds), folds)  # what workers import and read once
         started, chosen = time.perf_counter(), next_member(member, seeds)
@@ -132,7 +132,7 @@ def partition(number: int) -> None:
             for host in HOSTS[1:]:
                 stack.enter_context(hosted("--join", address, "--workers", "1", host=host))
             fits.cluster = Cluster(address, patience=5)
-            while fits.cores != len(HOSTS):
+            while fits.at_once(member) != len(HOSTS):
                 time.sleep(0.2)
             started = time.perf_counter()
             cut(HOSTS[1], "down")
@@ -141,7 +141,7 @@ def partition(number: int) -> None:
             assert [contents(fit) for fit in found] == [contents(fit) for fit in expected]
             time.sleep(max(0.0, CUT - time.perf_counter() + started))
             cut(HOSTS[1], "up")
-            while fits.cores != len(HOSTS):
+            while fits.at_once(member) != len(HOSTS):
                 time.sleep(0.5)
             took = time.perf_counter() - started - CUT
             print(f"the host works again {took:.1f} s after its network is back")

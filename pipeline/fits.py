@@ -78,14 +78,12 @@ class Fits:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_latest": None, "_originals": {}, "cluster": None}
 
-    @property
-    def cores(self) -> int | None:
-        """How many fits are computed at the same time; None: as many as this machine has cores."""
-        return None if self.cluster is None else self.cluster.size
-
     def at_once(self, member: Member) -> int:
-        """How many fits of a member this machine computes at the same time: as many as it has
-        cores, but no more than there is memory for; one in any case."""
+        """How many fits of a member are computed at the same time: as many as the cluster has
+        workers; on this machine as many as it has cores, but no more than there is memory for, and
+        one in any case."""
+        if self.cluster is not None:
+            return self.cluster.size
         table = self.tables(member).extended or self.tables(member).train
         if table.rows <= MANY_ROWS:
             return parallel.cores()
@@ -313,7 +311,8 @@ class Fits:
         fitted = fit(table, y)
         if not member.pseudo_labels:
             return fitted
-        return fit(*pseudo_labels.added(fitted, (table, y), self.tables(member).test))
+        table, y = pseudo_labels.added(fitted, (table, y), self.tables(member).test)
+        return fit(_select(table, np.arange(table.rows)), y)
 
     def _original(self, member: Member, fold: Fold) -> Original | None:
         """The same model, fitted on the extra rows alone, for a member whose column it is; kept

@@ -4,13 +4,15 @@ An encoded matrix takes four bytes a cell, and a copy of the codes that it is lo
 a booster keeps one byte of a cell. So of many rows a model that can learn in blocks is given this.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
 CHUNK = 4096  # rows: the part of the result that is being filled stays in the cache
+BINNED_FROM = 200_000  # rows that a booster's thresholds are found on, as in LightGBM itself
+BLOCK = 2**15  # rows that a booster encodes and bins at a time
 # name, codes (n,) and a table (m + 1, d); a range where the table has a row of its own for each row
 Blocks: TypeAlias = Iterable[tuple[str, np.ndarray | range, np.ndarray]]
 
@@ -80,15 +82,18 @@ class LookupMatrix:
         places = chosen if self.places is None else self.places[chosen]
         return LookupMatrix(self.lookups, len(chosen), numbers, places)
 
+    def sample(self, seed: int) -> np.ndarray:
+        """(b, d) float32: BINNED_FROM of the rows at most, drawn at random, in their order."""
+        drawn = np.random.default_rng(seed).choice(
+            self.rows, min(self.rows, BINNED_FROM), replace=False, shuffle=False
+        )
+        return self[np.sort(drawn)]
+
     def beside(self, columns: np.ndarray) -> "LookupMatrix":
         """With these columns (n, j) after the others."""
         assert self.places is None
         added = Lookup(None, columns.astype(np.float32, copy=False))
         return LookupMatrix((*self.lookups, added), self.rows, self.numbers)
-
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        """The rows in order, (size, d) at a time."""
-        return (self[start : start + size] for start in range(0, self.rows, size))
 
     def _matrix(self, start: int, stop: int) -> np.ndarray:
         result = np.empty((max(0, stop - start), self.width), dtype=np.float32)

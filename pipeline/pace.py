@@ -32,7 +32,7 @@ STEEPEST = 3.0  # exponent of rows**exponent; what is found beyond it is noise
 def repeat_seconds(
     fits: Fits, member: Member, folds: Sequence[Fold], test_rows: int, budget: Allowance
 ) -> float:
-    """Seconds that fitting the folds of one repeat should take, all cores or workers at work.
+    """Seconds that fitting the folds of one repeat should take, as many at once as can be.
 
     0 where that need not be known: a small table, or no bound on the time. inf where there is no
     time left, or not enough even for the samples.
@@ -49,7 +49,7 @@ def repeat_seconds(
             (seconds,) = parallel_map(measure, [longest])
         except OutOfTime:
             return math.inf
-    return over_cores([seconds] * len(folds), fits.cores)
+    return over_cores([seconds] * len(folds), fits.at_once(member))
 
 
 def is_small(fits: Fits, member: Member, fold: Fold) -> bool:
@@ -63,15 +63,15 @@ def is_small(fits: Fits, member: Member, fold: Fold) -> bool:
 def rounds_that_fit(
     fits: Fits, member: Member, folds: Sequence[Fold], asked: int, seconds: float
 ) -> int:
-    """Rounds of which the folds of a repeat fit into so many seconds, all cores at work; all that
-    are asked for, where a table is small."""
+    """Rounds of which the folds of a repeat fit into so many seconds, as many at once as can be;
+    all that are asked for, where a table is small."""
     longest = _longest(folds)
     if is_small(fits, member, longest):
         return asked
     with workers(1) as parallel_map:
         (found,) = parallel_map(functools.partial(round_seconds, fits, member), [longest])
     begun, a_round = found
-    each = seconds / over_cores([1.0] * len(folds), fits.cores)
+    each = seconds / over_cores([1.0] * len(folds), fits.at_once(member))
     rounds = int(max(0.0, each - begun) / a_round) if a_round else asked
     return asked if rounds >= asked else max(FEWEST_ROUNDS, rounds // 10 * 10)
 

@@ -163,7 +163,9 @@ class Plan:
         """Open again what was cut short; returns whether anything was."""
         with locked(self._lock):
             decisions = self.read()
-            kept = {name: each for name, each in decisions.items() if not each.is_cut}
+            cut = {name for name, each in decisions.items() if each.is_cut}
+            # with rounds that are open again all repeats would be fitted, whatever the clock says
+            kept = {n: each for n, each in decisions.items() if not {n, rounds_of(n)} & cut}
             self._write(kept)
         return len(kept) < len(decisions)
 

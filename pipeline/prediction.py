@@ -41,7 +41,7 @@ def precision(y: np.ndarray, outputs: int) -> np.dtype:
 
 def rounded(prediction: np.ndarray, kind: np.dtype) -> np.ndarray:
     """(..., k) with this precision. Of two classes the probabilities then sum to 1 exactly, so that
-    one tells the other, and none becomes 1 that was not."""
+    the second tells the first, and the second does not become 1 where it was less."""
     if kind == np.float64:
         return prediction
     found = prediction.astype(kind)

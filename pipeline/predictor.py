@@ -15,7 +15,7 @@ from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features
 from pipeline.errors import DataError
 from pipeline.fits import Fits
-from pipeline.fitting import FittedMember, code_frame
+from pipeline.fitting import BLOCK, FittedMember, code_frame
 from pipeline.folds import Fold, Folds
 from pipeline.parallel import Map, in_turn
 from pipeline.postprocessing import postprocessed
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pipeline.blending import Blended
 
 CHECKED_ROWS = 1000
-BLOCK = 2**16  # rows of which matrices are made together
 Predicted: TypeAlias = tuple[tuple[int, int], dict[str, np.ndarray]]  # (repeat, fold), by member
 REMEDY = "What was stored of it is damaged: delete the store and run the competition again."
 

@@ -25,7 +25,7 @@ def added(
     where = f"[models] pseudo_labels = {fitted.member.pseudo_labels:g}, of a {fitted.member.kind}"
     if not test.rows:
         raise SettingsError(f"{where}: there are no test rows to learn from. Remove the line.")
-    predicted = fitted.predict(test)
+    predicted = fitted.predict(Selection(test, np.arange(test.rows)))  # of many, no whole matrix
     if predicted.shape[1] == 1:
         raise SettingsError(
             f"{where}: the target is a number; allowed are classes, of which a model may be sure. "

@@ -56,17 +56,26 @@ class DiskFull(OSError):
     """The disk has no room for what is written: an error of ours, not of the file that is read."""
 
 
-def write(file: IO[bytes], parts: Iterable[bytes]) -> None:
-    """Raises DiskFull."""
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Raises DiskFull, which names the folder: the file has no name."""
     try:
-        file.writelines(parts)
+        yield
     except OSError as error:
         raise DiskFull(error.errno, error.strerror, str(_place())) from None
 
 
+def write(file: IO[bytes], parts: Iterable[bytes | memoryview]) -> None:
+    """Raises DiskFull."""
+    with _writing():
+        file.writelines(parts)
+
+
 def mapped(file: IO[bytes]) -> mmap.mmap:
-    """What is written in a file, which is not empty, as bytes to read."""
-    file.flush()
+    """What is written in a file, which is not empty, as bytes to read. Raises DiskFull where the
+    disk has no room for the last of it."""
+    with _writing():
+        file.flush()
     found = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     _maps.add(found)
     return found
@@ -82,7 +91,12 @@ def table(batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema") -> "pa.Table
     """Batches of one schema, written one after the other -> a table that lies on disk."""
     import pyarrow as pa
 
-    with file() as to, pa.PythonFile(to, "w") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with (
+        _writing(),
+        file() as to,
+        pa.PythonFile(to, "w") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
         for batch in batches:
             writer.write_batch(batch)
             release()
@@ -101,8 +115,8 @@ def column(values: "pd.Series") -> "pd.Series":
         words = pa.table({"": pa.array(values)})
         kept = table(words.to_batches(), words.schema)[""].to_pandas().array
     else:
-        numbers = values.to_numpy()
-        with file() as to:
-            to.write(numbers.view(np.uint8).data)
+        numbers = np.ascontiguousarray(values.to_numpy())
+        with _writing(), file() as to:
+            write(to, [numbers.view(np.uint8).data])
             kept = np.frombuffer(mapped(to), dtype=numbers.dtype)
     return pd.Series(kept, index=values.index, name=values.name, copy=False)

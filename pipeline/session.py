@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import code, experiments, ledger, page, submission, summary, unchanged
+from pipeline import code, experiments, ledger, page, scratch, submission, summary, unchanged
 from pipeline.answers import answer_rows
 from pipeline.config import (
     Cluster,
@@ -334,7 +334,7 @@ def predict_file(
     """
     experiment = experiments.find(workspace, number) if number else last_experiment(workspace)
     _refuse_other_code(workspace, experiment)
-    with in_use(workspace.lock):
+    with in_use(workspace.lock), scratch.within(workspace.build):
         return _predict_file(workspace, experiment, file, out)
 
 

@@ -121,7 +121,7 @@ def test_three_workers_leave_the_bytes_of_one_machine(cluster, local, tmp_path, 
     found, fits = fit_all(tmp_path, cluster)
     assert found == local
     assert stored(fits) == len(FOLDS)
-    assert fits.cores == 3
+    assert fits.at_once(LINEAR) == 3
     asked = fits.ask(LINEAR, FOLDS[0], FOLDS[0].train[:60])
     assert all(isinstance(word, str) for word in asked.words(fits.store))  # that is what travels
 

@@ -68,6 +68,9 @@ class Recorded:
     def __init__(self):
         self.samples = []
 
+    def at_once(self, of):
+        return self.cores
+
     def features(self, of):
         return range(20)
 

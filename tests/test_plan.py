@@ -252,6 +252,15 @@ def test_a_new_attempt_opens_what_was_cut_short(tmp_path):
     assert plan.decision("train/two") is None
 
 
+def test_a_new_attempt_fits_the_repeats_of_a_member_that_had_fewer_rounds(tmp_path):
+    plan = small_plan(tmp_path)
+    plan.decide("rounds/one", Decision(done=300, asked=900, seconds=0.0))
+    plan.decide("train/one", Decision(done=3, asked=3, seconds=10.0))
+    assert plan.renew()
+    assert plan.read() == {}
+    assert plan.allowance("train/one").is_bound
+
+
 def test_a_flipped_bit_is_found(tmp_path):
     plan = small_plan(tmp_path)
     plan.decide("train/one", Decision(done=2, asked=3, seconds=30.0, reason="no more fit"))

@@ -67,12 +67,14 @@ def paired_difference(
         losses = row_losses(metric, y, one) - row_losses(metric, y, other)
         return _wider(paired_difference(metric, y, one, other, seed), clustering(losses, clusters))
     first, second = metric.score(y, one), metric.score(y, other)
-    if (metric.per_row is None or metric.root) and not _has_formula(metric, y):
+    is_mean = metric.per_row is not None and not metric.root
+    has_slope = not metric.root or min(first, second) > 0  # of the root, for the delta method
+    if not is_mean and not (has_slope and _has_formula(metric, y)):
         scores, times = _bootstrap(metric, y, (one, other), first, seed)
         error = times * float((scores[:, 0] - scores[:, 1]).std(ddof=1))
         return Estimate(first - second, error)
     rows = [_contributions(metric, y, each) for each in (one, other)]
-    if metric.root and min(first, second) > 0:
+    if metric.root:
         rows = [of / (2 * score) for of, score in zip(rows, (first, second), strict=True)]
     return Estimate(first - second, _error(rows[0] - rows[1]))
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from pipeline import early_stopping
 from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
-from pipeline.lookup_matrix import LookupMatrix, Matrix
+from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import ModelProblem, State, Trial
 from pipeline.native_library import import_module_bare
 from pipeline.tree_text import Ensemble, checked
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 VIEW = "tree"
 IN_BLOCKS = True
-BINNED_FROM = 200_000  # rows that the thresholds are found on, as in the library itself
-BLOCK = 2**15  # rows that are encoded and binned at a time
 # as the library writes them into a model's text
 OBJECTIVES = {
     "binary": "binary sigmoid:1",
@@ -123,9 +121,7 @@ class Boosting:
 
     def _bins(self, X: LookupMatrix) -> "lightgbm.Dataset":
         """Rows of X, seeded, whose thresholds all data sets of these rows share: they know no y."""
-        rng = np.random.default_rng(self.settings.seed)
-        chosen = rng.choice(len(X), min(len(X), BINNED_FROM), replace=False, shuffle=False)
-        return self._dataset(X[np.sort(chosen)], None, None).construct()
+        return self._dataset(X.sample(self.settings.seed), None, None).construct()
 
     def _dataset(
         self,

@@ -12,7 +12,7 @@ from pydantic import Field
 from pipeline import early_stopping
 from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
-from pipeline.lookup_matrix import LookupMatrix, Matrix
+from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import Model, ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
 from pipeline.normal_scores import OfNormalScores
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 VIEW = "tree"
 IN_BLOCKS = True
-BINNED_FROM = 200_000  # rows that the thresholds are found on
-BLOCK = 2**15  # rows that are encoded and binned at a time
 OF_LOSS = {
     "absolute_error": "reg:absoluteerror",
     "quantile": "reg:quantileerror",
@@ -131,9 +129,8 @@ class Boosting:
 
     def _bins(self, X: LookupMatrix) -> "xgboost.DMatrix":
         """Rows of X, seeded, whose thresholds all matrices of these rows share: they know no y."""
-        rng = np.random.default_rng(self.settings.seed)
-        chosen = rng.choice(len(X), min(len(X), BINNED_FROM), replace=False, shuffle=False)
-        return import_module_bare("xgboost").QuantileDMatrix(X[np.sort(chosen)], nthread=1)
+        rows = X.sample(self.settings.seed)
+        return import_module_bare("xgboost").QuantileDMatrix(rows, nthread=1)
 
     def _matrix(
         self, X: Matrix, y: np.ndarray | None = None, bins: "xgboost.DMatrix | None" = None

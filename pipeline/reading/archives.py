@@ -36,7 +36,7 @@ COMPRESSED = tuple(METHODS)
 TIMES = 10  # a CSV's bytes that reading takes: bytes, text, words and columns; 6 to 15 measured
 LARGE_TIMES = 1  # of what lies on disk: one column, and its different words; 0.2 of numbers
 ON_DISK = 3  # times its bytes that a table's words take there
-PACKED_TIMES = 2  # of what is yet to be unpacked
+PACKED, PACKED_TIMES = (".zip", ".parquet", WORKBOOK), 2  # held in memory, yet to be unpacked
 MOST_COLUMNS = 20_000  # what every stage bears
 MOST_MEMBERS, MOST_ZIPS, MOST_DEPTH = 100_000, 50, 3  # in a zip; of them zips; zips in zips
 BOMB_BYTES, BOMB_RATIO = 10**9, 200  # text packs to a tenth, rarely to a fiftieth
@@ -321,7 +321,8 @@ def refuse_empty(content: bytes | str, source: Source) -> None:
 def _refuse_size(size: int, source: Source, free: int | None = None) -> None:
     """DataError where a table of so many bytes is more than memory, or the disk, has room for."""
     refuse_beyond_memory(size, source, _times(source.name, size), free)
-    room = scratch.free() if size > scratch.LARGE else math.inf
+    is_on_disk = size > scratch.LARGE and not source.name.endswith(PACKED)
+    room = scratch.free() if is_on_disk else math.inf
     if size * ON_DISK > room:
         raise DataError(
             f"{source} is a table of {_bytes(size)}, and reading it takes about "
@@ -333,7 +334,7 @@ def _refuse_size(size: int, source: Source, free: int | None = None) -> None:
 def _times(name: str, size: int) -> float:
     """How many times its own bytes a file of this name takes in memory: few where only a part of it
     is there at any time."""
-    if name.endswith((".zip", ".parquet", WORKBOOK)):
+    if name.endswith(PACKED):
         return PACKED_TIMES
     whole = min(size, scratch.LARGE)
     return (TIMES * whole + LARGE_TIMES * (size - whole)) / max(size, 1)

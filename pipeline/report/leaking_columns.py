@@ -42,7 +42,8 @@ class ColumnSkill:
 
 
 def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
-    """Columns that alone predict nearly what the blend does, and columns with a pure part."""
+    """Columns that alone predict nearly what the blend does, and columns of which some
+    values have rows of one class only."""
     table = evidence.load.train
     features = most_related(
         table, target.y, evidence.problem.features, target.classes, MOST_COLUMNS

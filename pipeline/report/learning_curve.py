@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 TITLE = "Learning curves"
 FOLDS = 2  # of the first repeat: the curve's shape shows, at 40% of the cost of five
 MOST_ROWS = 20_000  # larger shares are left out; the full size needs no fit
-MOST_CELLS = (
-    5_000_000  # rows times columns times classes (more than two): larger shares are left out
-)
+MOST_CELLS = 5_000_000  # rows times columns, times classes of more than two; larger are left out
 SMALLEST = 20  # rows
 
 

@@ -259,7 +259,7 @@ def nested(fitter: Fitter, candidates: Mapping[str, np.ndarray], known: OutOfFol
     for seen, valid in pairs(known.folds):
         if len(seen) > 1:
             inner = cross_fitted(fitter, methods, with_inner_folds(known, seen, fitter.metric))
-            found = {method: blended[seen] for method, blended in inner.items()}
+            found = {method: each[seen] for method, each in inner.items()}
             method, _ = choose(fitter.metric, targets.take(seen), found)
             blended[valid] = candidates[method][valid]
     return blended

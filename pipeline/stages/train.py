@@ -88,9 +88,14 @@ def limited(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> Tuned:
     finished in any case, should take too long with all of them."""
     member, folds = tune.member, split.fitted(0, tune.member.refit)
     asked = member.settings.get(pace.ROUNDS)
-    if asked is None or all(fits.seconds(member, fold) for fold in folds):
+    if asked is None:
         return tune
-    measure = functools.partial(pace.rounds_that_fit, fits, member, folds, asked)
+
+    def measure(seconds: float) -> int:
+        if all(fits.seconds(member, fold) for fold in folds):  # nothing is left to fit
+            return int(asked)
+        return pace.rounds_that_fit(fits, member, folds, asked, seconds)
+
     rounds = budget.rounds(asked, measure)
     if rounds == asked:
         return tune
@@ -138,7 +143,7 @@ class CrossFitting:
         names = frozenset(fold.name for fold in self.split.predicting(self.member.refit))
         given = self.fits, self.member, names
         work = Distributed(functools.partial(fit_fold, *given), functools.partial(ask_fold, *given))
-        earlier: list[float] = []
+        earlier, at_once = list[float](), self.fits.at_once(self.member)
         with (
             self.fits.workers(left, progress, self.member) as parallel_map,
             progress.task("fits", len(asked)) as task,
@@ -148,7 +153,7 @@ class CrossFitting:
 
             def take(fold: Fold) -> FoldFit:
                 earlier.append(self.found.get(fold.name, 0.0))
-                budget.earlier = over_cores(earlier, self.fits.cores)
+                budget.earlier = over_cores(earlier, at_once)
                 if budget.left() <= 0:
                     raise OutOfTime
                 fit = next(fitted)

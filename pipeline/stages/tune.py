@@ -165,7 +165,9 @@ class Search:
         except OutOfTime:
             study.give_up(trial)
             return False
-        trial.set_user_attr(SECONDS, over_cores(self.seconds(member).values(), self.fits.cores))
+        trial.set_user_attr(
+            SECONDS, over_cores(self.seconds(member).values(), self.fits.at_once(member))
+        )
         study.finish(trial, mean, is_complete)
         mine = [each for each in study.finished if each.number == trial.number]
         self.forget_others(study, [*mine, *([before] if before else [])])
@@ -179,7 +181,7 @@ class Search:
         What is in the store is another search's or experiment's, or a killed trial of this one.
         """
         found = self.seconds(member)
-        budget.earlier += over_cores(found.values(), self.fits.cores)
+        budget.earlier += over_cores(found.values(), self.fits.at_once(member))
         own = {fold.number for fold in self.folds} - set(found)
         for other in study.given_up(trial.params):
             own.update(other.user_attrs.get(FITTED, ()))

@@ -174,3 +174,13 @@ def test_a_full_disk_is_no_damage_of_the_file(write, in_blocks, monkeypatch):
 
     with pytest.raises(OSError, match="No space left"):
         read_table(path)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux has it")
+@pytest.mark.parametrize("values", [[1.5, 2.5], ["a", "b"]], ids=["numbers", "words"])
+def test_the_error_of_a_full_disk_names_its_folder(values, tmp_path, monkeypatch):
+    monkeypatch.setattr(scratch, "LARGE_COLUMN", 0)
+    monkeypatch.setattr(scratch, "file", lambda: FULL.open("wb"))
+    with scratch.within(tmp_path), pytest.raises(scratch.DiskFull) as caught:
+        scratch.column(pd.Series(values))
+    assert caught.value.filename == str(tmp_path)
