@@ -172,7 +172,10 @@ def learnt(
     most = most_rows(member, matrix.shape[1])
     if len(y) <= most:
         return matrix[:], y, clusters
-    rows = np.flatnonzero(spread(y, most / len(y), int(member.settings.get("seed", 0))))
+    chosen_rows = spread(y, most / len(y), int(member.settings.get("seed", 0)))
+    if y.dtype.kind in "iu":  # one row of a class, at least
+        chosen_rows[np.unique(y, return_index=True)[1]] = True
+    rows = np.flatnonzero(chosen_rows)
     chosen = None if clusters is None else replace(clusters, numbers=clusters.numbers[rows])
     return matrix[rows], y[rows], chosen
 

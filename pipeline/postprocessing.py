@@ -30,7 +30,7 @@ def postprocessed(
         return prediction
     function = own_function(module, CALL, "[submit] postprocess")
     rows = frame[problem.names].reset_index(drop=True)
-    found = function(prediction.copy(), rows)
+    found = function(prediction.astype(float), rows)
     where = f"pipeline/competitions/{module}.py: {CALL}"
     try:
         changed = np.asarray(found, dtype=float)

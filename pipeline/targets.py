@@ -29,7 +29,7 @@ from pipeline.metrics import (
     row_losses,
 )
 from pipeline.metrics.own import PREFIX, labels_of
-from pipeline.metrics.uncertainty import drawn_rows
+from pipeline.metrics.uncertainty import drawn_rows, spread_on_all
 from pipeline.problem import Loaded
 from pipeline.training import CutShort
 from pipeline.wording import count
@@ -284,7 +284,11 @@ def _bootstrap_error(targets: Sequence[Scored], signs: Sequence[int]) -> float:
         rows = rng.integers(number, size=size)
         scores = [each.metric.score(each.y[rows], each.prediction[rows]) for each in targets]
         means[draw] = np.dot(signs, scores) / len(targets)
-    return math.sqrt(size / number) * float(means[np.isfinite(means)].std(ddof=1))
+    means = means[np.isfinite(means)]
+    scores = [each.metric.score(each.y, each.prediction) for each in targets]
+    mean = float(np.dot(signs, scores)) / len(targets)
+    is_own = any(each.metric.is_own for each in targets)
+    return spread_on_all(means, mean, math.sqrt(size / number), is_own) * float(means.std(ddof=1))
 
 
 # -- the blends ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pipeline import fitting
 from pipeline.encoding.columns import code_table
 from pipeline.fitting import Objective
 from pipeline.folds import Fold
+from pipeline.lookup_matrix import Lookup, LookupMatrix
 from pipeline.problem import Feature
 from pipeline.settings import EncoderSettings
 from tests import values
@@ -35,3 +36,12 @@ def test_errors_of_logarithms_are_those_of_a_target_of_logarithms(kind) -> None:
     expected = np.maximum(np.expm1(plain.predict(coded)), 0)
     assert_allclose(of_logs.predict(coded), expected, rtol=1e-9)
     assert any("city" in name for name in of_logs.encoder.names(member.view))
+
+
+def test_a_sample_of_rows_has_every_class(monkeypatch):
+    monkeypatch.setattr(fitting, "MOST_CELLS", 60)
+    y = np.repeat([0, 1, 2], [100, 1, 100])
+    X = LookupMatrix((Lookup(None, np.arange(201, dtype=np.float32)[:, None]),), 201)
+    rows, classes, _ = fitting.learnt(values.member("linear"), X, y, None)
+    assert set(classes.tolist()) == {0, 1, 2} and 60 <= len(rows) <= 63
+    assert (y[rows[:, 0].astype(int)] == classes).all()

@@ -137,9 +137,15 @@ def _bootstrap(
         rows = rng.integers(len(y), size=size)
         scores[draw] = [metric.score(y[rows], prediction[rows]) for prediction in predictions]
     scores, share = scores[~np.isnan(scores).any(axis=1)], math.sqrt(size / len(y))
-    # a user's function may be a sum, which grows with the rows, and its error with their root
-    is_sum = metric.is_own and abs(scores[:, 0].mean()) < share * abs(score)
-    return scores, 1 / share if is_sum else share
+    return scores, spread_on_all(scores[:, 0], score, share, metric.is_own)
+
+
+def spread_on_all(drawn: np.ndarray, score: float, share: float, is_own: bool) -> float:
+    """How many times larger the spread of a score on all rows is than that of the `drawn` (draws,),
+    whose rows are share² of all. A user's own function may be a sum, which grows with the rows, and
+    its error with their root."""
+    is_sum = is_own and abs(drawn.mean()) < share * abs(score)
+    return 1 / share if is_sum else share
 
 
 def drawn_rows(metric: Metric, y: np.ndarray) -> int:

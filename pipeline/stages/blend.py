@@ -36,6 +36,7 @@ METHODS = ("equal", "greedy", "stack")
 # how many numbers blends are fitted on, rows times models times classes, of more of them, and how
 # many rows in any case: for weights, and for the nested choice of a method (docs/blending.md)
 FITTED, CHOSEN = (5_000_000, 50_000), (1_000_000, 20_000)
+RARE = 100  # rows: of a class that has fewer all are drawn
 STACKER, SORTING = 5, 3  # models that a stacker takes as long as; how much longer a sort takes
 MOST_COEFFICIENTS = 3_000  # of the stacker: 7 models of 20 classes
 MOST_OUTPUTS, INNER_FOLDS = 100, 3  # models times classes; of more of them so many inner folds
@@ -194,6 +195,9 @@ def drawn(
         return None
     is_drawn = np.zeros(rows, dtype=bool)
     is_drawn[np.random.default_rng(0).permutation(among)[:size]] = True
+    if outputs > 1:  # of a rare class a draw might have no row
+        rare = np.flatnonzero(np.bincount(known.y[among]) < RARE)
+        is_drawn[among[np.isin(known.y[among], rare)]] = True
     return is_drawn
 
 

@@ -198,6 +198,13 @@ def test_more_models_and_classes_are_fitted_on_fewer_rows():
     assert rows(15, 2, "roc_auc") == 500 and rows(1000, 2, "accuracy") == 100
 
 
+def test_all_rows_of_a_rare_class_are_drawn():
+    y = np.zeros(3000, dtype=int)
+    y[[5, 1700, 2900]] = 1
+    drawn = stage.drawn(known(y, np.zeros((1, 3000, 2)), 5), ACCURACY, (600, 100))
+    assert drawn[y == 1].all() and 100 <= drawn.sum() <= 103
+
+
 def test_labels_that_mean_nothing_score_chance(rng):
     y = rng.integers(2, size=3000)
     expected = run(y, [noisy(rng.integers(2, size=3000), rng, 2.0) for _ in range(2)]).expected
