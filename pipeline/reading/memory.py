@@ -8,9 +8,9 @@ from pathlib import Path
 CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")
 OWN_GROUP = Path("/proc/self/cgroup")
-VERSIONS = {  # limit, use, and what of the use are files, by the name of the controller
-    "": ("memory.max", "memory.current", "inactive_file"),
-    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+VERSIONS = {  # limit, use, and how the parts of the use begin, by the name of the controller
+    "": ("memory.max", "memory.current", ""),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
 }
 UNKNOWN = 8 * 10**9  # where no system says; a laptop's
 
@@ -55,7 +55,10 @@ def _groups(controller: str) -> Iterator[Path]:
     yield top
 
 
-def _reclaimable(folder: Path, name: str) -> int:
-    """Bytes of files that were read and can be read again: they count as used, and are free."""
+def _reclaimable(folder: Path, kind: str) -> int:
+    """Bytes of files that were read and can be read again, lately (active) or not: they count as
+    used, and are free. `kind` is what their lines begin with."""
     lines = (folder / "memory.stat").read_text().splitlines()
-    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name} ")), 0)
+    named = (line.split() for line in lines)
+    files = {f"{kind}inactive_file", f"{kind}active_file"}
+    return sum(int(number) for name, number in named if name in files)

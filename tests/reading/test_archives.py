@@ -124,7 +124,9 @@ def test_memory_is_that_of_the_machine_or_of_the_container_where_less(tmp_path, 
 
     (tmp_path / "outer" / "memory.max").write_text("3000000\n")
     (tmp_path / "outer" / "memory.current").write_text("2500000\n")
-    (tmp_path / "outer" / "memory.stat").write_text("anon 9\ninactive_file 400000\n")
+    (tmp_path / "outer" / "memory.stat").write_text(
+        "anon 9\nactive_file 100000\ninactive_file 300000\n"
+    )
     assert memory.available() == 900_000
 
     (tmp_path / "cgroup").write_text("4:cpu,memory:/box\n1:name=systemd:/\n")  # version 1
@@ -132,7 +134,7 @@ def test_memory_is_that_of_the_machine_or_of_the_container_where_less(tmp_path, 
     box.mkdir(parents=True)
     (box / "memory.limit_in_bytes").write_text("2000000\n")
     (box / "memory.usage_in_bytes").write_text("1900000\n")
-    (box / "memory.stat").write_text("rss 9\ntotal_inactive_file 300000\n")
+    (box / "memory.stat").write_text("rss 9\nactive_file 7\ntotal_inactive_file 300000\n")
     assert memory.available() == 400_000
 
 
