@@ -174,7 +174,8 @@ def learnt(
         return matrix[:], y, clusters
     chosen_rows = spread(y, most / len(y), int(member.settings.get("seed", 0)))
     if y.dtype.kind in "iu":  # one row of a class, at least
-        chosen_rows[np.unique(y, return_index=True)[1]] = True
+        labels, first = np.unique(y, return_index=True)
+        chosen_rows[first[~np.isin(labels, y[chosen_rows])]] = True
     rows = np.flatnonzero(chosen_rows)
     chosen = None if clusters is None else replace(clusters, numbers=clusters.numbers[rows])
     return matrix[rows], y[rows], chosen
