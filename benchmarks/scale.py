@@ -28,9 +28,8 @@ import scale_peers
 import scale_tables
 import whole_run
 from memory_limit import Limit, limited
-from scale_summary import key, lines, summary
+from scale_summary import PRESETS, key, lines, summary
 
-PRESETS = ("quick", "default", "best")
 NAME = "scale"
 PEERS = tuple(name for name in scale_peers.METHODS if "catboost" not in name)
 

@@ -43,11 +43,16 @@ LONGEST_GAP = 5.0  # seconds between two readings by a process that waits for it
 Clock = Callable[[], float]
 
 
+def trees_a_round(outputs: int) -> int:
+    """That boosting grows: one a class where there are more than two, else one."""
+    return outputs if outputs > 2 else 1
+
+
 def cells_a_round(rows: int, columns: int, outputs: int, leaves: int = LEAVES) -> float:
     """Cells that a round of boosting reads: of the table, and of the leaves' histograms, which
-    outweigh few rows. Of more than two classes (`outputs`) there is a tree each."""
+    outweigh few rows."""
     histograms = leaves * min(BINS, rows / ROWS_OF_BIN)
-    return (rows + histograms) * columns * (outputs if outputs > 2 else 1)
+    return (rows + histograms) * columns * trees_a_round(outputs)
 
 
 class Stopwatch:

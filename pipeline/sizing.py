@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.early_stopping import FITTED, ONE_FIT
 from pipeline.metrics import Task
-from pipeline.plan import COSTLY, FIRST, MANY_ROWS, STRONGEST, cells_a_round
+from pipeline.plan import COSTLY, FIRST, MANY_ROWS, STRONGEST, cells_a_round, trees_a_round
 
 CORES = 2
 MANY_LEVELS = 24  # of a category: trees need long to part so many
@@ -111,7 +111,7 @@ class Shape:
     @property
     def trees(self) -> int:
         """That LightGBM grows a round."""
-        return self.classes if self.classes > 2 else 1
+        return trees_a_round(self.classes)
 
     @property
     def costly(self) -> bool:

@@ -1,6 +1,7 @@
 """A table's bytes: out of a file, a zip or a zip in it, decompressed; nothing that does harm.
 
-Nothing is unpacked to disk. A path that leads out of its archive, a password or a bomb is refused.
+What is large is unpacked into files without a name. A path that leads out of its archive, a
+password or a bomb is refused.
 """
 
 import bz2
@@ -313,8 +314,8 @@ def refuse_duplicates(names: Iterable[str], where: object) -> None:
         )
 
 
-def refuse_empty(content: bytes | str, source: Source) -> None:
-    if not content or content.isspace():
+def refuse_empty(is_empty: bool, source: Source) -> None:
+    if is_empty:
         raise DataError(f"{source} is empty. Download or save it again.")
 
 

@@ -24,6 +24,7 @@ from pipeline.reading.archives import (
     refuse_beyond_memory,
     refuse_columns,
     refuse_duplicates,
+    refuse_empty,
 )
 from pipeline.wording import count, quoted
 
@@ -126,8 +127,7 @@ def parse(
     import pandas as pd
 
     text = _decoded(data, source)
-    if text.is_blank():
-        raise DataError(f"{source} is empty. Download or save it again.")
+    refuse_empty(text.is_blank(), source)
     _refuse_other_formats(text, source)
     layout = _layout(text, source, header, separators)
     refuse_columns(len(layout.names), source)

@@ -597,7 +597,7 @@ def _repeats_in_order(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles
     if roles.id not in test or roles.sample_id is None or distinct.is_unique(test[roles.id]):
         return False
     known, wanted = comparable(test[roles.id], sample[roles.sample_id])
-    return known.tolist() == wanted.tolist()
+    return distinct.are_alike(known, wanted)
 
 
 def _spelled(roles: Roles, values: Sequence[str]) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def read_parquet(data: bytes, source: Source) -> "pd.DataFrame":
     import pyarrow as pa
     from pyarrow import parquet
 
-    refuse_empty(data, source)
+    refuse_empty(not data.strip(), source)
     try:
         _refuse_large_parquet(parquet.ParquetFile(pa.BufferReader(data)), source)
         # words that repeat are kept once, until it is known how much they come to

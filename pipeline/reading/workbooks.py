@@ -44,7 +44,7 @@ def as_csv(data: bytes, source: Source) -> tuple[bytes, tuple[str, ...]]:
 
     Raises DataError for what is no workbook, or unpacks to more than memory holds.
     """
-    refuse_empty(data, source)
+    refuse_empty(not data.strip(), source)
     if data.startswith(OLD):
         raise DataError(f"{source} is an old workbook, or locked with a password. {REMEDY}.")
     with _reported(source), zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -18,6 +18,7 @@ from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.parallel import Distributed
+from pipeline.plan import trees_a_round
 from pipeline.report.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def compute(evidence: Evidence) -> LearningCurves | None:
         len(evidence.fits.fitted(member, folds[0]).encoder.names(member.view)) for member in members
     )
     smaller = smaller_sizes(full, settings.learning_curve)
-    trees = len(evidence.classes) if len(evidence.classes) > 2 else 1
+    trees = trees_a_round(len(evidence.classes))
     sizes = tuple(size for size in smaller if size * width * trees <= MOST_CELLS)
     found = _predictions(evidence, folds, sizes)
     for name, trained in evidence.fitted.items():
