@@ -91,7 +91,7 @@ def describe_column(
     if rule is None and _are_sentences(sides):
         return Described(Feature(name, "text"), dates.notes)
     counts = {side: distinct.counts(words) for side, words in sides.items()}
-    rows = distinct.counts(pd.concat(sides.values(), ignore_index=True))
+    rows = pd.concat(counts.values()).groupby(level=0, sort=False).sum()
     if rule is not None:
         return _declared(name, rows, plain, rule)
     found = None if coded else counted_numbers(rows)
