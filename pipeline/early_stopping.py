@@ -4,9 +4,12 @@ Of more than ONE_FIT rows the first fit is the model: those that it watches are 
 others, and in the time of the second one twice as many rounds bring more than they do.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+from pipeline.lookup_matrix import Matrix
 
 MORE = 1.5  # times the rounds of early stopping, which had fewer rows and averaged no seeds
 LEFT = 0.5  # of the rows, at least, beside those held out
@@ -59,6 +62,14 @@ def held_out_rows(
         if mask.any() and kept >= LEFT * len(y) and np.isin(classes, y[~mask]).all():
             return mask
     return spread(y, share, seed)
+
+
+def divided(X: Matrix, y: np.ndarray, held_out: np.ndarray) -> Iterator[tuple[Matrix, np.ndarray]]:
+    """X (n, d) and y (n,) of the rows to learn from, then of those that are held out (n,) bool; one
+    after the other, as the numbers of many rows take memory."""
+    for each in (~held_out, held_out):
+        rows = np.flatnonzero(each)
+        yield X.take(rows, axis=0), y[rows]
 
 
 def spread(y: np.ndarray, share: float, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pipeline import early_stopping
 from pipeline.device import DeviceSettings, fitting_on
-from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
+from pipeline.early_stopping import Clusters, divided, held_out_rows, rounds_of_all_rows
 from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import ModelProblem, State, Trial
 from pipeline.native_library import import_module_bare
@@ -79,10 +79,9 @@ class Boosting:
         share, seed = self.settings.held_out, self.settings.seed
         held_out = held_out_rows(y, share, seed, clusters)
         bins = self._bins(X) if isinstance(X, LookupMatrix) else None
-        rows = np.flatnonzero(~held_out)
-        data = self._dataset(X.take(rows, axis=0), y[rows], bins)
-        rows = np.flatnonzero(held_out)
-        watched = self._dataset(X.take(rows, axis=0), y[rows], data)
+        parts = divided(X, y, held_out)
+        data = self._dataset(*next(parts), bins)
+        watched = self._dataset(*next(parts), data)
         if len(y) > early_stopping.ONE_FIT:
             self.boosters = [self._train(data, watched, number=i) for i in self._numbers()]
             return self

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pipeline import early_stopping
 from pipeline.device import DeviceSettings, fitting_on
-from pipeline.early_stopping import Clusters, held_out_rows, rounds_of_all_rows
+from pipeline.early_stopping import Clusters, divided, held_out_rows, rounds_of_all_rows
 from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import Model, ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
@@ -80,10 +80,9 @@ class Boosting:
         else:  # a class that none of the rows has would keep some probability
             self.classes, target = np.unique(y, return_inverse=True)
         bins = self._bins(X) if isinstance(X, LookupMatrix) else None
-        rows = np.flatnonzero(~held_out)
-        data = self._matrix(X.take(rows, axis=0), target[rows], bins)
-        rows = np.flatnonzero(held_out)
-        watched = self._matrix(X.take(rows, axis=0), target[rows], data)
+        parts = divided(X, target, held_out)
+        data = self._matrix(*next(parts), bins)
+        watched = self._matrix(*next(parts), data)
         if len(y) > early_stopping.ONE_FIT:
             each = (self._train(data, watched, number=i) for i in self._numbers())
             self.boosters = [booster[: booster.best_iteration + 1] for booster in each]
