@@ -189,11 +189,19 @@ class Fits:
 
     def sample(self, member: Member, fold: Fold) -> int | None:
         """Of how many of the fold's training rows the member learns; None where of all."""
-        if len(fold.train) <= MANY_ROWS or models.learns_in_blocks(member.kind):
+        if models.learns_in_blocks(member.kind):
             return None
-        names = self.fitted(member, fold).encoder.names(member.view)
-        most = fitting.most_rows(member, len(names))
-        return most if most < len(fold.train) else None
+        rows = len(fold.train)
+        if rows <= MANY_ROWS:
+            most = fitting.asked_rows(member, rows)
+        else:
+            names = self.fitted(member, fold).encoder.names(member.view)
+            most = fitting.most_rows(member, len(names))
+        return most if most < rows else None
+
+    def learnt_rows(self, member: Member) -> int:
+        """Of how many rows a fit on all of them learns, about."""
+        return fitting.learnt_rows(member, self.tables(member).train)
 
     def features(self, member: Member) -> tuple[Feature, ...]:
         """The columns that a member reads, those of its features module too."""

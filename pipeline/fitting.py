@@ -165,11 +165,14 @@ def fit(
 def learnt(
     member: Member, matrix: Matrix, y: np.ndarray, clusters: Clusters | None
 ) -> tuple[Matrix, np.ndarray, Clusters | None]:
-    """What the model is given of many rows: all of them where it learns in blocks; else a matrix of
-    MOST_CELLS at most, a seeded sample that every class or size of y has its share of."""
-    if isinstance(matrix, np.ndarray) or models.learns_in_blocks(member.kind):
+    """What the model is given: all rows where it learns in blocks; else no more than its settings
+    say, and of many rows a matrix of MOST_CELLS at most. They are a seeded sample that every class
+    or size of y has its share of."""
+    if models.learns_in_blocks(member.kind):
         return matrix, y, clusters
-    most = most_rows(member, matrix.shape[1])
+    most = asked_rows(member, len(y))
+    if not isinstance(matrix, np.ndarray):
+        most = most_rows(member, matrix.shape[1])
     if len(y) <= most:
         return matrix[:], y, clusters
     chosen_rows = spread(y, most / len(y), int(member.settings.get("seed", 0)))
@@ -187,10 +190,23 @@ def memory_needed(member: Member, objective: Objective, table: CodedTable) -> in
     A booster keeps a byte a cell twice, by column and by row, while the one for early stopping is
     still there, and a few numbers a row and class; of others the matrix, and two copies of it.
     """
-    width = sum(_width(member, name, columns) for name, columns in table.columns.items())
+    width = _whole_width(member, table)
     if models.learns_in_blocks(member.kind):
         return PROCESS + table.rows * (2 * width + 40 + 24 * objective.outputs)
-    return PROCESS + 3 * 4 * width * min(table.rows, most_rows(member, width))
+    return PROCESS + 3 * 4 * width * learnt_rows(member, table)
+
+
+def learnt_rows(member: Member, table: CodedTable) -> int:
+    """Of how many of these rows a member learns, an estimate: how wide its matrix is, and so how
+    many rows fit, is known after encoding."""
+    if models.learns_in_blocks(member.kind):
+        return table.rows
+    return min(table.rows, most_rows(member, _whole_width(member, table)))
+
+
+def _whole_width(member: Member, table: CodedTable) -> int:
+    """About how many columns the member's view has."""
+    return sum(_width(member, name, columns) for name, columns in table.columns.items())
 
 
 def _width(member: Member, name: str, columns: Sequence[CodedColumn]) -> int:
@@ -205,8 +221,12 @@ def _width(member: Member, name: str, columns: Sequence[CodedColumn]) -> int:
 
 def most_rows(member: Member, width: int) -> int:
     """Of how many rows a model learns at most that cannot learn in blocks."""
-    asked = int(member.settings.get("most_rows", MOST_CELLS))
-    return min(asked, MOST_CELLS // max(1, width))
+    return asked_rows(member, MOST_CELLS // max(1, width))
+
+
+def asked_rows(member: Member, most: int) -> int:
+    """`most_rows` of a model's settings, if that is less."""
+    return min(most, member.settings.get("most_rows") or most)
 
 
 def _levels(member: Member, objective: Objective, y: np.ndarray) -> np.ndarray | None:

@@ -122,9 +122,7 @@ def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold
         a_row = predict_seconds / len(predicted)
         return seconds
 
-    # a model that learns from a sample of at most so many rows says so in its settings
-    most = member.settings.get("most_rows", len(order))
-    seconds = extrapolated(fit, min(len(order), most), enough)
+    seconds = extrapolated(fit, min(len(order), fits.learnt_rows(member)), enough)
     return seconds + a_row * (len(fold.valid) + test_rows)
 
 

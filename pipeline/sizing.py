@@ -3,8 +3,9 @@
 Boosting comes first: over many tables it is the most accurate, alone and in a blend
 (benchmarks/README.md), and a run that has to stop early should have it. Up to MANY_ROWS rows all
 models are listed, the kernel next, which is as good on few rows; of more rows, a model that would
-need more than its part of the minutes is not listed. Costs are those of one core of an ordinary
-laptop; before it begins, training measures its own pace (pace.py).
+need more than its part of the minutes is not listed, and the network learns from a sample that
+fits. Costs are those of one core of an ordinary laptop; before it begins, training measures its
+own pace (pace.py).
 """
 
 from collections.abc import Mapping
@@ -44,16 +45,18 @@ SEEDS, ENOUGH_ROUNDS = 4, 500  # LightGBM's other seeds take the place of no rou
 FEW_ROUNDS, FASTER = 300, 0.2  # of fewer rounds the learning rate: as far in half of them
 
 # cells (rows times columns) of which a repeat still fits into a quarter of MINUTES: seconds a row
-# of 22 columns are 0.0003 for neural_net and for a seed of catboost, 0.0009 for rnn and 0.0005 for
-# symmetric_trees; the kernel learns from 5,000 rows, a small part of a larger table
-MOST_CELLS = {
-    "neural_net": 2_200_000,
-    "catboost": 2_200_000,
-    "symmetric_trees": 1_600_000,
-    "kernel": 1_100_000,
-    "random_effects": 8_000_000,
-    "rnn": 900_000,
-}
+# of 22 columns are 0.0003 for a seed of catboost, 0.0009 for rnn and 0.0005 for symmetric_trees
+MOST_CELLS = {"catboost": 2_200_000, "symmetric_trees": 1_600_000, "rnn": 900_000}
+# seconds of models that learn from a sample. A row takes some in any case, and more a column of the
+# dense view and a class
+KERNEL_FIT, KERNEL_PREDICTED = 9.0, (3e-5, 2e-7)  # of 5,000 rows; of each that is predicted
+EFFECTS_CELL, EFFECTS_PREDICTED = 4e-6, 3e-6  # of a fit, a row and column; of each row predicted
+EFFECTS_ROWS = 200_000
+SAMPLED_PART = 1 / 4  # of the minutes, for kernel and random_effects each
+NETWORK_ROW, NETWORK_PREDICTED = (3.5e-4, 2e-6), 5e-6  # of each that is learnt; that is predicted
+NETWORK_PART = 0.4  # of the minutes: what boosting leaves over, mostly
+FEWEST_NETWORK_ROWS = 10_000  # fewer of many rows bring less than boosting that has all of them
+TEST_ROWS = 1 / 2  # for a training row, where nobody knows how many there are
 MODELS = (  # of few rows; of many, see `models`
     *("lightgbm", "xgboost", "random_effects", "catboost", "linear", "logistic", "kernel"),
     *("neural_net", "symmetric_trees", "rnn"),
@@ -176,13 +179,58 @@ def linear_first(shape: Shape) -> bool:
 
 
 def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:
-    """Models of which one repeat would take more than its part of the minutes."""
+    """Models of which one repeat would take more than its part of the minutes, the network's with
+    FEWEST_NETWORK_ROWS."""
     if not shape.many:
         return ()
-    cells = shape.cells * MINUTES / minutes(shape, preset)
-    few_rounds = _rounds(shape, "xgboost", preset) < WORTH_ROUNDS
-    names = [name for name, most in MOST_CELLS.items() if cells > most and suits(name, shape)]
-    return ("xgboost", *names) if few_rounds else tuple(names)
+    share = MINUTES / minutes(shape, preset)
+    too_slow = {name: shape.cells * share > most for name, most in MOST_CELLS.items()} | {
+        "xgboost": _rounds(shape, "xgboost", preset) < WORTH_ROUNDS,
+        "neural_net": _network_rows(shape, preset) <= FEWEST_NETWORK_ROWS,
+    }
+    part = SAMPLED_PART * _seconds_of_a_fit(shape, preset)
+    too_slow |= {name: seconds > part for name, seconds in _sampled_fits(shape, preset).items()}
+    return tuple(name for name in MODELS if too_slow.get(name) and suits(name, shape))
+
+
+def _sampled_fits(shape: Shape, preset: str) -> dict[str, float]:
+    """Seconds of a fit and its predictions, by model whose sample is the same whatever the
+    minutes."""
+    predicted = _predicted(shape, preset)
+    cells = min(shape.rows, EFFECTS_ROWS) * shape.columns
+    return {
+        "kernel": KERNEL_FIT + predicted * _a_row(KERNEL_PREDICTED, shape),
+        "random_effects": EFFECTS_CELL * cells + EFFECTS_PREDICTED * predicted,
+    }
+
+
+def _network_rows(shape: Shape, preset: str) -> int:
+    """How many rows neural_net can learn from in its part of the minutes, in thousands, of which it
+    has one at least; all of them if these fit."""
+    seconds = NETWORK_PART * _seconds_of_a_fit(shape, preset)
+    seconds -= NETWORK_PREDICTED * _predicted(shape, preset)
+    thousands = int(seconds / _a_row(NETWORK_ROW, shape)) // 1000
+    return min(shape.rows, 1000 * max(1, thousands))
+
+
+def _seconds_of_a_fit(shape: Shape, preset: str) -> float:
+    """What a fit may take where those of one repeat had all the minutes."""
+    return 60 * minutes(shape, preset) / (_in_series(folds(shape, preset)) * SPARE)
+
+
+def _predicted(shape: Shape, preset: str) -> float:
+    """Rows that each fit predicts: those of its fold, and of test."""
+    return (1 / folds(shape, preset) + TEST_ROWS) * shape.rows
+
+
+def _a_row(cost: tuple[float, float], shape: Shape) -> float:
+    """Seconds of one row."""
+    return cost[0] + cost[1] * (max(shape.width, shape.columns) + shape.trees)
+
+
+def _in_series(number: int) -> int:
+    """How many of so many fits follow each other, each core having its own."""
+    return -(-number // CORES)
 
 
 def settings(shape: Shape, model: str, preset: str = "default") -> dict[str, Any]:
@@ -195,6 +243,9 @@ def settings(shape: Shape, model: str, preset: str = "default") -> dict[str, Any
         return given | WIDE_BOOSTING
     if model == "logistic" and shape.wide:
         return dict(WIDE_SPARSITY)  # trials search for l2, whose place l1 takes
+    if model == "neural_net" and shape.many:
+        rows, by_default = (_network_rows(shape, each) for each in (preset, "default"))
+        return given if rows == by_default == shape.rows else given | {"most_rows": rows}
     return given
 
 
@@ -230,11 +281,11 @@ def _boosting(shape: Shape, model: str, preset: str) -> dict[str, Any]:
 def _rounds(shape: Shape, model: str, preset: str, seeds: int = 1, leaves: int = 0) -> int:
     """How many rounds fit, in hundreds, or of few in tens; `leaves` 0: those that the shape has."""
     number, leaves = folds(shape, preset), leaves or _leaves(shape, preset)
-    in_series, share = -(-number // CORES), (number - 1) / number
+    share = (number - 1) / number
     fits = seeds if shape.rows * share > ONE_FIT else FITTED + seeds - 1
     seconds = ROUND[leaves] if model == STRONGEST else XGBOOST_ROUND
     cells = cells_a_round(shape.rows, shape.columns, shape.trees, leaves)
-    a_round = seconds * cells * in_series * share * fits * SPARE
+    a_round = seconds * cells * _in_series(number) * share * fits * SPARE
     found = int(PART[model] * 60 * minutes(shape, preset) / a_round)
     return found // 100 * 100 if found >= 100 else found // 10 * 10
 

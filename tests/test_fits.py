@@ -170,6 +170,29 @@ def test_a_model_that_cannot_learn_in_blocks_is_given_no_more_cells_than_there_m
     assert clusters is None
 
 
+@pytest.mark.parametrize("many", [10_000, 20], ids=["few rows", "many rows"])
+def test_a_sample_that_the_settings_ask_for_is_foreseen_and_reported(fits, monkeypatch, many):
+    monkeypatch.setattr("pipeline.fits.MANY_ROWS", many)
+    given, rows = [], fits.tables(LINEAR).train.rows
+    monkeypatch.setattr(models.UnlessConstant, "fit", lambda self, X, *rest: given.append(len(X)))
+    monkeypatch.setattr(fitting.FittedMember, "predict", lambda self, rows: np.zeros((50, 2)))
+    monkeypatch.setattr(fitting.FittedMember, "state", lambda self: {})
+    for asked, found in ((None, len(FOLDS[0].train)), (30, 30)):
+        member = values.member("neural_net", most_rows=asked)
+        fits.fit(member, FOLDS[0])  # whose encoder is kept for what follows
+        assert given.pop() == found
+        assert fits.learnt_rows(member) == (asked or rows)
+        assert fits.sample(member, FOLDS[0]) == asked
+
+
+def test_of_what_cannot_learn_in_blocks_fewer_rows_than_the_table_has_are_foreseen(
+    fits, monkeypatch
+):
+    monkeypatch.setattr("pipeline.fitting.MOST_CELLS", 500)
+    rows = fits.tables(LINEAR).train.rows
+    assert 0 < fits.learnt_rows(LINEAR) < rows == fits.learnt_rows(values.member("lightgbm"))
+
+
 def test_no_more_fits_of_many_rows_are_under_way_than_there_is_memory_for(fits, monkeypatch):
     monkeypatch.setattr("pipeline.parallel.cores", lambda: 8)
     booster = values.member("lightgbm")

@@ -58,6 +58,9 @@ class Settings(ModelSettings):
     )
     number_width: int = Field(4, ge=2, description="width of that embedding")
     frequency_std: float = Field(0.3, gt=0, description="of its frequencies, for plr and pbld")
+    most_rows: int | None = Field(
+        None, ge=2, description="of more rows a sample of that many is used; left out: all"
+    )
 
 
 def suggest(trial: Trial) -> None:
@@ -70,6 +73,7 @@ def suggest(trial: Trial) -> None:
 
 def build(settings: Settings, problem: ModelProblem) -> FromScratch:
     chosen = {**parameters(settings), "embedded": quantities(problem)}
+    chosen.pop("most_rows")  # pipeline/fitting.py draws them
     if settings.hidden is None:
         chosen["hidden"] = (256, 128) if problem.task == "regression" else (256,)
     if problem.task == "regression":
