@@ -15,7 +15,7 @@ from pipeline import config, scratch, sizing
 from pipeline.column_order import MOST_LEVELS, found_order
 from pipeline.encoding.categories import MOST_ONE_HOT
 from pipeline.errors import DataError
-from pipeline.metrics import DEFAULTS
+from pipeline.metrics import DEFAULTS, METRICS, prefers_values
 from pipeline.problem import Feature, Form, Task
 from pipeline.reading import distinct, finding, joins, kinds
 from pipeline.reading.contract import ColumnRule
@@ -251,6 +251,7 @@ def text(name: str, found: TableFindings) -> str:
             table("tune", config.Tune),
             _model_notes(shape),
             *(_model(model, _given(model, found)) for model in sizing.models(shape)),
+            *_small_trees(found),
             *_telling_apart(found),
             *_learning_from_extra(found),
             table("blend", config.Blend),
@@ -452,6 +453,18 @@ def _model(name: str, given: Mapping[str, Any]) -> str:
     settings = importlib.import_module(f"pipeline.models.{name}").Settings
     table = _table(f"models.{name}", settings, given, {*ModelSettings.model_fields})
     return _lines(_comment(sizing.WHY[name])) + table
+
+
+def _small_trees(found: TableFindings) -> Iterator[str]:
+    """Of absolute errors and few rows: LightGBM once more, with few leaves and more rounds."""
+    name, shape = found.metric[0], found.shape
+    is_absolute = prefers_values(name) and METRICS[name].loss_for_models == "absolute_error"
+    if is_absolute and not (shape.costly or shape.wide):
+        yield _comment(
+            "LightGBM with small trees, and more of them: of 19 open tables it made the absolute "
+            "error of the blend 1 to 8% less on two, and hardly changed the others"
+        )
+        yield _section("models.lightgbm_small_trees", kind="lightgbm", num_leaves=8, patience=100)
 
 
 def _telling_apart(found: TableFindings) -> Iterator[str]:

@@ -268,6 +268,16 @@ def test_a_model_of_classes_is_listed_where_it_can_learn_the_target(tmp_path, la
 
 
 @pytest.mark.parametrize(
+    ("metric", "is_listed"),
+    [("mae", True), ("median_ae", True), ("pinball@0.9", False), ("rmse", False), ("mape", False)],
+)
+def test_small_trees_are_listed_where_an_absolute_error_is_learnt(tmp_path, metric, is_listed):
+    raw = organiser(tmp_path / "raw", labels=range(1, 60), z=NUMBERS)
+    _, experiment = drafted(tmp_path, raw, metric=metric)
+    assert ("lightgbm_small_trees" in experiment.models) == is_listed
+
+
+@pytest.mark.parametrize(
     ("rows", "rare", "folds"),
     [(N, 12, 10), (N, 3, 10), (N, 1, 10), (8, 4, 4), (4, 2, 2), (3, 1, 2), (2, 1, 2)],
 )
