@@ -4,7 +4,7 @@ The full size costs nothing: it is the out-of-fold prediction that training left
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,12 @@ from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.metrics import METRICS, Estimate, Metric, estimate, paired_difference
 from pipeline.parallel import Distributed
-from pipeline.plan import trees_a_round
+from pipeline.plan import MANY_ROWS, trees_a_round
 from pipeline.report.evidence import Evidence
 
 if TYPE_CHECKING:
     from pipeline.cluster.requests import Asked
+    from pipeline.training import Trained
 
 TITLE = "Learning curves"
 FOLDS = 2  # of the first repeat: the curve's shape shows, at 40% of the cost of five
@@ -60,7 +61,8 @@ def compute(evidence: Evidence) -> LearningCurves | None:
     """Over the first folds of the first repeat; None where nothing was fitted."""
     settings, folds = evidence.settings, evidence.split.repeat(0)[:FOLDS]
     full = min(len(fold.train) for fold in folds)
-    members = [trained.member for trained in evidence.fitted.values()]
+    drawn = _drawn(evidence)
+    members = [trained.member for trained in drawn.values()]
     if not members:
         return None
     width = max(
@@ -69,13 +71,13 @@ def compute(evidence: Evidence) -> LearningCurves | None:
     smaller = smaller_sizes(full, settings.learning_curve)
     trees = trees_a_round(len(evidence.classes))
     sizes = tuple(size for size in smaller if size * width * trees <= MOST_CELLS)
-    found = _predictions(evidence, folds, sizes)
-    for name, trained in evidence.fitted.items():
+    found = _predictions(evidence, drawn, folds, sizes)
+    for name, trained in drawn.items():
         found[name, full] = [trained.oof[0][fold.valid] for fold in folds]
     sizes = (*sizes, full)
     pooled = [
         (name, [np.concatenate(_answers(evidence, folds, found[name, size])) for size in sizes])
-        for name in evidence.fitted
+        for name in drawn
     ]
     rows = np.concatenate(_answers(evidence, folds, [fold.valid for fold in folds]))
     clusters = evidence.split.clusters
@@ -84,6 +86,16 @@ def compute(evidence: Evidence) -> LearningCurves | None:
         _curve, evidence.metric.name, settings.seed, (evidence.y[rows], alike), sizes
     )
     return LearningCurves(tuple(evidence.map(work, pooled)))
+
+
+def _drawn(evidence: Evidence) -> "dict[str, Trained]":
+    """The models that have a curve: all, or of many rows those of the blend, because every fit also
+    predicts the validation rows of its fold."""
+    fitted = evidence.fitted
+    if len(evidence.y) <= MANY_ROWS:
+        return fitted
+    used = {name: each for name, each in fitted.items() if name in evidence.blend.blend.needed}
+    return used or fitted
 
 
 def _answers(
@@ -98,12 +110,12 @@ def _answers(
 
 
 def _predictions(
-    evidence: Evidence, folds: Sequence[Fold], sizes: Sequence[int]
+    evidence: Evidence, models: Iterable[str], folds: Sequence[Fold], sizes: Sequence[int]
 ) -> dict[tuple[str, int], list[np.ndarray]]:
     """By member and size, predictions of each fold's validation rows by fits on so many rows; of
     groups that have one answer, the group's, as out-of-fold predictions are."""
     # the longest first, so that no process is left alone with it at the end
-    named = [(name, size) for size in reversed(sizes) for name in evidence.fitted]
+    named = [(name, size) for size in reversed(sizes) for name in models]
     orders = [_order(evidence, fold) for fold in folds]
     tasks = [
         (evidence.train[name].member, fold, np.sort(order[:size]))
@@ -201,10 +213,14 @@ def conclusion(curves: LearningCurves, metric: Metric) -> str:
 
 
 def plots(curves: LearningCurves, evidence: Evidence) -> list[figures.Draft]:
-    return [curve_plot(curves, evidence.metric, evidence.colours)]
+    are_all = len(curves.curves) == len(evidence.fitted)
+    remark = "" if are_all else f" Of more than {MANY_ROWS:,} rows, only the models of the blend."
+    return [curve_plot(curves, evidence.metric, evidence.colours, remark)]
 
 
-def curve_plot(curves: LearningCurves, metric: Metric, colours: Mapping[str, str]) -> figures.Draft:
+def curve_plot(
+    curves: LearningCurves, metric: Metric, colours: Mapping[str, str], remark: str = ""
+) -> figures.Draft:
     """Score against training rows, a line a model in its colour, with 95% intervals."""
     figure, axes = figures.new(5.2, 3.6)
     for place, curve in enumerate(curves.curves):
@@ -234,6 +250,6 @@ def curve_plot(curves: LearningCurves, metric: Metric, colours: Mapping[str, str
         name="learning-curves",
         title="Learning curves",
         caption=f"{conclusion(curves, metric)} Vertical lines are 95% intervals of single scores; "
-        "the conclusion compares the predictions row by row, which has less noise.",
-        alt=f"{metric.label} of each model by number of training rows.",
+        f"the conclusion compares the predictions row by row, which has less noise.{remark}",
+        alt=f"{metric.label} by number of training rows, a line a model.",
     )

@@ -72,6 +72,20 @@ def test_every_member_sees_the_same_rows_and_a_larger_size_keeps_those_of_a_smal
         assert asked["linear", fold, 36] < asked["linear", fold, 72]
 
 
+def test_of_many_rows_only_the_models_of_the_blend_have_a_curve(counted, monkeypatch):
+    blend = replace(counted.blend.blend, models=("linear",), weights=np.ones(1))
+    counted = replace(counted, blend=replace(counted.blend, blend=blend))
+    of_all = learning_curve.compute(counted)
+    monkeypatch.setattr(learning_curve, "MANY_ROWS", 100)
+    counted.fits.asked.clear()
+    of_many = learning_curve.compute(counted)
+    assert {kind for kind, _, _ in counted.fits.asked} == {"linear"}
+    assert [curve.model for curve in of_many.curves] == ["linear"]
+    assert of_many.curves[0] in of_all.curves
+    captions = [learning_curve.plots(each, counted)[0].caption for each in (of_all, of_many)]
+    assert ["only the models of the blend" in text for text in captions] == [False, True]
+
+
 def test_sizes_of_too_many_cells_are_left_out(counted, monkeypatch):
     monkeypatch.setattr(learning_curve, "MOST_CELLS", 3 * 50)  # the matrix has three columns
     assert learning_curve.compute(counted).curves[0].rows == (36, 120)
