@@ -214,8 +214,9 @@ def _network_rows(shape: Shape, preset: str) -> int:
 
 
 def _seconds_of_a_fit(shape: Shape, preset: str) -> float:
-    """What a fit may take where those of one repeat had all the minutes."""
-    return 60 * minutes(shape, preset) / (_in_series(folds(shape, preset)) * SPARE)
+    """What a fit may take where those of one repeat had all the minutes, one a core at a time."""
+    in_series = -(-folds(shape, preset) // CORES)
+    return 60 * minutes(shape, preset) / (in_series * SPARE)
 
 
 def _predicted(shape: Shape, preset: str) -> float:
@@ -226,11 +227,6 @@ def _predicted(shape: Shape, preset: str) -> float:
 def _a_row(cost: tuple[float, float], shape: Shape) -> float:
     """Seconds of one row."""
     return cost[0] + cost[1] * (max(shape.width, shape.columns) + shape.trees)
-
-
-def _in_series(number: int) -> int:
-    """How many of so many fits follow each other, each core having its own."""
-    return -(-number // CORES)
 
 
 def settings(shape: Shape, model: str, preset: str = "default") -> dict[str, Any]:
@@ -285,8 +281,8 @@ def _rounds(shape: Shape, model: str, preset: str, seeds: int = 1, leaves: int =
     fits = seeds if shape.rows * share > ONE_FIT else FITTED + seeds - 1
     seconds = ROUND[leaves] if model == STRONGEST else XGBOOST_ROUND
     cells = cells_a_round(shape.rows, shape.columns, shape.trees, leaves)
-    a_round = seconds * cells * _in_series(number) * share * fits * SPARE
-    found = int(PART[model] * 60 * minutes(shape, preset) / a_round)
+    a_round = seconds * cells * share * fits
+    found = int(PART[model] * _seconds_of_a_fit(shape, preset) / a_round)
     return found // 100 * 100 if found >= 100 else found // 10 * 10
 
 
