@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 LONGEST_REASON = 200
+NO_ALLOCATION = "bad_alloc"  # what libraries in C++ say where there is no memory
 
 
 class UserError(Exception):
@@ -16,6 +17,10 @@ class DataError(UserError):
 
 class SettingsError(UserError):
     """The competition's TOML, or an argument of the command line, is not what it should be."""
+
+
+class OutOfMemoryError(UserError):
+    """A worker process was ended, most likely because memory ran out."""
 
 
 class BusyError(UserError):
@@ -35,3 +40,14 @@ def refusing_damage(what: str) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{what} is damaged ({reason[:LONGEST_REASON]}).") from None
+
+
+@contextlib.contextmanager
+def telling_of_memory() -> Iterator[None]:
+    """MemoryError where a library found no memory; it raises an error of its own for that."""
+    try:
+        yield
+    except Exception as error:
+        if NO_ALLOCATION not in str(error):
+            raise
+        raise MemoryError from error

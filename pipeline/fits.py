@@ -18,7 +18,7 @@ from pipeline import code, fitting, models, parallel, pseudo_labels
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import CodedTable
 from pipeline.encoding.selection import Selection
-from pipeline.errors import DataError
+from pipeline.errors import DataError, telling_of_memory
 from pipeline.files import digest_of
 from pipeline.fitting import FittedMember, Objective, Original
 from pipeline.folds import Fold
@@ -95,11 +95,11 @@ class Fits:
         self,
         left: Callable[[], float] | None = None,
         progress: Progress | None = None,
-        member: Member | None = None,
+        at_once: int | None = None,
     ) -> Iterator[Map]:
-        """As `parallel.workers`, as many as there is memory for where the fits are of a `member`;
-        of what is `Distributed` the fits come from the cluster's workers, if there is one."""
-        jobs = None if member is None or self.cluster is not None else self.at_once(member)
+        """As `parallel.workers`, `at_once` of them on this machine; of what is `Distributed` the
+        fits come from the cluster's workers, if there is one."""
+        jobs = at_once if self.cluster is None else None
         with parallel.workers(jobs, left) as parallel_map:
             if self.cluster is None:
                 yield parallel_map
@@ -316,11 +316,12 @@ class Fits:
             clusters = fold.clusters_of(rows, len(y) - len(rows))
             return fitting.fit(member, self.objective, features, table, y, fold, clusters, original)
 
-        fitted = fit(table, y)
-        if not member.pseudo_labels:
-            return fitted
-        table, y = pseudo_labels.added(fitted, (table, y), self.tables(member).test)
-        return fit(_select(table, np.arange(table.rows)), y)
+        with telling_of_memory():
+            fitted = fit(table, y)
+            if not member.pseudo_labels:
+                return fitted
+            table, y = pseudo_labels.added(fitted, (table, y), self.tables(member).test)
+            return fit(_select(table, np.arange(table.rows)), y)
 
     def _original(self, member: Member, fold: Fold) -> Original | None:
         """The same model, fitted on the extra rows alone, for a member whose column it is; kept

@@ -406,7 +406,7 @@ def _run(
     run = Run(done.flow, done.experiment, temporary)
     if run.cut_short:
         warnings.warn(
-            f"the minutes were too few for all of the work: {run.cut_short}. Give more of them.",
+            f"not all of the work was done: {run.cut_short}. Give it more minutes, or memory.",
             stacklevel=3,
         )
     return run

@@ -24,7 +24,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pipeline.errors import UserError
+from pipeline.errors import OutOfMemoryError, UserError
 
 if TYPE_CHECKING:
     from pipeline.cluster.requests import Asked
@@ -211,7 +211,7 @@ class _Team:
             yield
         except (EOFError, ConnectionError):
             self.processes[pipe].join()
-            raise UserError(death(self.processes[pipe].exitcode)) from None
+            raise death(self.processes[pipe].exitcode) from None
 
 
 @contextlib.contextmanager
@@ -229,21 +229,21 @@ def _no_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def death(code: int | None) -> str:
+def death(code: int | None) -> UserError:
     """How a worker process ended, by its exit code: minus the number of a signal."""
     number = -code if code is not None and code < 0 else 0
     if number in CRASHES:
-        return (
+        return UserError(
             f"a worker process crashed ({signal.Signals(number).name}), which is a fault of a "
             "library, not of your data. Run again: what is done is kept. If it happens again, "
             "report it."
         )
     if number == signal.SIGKILL:
-        return (
+        return OutOfMemoryError(
             "a worker process was ended from outside (SIGKILL), most likely because memory ran "
             "out. Close other programs, or use fewer rows, and run again: what is done is kept."
         )
-    return f"a worker process ended (exit code {code}). Run again: what is done is kept."
+    return UserError(f"a worker process ended (exit code {code}). Run again: what is done is kept.")
 
 
 def _work(pipe: Connection, parent: int) -> None:
@@ -277,7 +277,7 @@ def in_child_process(function: Callable[[], Result]) -> Result:
         succeeded, result = ours.recv()
     except EOFError:
         process.join()
-        raise UserError(death(process.exitcode)) from None
+        raise death(process.exitcode) from None
     except KeyboardInterrupt:
         process.join(TIDYING)  # Ctrl-C on a terminal reaches both
         if process.is_alive() and process.pid:

@@ -213,7 +213,7 @@ def _cut_short(found: Summary) -> Iterator[str]:
     if cut:
         preset = found.experiment.preset
         again = make_command(found.workspace.competition, "all NEW_PLAN=1", preset)
-        yield textwrap.shorten(f"cut short by [budget] minutes: {cut}", WIDEST)
+        yield textwrap.shorten(f"cut short: {cut}", WIDEST)
         yield f"  more minutes do more; if the machine was busy, `{again}` divides them again"
 
 

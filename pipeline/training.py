@@ -36,20 +36,23 @@ class FoldScore:
 
 @dataclass(frozen=True)
 class CutShort:
-    """What [budget] minutes left undone of a model: (done, asked), None for what is complete."""
+    """What [budget] minutes left undone of a model: (done, asked), None for what is complete;
+    `ran_out`: it was not the minutes but memory."""
 
     repeats: tuple[int, int] | None = None
     trials: tuple[int, int] | None = None
     rounds: tuple[int, int] | None = None
+    ran_out: bool = False
 
     def __bool__(self) -> bool:
         return any(each is not None for each in (self.repeats, self.trials, self.rounds))
 
     def __str__(self) -> str:
+        why = "; memory ran out" if self.ran_out else ""
         if self.repeats is not None and self.repeats[0] == 0:
-            return "left out"
+            return f"left out{why}"
         parts = (("repeats", self.repeats), ("trials", self.trials), ("rounds", self.rounds))
-        return ", ".join(f"{n[0]} of {n[1]} {unit}" for unit, n in parts if n is not None)
+        return ", ".join(f"{n[0]} of {n[1]} {unit}" for unit, n in parts if n is not None) + why
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Trained:
     (m, k) is the mean over all fits; test_by_fold (folds, rows, k) that of each fold's fits over
     the repeats, of the test rows that are `compared`. A member that the budget left out has no
     repeat and no fit. `trials` of `trials_asked` were made to find its settings. `rounds_asked`:
-    of boosting, where it had fewer.
+    of boosting, where it had fewer. `ran_out`: memory did, in one of its fits.
 
     Predictions from elsewhere have an `origin`, one repeat, no fit, and test_by_fold (1, rows, k).
     """
@@ -77,6 +80,7 @@ class Trained:
     trials_asked: int = 0
     rounds_asked: int | None = None
     origin: Origin | None = None
+    ran_out: bool = False
 
     @property
     def is_foreign(self) -> bool:
@@ -101,4 +105,5 @@ class Trained:
             repeats if self.repeats < self.asked else None,
             trials if self.trials < self.trials_asked else None,
             None if asked is None else (self.member.settings["max_rounds"], asked),
+            self.ran_out,
         )

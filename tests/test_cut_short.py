@@ -73,7 +73,8 @@ def test_without_time_the_first_member_is_fitted_once_and_the_others_are_left_ou
     assert {each.asked for each in found.values()} == {2}
     (page,) = workspace_of(project).experiments.glob("*/report.html")
     assert "lightgbm (left out)" in page.read_text()
-    assert ledger(project)[-1]["cut_short"]["lightgbm"] == {"repeats": [0, 2], "trials": [0, 4]}
+    cut = {"repeats": [0, 2], "trials": [0, 4], "ran_out": False}
+    assert ledger(project)[-1]["cut_short"]["lightgbm"] == cut
 
 
 def test_what_was_cut_short_is_repeated_to_the_byte(project):

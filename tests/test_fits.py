@@ -2,6 +2,8 @@
 
 import functools
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pipeline import fitting, models
-from pipeline.errors import DataError
+from pipeline.errors import DataError, telling_of_memory
 from pipeline.fits import Fit, Fits
 from pipeline.fitting import code_frame
 from pipeline.folds import Fold
@@ -203,3 +205,32 @@ def test_no_more_fits_of_many_rows_are_under_way_than_there_is_memory_for(fits, 
     assert fits.at_once(booster) == 3
     monkeypatch.setattr("pipeline.reading.memory.available", lambda: 0)
     assert fits.at_once(booster) == 1
+
+
+WITHOUT_MEMORY = """
+import resource, sys
+import lightgbm, xgboost
+import numpy as np
+from pipeline.errors import telling_of_memory
+X = np.random.default_rng(0).normal(size=(200_000, 100)).astype(np.float32)
+y = (X[:, 0] > 0).astype(int)
+model = {"lightgbm": lightgbm.LGBMClassifier, "xgboost": xgboost.XGBClassifier}[sys.argv[1]]
+(line,) = (line for line in open("/proc/self/status") if line.startswith("VmSize"))
+bound = int(line.split()[1]) * 1024 + 10_000_000
+resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
+try:
+    with telling_of_memory():
+        model(n_estimators=2, n_jobs=1).fit(X, y)
+except MemoryError:
+    print("no memory")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds the address space as Linux does")
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_a_library_that_finds_no_memory_is_told_from_one_that_fails(library):
+    command = [sys.executable, "-c", WITHOUT_MEMORY, library]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "no memory\n", done.stderr
+    with pytest.raises(ValueError, match="other"), telling_of_memory():
+        raise ValueError("other")

@@ -100,7 +100,7 @@ def test_it_is_short_and_names_file_blend_alarms_and_what_is_next(summary, model
 def test_what_had_no_time_is_named_with_what_gives_it_some(summary):
     cut = {"kernel": CutShort(repeats=(0, 3)), "rnn": CutShort(repeats=(1, 3))}
     text = "\n".join(summary(cut=cut))
-    assert "cut short by [budget] minutes: kernel (left out), rnn (1 of 3 repeats)\n" in text
+    assert "cut short: kernel (left out), rnn (1 of 3 repeats)\n" in text
     assert "if the machine was busy, `make all NEW_PLAN=1` divides them again" in text
     assert "cut short" not in "".join(summary())
 

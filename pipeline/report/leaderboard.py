@@ -263,11 +263,11 @@ def render(
 
 
 def _cut_short(evidence: Evidence) -> str:
-    """What there was no time for; empty where there was."""
+    """What there was no time or memory for; empty where there was."""
     undone = evidence.blend.undone
     text = Markup(
-        "<code>[budget] minutes</code> did not allow all of the work. Cut short: {}. More minutes "
-        "allow more of it; if the machine was busy, <code>{}</code> divides the same minutes again."
+        "Not all of the work was done. Cut short: {}. More <code>[budget] minutes</code> allow "
+        "more of it; if the machine was busy or short of memory, <code>{}</code> tries again."
     )
     is_fit = evidence.settings.name == FRAMES
     again = "pipeline.fit(..., new_plan=True)" if is_fit else Markup(f"{page.AGAIN} NEW_PLAN=1")

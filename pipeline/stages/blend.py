@@ -17,6 +17,7 @@ from pipeline.blending import (
     OutOfFold,
     stacker_coefficients,
 )
+from pipeline.errors import UserError
 from pipeline.expectation import averaging, expectation
 from pipeline.folds import Folds
 from pipeline.metrics import Metric, estimate, get_metric, paired_difference
@@ -51,6 +52,10 @@ NO_STACKER = (
     " The stacker was not tried: for {models} models of {outputs} classes it would have to learn "
     "{coefficients:,} coefficients, more than {most:,}."
 )
+NONE_FITTED = (
+    "No model has predictions of all rows: {}. Close other programs, use fewer rows or a machine "
+    "with more memory, and try again what was cut short: `make all NEW_PLAN=1`."
+)
 REMEDY = "Leave out of the TOML a model that predicts such numbers, or name a [blend] method."
 LEAST = 0.005  # a share that is shown
 MOST_NAMED = 12  # models
@@ -68,6 +73,10 @@ def blend(
     A model without a repeat is not in it; one with fewer repeats than others is, by their mean.
     """
     trained = {name: train[name] for name in sorted(train) if train[name].repeats}
+    if not trained:
+        raise UserError(
+            NONE_FITTED.format(", ".join(f"{n} ({t.cut_short})" for n, t in train.items()))
+        )
     members, duplicates = without_duplicates(trained)
     metric, outputs = get_metric(settings.metric, load.problem.task), load.problem.outputs
     fitter = Fitter(tuple(members), metric, settings.rounds, settings.l2)
@@ -298,7 +307,7 @@ def choose(
 
 def _report(blended: Blended, metric: Metric, progress: Progress) -> None:
     if blended.cut_short:
-        progress.say(f"[budget] minutes cut short: {blended.undone}")
+        progress.say(f"cut short: {blended.undone}")
     used = [(name, weight) for name, weight in blended.weights.items() if weight >= LEAST]
     if len(used) > MOST_NAMED:
         used.sort(key=lambda item: -item[1])

@@ -157,7 +157,7 @@ def show(board: Leaderboard, alarms: Alarms, evidence: Evidence, progress: Progr
     )
     caption = f"blend: {blend.method}; candidates: {candidates}"
     if undone:
-        caption += f"\ncut short by [budget] minutes: {undone}"
+        caption += f"\ncut short: {undone}"
     rows = "simulated rows" if evidence.load.simulated else "rows"
     title = f"Out-of-fold scores on {board.rows:,} {rows}"
     seconds = {name: trained.fit_seconds for name, trained in evidence.trained.items()}

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline import pace
 from pipeline.answers import aggregated, test_groups, train_groups
 from pipeline.encoded import Encoded
-from pipeline.errors import DataError
+from pipeline.errors import DataError, OutOfMemoryError
 from pipeline.fits import Fits
 from pipeline.folds import Fold, Folds, pairs_together
 from pipeline.foreign import Origin, PredictionFiles
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pipeline.cluster.requests import Asked
     from pipeline.reading.predictions import Rows
     from pipeline.stage_settings import TrainStage
+
+
+RAN_OUT = "memory ran out in one of its fits"
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,9 @@ def train(
 ) -> Trained:
     """The predictions of the member that tuning found, as many repeats as the budget allows for.
 
-    Without a single one the member is left out. `fits` reads what `encode` gives. A member that was
-    made elsewhere is read from its files, `foreign`.
+    Without a single one the member is left out, and so it is where memory does not allow one.
+    `fits` reads what `encode` gives. A member that was made elsewhere is read from its files,
+    `foreign`.
     """
     budget, metric = budget or Allowance(), get_metric(settings.metric, load.problem.task)
     if foreign is not None:
@@ -68,13 +72,17 @@ def train(
     chosen = limited(fits, tune, split, budget)
     fitting = CrossFitting(fits, chosen.member, split, found_seconds(fits, chosen, split, budget))
     expected = fitting.expected_seconds(len(load.test), budget)
-    begins = budget.affords(expected)
-    repeats = fitting.run(budget, progress) if begins else []
-    reason = "" if begins else budget.too_long("one repeat", expected)
+    repeats: list[list[FoldFit]] = []
+    if budget.affords(expected):
+        repeats, ran_out = fitting.run(budget, progress)
+        reason = RAN_OUT if ran_out else ""
+    else:
+        reason = budget.too_long("one repeat", expected)
     decision = budget.settle(len(repeats), split.repeats, "repeat", reason)
     if decision.done > len(repeats):  # another run was first to decide
-        repeats = fitting.run(budget, progress)
+        repeats, _ = fitting.run(budget, progress)
     trained = gather(load, split, chosen, metric, repeats[: decision.done])
+    trained = replace(trained, ran_out=decision.reason == RAN_OUT)
     if chosen is not tune:
         trained = replace(trained, rounds_asked=tune.member.settings[pace.ROUNDS])
     y, rows = metric.target(load), split.validated
@@ -130,9 +138,29 @@ class CrossFitting:
         fitted = self.split.fitted(0, self.member.refit)
         return pace.repeat_seconds(self.fits, self.member, fitted, test_rows, budget)
 
-    def run(self, budget: Allowance, progress: Progress) -> list[list[FoldFit]]:
-        """The fits of each repeat, as many repeats as the budget allows for."""
-        repeats: list[list[FoldFit]] = []
+    def run(self, budget: Allowance, progress: Progress) -> tuple[list[list[FoldFit]], bool]:
+        """The fits of each repeat, as many repeats as the budget allows for, and whether memory
+        ran out before. Where it does, fits are tried one at a time before there are no more.
+
+        Raises OutOfMemoryError or MemoryError where all repeats must be finished.
+        """
+        for at_once in sorted({self.fits.at_once(self.member), 1}, reverse=True):
+            repeats: list[list[FoldFit]] = []
+            try:
+                self._collect(repeats, at_once, budget, progress)
+            except (OutOfMemoryError, MemoryError):
+                if at_once > 1:
+                    progress.announce("memory ran out: one fit at a time now")
+                elif not budget.is_bound:
+                    raise
+            else:
+                return repeats, False
+        return repeats, True
+
+    def _collect(
+        self, repeats: list[list[FoldFit]], at_once: int, budget: Allowance, progress: Progress
+    ) -> None:
+        """Add the fits of one repeat after the other."""
         follow, left = budget.follow, budget.left if budget.is_bound else None
         asked = [
             fold
@@ -143,9 +171,9 @@ class CrossFitting:
         names = frozenset(fold.name for fold in self.split.predicting(self.member.refit))
         given = self.fits, self.member, names
         work = Distributed(functools.partial(fit_fold, *given), functools.partial(ask_fold, *given))
-        earlier, at_once = list[float](), self.fits.at_once(self.member)
+        earlier = list[float]()
         with (
-            self.fits.workers(left, progress, self.member) as parallel_map,
+            self.fits.workers(left, progress, at_once) as parallel_map,
             progress.task("fits", len(asked)) as task,
         ):
             # the next repeat is begun while the last folds of one are under way: no core waits
@@ -164,7 +192,6 @@ class CrossFitting:
                 while len(repeats) < self.split.repeats and budget.goes_on(len(repeats)):
                     asked_now = self.split.fitted(len(repeats), self.member.refit)
                     repeats.append([take(fold) for fold in asked_now])
-        return repeats
 
 
 def fit_fold(fits: Fits, member: Member, predicting: Collection[str], fold: Fold) -> FoldFit:
@@ -268,7 +295,7 @@ def report(trained: Trained, decision: Decision, score: str, progress: Progress)
     if not decision.done:
         progress.say(f"left out: {decision.reason}")
         return
-    cut, why = replace(trained.cut_short, trials=None), decision.reason
+    cut, why = replace(trained.cut_short, trials=None, ran_out=False), decision.reason
     undone = f", {cut}: {why}".removesuffix(": ") if cut else ""
     progress.say(f"{score}, {len(trained.fits)} fits{undone}")
 

@@ -120,7 +120,9 @@ class Search:
         label, asked, done = self.metric.label, self.settings.trials, 0
         earlier, left = study.finished, budget.left if budget.is_bound else None
         with (
-            self.fits.workers(left, progress, self.settings.member) as parallel_map,
+            self.fits.workers(
+                left, progress, self.fits.at_once(self.settings.member)
+            ) as parallel_map,
             progress.task("trials", asked) as task,
         ):
             while done < asked and budget.goes_on(done):

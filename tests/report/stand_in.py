@@ -52,5 +52,5 @@ class FormulaFits:
     def sample(self, member, fold):
         return None
 
-    def workers(self, left=None, progress=None, member=None):
+    def workers(self, left=None, progress=None, at_once=None):
         return parallel.workers(left=left)

@@ -87,7 +87,7 @@ class SmallFits:
     def ask(self, of, fold):
         raise NotImplementedError("there is no cluster")
 
-    def workers(self, left=None, progress=None, member=None):
+    def workers(self, left=None, progress=None, at_once=None):
         return parallel.workers(left=left)
 
     def seconds(self, of, fold):

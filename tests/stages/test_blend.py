@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from pipeline.blending import Blended, Fitter, OutOfFold
+from pipeline.errors import UserError
 from pipeline.folds import Fold, Folds, folds_of
 from pipeline.member import Member
 from pipeline.metrics import METRICS
@@ -251,3 +252,12 @@ def test_what_was_cut_short_is_described(rng):
     assert str(short.cut_short) == "1 of 3 repeats, 2 of 4 trials"
     out = replace(short, oof=np.empty((0, 60, 2)))
     assert str(out.cut_short) == "left out"
+    assert str(replace(out, ran_out=True).cut_short) == "left out; memory ran out"
+
+
+def test_a_run_that_memory_left_without_a_model_says_so(rng):
+    y, none = rng.integers(2, size=250), np.empty((0, 250, 2))
+    with pytest.raises(
+        UserError, match=r"of all rows: a \(left out\), b \(left out\)\. .*NEW_PLAN=1"
+    ):
+        run(y, [none, none])

@@ -258,7 +258,7 @@ def test_what_is_printed_fits_a_screen(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert 5 <= len(lines) <= 20
     assert any("blend: equal; candidates: equal" in line for line in lines)
-    assert any("cut short by [budget] minutes: kernel (left out)" in line for line in lines)
+    assert any("cut short: kernel (left out)" in line for line in lines)
     assert "`make C=tiny watch`" in lines[-1]
 
 

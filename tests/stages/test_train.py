@@ -1,12 +1,15 @@
 """Training: out-of-fold means out of fold, and no fit that is there is computed again."""
 
 import functools
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pipeline import training
+from pipeline import parallel, training
+from pipeline.errors import OutOfMemoryError
 from pipeline.plan import Allowance
 from pipeline.progress import Progress
 from pipeline.stage_settings import TrainStage
@@ -301,3 +304,59 @@ def test_without_a_budget_nothing_is_looked_up_twice(tmp_path):
     fits.seconds = functools.partial(pytest.fail, "looked up")
     assert run(fits, budget=Allowance()).repeats == 1
     assert stored(fits)
+
+
+# -- where memory runs out -------------------------------------------------------------------------
+
+
+class Hungry(SmallFits):
+    """Its fits have memory for so many at once; a worker that has none is killed, or finds none. Of
+    the first `spared` repeats all are small."""
+
+    def __init__(self, *arguments, room=1, killed=True, spared=0, **more):
+        super().__init__(*arguments, **more)
+        self.room, self.killed, self.spared, self.asked = room, killed, spared, 9
+        self.parent = os.getpid()
+
+    def at_once(self, of):
+        return 2
+
+    def workers(self, left=None, progress=None, at_once=None):
+        self.asked = at_once
+        return parallel.workers(at_once, left)
+
+    def fit(self, of, fold):
+        if self.asked > self.room and fold.number == 1 and fold.repeat >= self.spared:
+            if self.killed and os.getpid() != self.parent:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise MemoryError
+        return super().fit(of, fold)
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_fits_that_memory_has_no_room_for_are_computed_one_at_a_time(tmp_path, killed, capsys):
+    whole = run(fits_in(tmp_path / "whole"))
+    fits = Hungry(fits_in(tmp_path / "short").store, loaded(), killed=killed)
+    assert contents(run(fits)) == contents(whole)
+    assert "memory ran out: one fit at a time now" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_member_that_memory_has_no_room_for_is_left_out_where_minutes_are(
+    tmp_path, killed, capsys
+):
+    fits = Hungry(fits_in(tmp_path).store, loaded(), room=0, killed=killed)
+    trained = run(fits, budget=bounded(tmp_path, 99.0))
+    assert trained.repeats == 0
+    assert str(trained.cut_short) == "left out; memory ran out"
+    assert "left out: memory ran out in one of its fits" in capsys.readouterr().out
+    follow = run(fits, budget=bounded(tmp_path, 99.0))
+    assert contents(follow) == contents(trained)
+    with pytest.raises((OutOfMemoryError, MemoryError)):  # all is to be done
+        run(fits)
+
+
+def test_whole_repeats_from_before_memory_ran_out_are_kept(tmp_path):
+    fits = Hungry(fits_in(tmp_path).store, loaded(), room=0, spared=1)
+    trained = run(fits, split=folds(repeats=2), budget=bounded(tmp_path, 99.0))
+    assert (trained.repeats, str(trained.cut_short)) == (1, "1 of 2 repeats; memory ran out")
