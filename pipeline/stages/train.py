@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.stage_settings import TrainStage
 
 
+MEMORY = (OutOfMemoryError, MemoryError)
 RAN_OUT = "memory ran out in one of its fits"
 
 
@@ -71,13 +72,7 @@ def train(
         return trained
     chosen = limited(fits, tune, split, budget)
     fitting = CrossFitting(fits, chosen.member, split, found_seconds(fits, chosen, split, budget))
-    expected = fitting.expected_seconds(len(load.test), budget)
-    repeats: list[list[FoldFit]] = []
-    if budget.affords(expected):
-        repeats, ran_out = fitting.run(budget, progress)
-        reason = RAN_OUT if ran_out else ""
-    else:
-        reason = budget.too_long("one repeat", expected)
+    repeats, reason = fitting.begin(len(load.test), budget, progress)
     decision = budget.settle(len(repeats), split.repeats, "repeat", reason)
     if decision.done > len(repeats):  # another run was first to decide
         repeats, _ = fitting.run(budget, progress)
@@ -138,9 +133,21 @@ class CrossFitting:
         fitted = self.split.fitted(0, self.member.refit)
         return pace.repeat_seconds(self.fits, self.member, fitted, test_rows, budget)
 
-    def run(self, budget: Allowance, progress: Progress) -> tuple[list[list[FoldFit]], bool]:
-        """The fits of each repeat, as many repeats as the budget allows for, and whether memory
-        ran out before. Where it does, fits are tried one at a time before there are no more.
+    def begin(
+        self, test_rows: int, budget: Allowance, progress: Progress
+    ) -> tuple[list[list[FoldFit]], str]:
+        """As `run`, unless one repeat takes too long, or memory is too short to measure that."""
+        try:
+            expected = self.expected_seconds(test_rows, budget)
+        except MEMORY:
+            return [], RAN_OUT
+        if not budget.affords(expected):
+            return [], budget.too_long("one repeat", expected)
+        return self.run(budget, progress)
+
+    def run(self, budget: Allowance, progress: Progress) -> tuple[list[list[FoldFit]], str]:
+        """The fits of each repeat, as many repeats as the budget allows for, and why there are no
+        more if it is not the time. Where memory runs out, fits are tried one at a time first.
 
         Raises OutOfMemoryError or MemoryError where all repeats must be finished.
         """
@@ -148,14 +155,14 @@ class CrossFitting:
             repeats: list[list[FoldFit]] = []
             try:
                 self._collect(repeats, at_once, budget, progress)
-            except (OutOfMemoryError, MemoryError):
+            except MEMORY:
                 if at_once > 1:
                     progress.announce("memory ran out: one fit at a time now")
                 elif not budget.is_bound:
                     raise
             else:
-                return repeats, False
-        return repeats, True
+                return repeats, ""
+        return repeats, RAN_OUT
 
     def _collect(
         self, repeats: list[list[FoldFit]], at_once: int, budget: Allowance, progress: Progress

@@ -360,3 +360,14 @@ def test_whole_repeats_from_before_memory_ran_out_are_kept(tmp_path):
     fits = Hungry(fits_in(tmp_path).store, loaded(), room=0, spared=1)
     trained = run(fits, split=folds(repeats=2), budget=bounded(tmp_path, 99.0))
     assert (trained.repeats, str(trained.cut_short)) == (1, "1 of 2 repeats; memory ran out")
+
+
+def test_a_member_whose_pace_memory_is_too_short_to_measure_is_left_out(tmp_path, monkeypatch):
+    fits = Hungry(fits_in(tmp_path).store, loaded())
+    monkeypatch.setattr(stage.pace, "repeat_seconds", no_memory)
+    trained = run(fits, budget=bounded(tmp_path, 99.0))
+    assert str(trained.cut_short) == "left out; memory ran out"
+
+
+def no_memory(*arguments):
+    raise OutOfMemoryError("killed")
