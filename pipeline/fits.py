@@ -121,8 +121,8 @@ class Fits:
                 "objective": list(astuple(self.objective)),
                 "columns": _seen(member, tables.train_digests),
                 "y": self._y_digest,
-                "train": _digest(fold.train if rows is None else rows),
-                "valid": _digest(fold.valid),
+                "train": array_digest(fold.train if rows is None else rows),
+                "valid": array_digest(fold.valid),
                 "fold": [fold.repeat, fold.number],
                 **self._extra_key(member, fold),
                 **_clusters_key(fold),
@@ -137,9 +137,9 @@ class Fits:
         if not (member.extra or member.extra_feature) or extra is None:
             return {}
         columns = _seen(member, tables.extended_digests)
-        allowed = [] if fold.extra is None else [_digest(fold.extra)]
+        allowed = [] if fold.extra is None else [array_digest(fold.extra)]
         how = ["feature"] if member.extra_feature else []
-        return {"extra": [member.extra, columns, _digest(extra.y), *allowed, *how]}
+        return {"extra": [member.extra, columns, array_digest(extra.y), *allowed, *how]}
 
     def _pseudo_key(self, member: Member) -> dict[str, Any]:
         """What learning from test rows adds to a fit's name: their columns decide, too."""
@@ -282,7 +282,7 @@ class Fits:
     def fold_digest(self, fold: Fold) -> list[Any]:
         """What tells one fold from another: all that a worker elsewhere reads of it."""
         given = (fold.train, fold.valid, fold.clusters, fold.extra)
-        digests = [None if each is None else _digest(each) for each in given]
+        digests = [None if each is None else array_digest(each) for each in given]
         return [fold.repeat, fold.number, *digests, fold.by_time]
 
     @cached_property
@@ -291,7 +291,7 @@ class Fits:
 
     @cached_property
     def _y_digest(self) -> str:
-        return _digest(self.y)
+        return array_digest(self.y)
 
     def _keep(
         self, member: Member, key: Key, value: Any, seconds: float, part_of: str = ""
@@ -332,7 +332,7 @@ class Fits:
         rows = np.arange(len(extra.y)) if fold.extra is None else fold.extra
         if not len(rows):
             return None
-        name = repr((member, _digest(rows)))
+        name = repr((member, array_digest(rows)))
         if name not in self._originals:
             table = _select(tables.extended, tables.train.rows + rows)
             plain, alone = replace(member, extra_feature=False), Fold(0, 0, rows, rows[:0])
@@ -382,7 +382,9 @@ def _code(member: Member) -> tuple[str, str]:
 
 def _clusters_key(fold: Fold) -> dict[str, Any]:
     """What early stopping keeps together; nothing where rows are drawn one by one."""
-    return {} if fold.clusters is None else {"clusters": [_digest(fold.clusters), fold.by_time]}
+    return (
+        {} if fold.clusters is None else {"clusters": [array_digest(fold.clusters), fold.by_time]}
+    )
 
 
 def _seen(member: Member, digests: Mapping[str, str]) -> list[list[str]]:
@@ -390,7 +392,7 @@ def _seen(member: Member, digests: Mapping[str, str]) -> list[list[str]]:
     return [[name, digests[name]] for name in digests if member.sees(name)]
 
 
-def _digest(array: np.ndarray) -> str:
+def array_digest(array: np.ndarray) -> str:
     """SHA-256 of an array's type, shape and bytes."""
     content = np.ascontiguousarray(array)
     found = hashlib.sha256(digest_of([str(content.dtype), list(content.shape)]).encode())

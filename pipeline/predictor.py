@@ -4,7 +4,7 @@ A fold's fits never saw its validation rows, so `predict_fold` of these is out-o
 """
 
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from pipeline.encoded import Tables
 from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features
 from pipeline.errors import DataError
+from pipeline.exchange import REMEDY, Exchanges, exchanged
 from pipeline.fits import Fits
 from pipeline.fitting import BLOCK, FittedMember, code_frame
 from pipeline.folds import Fold, Folds
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 CHECKED_ROWS = 1000
 Predicted: TypeAlias = tuple[tuple[int, int], dict[str, np.ndarray]]  # (repeat, fold), by member
-REMEDY = "What was stored of it is damaged: delete the store and run the competition again."
 
 
 class Predictor:
@@ -111,9 +111,28 @@ class Predictor:
         own = {name: aggregated(each, groups, how) for name, each in predictions.items()}
         return postprocessed(self.postprocess, self.blend.combine(own), frame, self.problem)
 
-    def exchanging(self, frame: "pd.DataFrame", fold: Fold) -> "Exchange":
-        """Predictions of one fold for these rows, a column's values exchanged between them."""
-        return Exchange(self, frame, fold)
+    def exchanged(
+        self,
+        frame: "pd.DataFrame",
+        fold: Fold,
+        exchanges: Exchanges,
+        groups: Sequence[np.ndarray | None] | None = None,
+    ) -> Iterator[np.ndarray]:
+        """What one fold predicts after each change of the frame, (m, k); `groups` (m,) of each are
+        those of its rows that have one answer together."""
+        found = {
+            name: exchanged(self.fits, self.members[name], fold, key, exchanges, frame)
+            for name, key in self.fitted_on(fold).items()
+        }
+        for place, change in enumerate(exchanges.changes):
+            changed = change.of(frame) if self.postprocess else frame
+            each = {name: predictions[place] for name, predictions in found.items()}
+            yield self.answers(each, changed, None if groups is None else groups[place])
+
+    def fitted_on(self, fold: Fold) -> dict[str, str]:
+        """The keys of those members' fits that were fitted on this fold."""
+        place = fold.repeat, fold.number
+        return {name: keys[place] for name, keys in self.keys.items() if place in keys}
 
     def code(self, frame: "pd.DataFrame", names: Collection[str]) -> dict[str, CodedTable]:
         """By member, the rows as its encoder takes them, which is the same for every fold."""
@@ -129,13 +148,11 @@ class Predictor:
 
     def fitted(self, fold: Fold) -> dict[str, FittedMember]:
         """Those members that were fitted on this fold."""
-        place, found = (fold.repeat, fold.number), {}
-        for name, keys in self.keys.items():
-            if place in keys:
-                key = keys[place]
-                if key not in self._fitted:
-                    self._fitted[key] = self.fits.stored(self.members[name], fold, key)
-                found[name] = self._fitted[key]
+        found = {}
+        for name, key in self.fitted_on(fold).items():
+            if key not in self._fitted:
+                self._fitted[key] = self.fits.stored(self.members[name], fold, key)
+            found[name] = self._fitted[key]
         return found
 
     def predictions(self, matrices: Mapping[str, np.ndarray], fold: Fold) -> dict[str, np.ndarray]:
@@ -223,54 +240,3 @@ def check_added_features(module: str, rows: "pd.DataFrame", tables: Tables) -> N
                 "than when the models were fitted. Run the competition again, or put the file "
                 "back as it was."
             )
-
-
-def exchanged(
-    frame: "pd.DataFrame", rows: np.ndarray, column: str, donors: np.ndarray
-) -> "pd.DataFrame":
-    """These rows (m,) of a frame, renumbered, with a column's values from rows `donors` (m,)."""
-    changed = frame.iloc[rows].reset_index(drop=True)
-    changed[column] = frame[column].array.take(donors)
-    return changed
-
-
-class Exchange:
-    """One fold's predictions of rows in which one column has the values of other rows.
-
-    The rows are encoded once, and entries of the matrices are exchanged. Features of the
-    competition's own, combinations and the prediction of the extra rows' model are of several
-    columns: members that have some encode the rows again.
-    """
-
-    def __init__(self, predictor: Predictor, frame: "pd.DataFrame", fold: Fold) -> None:
-        self.predictor, self.frame, self.fold = predictor, frame, fold
-        self.fitted = predictor.fitted(fold)
-        alone = [
-            name
-            for name, fit in self.fitted.items()
-            if not (fit.member.encoder.features or fit.encoder.combinations or fit.original)
-        ]
-        tables = predictor.code(frame, alone)
-        self.places = {name: self.fitted[name].places() for name in alone}
-        self.matrices = encoded({name: self.fitted[name] for name in alone}, tables)
-
-    def predict(
-        self,
-        rows: np.ndarray,
-        column: str,
-        donors: np.ndarray,
-        groups: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Rows (m,) of the frame with the column's values from rows `donors` (m,) -> (m, k);
-        `groups` (m,) are those of rows that have one answer together."""
-        matrices, changed = {}, self.frame
-        for name, matrix in self.matrices.items():
-            places = self.places[name].get(column, [])  # none where the member does not see it
-            matrices[name] = matrix[rows]
-            matrices[name][:, places] = matrix[donors[:, np.newaxis], places]
-        again = {name: fit for name, fit in self.fitted.items() if name not in matrices}
-        if again or self.predictor.postprocess:
-            changed = exchanged(self.frame, rows, column, donors)
-            matrices |= encoded(again, self.predictor.code(changed, again))
-        found = self.predictor.predictions(matrices, self.fold)
-        return self.predictor.answers(found, changed, groups)

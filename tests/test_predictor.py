@@ -12,11 +12,12 @@ import pytest
 from pipeline import fitting
 from pipeline.blending import FittedBlend, fit_stacker
 from pipeline.errors import DataError
+from pipeline.exchange import Change, Exchanges
 from pipeline.fits import Fit, Fits
 from pipeline.folds import Folds
 from pipeline.member import Member
 from pipeline.parallel import workers
-from pipeline.predictor import Predictor, exchanged
+from pipeline.predictor import Predictor
 from pipeline.problem import ExtraRows, Loaded
 from pipeline.settings import EncoderSettings
 from pipeline.store import Key
@@ -191,10 +192,13 @@ def test_a_fold_predicts_its_validation_rows_as_training_did(run):
 def test_a_column_exchanged_between_rows_is_predicted_as_if_read_so(run, column, monkeypatch):
     predictor, train, fold = run.predictor, run.loaded.train, run.split.folds[1]
     rows, donors = np.random.default_rng(1).integers(0, len(train), (2, 50))
-    expected = predictor.predict_fold(exchanged(train, rows, column, donors), fold)
-    exchange = predictor.exchanging(train, fold)
-    monkeypatch.setattr(predictor, "code", None)  # nothing is read and encoded again
-    np.testing.assert_allclose(exchange.predict(rows, column, donors), expected, atol=1e-6)
+    change = Change(column, rows, donors)
+    expected = predictor.predict_fold(change.of(train), fold)
+    asked = Exchanges(np.arange(len(train)), (Change(None, rows, rows), change))
+    monkeypatch.setattr(Change, "of", None)  # nothing is read and encoded again
+    plain, found = predictor.exchanged(train, fold, asked)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(plain, predictor.predict_fold(train, fold)[rows], atol=1e-6)
 
 
 def test_a_row_is_predicted_alike_alone_and_among_others(run):
@@ -258,8 +262,9 @@ def test_own_features_are_computed_for_the_members_that_have_them(own):
 def test_a_column_that_own_features_are_made_of_is_exchanged_in_them_too(own, column):
     predictor, train, fold = own.predictor, own.loaded.train, own.split.folds[1]
     rows, donors = np.random.default_rng(1).integers(0, len(train), (2, 50))
-    expected = predictor.predict_fold(exchanged(train, rows, column, donors), fold)
-    found = predictor.exchanging(train, fold).predict(rows, column, donors)
+    change = Change(column, rows, donors)
+    expected = predictor.predict_fold(change.of(train), fold)
+    (found,) = predictor.exchanged(train, fold, Exchanges(np.arange(len(train)), (change,)))
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert not np.allclose(found, predictor.predict_fold(train.iloc[rows], fold))
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from pipeline import code
 from pipeline.encoded import Encoded
+from pipeline.exchange import Exchanges, leave
+from pipeline.exchange import key as exchanged_key
 from pipeline.files import digest_of
 from pipeline.fitting import Objective
 from pipeline.folds import Fold
@@ -22,13 +24,16 @@ from pipeline.store import Key, Piece, Store
 if TYPE_CHECKING:
     from pipeline.fits import Fits
 
-CARRIERS = ("cluster/requests.py", "codec.py", "store.py")  # no fit's key has them
+CARRIERS = ("cluster/requests.py", "codec.py", "exchange.py", "store.py")  # no fit's key has them
 
 
 @dataclass(frozen=True)
 class FitRequest:
     """A fit on a fold's training rows, or on these `rows` (m,) of them; `test`: it predicts the
-    test rows too. `fold` is the key of the fold, which many requests share."""
+    test rows too. `fold` is the key of the fold, which many requests share.
+
+    `exchanges`: what the fit with this `path` in the store predicts of rows that are changed so.
+    """
 
     load: Key
     encode: Key
@@ -37,10 +42,16 @@ class FitRequest:
     fold: Key
     rows: np.ndarray | None
     test: bool
+    exchanges: Key | None = None
+    path: str = ""
 
     def compute(self, store: Store) -> None:
         """Leave what is asked for in the store, unless it is there."""
         fits, fold = _fits(store, self.load, self.encode, self.objective), self._fold(store)
+        if self.exchanges is not None:
+            exchanges = Piece(store, self.exchanges, Exchanges).value
+            leave(fits, self.member, fold, self.path, exchanges)
+            return
         if self.rows is not None:
             fits.validate(self.member, fold, self.rows)
             return
@@ -99,27 +110,46 @@ class Asked:
 
 def ask(fits: "Fits", member: Member, fold: Fold, rows: Any = None, test: bool = False) -> Asked:
     """Put a request into the store."""
-    store = fits.store
     is_whole = rows is None or len(rows) == len(fold.train)
     fit = fits.key(member, fold, None if is_whole else rows)
     keys = (fit, fits.test_key(member, fold)) if test else (fit,)
+    return _put(fits, member, fold, keys, None if is_whole else np.asarray(rows), test)
+
+
+def ask_exchanged(
+    fits: "Fits", member: Member, fold: Fold, path: str, exchanges: Exchanges
+) -> Asked:
+    """The same for what the fit with this path predicts of changed rows."""
+    asked = Key.of("exchanges", {"digest": exchanges.digest})
+    _put_once(fits.store, asked, exchanges)
+    keys = (exchanged_key(member, path, exchanges),)
+    return _put(fits, member, fold, keys, exchanges=asked, path=path)
+
+
+def _put(
+    fits: "Fits",
+    member: Member,
+    fold: Fold,
+    keys: tuple[Key, ...],
+    rows: np.ndarray | None = None,
+    test: bool = False,
+    **more: Any,
+) -> Asked:
+    """A request whose results will have these keys."""
     where = Key.of("fold", {"fold": fits.fold_digest(fold)})
-    about = {"load": fits.load.key.path, "encode": fits.encode.key.path, "fit": fit.path}
+    about = {"load": fits.load.key.path, "encode": fits.encode.key.path, "fit": keys[0].path}
     key = Key.of("request", {**about, "test": test})
-    request = FitRequest(
-        fits.load.key,
-        fits.encode.key,
-        fits.objective,
-        member,
-        where,
-        None if is_whole else np.asarray(rows),
-        test,
-    )
+    load, encode, objective = fits.load.key, fits.encode.key, fits.objective
+    request = FitRequest(load, encode, objective, member, where, rows, test, **more)
     here = environment(member.kind)
     for each, value in ((where, fold), (here.key, here), (key, request)):
-        if store.manifest(each) is None:
-            store.put(each, value)
+        _put_once(fits.store, each, value)
     return Asked(key, here, member.kind, keys)
+
+
+def _put_once(store: Store, key: Key, value: Any) -> None:
+    if store.manifest(key) is None:
+        store.put(key, value)
 
 
 @lru_cache(maxsize=4)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import figures, page
+from pipeline.exchange import Change, Exchanges
 from pipeline.exploration.bins import as_numbers
 from pipeline.folds import Fold
 from pipeline.predictor import Predictor
@@ -101,7 +102,9 @@ def compute(evidence: Evidence) -> Dependences | None:
     # others than those of the importances
     drawn = [evidence.sample(fold, share, stream=[1]) for fold in folds]
     shown = [np.concatenate([rows, *(grid.rows for grid in grids)]) for rows in drawn]
-    tasks = list(zip(folds, evidence.frames(shown), map(len, drawn), strict=True))
+    exchanges = [_set(grids, len(rows), each) for rows, each in zip(drawn, shown, strict=True)]
+    evidence.send(list(zip(folds, exchanges, strict=True)))
+    tasks = list(zip(folds, evidence.frames(shown), exchanges, strict=True))
     work = functools.partial(_curves, evidence.predictor, grids)
     by_fold = list(evidence.map(work, tasks))
     return Dependences(
@@ -118,22 +121,29 @@ def level(curves: np.ndarray) -> np.ndarray:
     return np.asarray(curves - own + own.mean(axis=0, keepdims=True))
 
 
-def _curves(
-    predictor: Predictor, grids: Sequence[Grid], task: "tuple[Fold, pd.DataFrame, int]"
-) -> list[np.ndarray]:
-    """Curves (points, outputs) of one fold's blend: of its first `rows` rows; below these stand the
-    rows of the grids in turn."""
-    fold, frame, rows = task
-    exchange = predictor.exchanging(frame, fold)
-    curves, first = [], rows
+def _set(grids: Sequence[Grid], rows: int, shown: np.ndarray) -> Exchanges:
+    """The first `rows` of those that are shown, with each grid's column set to its values in turn:
+    below these rows stand those of the grids."""
+    changes, first = [], rows
     for grid in grids:
         points = len(grid.rows)
         copies = np.tile(np.arange(rows), points)
         donors = np.repeat(np.arange(first, first + points), rows)
-        predictions = exchange.predict(copies, grid.column, donors)
-        curves.append(predictions.reshape(points, rows, -1).mean(axis=1))
+        changes.append(Change(grid.column, copies, donors))
         first += points
-    return curves
+    return Exchanges(shown, tuple(changes))
+
+
+def _curves(
+    predictor: Predictor, grids: Sequence[Grid], task: "tuple[Fold, pd.DataFrame, Exchanges]"
+) -> list[np.ndarray]:
+    """Curves (points, outputs) of one fold's blend."""
+    fold, frame, exchanges = task
+    predictions = predictor.exchanged(frame, fold, exchanges)
+    return [
+        each.reshape(len(grid.rows), -1, each.shape[1]).mean(axis=1)
+        for grid, each in zip(grids, predictions, strict=True)
+    ]
 
 
 # -- the values ------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +12,13 @@ from pipeline import figures, metrics
 from pipeline.blending import Blended
 from pipeline.config import BLEND
 from pipeline.encoded import Encoded
+from pipeline.exchange import Exchanges, leave
 from pipeline.exploration.findings import Explored
 from pipeline.fits import Fits
 from pipeline.folds import Fold, Folds
 from pipeline.ledger import Entry
-from pipeline.parallel import Map, in_turn
+from pipeline.member import Member
+from pipeline.parallel import Distributed, Map, in_turn
 from pipeline.predictor import Predictor
 from pipeline.problem import Loaded, Problem
 from pipeline.stage_settings import EvaluateStage
@@ -27,6 +29,8 @@ from pipeline.wording import some
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.cluster.requests import Asked
 
 MOST_NAMED = 3
 MOST_READ = 50_000  # columns times predictions
@@ -170,10 +174,36 @@ class Evidence:
         parts = zip(several, ends, strict=True)
         return [joined.iloc[end - len(rows) : end].reset_index(drop=True) for rows, end in parts]
 
+    def send(self, asked: Sequence[tuple[Fold, Exchanges]]) -> None:
+        """Have a cluster's workers predict changed rows, which the predictor then finds in the
+        store; the fits whose features are the competition's own predict on this machine."""
+        if self.fits.cluster is None or self.predictor is None:
+            return
+        members = self.predictor.members
+        tasks = [
+            (members[name], fold, path, exchanges)
+            for fold, exchanges in asked
+            for name, path in self.predictor.fitted_on(fold).items()
+            if not members[name].encoder.features
+        ]
+        work = Distributed(partial(_leave, self.fits), partial(_ask, self.fits))
+        for _ in self.map(work, tasks):
+            pass
+
     def described(self, name: str) -> str:
         """A member's name, with its kind where that is another one: 'small (lightgbm)'."""
         member = self.train[name].member if name in self.train else None
         return name if member is None or member.kind == name else f"{name} ({member.kind})"
+
+
+def _leave(fits: Fits, task: tuple[Member, Fold, str, Exchanges]) -> None:
+    leave(fits, *task)
+
+
+def _ask(fits: Fits, task: tuple[Member, Fold, str, Exchanges]) -> "Asked":
+    from pipeline.cluster.requests import ask_exchanged
+
+    return ask_exchanged(fits, *task)
 
 
 def looked_at(rows: np.ndarray, most: int | None = None) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from pipeline import figures
 from pipeline.answers import answer_rows, train_groups
 from pipeline.estimates import NORMAL_95
+from pipeline.exchange import Change, Exchanges
 from pipeline.exploration.strength import most_related
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS, Estimate
@@ -43,11 +44,12 @@ class Importance:
 
 @dataclass(frozen=True)
 class Shown:
-    """Rows of a fold in which columns are shuffled: their features, targets (n,), and where groups
-    have one answer their numbers (n,)."""
+    """Rows of a fold in which columns are shuffled: their features, as they are and after each
+    column's turn, targets (n,), and where groups have one answer their numbers (n,)."""
 
     fold: Fold
     frame: "pd.DataFrame"
+    exchanges: Exchanges
     y: np.ndarray
     groups: np.ndarray | None = None
 
@@ -73,12 +75,15 @@ def compute(evidence: Evidence) -> Importances | None:
         Shown(
             fold,
             frame,
+            _shuffled(fold, rows, names, settings),
             evidence.y[rows],
             None if answered is None else np.unique(answered[rows], return_inverse=True)[1],
         )
         for fold, rows, frame in zip(folds, drawn, evidence.frames(drawn), strict=True)
     ]
-    work = functools.partial(_losses, evidence.predictor, evidence.metric.name, names, settings)
+    evidence.send([(task.fold, task.exchanges) for task in tasks])
+    repeats = settings.importance_repeats
+    work = functools.partial(_losses, evidence.predictor, evidence.metric.name, repeats)
     draws = np.concatenate(list(evidence.map(work, tasks)), axis=1)
     draws = draws[:, ~np.isnan(draws).any(axis=0)]
     if draws.shape[1] == 0:
@@ -118,32 +123,37 @@ def shuffled_columns(evidence: Evidence) -> list[str]:
     return [feature.name for feature in chosen]
 
 
-def _losses(
-    predictor: Predictor,
-    metric_name: str,
-    names: Sequence[str],
-    settings: EvaluateStage,
-    shown: Shown,
-) -> np.ndarray:
+def _shuffled(
+    fold: Fold, rows: np.ndarray, names: Sequence[str], settings: EvaluateStage
+) -> Exchanges:
+    """The rows as they are, then repeats of them with each of the columns shuffled."""
+    rng = np.random.default_rng([settings.seed, fold.number, 1])
+    places, repeats = np.arange(len(rows)), settings.importance_repeats
+    copies, changes = np.tile(places, repeats), [Change(None, places, places)]
+    for name in names:
+        orders = np.concatenate([rng.permutation(len(rows)) for _ in range(repeats)])
+        changes.append(Change(name, copies, orders))
+    return Exchanges(rows, tuple(changes))
+
+
+def _losses(predictor: Predictor, metric_name: str, repeats: int, shown: Shown) -> np.ndarray:
     """Rise of the loss on rows of one fold, (columns, repeats); NaN where the metric has no
     value."""
-    metric, repeats, rows = METRICS[metric_name], settings.importance_repeats, len(shown.y)
-    rng = np.random.default_rng([settings.seed, shown.fold.number, 1])
-    places, groups = np.arange(rows), None
+    metric, changes = METRICS[metric_name], shown.exchanges.changes
+    places, groups = np.arange(len(shown.y)), None
     if shown.groups is not None:
         places = answer_rows(shown.groups)
         each = shown.groups.max() + 1
-        groups = np.concatenate([shown.groups + each * copy for copy in range(repeats)])
+        copies = np.concatenate([shown.groups + each * copy for copy in range(repeats)])
+        groups = [shown.groups, *[copies] * (len(changes) - 1)]
     y = shown.y[places]
-    base = metric.loss(y, predictor.predict_fold(shown.frame, shown.fold, shown.groups)[places])
-    exchange = predictor.exchanging(shown.frame, shown.fold)
-    copies = np.tile(np.arange(rows), repeats)
-    rise = np.empty((len(names), repeats))
-    for place, name in enumerate(names):
-        orders = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
-        parts = np.split(exchange.predict(copies, name, orders, groups), repeats)
-        rise[place] = [metric.loss(y, part[places]) - base for part in parts]
-    return rise
+    plain, *shuffled = predictor.exchanged(shown.frame, shown.fold, shown.exchanges, groups)
+    base = metric.loss(y, plain[places])
+    rise = [
+        [metric.loss(y, part[places]) - base for part in np.split(each, repeats)]
+        for each in shuffled
+    ]
+    return np.array(rise).reshape(len(shuffled), repeats)
 
 
 def plots(importances: Importances, evidence: Evidence) -> list[figures.Draft]:

@@ -1,6 +1,5 @@
 """Formulas in the place of the blend that predicts, and of the fits that the store keeps."""
 
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,13 +10,9 @@ from pipeline import parallel
 class StandIn:
     """Subclasses define `predict_fold`; there are no matrices to exchange entries of."""
 
-    def exchanging(self, frame, fold):
-        return SimpleNamespace(predict=partial(self._predict, frame, fold))
-
-    def _predict(self, frame, fold, rows, column, donors, groups=None):
-        changed = frame.iloc[rows].reset_index(drop=True)
-        changed[column] = frame[column].array.take(donors)
-        return self.predict_fold(changed, fold, groups)
+    def exchanged(self, frame, fold, exchanges, groups=None):
+        for place, change in enumerate(exchanges.changes):
+            yield self.predict_fold(change.of(frame), fold, groups and groups[place])
 
 
 class FormulaPredictor(StandIn):
@@ -35,6 +30,8 @@ class FormulaPredictor(StandIn):
 
 class FormulaFits:
     """Predictions that get nearer to the best ones the more rows a fit has."""
+
+    cluster = None
 
     def __init__(self, task, frame):
         self.task, self.frame = task, frame
