@@ -127,6 +127,7 @@ class Fits:
                 **self._extra_key(member, fold),
                 **_clusters_key(fold),
                 **({"as_classes": True} if member.as_classes else {}),
+                **({"as_logarithms": True} if member.as_logarithms else {}),
                 **self._pseudo_key(member),
             },
         )

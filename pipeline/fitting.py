@@ -3,7 +3,7 @@
 The one recipe that tune, train, the learning curve, predict and notebooks share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, overload
 
@@ -33,6 +33,12 @@ BLOCK = 2**16  # rows that are predicted together; of another number, products r
 MOST_CELLS = 100_000_000  # of a matrix of float32, 400 MB
 PROCESS = 200_000_000  # bytes of a worker and its libraries
 LEAST = 1e-4  # of a probability, before it becomes log-odds
+OF_LOGARITHMS: Mapping[models.Loss, models.Loss] = {
+    "squared_error": "squared_log_error",
+    "squared_log_error": "squared_log_error",
+    "absolute_error": "absolute_log_error",
+    "absolute_log_error": "absolute_log_error",
+}
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,8 @@ def fit(
     what early stopping keeps together of them. `original` was fitted on other rows than these, and
     its prediction is one more column.
     """
+    if member.as_logarithms and y.min() < 0:
+        raise _no_logarithms(member, f"the target goes down to {y.min():g}")
     encoder, matrix = fit_encoder(member, objective, features, table, y, fold)
     levels = _levels(member, objective, y) if member.as_classes else None
     problem = _of_levels(model_problem(member, objective, encoder), levels)
@@ -278,7 +286,7 @@ def fit_encoder(
     """
     encoder = _encoder(member, objective, features)
     rng = np.random.default_rng([member.encoder.seed, fold.repeat, fold.number])
-    if models.learns_logarithms(objective.loss, y):
+    if models.learns_logarithms(_loss(member, objective), y):
         y = np.log1p(y)
     return encoder, encoder.fit_transform(table, y, rng, member.view)
 
@@ -334,11 +342,32 @@ def model_problem(member: Member, objective: Objective, encoder: FoldEncoder) ->
     return ModelProblem(
         objective.task,
         objective.outputs,
-        objective.loss,
+        _loss(member, objective),
         encoder.names(member.view),
         encoder.categorical(member.view),
         encoder.parts(member.view),
         objective.loss_parameter,
+    )
+
+
+def _loss(member: Member, objective: Objective) -> models.Loss:
+    """What the member makes small: of logarithms, where it learns these.
+
+    Raises SettingsError where nothing takes their place.
+    """
+    if not member.as_logarithms:
+        return objective.loss
+    if objective.loss not in OF_LOGARITHMS:
+        raise _no_logarithms(member, f"the metric has it learn {objective.loss}")
+    if member.as_classes:
+        raise _no_logarithms(member, "as_classes = true as well")
+    return OF_LOGARITHMS[objective.loss]
+
+
+def _no_logarithms(member: Member, found: str) -> SettingsError:
+    return SettingsError(
+        f"[models] as_logarithms = true, of a {member.kind}: {found}; allowed are a target of "
+        "values from 0 on and a metric of absolute or squared errors. Remove the line."
     )
 
 

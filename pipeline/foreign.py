@@ -19,7 +19,7 @@ MISSING = "missing"  # instead of the checksum of a file that is not there
 # what a model's table may have and this one may not: nothing is encoded, learnt, searched or drawn
 NOT_FITTED = (
     *("columns", "drop", "encode", "trials", "seed"),
-    *("extra", "extra_feature", "as_classes", "refit", "pseudo_labels"),
+    *("extra", "extra_feature", "as_classes", "as_logarithms", "refit", "pseudo_labels"),
 )
 
 

@@ -17,6 +17,7 @@ class Member:
     `extra` is the share of the extra rows that it learns from, beside those of a fold;
     `extra_feature`: the same model of the extra rows alone predicts, and this is a column.
     `as_classes`: it learns the whole numbers of the target as classes, and predicts their mean.
+    `as_logarithms`: it learns log(1 + y) of a target of values, whatever the metric.
     `refit` is the weight of its fit on all rows in predictions of other rows, beside the mean of
     the folds' fits. `pseudo_labels` is the share of the test rows that it learns from too, with
     the classes that a first fit of it predicts.
@@ -30,6 +31,7 @@ class Member:
     as_classes: bool = False
     refit: float = 0.0
     pseudo_labels: float = 0.0
+    as_logarithms: bool = False
 
     @property
     def view(self) -> View:

@@ -109,6 +109,10 @@ class ModelSettings(Settings):
         description="a target of a few whole numbers: learn the probability of each, and predict "
         "their mean",
     )
+    as_logarithms: bool = Field(
+        False,
+        description="a target of values from 0 on: learn its logarithm, log(1 + y)",
+    )
     refit: float = Field(
         0.0,
         ge=0,

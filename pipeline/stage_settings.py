@@ -122,6 +122,7 @@ def members(configuration: Configuration) -> dict[str, Member]:
             settings.as_classes,
             settings.refit,
             settings.pseudo_labels,
+            settings.as_logarithms,
         )
         for name, settings in configuration.models.items()
     }
