@@ -71,7 +71,7 @@ def run(
     preset: Preset = "default",
     note: Annotated[str, typer.Option(help="a few words, kept with the experiment")] = "",
     new_plan: Annotated[
-        bool, typer.Option(help="divide the [budget] minutes again, where they cut a run short")
+        bool, typer.Option(help="try again what [budget] minutes or memory cut short")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say more")] = False,
     cluster: Annotated[

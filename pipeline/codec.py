@@ -14,7 +14,7 @@ import typing
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union
@@ -249,6 +249,8 @@ class _Reader:
         hints, found = _hints(kind), {}
         for field in fields(kind):
             inside = _place(field, place)
+            if not (is_measured(field) or field.name in tree or field.default is MISSING):
+                continue  # it was kept before there was such a field
             plain = self.measured[inside] if is_measured(field) else tree[field.name]
             found[field.name] = self.build(hints[field.name], plain, inside)
         return kind(**found)

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 LONGEST_REASON = 200
-NO_ALLOCATION = "bad_alloc"  # what libraries in C++ say where there is no memory
+NO_ALLOCATION = "bad_alloc"  # in the errors of C++ libraries that found no memory
 
 
 class UserError(Exception):
@@ -21,6 +21,9 @@ class SettingsError(UserError):
 
 class OutOfMemoryError(UserError):
     """A worker process was ended, most likely because memory ran out."""
+
+
+MEMORY = (OutOfMemoryError, MemoryError)
 
 
 class BusyError(UserError):
@@ -43,7 +46,7 @@ def refusing_damage(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def telling_of_memory() -> Iterator[None]:
+def memory_errors() -> Iterator[None]:
     """MemoryError where a library found no memory; it raises an error of its own for that."""
     try:
         yield

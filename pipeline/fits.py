@@ -18,7 +18,7 @@ from pipeline import code, fitting, models, parallel, pseudo_labels
 from pipeline.encoded import Encoded, Tables
 from pipeline.encoding.columns import CodedTable
 from pipeline.encoding.selection import Selection
-from pipeline.errors import DataError, telling_of_memory
+from pipeline.errors import DataError, memory_errors
 from pipeline.files import digest_of
 from pipeline.fitting import FittedMember, Objective, Original
 from pipeline.folds import Fold
@@ -149,6 +149,7 @@ class Fits:
         columns = _seen(member, self.tables(member).test_digests)
         return {"pseudo_labels": [member.pseudo_labels, columns]}
 
+    @memory_errors()
     def fit(self, member: Member, fold: Fold) -> Fit:
         """The fit on a fold's training rows, from the store or computed now."""
         key = self.key(member, fold)
@@ -213,6 +214,7 @@ class Fits:
         seen = _seen(member, self.tables(member).test_digests)
         return Key.of("test", {"fit": self.key(member, fold).hash, "columns": seen})
 
+    @memory_errors()
     def test(self, member: Member, fold: Fold) -> Predictions:
         """The fold's predictions of the test rows (m, k), from the store or computed now."""
         tables, fit, key = self.tables(member), self.key(member, fold), self.test_key(member, fold)
@@ -229,6 +231,7 @@ class Fits:
         self._keep(member, key, result, seconds, fit.hash)
         return result
 
+    @memory_errors()
     def validate(self, member: Member, fold: Fold, rows: np.ndarray) -> np.ndarray:
         """Predictions of the fold's validation rows by a fit on these training rows alone."""
         if len(rows) == len(fold.train):
@@ -261,6 +264,7 @@ class Fits:
         """Remove the fit from the store, if it is there."""
         self.store.remove(self.key(member, fold))
 
+    @memory_errors()
     def measure(
         self, member: Member, fold: Fold, rows: np.ndarray, predicted: np.ndarray
     ) -> tuple[float, float]:
@@ -317,12 +321,11 @@ class Fits:
             clusters = fold.clusters_of(rows, len(y) - len(rows))
             return fitting.fit(member, self.objective, features, table, y, fold, clusters, original)
 
-        with telling_of_memory():
-            fitted = fit(table, y)
-            if not member.pseudo_labels:
-                return fitted
-            table, y = pseudo_labels.added(fitted, (table, y), self.tables(member).test)
-            return fit(_select(table, np.arange(table.rows)), y)
+        fitted = fit(table, y)
+        if not member.pseudo_labels:
+            return fitted
+        table, y = pseudo_labels.added(fitted, (table, y), self.tables(member).test)
+        return fit(_select(table, np.arange(table.rows)), y)
 
     def _original(self, member: Member, fold: Fold) -> Original | None:
         """The same model, fitted on the extra rows alone, for a member whose column it is; kept

@@ -598,7 +598,8 @@ class Flow:
             found |= foreign.checksums(asked, self.workspace.raw, self.workspace.root)
         if not in_time:
             cut = self.plan(node.target).cut(_part(node))
-            found["budget"] = ", ".join(f"{each.done} of {each.asked}" for each in cut) or "open"
+            how = (f"{each.done} of {each.asked}{', memory' * each.ran_out}" for each in cut)
+            found["budget"] = ", ".join(how) or "open"
         return found
 
     @cached_property

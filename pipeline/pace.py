@@ -68,7 +68,7 @@ def rounds_that_fit(
     longest = _longest(folds)
     if is_small(fits, member, longest):
         return asked
-    with workers(1) as parallel_map:
+    with workers(1, lambda: math.inf) as parallel_map:  # in a process of its own
         (found,) = parallel_map(functools.partial(round_seconds, fits, member), [longest])
     begun, a_round = found
     each = seconds / over_cores([1.0] * len(folds), fits.at_once(member))

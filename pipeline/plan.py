@@ -39,6 +39,7 @@ STRONGEST = "lightgbm"  # on many rows; benchmarks/README.md has the figures
 COSTLY = 10_000_000  # cells that a round of boosting reads; of more, pace is measured too
 LEAVES, BINS = 31, 255  # LightGBM's defaults: a leaf has a histogram of so many bins a column
 ROWS_OF_BIN = 3  # at least
+RAN_OUT = "memory ran out in one of its fits"
 LONGEST_GAP = 5.0  # seconds between two readings by a process that waits for its workers
 Clock = Callable[[], float]
 
@@ -104,7 +105,7 @@ class Shares:
 
     @property
     def strongest(self) -> str:
-        """The member that is never left out: of few rows the first of the TOML."""
+        """The member that time never leaves out: of few rows the first of the TOML."""
         if self.rows <= MANY_ROWS:
             return self.first
         return next((name for name, kind in self.kinds.items() if kind == STRONGEST), self.first)
@@ -113,13 +114,15 @@ class Shares:
 class Decision(Settings):
     """What was decided about a part: so many trials or repeats, `done` of `asked`.
 
-    `seconds` are those that the others cannot have; `reason` says why it was cut short.
+    `seconds` are those that the others cannot have; `reason` says why it was cut short. `ran_out`:
+    memory did, not the time.
     """
 
     done: int = Field(ge=0)
     asked: int = Field(ge=0)
     seconds: float = Field(ge=0)
     reason: str = ""
+    ran_out: bool = False
 
     @property
     def is_cut(self) -> bool:
@@ -217,7 +220,7 @@ def rounds_of(part: str) -> str:
 class Bound:
     """What a plan grants a part: `share` seconds, and `first` until its first unit is done.
 
-    The strongest member finishes its first repeat in any case (`at_least` 1): a run has one model.
+    The strongest member finishes its first repeat however long it takes (`at_least` 1).
     """
 
     plan: Plan
@@ -295,19 +298,24 @@ class Allowance:
         expected, there_is = duration(seconds), duration(left)
         return f"{what} would take about {expected}, with {there_is} left of {self._share}"
 
-    def settle(self, done: int, asked: int, unit: str, reason: str = "") -> Decision:
+    def settle(
+        self, done: int, asked: int, unit: str, reason: str = "", ran_out: bool = False
+    ) -> Decision:
         """Record how far the part came; returns what counts, which another run may have decided.
 
-        Where that is more than what was done, the caller goes on until it is reached.
+        Where that is more than what was done, the caller goes on until it is reached. Where memory
+        ran out before the time did, the others get what is left of it.
         """
         seconds = self.seconds()
         if self.bound is None:
             return Decision(done=done, asked=asked, seconds=seconds)
-        if done < asked:
+        if ran_out:
+            reason = RAN_OUT
+        elif done < asked:
             seconds = max(self.bound.share, seconds) if done else self.bound.first
             none_fits = f"no more {unit}s fit" if done else f"no {unit} fits"
             reason = reason or f"{none_fits} into {self._share}"
-        decision = Decision(done=done, asked=asked, seconds=seconds, reason=reason)
+        decision = Decision(done=done, asked=asked, seconds=seconds, reason=reason, ran_out=ran_out)
         return self.bound.plan.decide(self.bound.part, decision)
 
     @property

@@ -1,6 +1,6 @@
 """Raw rows -> the blend's prediction: own features, each fit's encoder and model, mean, blend.
 
-A fold's fits never saw its validation rows, so `predict_fold` of these is out-of-fold.
+A fold's fits never saw its validation rows, so that what they predict of these is out-of-fold.
 """
 
 import functools
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from pipeline.answers import aggregated
+from pipeline.changed_rows import Changes, Rows, predict_changed
 from pipeline.encoded import Tables
 from pipeline.encoding.columns import CodedTable, code_table
 from pipeline.encoding.features import add_features
 from pipeline.errors import DataError
-from pipeline.exchange import REMEDY, Exchanges, exchanged
 from pipeline.fits import Fits
 from pipeline.fitting import BLOCK, FittedMember, code_frame
 from pipeline.folds import Fold, Folds
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.blending import Blended
 
 CHECKED_ROWS = 1000
+REMEDY = "What was stored of it is damaged: delete the store and run the competition again."
 Predicted: TypeAlias = tuple[tuple[int, int], dict[str, np.ndarray]]  # (repeat, fold), by member
 
 
@@ -93,13 +94,6 @@ class Predictor:
         blended = postprocessed(self.postprocess, blended, frame, self.problem)
         return blended if self.problem.task == "regression" else off_rounding(blended)
 
-    def predict_fold(
-        self, frame: "pd.DataFrame", fold: Fold, groups: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Rows -> (n, k) by the fits of one fold alone; `groups` (n,) as in `predict`."""
-        found = self._fold_predictions(self.code(frame, self.members), fold)
-        return self.answers(found, frame, groups)
-
     def answers(
         self,
         predictions: Mapping[str, np.ndarray],
@@ -111,23 +105,30 @@ class Predictor:
         own = {name: aggregated(each, groups, how) for name, each in predictions.items()}
         return postprocessed(self.postprocess, self.blend.combine(own), frame, self.problem)
 
-    def exchanged(
+    def predict_changed(
         self,
         frame: "pd.DataFrame",
         fold: Fold,
-        exchanges: Exchanges,
+        changes: Changes,
         groups: Sequence[np.ndarray | None] | None = None,
     ) -> Iterator[np.ndarray]:
         """What one fold predicts after each change of the frame, (m, k); `groups` (m,) of each are
-        those of its rows that have one answer together."""
-        found = {
-            name: exchanged(self.fits, self.members[name], fold, key, exchanges, frame)
-            for name, key in self.fitted_on(fold).items()
-        }
-        for place, change in enumerate(exchanges.changes):
+        those of its rows that have one answer together.
+
+        Raises DataError for what no sound encoder or model predicts.
+        """
+        rows, keys = Rows(frame), self.fitted_on(fold)
+        predictions = [
+            predict_changed(self.fits, self.members[name], fold, key, changes, rows)
+            for name, key in keys.items()
+        ]
+        for place, (change, *found) in enumerate(zip(changes.changes, *predictions, strict=True)):
+            for name, each in zip(keys, found, strict=True):
+                where = f"{name}, fold {fold.name},"
+                check(each, len(change.rows), self.problem.outputs, where, REMEDY)
             changed = change.of(frame) if self.postprocess else frame
-            each = {name: predictions[place] for name, predictions in found.items()}
-            yield self.answers(each, changed, None if groups is None else groups[place])
+            by_name = dict(zip(keys, found, strict=True))
+            yield self.answers(by_name, changed, None if groups is None else groups[place])
 
     def fitted_on(self, fold: Fold) -> dict[str, str]:
         """The keys of those members' fits that were fitted on this fold."""
@@ -175,11 +176,6 @@ class Predictor:
         folds = [each for each in self.keys[name] if each != place]
         divisors = {each: len(folds) / (1 - weight) for each in folds} if weight < 1 else {}
         return {**divisors, place: 1 / weight} if weight > 0 else divisors
-
-    def _fold_predictions(
-        self, tables: Mapping[str, CodedTable], fold: Fold
-    ) -> dict[str, np.ndarray]:
-        return self._in_blocks(self.fitted(fold), tables, fold)
 
     def _in_blocks(
         self,

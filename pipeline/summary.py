@@ -214,7 +214,7 @@ def _cut_short(found: Summary) -> Iterator[str]:
         preset = found.experiment.preset
         again = make_command(found.workspace.competition, "all NEW_PLAN=1", preset)
         yield textwrap.shorten(f"cut short: {cut}", WIDEST)
-        yield f"  more minutes do more; if the machine was busy, `{again}` divides them again"
+        yield f"  more minutes do more; if the machine was busy or full, `{again}` tries once more"
 
 
 def _alarms(found: Summary) -> Iterator[str]:

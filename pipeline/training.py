@@ -36,8 +36,8 @@ class FoldScore:
 
 @dataclass(frozen=True)
 class CutShort:
-    """What [budget] minutes left undone of a model: (done, asked), None for what is complete;
-    `ran_out`: it was not the minutes but memory."""
+    """What [budget] minutes left undone of a model: (done, asked), None for what is complete.
+    `ran_out`: of its repeats memory did."""
 
     repeats: tuple[int, int] | None = None
     trials: tuple[int, int] | None = None
@@ -48,11 +48,13 @@ class CutShort:
         return any(each is not None for each in (self.repeats, self.trials, self.rounds))
 
     def __str__(self) -> str:
-        why = "; memory ran out" if self.ran_out else ""
+        why = ", as memory ran out" if self.ran_out else ""
         if self.repeats is not None and self.repeats[0] == 0:
             return f"left out{why}"
-        parts = (("repeats", self.repeats), ("trials", self.trials), ("rounds", self.rounds))
-        return ", ".join(f"{n[0]} of {n[1]} {unit}" for unit, n in parts if n is not None) + why
+        repeats = self.repeats and f"{self.repeats[0]} of {self.repeats[1]} repeats{why}"
+        parts = (("trials", self.trials), ("rounds", self.rounds))
+        others = [f"{n[0]} of {n[1]} {unit}" for unit, n in parts if n is not None]
+        return ", ".join([repeats, *others] if repeats else others)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Trained:
 
     oof (repeats, n, k) are out-of-fold predictions, NaN for rows that no fold validates; test
     (m, k) is the mean over all fits; test_by_fold (folds, rows, k) that of each fold's fits over
-    the repeats, of the test rows that are `compared`. A member that the budget left out has no
+    the repeats, of the test rows that are `compared`. A member that was left out has no
     repeat and no fit. `trials` of `trials_asked` were made to find its settings. `rounds_asked`:
     of boosting, where it had fewer. `ran_out`: memory did, in one of its fits.
 

@@ -19,13 +19,13 @@ import pytest
 
 from pipeline import config as settings
 from pipeline import fitting
+from pipeline.changed_rows import Change, Changes, keep_changed, predict_changed
 from pipeline.cluster import hosting
 from pipeline.cluster.client import Cluster
-from pipeline.cluster.requests import Environment, ask_exchanged, environment
+from pipeline.cluster.requests import Environment, ask_changed, environment
 from pipeline.cluster.worker import perform
 from pipeline.config import validate
 from pipeline.errors import SettingsError, UserError
-from pipeline.exchange import Change, Exchanges, exchanged, leave
 from pipeline.fits import Fit, Fits
 from pipeline.parallel import Distributed
 from pipeline.stages.train import ask_fold, fit_fold
@@ -144,7 +144,7 @@ def test_fits_of_a_learning_curve_come_from_the_workers(cluster, tmp_path, monke
 def shuffled():
     rows = np.arange(0, ROWS, 3)
     places = np.arange(len(rows))
-    return Exchanges(rows, (Change(None, places, places), Change("size", places, places[::-1])))
+    return Changes(rows, (Change(None, places, places), Change("size", places, places[::-1])))
 
 
 def test_predictions_of_changed_rows_come_from_the_workers(cluster, tmp_path, monkeypatch):
@@ -153,14 +153,16 @@ def test_predictions_of_changed_rows_come_from_the_workers(cluster, tmp_path, mo
     for fold in FOLDS[:2]:
         fits.fit(LINEAR, fold)
         tasks.append((LINEAR, fold, fits.key(LINEAR, fold).path, changed))
-    expected = [exchanged(fits, *task) for task in tasks]
+    expected = [list(predict_changed(fits, *task)) for task in tasks]
     fits.cluster = cluster
     monkeypatch.setattr(Fits, "stored", None)  # nothing is predicted here
-    work = Distributed(lambda task: leave(fits, *task), lambda task: ask_exchanged(fits, *task))
+    work = Distributed(
+        lambda task: keep_changed(fits, *task), lambda task: ask_changed(fits, *task)
+    )
     with fits.workers() as parallel_map:
         list(parallel_map(work, tasks))
     for task, here in zip(tasks, expected, strict=True):
-        there = exchanged(fits, *task)
+        there = list(predict_changed(fits, *task))
         assert [each.tobytes() for each in there] == [each.tobytes() for each in here]
         assert not np.array_equal(*there)
 

@@ -170,3 +170,21 @@ def test_foreign_json_is_damage(tmp_path, content):
     (tmp_path / codec.VALUE).write_bytes(content)
     with pytest.raises(Damaged):
         decode(Outer, tmp_path)
+
+
+@dataclass(frozen=True)
+class Before:
+    name: str
+
+
+@dataclass(frozen=True)
+class Now:
+    name: str
+    added: bool = False
+
+
+def test_what_was_kept_before_a_field_was_added_has_its_default(tmp_path):
+    encode(Before("a"), lambda name: (tmp_path / name).open("wb"))
+    assert decode(Now, tmp_path) == Now("a")
+    with pytest.raises(Damaged):  # one without a default is another value
+        decode(Inner, tmp_path)

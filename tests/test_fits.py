@@ -1,9 +1,11 @@
 """A fit is named by what it depends on, computed once, and comes back as it was."""
 
 import functools
+import os
 import pickle
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pipeline import fitting, models
-from pipeline.errors import DataError, telling_of_memory
+from pipeline.errors import DataError, memory_errors
 from pipeline.fits import Fit, Fits
 from pipeline.fitting import code_frame
 from pipeline.folds import Fold
@@ -211,7 +213,7 @@ WITHOUT_MEMORY = """
 import resource, sys
 import lightgbm, xgboost
 import numpy as np
-from pipeline.errors import telling_of_memory
+from pipeline.errors import memory_errors
 X = np.random.default_rng(0).normal(size=(200_000, 100)).astype(np.float32)
 y = (X[:, 0] > 0).astype(int)
 model = {"lightgbm": lightgbm.LGBMClassifier, "xgboost": xgboost.XGBClassifier}[sys.argv[1]]
@@ -219,7 +221,7 @@ model = {"lightgbm": lightgbm.LGBMClassifier, "xgboost": xgboost.XGBClassifier}[
 bound = int(line.split()[1]) * 1024 + 10_000_000
 resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
 try:
-    with telling_of_memory():
+    with memory_errors():
         model(n_estimators=2, n_jobs=1).fit(X, y)
 except MemoryError:
     print("no memory")
@@ -232,5 +234,37 @@ def test_a_library_that_finds_no_memory_is_told_from_one_that_fails(library):
     command = [sys.executable, "-c", WITHOUT_MEMORY, library]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.stdout == "no memory\n", done.stderr
-    with pytest.raises(ValueError, match="other"), telling_of_memory():
+    with pytest.raises(ValueError, match="other"), memory_errors():
         raise ValueError("other")
+
+
+@pytest.mark.parametrize("asked", ["fit", "validate", "measure", "test"])
+def test_a_fit_or_prediction_without_memory_is_a_memory_error(fits, asked, monkeypatch):
+    def fail(*_):
+        raise ValueError("std::bad_alloc")
+
+    fold = FOLDS[0]
+    calls = {
+        "fit": lambda: fits.fit(LINEAR, fold),
+        "validate": lambda: fits.validate(LINEAR, fold, fold.train[:60]),
+        "measure": lambda: fits.measure(LINEAR, fold, fold.train, fold.valid),
+        "test": lambda: fits.test(LINEAR, fold),
+    }
+    if asked == "test":
+        fits.fit(LINEAR, fold)
+        monkeypatch.setattr(fitting.FittedMember, "predict", fail)
+    else:
+        monkeypatch.setattr(fitting, "fit", fail)
+    with pytest.raises(MemoryError):
+        calls[asked]()
+
+
+def test_as_many_processes_fit_as_are_asked_for(fits):
+    for number in (1, 2):
+        with fits.workers(lambda: 99.0, at_once=number) as parallel_map:
+            assert len(set(parallel_map(its_process, range(2 * number)))) == number
+
+
+def its_process(_):
+    time.sleep(0.2)
+    return os.getpid()

@@ -298,7 +298,13 @@ def test_a_plan_is_plain_json_that_people_can_read(tmp_path):
     plan = small_plan(tmp_path)
     plan.decide("train/one", Decision(done=2, asked=3, seconds=30.0, reason="no more fit"))
     assert json.loads(plan.path.read_text())["decisions"] == {
-        "train/one": {"done": 2, "asked": 3, "seconds": 30.0, "reason": "no more fit"}
+        "train/one": {
+            "done": 2,
+            "asked": 3,
+            "seconds": 30.0,
+            "reason": "no more fit",
+            "ran_out": False,
+        }
     }
 
 

@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import fitting
+from pipeline import changed_rows, fitting
 from pipeline.blending import FittedBlend, fit_stacker
+from pipeline.changed_rows import Change, Changes, key
 from pipeline.errors import DataError
-from pipeline.exchange import Change, Exchanges
 from pipeline.fits import Fit, Fits
 from pipeline.folds import Folds
 from pipeline.member import Member
-from pipeline.parallel import workers
+from pipeline.parallel import Distributed, workers
 from pipeline.predictor import Predictor
 from pipeline.problem import ExtraRows, Loaded
+from pipeline.report.evidence import Evidence
 from pipeline.settings import EncoderSettings
 from pipeline.store import Key
 from pipeline.training import FoldScore, Trained
@@ -171,7 +172,7 @@ def test_classes_and_extra_rows_of_a_member_count_in_what_it_predicts(tmp_path):
     np.testing.assert_allclose(run.predictor.predict(test), expected, atol=1e-12)
     rows = run.loaded.train.iloc[fold.valid]
     expected = run.blended(lambda name: run.train[name].oof[0, fold.valid])
-    np.testing.assert_allclose(run.predictor.predict_fold(rows, fold), expected, atol=1e-12)
+    np.testing.assert_allclose(fold_predictions(run.predictor, rows, fold), expected, atol=1e-12)
 
 
 def test_worker_processes_predict_the_same_bytes(run):
@@ -185,7 +186,13 @@ def test_a_fold_predicts_its_validation_rows_as_training_did(run):
     fold = run.split.folds[2]
     rows = run.loaded.train.iloc[fold.valid]
     expected = run.blended(lambda name: run.train[name].oof[fold.repeat, fold.valid])
-    np.testing.assert_allclose(run.predictor.predict_fold(rows, fold), expected, atol=1e-12)
+    np.testing.assert_allclose(fold_predictions(run.predictor, rows, fold), expected, atol=1e-12)
+
+
+def fold_predictions(predictor, frame, fold):
+    """What the fits of one fold predict of rows, blended (n, k)."""
+    tables = predictor.code(frame, predictor.members)
+    return predictor.answers(predictor._in_blocks(predictor.fitted(fold), tables, fold), frame)
 
 
 @pytest.mark.parametrize("column", list(KINDS))
@@ -193,12 +200,12 @@ def test_a_column_exchanged_between_rows_is_predicted_as_if_read_so(run, column,
     predictor, train, fold = run.predictor, run.loaded.train, run.split.folds[1]
     rows, donors = np.random.default_rng(1).integers(0, len(train), (2, 50))
     change = Change(column, rows, donors)
-    expected = predictor.predict_fold(change.of(train), fold)
-    asked = Exchanges(np.arange(len(train)), (Change(None, rows, rows), change))
+    expected = fold_predictions(predictor, change.of(train), fold)
+    asked = Changes(np.arange(len(train)), (Change(None, rows, rows), change))
     monkeypatch.setattr(Change, "of", None)  # nothing is read and encoded again
-    plain, found = predictor.exchanged(train, fold, asked)
+    plain, found = predictor.predict_changed(train, fold, asked)
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    np.testing.assert_allclose(plain, predictor.predict_fold(train, fold)[rows], atol=1e-6)
+    np.testing.assert_allclose(plain, fold_predictions(predictor, train, fold)[rows], atol=1e-6)
 
 
 def test_a_row_is_predicted_alike_alone_and_among_others(run):
@@ -263,10 +270,10 @@ def test_a_column_that_own_features_are_made_of_is_exchanged_in_them_too(own, co
     predictor, train, fold = own.predictor, own.loaded.train, own.split.folds[1]
     rows, donors = np.random.default_rng(1).integers(0, len(train), (2, 50))
     change = Change(column, rows, donors)
-    expected = predictor.predict_fold(change.of(train), fold)
-    (found,) = predictor.exchanged(train, fold, Exchanges(np.arange(len(train)), (change,)))
+    expected = fold_predictions(predictor, change.of(train), fold)
+    (found,) = predictor.predict_changed(train, fold, Changes(np.arange(len(train)), (change,)))
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert not np.allclose(found, predictor.predict_fold(train.iloc[rows], fold))
+    assert not np.allclose(found, fold_predictions(predictor, train.iloc[rows], fold))
 
 
 @pytest.mark.parametrize(
@@ -331,3 +338,47 @@ def test_a_fit_that_is_gone_is_fitted_again(finished):
     finished.fits.store.remove(key)
     assert finished.predictor.predict(finished.loaded.test).tobytes() == expected.tobytes()
     assert finished.fits.store.manifest(key) is not None
+
+
+def test_what_a_cluster_is_sent_and_what_is_computed_of_changed_rows(own, monkeypatch):
+    """Fits with features of the competition's own stay; each change has a name of its own."""
+    sent, fold = [], own.split.folds[1]
+    members, rows = own.predictor.members, np.arange(5)
+    changes = Changes(rows, (Change("size", rows, rows[::-1]),))
+
+    def parallel_map(function, tasks):
+        assert isinstance(function, Distributed)
+        sent.extend(tasks)
+        return iter(())
+
+    own.fits.cluster = SimpleNamespace()
+    evidence = SimpleNamespace(fits=own.fits, predictor=own.predictor, map=parallel_map)
+    Evidence.send(evidence, [(fold, changes)])
+    plain = {name for name, member in members.items() if not member.encoder.features}
+    assert [task[0] for task in sent] == [members[name] for name in own.train if name in plain]
+    own.fits.cluster = None
+    Evidence.send(evidence, [(fold, changes)])
+    assert len(sent) == len(plain)
+    _, path = next(iter(own.predictor.fitted_on(fold).items()))
+    member = next(iter(members.values()))
+    others = [
+        replace(changes, rows=rows + 1),
+        Changes(rows, (Change("city", rows, rows[::-1]),)),
+        Changes(rows, (Change("size", rows, rows),)),
+    ]
+    keys = {key(member, path, each).hash for each in (changes, *others)}
+    assert len(keys | {key(member, "fit/other", changes).hash}) == 5
+
+
+def test_rows_are_coded_once_for_all_members_and_once_a_change(own, monkeypatch):
+    calls, add = [], changed_rows.code_frame
+    monkeypatch.setattr(
+        changed_rows, "code_frame", lambda *given: calls.append(given[1]) or add(*given)
+    )
+    rows = np.arange(20)
+    asked = Changes(rows, tuple(Change(name, rows, rows[::-1]) for name in ("size", "city")))
+    list(own.predictor.predict_changed(own.loaded.train.iloc[:20], own.split.folds[0], asked))
+    kinds = {
+        (each.encoder.features, own.fits.features(each)) for each in own.predictor.members.values()
+    }
+    assert len(calls) <= sum(2 if features else 1 for features, _ in kinds) + 1

@@ -101,14 +101,14 @@ def test_what_had_no_time_is_named_with_what_gives_it_some(summary):
     cut = {"kernel": CutShort(repeats=(0, 3)), "rnn": CutShort(repeats=(1, 3))}
     text = "\n".join(summary(cut=cut))
     assert "cut short: kernel (left out), rnn (1 of 3 repeats)\n" in text
-    assert "if the machine was busy, `make all NEW_PLAN=1` divides them again" in text
+    assert "if the machine was busy or full, `make all NEW_PLAN=1` tries once more" in text
     assert "cut short" not in "".join(summary())
 
 
 def test_the_command_that_divides_the_minutes_again_has_the_runs_preset(summary):
     cut = {"rnn": CutShort(repeats=(1, 3))}
     text = "\n".join(summary(cut=cut, preset="quick", name="cars"))
-    assert "`make C=cars PRESET=quick all NEW_PLAN=1` divides them again" in text
+    assert "`make C=cars PRESET=quick all NEW_PLAN=1` tries once more" in text
 
 
 @pytest.mark.parametrize(

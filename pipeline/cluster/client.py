@@ -189,7 +189,7 @@ class _Dispatcher:
             return False
         content = os.read(self.process.stdout.fileno(), LARGEST)
         if not content:
-            raise death(self.process.wait())
+            raise UserError(str(death(self.process.wait())))
         *lines, self._rest = (self._rest + content).split(b"\n")
         taken = [self._take(json.loads(line)) for line in lines]
         return any(taken)

@@ -1,7 +1,7 @@
-"""What a worker is asked for: a fit, by the keys of all that it depends on.
+"""What a worker is asked for, by the keys of all that it depends on: a fit, or what one predicts.
 
 It is kept in the store, and its key and the folder are what travels. The worker reads the data from
-the store and leaves the fit there, under the key that it has on any machine.
+the store and leaves the result there, under the key that it has on any machine.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import code
+from pipeline.changed_rows import Changes, keep_changed
+from pipeline.changed_rows import key as changed_key
 from pipeline.encoded import Encoded
-from pipeline.exchange import Exchanges, leave
-from pipeline.exchange import key as exchanged_key
 from pipeline.files import digest_of
 from pipeline.fitting import Objective
 from pipeline.folds import Fold
@@ -24,7 +24,12 @@ from pipeline.store import Key, Piece, Store
 if TYPE_CHECKING:
     from pipeline.fits import Fits
 
-CARRIERS = ("cluster/requests.py", "codec.py", "exchange.py", "store.py")  # no fit's key has them
+CARRIERS = (
+    "cluster/requests.py",
+    "codec.py",
+    "changed_rows.py",
+    "store.py",
+)  # no fit's key has them
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class FitRequest:
     """A fit on a fold's training rows, or on these `rows` (m,) of them; `test`: it predicts the
     test rows too. `fold` is the key of the fold, which many requests share.
 
-    `exchanges`: what the fit with this `path` in the store predicts of rows that are changed so.
+    `changes`: what the fit with this `path` in the store predicts of rows that are changed so.
     """
 
     load: Key
@@ -42,15 +47,15 @@ class FitRequest:
     fold: Key
     rows: np.ndarray | None
     test: bool
-    exchanges: Key | None = None
+    changes: Key | None = None
     path: str = ""
 
     def compute(self, store: Store) -> None:
         """Leave what is asked for in the store, unless it is there."""
         fits, fold = _fits(store, self.load, self.encode, self.objective), self._fold(store)
-        if self.exchanges is not None:
-            exchanges = Piece(store, self.exchanges, Exchanges).value
-            leave(fits, self.member, fold, self.path, exchanges)
+        if self.changes is not None:
+            changes = Piece(store, self.changes, Changes).value
+            keep_changed(fits, self.member, fold, self.path, changes)
             return
         if self.rows is not None:
             fits.validate(self.member, fold, self.rows)
@@ -116,14 +121,11 @@ def ask(fits: "Fits", member: Member, fold: Fold, rows: Any = None, test: bool =
     return _put(fits, member, fold, keys, None if is_whole else np.asarray(rows), test)
 
 
-def ask_exchanged(
-    fits: "Fits", member: Member, fold: Fold, path: str, exchanges: Exchanges
-) -> Asked:
+def ask_changed(fits: "Fits", member: Member, fold: Fold, path: str, changes: Changes) -> Asked:
     """The same for what the fit with this path predicts of changed rows."""
-    asked = Key.of("exchanges", {"digest": exchanges.digest})
-    _put_once(fits.store, asked, exchanges)
-    keys = (exchanged_key(member, path, exchanges),)
-    return _put(fits, member, fold, keys, exchanges=asked, path=path)
+    how = Key.of("changes", {"digest": changes.digest})
+    _put_once(fits.store, how, changes)
+    return _put(fits, member, fold, (changed_key(member, path, changes),), changes=how, path=path)
 
 
 def _put(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import figures, page
-from pipeline.exchange import Change, Exchanges
+from pipeline.changed_rows import Change, Changes
 from pipeline.exploration.bins import as_numbers
 from pipeline.folds import Fold
 from pipeline.predictor import Predictor
@@ -102,9 +102,11 @@ def compute(evidence: Evidence) -> Dependences | None:
     # others than those of the importances
     drawn = [evidence.sample(fold, share, stream=[1]) for fold in folds]
     shown = [np.concatenate([rows, *(grid.rows for grid in grids)]) for rows in drawn]
-    exchanges = [_set(grids, len(rows), each) for rows, each in zip(drawn, shown, strict=True)]
-    evidence.send(list(zip(folds, exchanges, strict=True)))
-    tasks = list(zip(folds, evidence.frames(shown), exchanges, strict=True))
+    changes = [
+        _set_columns(grids, len(rows), each) for rows, each in zip(drawn, shown, strict=True)
+    ]
+    evidence.send(list(zip(folds, changes, strict=True)))
+    tasks = list(zip(folds, evidence.frames(shown), changes, strict=True))
     work = functools.partial(_curves, evidence.predictor, grids)
     by_fold = list(evidence.map(work, tasks))
     return Dependences(
@@ -121,7 +123,7 @@ def level(curves: np.ndarray) -> np.ndarray:
     return np.asarray(curves - own + own.mean(axis=0, keepdims=True))
 
 
-def _set(grids: Sequence[Grid], rows: int, shown: np.ndarray) -> Exchanges:
+def _set_columns(grids: Sequence[Grid], rows: int, shown: np.ndarray) -> Changes:
     """The first `rows` of those that are shown, with each grid's column set to its values in turn:
     below these rows stand those of the grids."""
     changes, first = [], rows
@@ -131,15 +133,15 @@ def _set(grids: Sequence[Grid], rows: int, shown: np.ndarray) -> Exchanges:
         donors = np.repeat(np.arange(first, first + points), rows)
         changes.append(Change(grid.column, copies, donors))
         first += points
-    return Exchanges(shown, tuple(changes))
+    return Changes(shown, tuple(changes))
 
 
 def _curves(
-    predictor: Predictor, grids: Sequence[Grid], task: "tuple[Fold, pd.DataFrame, Exchanges]"
+    predictor: Predictor, grids: Sequence[Grid], task: "tuple[Fold, pd.DataFrame, Changes]"
 ) -> list[np.ndarray]:
     """Curves (points, outputs) of one fold's blend."""
-    fold, frame, exchanges = task
-    predictions = predictor.exchanged(frame, fold, exchanges)
+    fold, frame, changes = task
+    predictions = predictor.predict_changed(frame, fold, changes)
     return [
         each.reshape(len(grid.rows), -1, each.shape[1]).mean(axis=1)
         for grid, each in zip(grids, predictions, strict=True)

@@ -10,9 +10,9 @@ import numpy as np
 
 from pipeline import figures, metrics
 from pipeline.blending import Blended
+from pipeline.changed_rows import Changes, keep_changed
 from pipeline.config import BLEND
 from pipeline.encoded import Encoded
-from pipeline.exchange import Exchanges, leave
 from pipeline.exploration.findings import Explored
 from pipeline.fits import Fits
 from pipeline.folds import Fold, Folds
@@ -174,19 +174,19 @@ class Evidence:
         parts = zip(several, ends, strict=True)
         return [joined.iloc[end - len(rows) : end].reset_index(drop=True) for rows, end in parts]
 
-    def send(self, asked: Sequence[tuple[Fold, Exchanges]]) -> None:
+    def send(self, asked: Sequence[tuple[Fold, Changes]]) -> None:
         """Have a cluster's workers predict changed rows, which the predictor then finds in the
         store; the fits whose features are the competition's own predict on this machine."""
         if self.fits.cluster is None or self.predictor is None:
             return
         members = self.predictor.members
         tasks = [
-            (members[name], fold, path, exchanges)
-            for fold, exchanges in asked
+            (members[name], fold, path, changes)
+            for fold, changes in asked
             for name, path in self.predictor.fitted_on(fold).items()
             if not members[name].encoder.features
         ]
-        work = Distributed(partial(_leave, self.fits), partial(_ask, self.fits))
+        work = Distributed(partial(_keep, self.fits), partial(_ask, self.fits))
         for _ in self.map(work, tasks):
             pass
 
@@ -196,14 +196,14 @@ class Evidence:
         return name if member is None or member.kind == name else f"{name} ({member.kind})"
 
 
-def _leave(fits: Fits, task: tuple[Member, Fold, str, Exchanges]) -> None:
-    leave(fits, *task)
+def _keep(fits: Fits, task: tuple[Member, Fold, str, Changes]) -> None:
+    keep_changed(fits, *task)
 
 
-def _ask(fits: Fits, task: tuple[Member, Fold, str, Exchanges]) -> "Asked":
-    from pipeline.cluster.requests import ask_exchanged
+def _ask(fits: Fits, task: tuple[Member, Fold, str, Changes]) -> "Asked":
+    from pipeline.cluster.requests import ask_changed
 
-    return ask_exchanged(fits, *task)
+    return ask_changed(fits, *task)
 
 
 def looked_at(rows: np.ndarray, most: int | None = None) -> np.ndarray:

@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline import figures
 from pipeline.answers import answer_rows, train_groups
+from pipeline.changed_rows import Change, Changes
 from pipeline.estimates import NORMAL_95
-from pipeline.exchange import Change, Exchanges
 from pipeline.exploration.strength import most_related
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS, Estimate
@@ -49,7 +49,7 @@ class Shown:
 
     fold: Fold
     frame: "pd.DataFrame"
-    exchanges: Exchanges
+    changes: Changes
     y: np.ndarray
     groups: np.ndarray | None = None
 
@@ -81,7 +81,7 @@ def compute(evidence: Evidence) -> Importances | None:
         )
         for fold, rows, frame in zip(folds, drawn, evidence.frames(drawn), strict=True)
     ]
-    evidence.send([(task.fold, task.exchanges) for task in tasks])
+    evidence.send([(task.fold, task.changes) for task in tasks])
     repeats = settings.importance_repeats
     work = functools.partial(_losses, evidence.predictor, evidence.metric.name, repeats)
     draws = np.concatenate(list(evidence.map(work, tasks)), axis=1)
@@ -125,7 +125,7 @@ def shuffled_columns(evidence: Evidence) -> list[str]:
 
 def _shuffled(
     fold: Fold, rows: np.ndarray, names: Sequence[str], settings: EvaluateStage
-) -> Exchanges:
+) -> Changes:
     """The rows as they are, then repeats of them with each of the columns shuffled."""
     rng = np.random.default_rng([settings.seed, fold.number, 1])
     places, repeats = np.arange(len(rows)), settings.importance_repeats
@@ -133,13 +133,13 @@ def _shuffled(
     for name in names:
         orders = np.concatenate([rng.permutation(len(rows)) for _ in range(repeats)])
         changes.append(Change(name, copies, orders))
-    return Exchanges(rows, tuple(changes))
+    return Changes(rows, tuple(changes))
 
 
 def _losses(predictor: Predictor, metric_name: str, repeats: int, shown: Shown) -> np.ndarray:
     """Rise of the loss on rows of one fold, (columns, repeats); NaN where the metric has no
     value."""
-    metric, changes = METRICS[metric_name], shown.exchanges.changes
+    metric, changes = METRICS[metric_name], shown.changes.changes
     places, groups = np.arange(len(shown.y)), None
     if shown.groups is not None:
         places = answer_rows(shown.groups)
@@ -147,7 +147,7 @@ def _losses(predictor: Predictor, metric_name: str, repeats: int, shown: Shown) 
         copies = np.concatenate([shown.groups + each * copy for copy in range(repeats)])
         groups = [shown.groups, *[copies] * (len(changes) - 1)]
     y = shown.y[places]
-    plain, *shuffled = predictor.exchanged(shown.frame, shown.fold, shown.exchanges, groups)
+    plain, *shuffled = predictor.predict_changed(shown.frame, shown.fold, shown.changes, groups)
     base = metric.loss(y, plain[places])
     rise = [
         [metric.loss(y, part[places]) - base for part in np.split(each, repeats)]

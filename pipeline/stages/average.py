@@ -137,7 +137,7 @@ def _expected(together: AverageBlend, load: Mapping[str, Loaded], metric: Metric
         ("Rows", count(len(first.train)), f"{count(len(first.test))} to predict"),
     ]
     cut = ", ".join(f"{name} ({each})" for name, each in together.cut_short.items())
-    notice = page.Notice(f"Cut short by [budget] minutes: {cut}.") if cut else None
+    notice = page.Notice(f"Cut short: {cut}.") if cut else None
     return page.Section("expected", "", [page.Facts(facts), notice])
 
 

@@ -53,8 +53,8 @@ NO_STACKER = (
     "{coefficients:,} coefficients, more than {most:,}."
 )
 NONE_FITTED = (
-    "No model has predictions of all rows: {}. Close other programs, use fewer rows or a machine "
-    "with more memory, and try again what was cut short: `make all NEW_PLAN=1`."
+    "No model has predictions of all rows: {}. Close other programs, use fewer rows, or a machine "
+    "with more memory, and have what was cut short tried again (NEW_PLAN=1)."
 )
 REMEDY = "Leave out of the TOML a model that predicts such numbers, or name a [blend] method."
 LEAST = 0.005  # a share that is shown

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline import pace
 from pipeline.answers import aggregated, test_groups, train_groups
 from pipeline.encoded import Encoded
-from pipeline.errors import DataError, OutOfMemoryError
+from pipeline.errors import MEMORY, DataError
 from pipeline.fits import Fits
 from pipeline.folds import Fold, Folds, pairs_together
 from pipeline.foreign import Origin, PredictionFiles
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from pipeline.cluster.requests import Asked
     from pipeline.reading.predictions import Rows
     from pipeline.stage_settings import TrainStage
-
-
-MEMORY = (OutOfMemoryError, MemoryError)
-RAN_OUT = "memory ran out in one of its fits"
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ def train(
 ) -> Trained:
     """The predictions of the member that tuning found, as many repeats as the budget allows for.
 
-    Without a single one the member is left out, and so it is where memory does not allow one.
+    Without a single one the member is left out, as it is where memory has no room for a fit.
     `fits` reads what `encode` gives. A member that was made elsewhere is read from its files,
     `foreign`.
     """
@@ -70,14 +66,26 @@ def train(
         score = metric.score(y[rows], trained.mean_oof[rows])
         progress.detail(f"{metric.label} {score:.4f}, read from {foreign.oof}")
         return trained
-    chosen = limited(fits, tune, split, budget)
-    fitting = CrossFitting(fits, chosen.member, split, found_seconds(fits, chosen, split, budget))
-    repeats, reason = fitting.begin(len(load.test), budget, progress)
-    decision = budget.settle(len(repeats), split.repeats, "repeat", reason)
+    chosen, repeats, reason, ran_out = tune, list[list[FoldFit]](), "", False
+    try:
+        chosen = limited(fits, tune, split, budget)
+        found = found_seconds(fits, chosen, split, budget)
+        fitting = CrossFitting(fits, chosen.member, split, found)
+        expected = fitting.expected_seconds(len(load.test), budget)
+        if budget.affords(expected):
+            fitting.run(repeats, budget, progress)
+        else:
+            reason = budget.too_long("one repeat", expected)
+    except MEMORY:
+        if not budget.is_bound or fits.cluster is not None:
+            raise
+        ran_out = True
+    decision = budget.settle(len(repeats), split.repeats, "repeat", reason, ran_out)
     if decision.done > len(repeats):  # another run was first to decide
-        repeats, _ = fitting.run(budget, progress)
+        chosen = limited(fits, tune, split, budget)
+        CrossFitting(fits, chosen.member, split, {}).run(repeats, budget, progress)
     trained = gather(load, split, chosen, metric, repeats[: decision.done])
-    trained = replace(trained, ran_out=decision.reason == RAN_OUT)
+    trained = replace(trained, ran_out=decision.ran_out)
     if chosen is not tune:
         trained = replace(trained, rounds_asked=tune.member.settings[pace.ROUNDS])
     y, rows = metric.target(load), split.validated
@@ -133,62 +141,46 @@ class CrossFitting:
         fitted = self.split.fitted(0, self.member.refit)
         return pace.repeat_seconds(self.fits, self.member, fitted, test_rows, budget)
 
-    def begin(
-        self, test_rows: int, budget: Allowance, progress: Progress
-    ) -> tuple[list[list[FoldFit]], str]:
-        """As `run`, unless one repeat takes too long, or memory is too short to measure that."""
-        try:
-            expected = self.expected_seconds(test_rows, budget)
-        except MEMORY:
-            return [], RAN_OUT
-        if not budget.affords(expected):
-            return [], budget.too_long("one repeat", expected)
-        return self.run(budget, progress)
+    def run(self, repeats: list[list[FoldFit]], budget: Allowance, progress: Progress) -> None:
+        """Add the fits of one repeat after the other, as many repeats as the budget allows for.
 
-    def run(self, budget: Allowance, progress: Progress) -> tuple[list[list[FoldFit]], str]:
-        """The fits of each repeat, as many repeats as the budget allows for, and why there are no
-        more if it is not the time. Where memory runs out, fits are tried one at a time first.
-
-        Raises OutOfMemoryError or MemoryError where all repeats must be finished.
+        Where memory runs out, fits are computed one at a time. Raises OutOfMemoryError or
+        MemoryError where there is too little even for that.
         """
-        for at_once in sorted({self.fits.at_once(self.member), 1}, reverse=True):
-            repeats: list[list[FoldFit]] = []
-            try:
-                self._collect(repeats, at_once, budget, progress)
-            except MEMORY:
-                if at_once > 1:
-                    progress.announce("memory ran out: one fit at a time now")
-                elif not budget.is_bound:
-                    raise
-            else:
-                return repeats, ""
-        return repeats, RAN_OUT
+        at_once = self.fits.at_once(self.member)
+        try:
+            self._add(repeats, at_once, budget, progress)
+        except MEMORY:
+            if at_once == 1 or self.fits.cluster is not None:
+                raise
+            progress.announce("memory ran out: one fit at a time now")
+            self._add(repeats, 1, budget, progress)
 
-    def _collect(
+    def _add(
         self, repeats: list[list[FoldFit]], at_once: int, budget: Allowance, progress: Progress
     ) -> None:
-        """Add the fits of one repeat after the other."""
         follow, left = budget.follow, budget.left if budget.is_bound else None
         asked = [
-            fold
+            self.split.fitted(repeat, self.member.refit)
             for repeat in range(self.split.repeats)
             if follow is None or repeat < follow
-            for fold in self.split.fitted(repeat, self.member.refit)
         ]
         names = frozenset(fold.name for fold in self.split.predicting(self.member.refit))
         given = self.fits, self.member, names
         work = Distributed(functools.partial(fit_fold, *given), functools.partial(ask_fold, *given))
-        earlier = list[float]()
+        side_by_side = self.fits.at_once(self.member)
+        earlier = [self.found.get(fold.name, 0.0) for of in asked[: len(repeats)] for fold in of]
+        open_ones = [fold for of in asked[len(repeats) :] for fold in of]
         with (
             self.fits.workers(left, progress, at_once) as parallel_map,
-            progress.task("fits", len(asked)) as task,
+            progress.task("fits", len(open_ones)) as task,
         ):
             # the next repeat is begun while the last folds of one are under way: no core waits
-            fitted = parallel_map(work, asked)
+            fitted = parallel_map(work, open_ones)
 
             def take(fold: Fold) -> FoldFit:
                 earlier.append(self.found.get(fold.name, 0.0))
-                budget.earlier = over_cores(earlier, at_once)
+                budget.earlier = over_cores(earlier, side_by_side)
                 if budget.left() <= 0:
                     raise OutOfTime
                 fit = next(fitted)
@@ -197,8 +189,7 @@ class CrossFitting:
 
             with contextlib.suppress(OutOfTime):
                 while len(repeats) < self.split.repeats and budget.goes_on(len(repeats)):
-                    asked_now = self.split.fitted(len(repeats), self.member.refit)
-                    repeats.append([take(fold) for fold in asked_now])
+                    repeats.append([take(fold) for fold in asked[len(repeats)]])
 
 
 def fit_fold(fits: Fits, member: Member, predicting: Collection[str], fold: Fold) -> FoldFit:

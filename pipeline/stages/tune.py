@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import code, models, pace
 from pipeline.answers import scored_answers
 from pipeline.encoded import Encoded
+from pipeline.errors import MEMORY
 from pipeline.files import digest_of
 from pipeline.fits import Fits
 from pipeline.folds import Fold, Folds
@@ -99,13 +100,21 @@ class Search:
         """Trials until their number, or until the budget is used up."""
         if study.give_up_running():  # the kill may have come before others were forgotten
             self.forget_others(study, study.finished)
-        asked = self.settings.trials
-        expected = 0.0 if study.finished else self.expected_seconds(budget)
-        # the first trial has the TOML's settings: only a second one can find better ones
-        begins = budget.affords(min(2, asked) * expected)
-        done = self.make_trials(study, budget, progress) if begins else 0
-        reason = "" if begins else budget.too_long("one trial", expected)
-        decision = budget.settle(done, asked, "trial", reason)
+        asked, done, reason, ran_out = self.settings.trials, 0, "", False
+        try:
+            expected = 0.0 if study.finished else self.expected_seconds(budget)
+            # the first trial has the TOML's settings: only a second one can find better ones
+            if budget.affords(min(2, asked) * expected):
+                done = self.make_trials(study, budget, progress)
+            else:
+                reason = budget.too_long("one trial", expected)
+        except MEMORY:
+            if not budget.is_bound or self.fits.cluster is not None:
+                raise
+            study.give_up_running()
+            self.forget_others(study, study.finished)
+            done, ran_out = min(asked, len(study.finished)), True
+        decision = budget.settle(done, asked, "trial", reason, ran_out)
         if decision.done > done:  # another run was first to decide
             self.make_trials(study, budget, progress)
         return decision
@@ -119,10 +128,9 @@ class Search:
         """Returns how many there are; those of earlier runs count as if they were made now."""
         label, asked, done = self.metric.label, self.settings.trials, 0
         earlier, left = study.finished, budget.left if budget.is_bound else None
+        at_once = self.fits.at_once(self.settings.member)
         with (
-            self.fits.workers(
-                left, progress, self.fits.at_once(self.settings.member)
-            ) as parallel_map,
+            self.fits.workers(left, progress, at_once) as parallel_map,
             progress.task("trials", asked) as task,
         ):
             while done < asked and budget.goes_on(done):

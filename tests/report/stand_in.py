@@ -10,8 +10,8 @@ from pipeline import parallel
 class StandIn:
     """Subclasses define `predict_fold`; there are no matrices to exchange entries of."""
 
-    def exchanged(self, frame, fold, exchanges, groups=None):
-        for place, change in enumerate(exchanges.changes):
+    def predict_changed(self, frame, fold, changes, groups=None):
+        for place, change in enumerate(changes.changes):
             yield self.predict_fold(change.of(frame), fold, groups and groups[place])
 
 

@@ -73,7 +73,7 @@ class SmallFits:
     def test(self, of, fold):
         return Predictions(self._predict(self.fit(of, fold).state, self.test_rows), 0.0)
 
-    objective = SimpleNamespace(outputs=2)
+    objective, cluster = SimpleNamespace(outputs=2), None
 
     def learnt_rows(self, of):
         return len(self.y)

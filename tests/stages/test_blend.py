@@ -252,7 +252,7 @@ def test_what_was_cut_short_is_described(rng):
     assert str(short.cut_short) == "1 of 3 repeats, 2 of 4 trials"
     out = replace(short, oof=np.empty((0, 60, 2)))
     assert str(out.cut_short) == "left out"
-    assert str(replace(out, ran_out=True).cut_short) == "left out; memory ran out"
+    assert str(replace(out, ran_out=True).cut_short) == "left out, as memory ran out"
 
 
 def test_a_run_that_memory_left_without_a_model_says_so(rng):

@@ -263,11 +263,10 @@ def test_of_two_runs_side_by_side_the_second_follows_the_first(tmp_path, decided
     fit_repeats = stage.CrossFitting.run
 
     def slow(*arguments):
-        repeats = fit_repeats(*arguments)
+        fit_repeats(*arguments)
         plan_of(tmp_path / "plans", 3.4 if decided == 2 else 6.5).decide(
             "train/one", budget_decision(decided)
         )
-        return repeats
 
     monkeypatch.setattr(stage.CrossFitting, "run", slow)
     ticking = Ticking(clock, 1.0)
@@ -348,7 +347,7 @@ def test_a_member_that_memory_has_no_room_for_is_left_out_where_minutes_are(
     fits = Hungry(fits_in(tmp_path).store, loaded(), room=0, killed=killed)
     trained = run(fits, budget=bounded(tmp_path, 99.0))
     assert trained.repeats == 0
-    assert str(trained.cut_short) == "left out; memory ran out"
+    assert str(trained.cut_short) == "left out, as memory ran out"
     assert "left out: memory ran out in one of its fits" in capsys.readouterr().out
     follow = run(fits, budget=bounded(tmp_path, 99.0))
     assert contents(follow) == contents(trained)
@@ -357,16 +356,36 @@ def test_a_member_that_memory_has_no_room_for_is_left_out_where_minutes_are(
 
 
 def test_whole_repeats_from_before_memory_ran_out_are_kept(tmp_path):
-    fits = Hungry(fits_in(tmp_path).store, loaded(), room=0, spared=1)
-    trained = run(fits, split=folds(repeats=2), budget=bounded(tmp_path, 99.0))
-    assert (trained.repeats, str(trained.cut_short)) == (1, "1 of 2 repeats; memory ran out")
+    """Another attempt at the rest, one fit at a time, does not begin with them again."""
+    clock = Clock()
+    fits = Hungry(fits_in(tmp_path).store, loaded(), room=0, spared=2)
+    budget, ticking = bounded(tmp_path, 11.0, clock), Ticking(clock, 1.0)
+    trained = run(fits, split=folds(repeats=3), budget=budget, progress=ticking)
+    assert (trained.repeats, str(trained.cut_short)) == (2, "2 of 3 repeats, as memory ran out")
+
+
+def test_what_memory_leaves_of_the_time_goes_to_the_others(tmp_path):
+    """And the plan's key of a member tells memory from time."""
+    clock = Clock()
+    fits, budget = Hungry(fits_in(tmp_path).store, loaded(), room=0), bounded(tmp_path, 60.0, clock)
+    run(fits, budget=budget, progress=Ticking(clock, 1.0))
+    (decision,) = budget.bound.plan.cut("train/one")
+    assert decision.ran_out
+    assert decision.seconds < 5
+
+
+def test_boosting_whose_rounds_memory_is_too_short_to_measure_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "limited", no_memory)
+    trained = run(Hungry(fits_in(tmp_path).store, loaded()), budget=bounded(tmp_path, 99.0))
+    assert trained.repeats == 0
+    assert trained.ran_out
 
 
 def test_a_member_whose_pace_memory_is_too_short_to_measure_is_left_out(tmp_path, monkeypatch):
     fits = Hungry(fits_in(tmp_path).store, loaded())
     monkeypatch.setattr(stage.pace, "repeat_seconds", no_memory)
     trained = run(fits, budget=bounded(tmp_path, 99.0))
-    assert str(trained.cut_short) == "left out; memory ran out"
+    assert str(trained.cut_short) == "left out, as memory ran out"
 
 
 def no_memory(*arguments):

@@ -485,3 +485,32 @@ def test_other_searches_do_not_wait(tmp_path):
         process.start()
         process.join(60)
         assert process.exitcode == 0
+
+
+# -- where memory runs out -------------------------------------------------------------------------
+
+
+class Hungry(SmallFits):
+    """Finds no memory once so many fits are there."""
+
+    def __init__(self, *arguments, room, **more):
+        super().__init__(*arguments, **more)
+        self.room = room
+
+    def fit(self, of, fold):
+        if self.seconds(of, fold) is None and len(stored(self)) >= self.room:
+            raise MemoryError
+        return super().fit(of, fold)
+
+
+@pytest.mark.parametrize(("room", "trials"), [(0, 0), (4, 1)])
+def test_a_search_ends_where_memory_does_and_keeps_its_trials(tmp_path, room, trials, monkeypatch):
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: 1)
+    fits = Hungry(fits_in(tmp_path / "store").store, loaded(), room=room)
+    budget = bounded(tmp_path, 99.0)
+    tuned = run(tmp_path, budget=budget, fits=fits)
+    assert (len(tuned.trials), tuned.asked) == (trials, 8)
+    decision = budget.bound.plan.decision(budget.bound.part)
+    assert (decision.done, decision.ran_out) == (trials, True)
+    with pytest.raises(MemoryError):  # where all trials are to be made
+        run(tmp_path / "all", fits=Hungry(fits_in(tmp_path / "2").store, loaded(), room=0))
