@@ -253,11 +253,11 @@ def test_a_fold_of_the_same_rows_and_other_groups_is_another_request(asked, chan
 
 
 def test_a_worker_of_another_version_refuses(asked):
-    fits, (root, request, kind, _) = asked
-    here = environment(kind).parts
+    fits, (root, request, modules, _) = asked
+    here = environment(modules).parts
     theirs = Environment({**here, "lightgbm": "1.2.3", "encoding/numbers.py": "another"})
     fits.store.put(theirs.key, theirs)
-    problem = perform(root, request, kind, theirs.key.hash)
+    problem = perform(root, request, modules, theirs.key.hash)
     assert "runs other code than this run: encoding/numbers.py, lightgbm" in problem
     assert "there, 1.2.3 here. Install the same code" in problem
     assert fits.store.get(fits.key(LINEAR, FOLDS[0]), Fit) is None

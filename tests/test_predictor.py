@@ -12,6 +12,7 @@ import pytest
 from pipeline import changed_rows, fitting
 from pipeline.blending import FittedBlend, fit_stacker
 from pipeline.changed_rows import Change, Changes, key
+from pipeline.cluster import requests
 from pipeline.errors import DataError
 from pipeline.fits import Fit, Fits
 from pipeline.folds import Folds
@@ -340,8 +341,8 @@ def test_a_fit_that_is_gone_is_fitted_again(finished):
     assert finished.fits.store.manifest(key) is not None
 
 
-def test_what_a_cluster_is_sent_and_what_is_computed_of_changed_rows(own, monkeypatch):
-    """Fits with features of the competition's own stay; each change has a name of its own."""
+def test_a_cluster_is_sent_what_each_fit_predicts_of_changed_rows(own, monkeypatch):
+    """Each change has a name of its own, and the worker must have the competition's features."""
     sent, fold = [], own.split.folds[1]
     members, rows = own.predictor.members, np.arange(5)
     changes = Changes(rows, (Change("size", rows, rows[::-1]),))
@@ -354,13 +355,11 @@ def test_what_a_cluster_is_sent_and_what_is_computed_of_changed_rows(own, monkey
     own.fits.cluster = SimpleNamespace()
     evidence = SimpleNamespace(fits=own.fits, predictor=own.predictor, map=parallel_map)
     Evidence.send(evidence, [(fold, changes)])
-    plain = {name for name, member in members.items() if not member.encoder.features}
-    assert [task[0] for task in sent] == [members[name] for name in own.train if name in plain]
+    assert [task[0] for task in sent] == list(members.values())
     own.fits.cluster = None
     Evidence.send(evidence, [(fold, changes)])
-    assert len(sent) == len(plain)
-    _, path = next(iter(own.predictor.fitted_on(fold).items()))
-    member = next(iter(members.values()))
+    assert len(sent) == len(members)
+    member, _, path, _ = sent[0]
     others = [
         replace(changes, rows=rows + 1),
         Changes(rows, (Change("city", rows, rows[::-1]),)),
@@ -368,6 +367,10 @@ def test_what_a_cluster_is_sent_and_what_is_computed_of_changed_rows(own, monkey
     ]
     keys = {key(member, path, each).hash for each in (changes, *others)}
     assert len(keys | {key(member, "fit/other", changes).hash}) == 5
+    monkeypatch.setattr(requests.code, "parts", lambda *modules: {"modules": " ".join(modules)})
+    asked = {requests.ask_changed(own.fits, *task).modules for task in sent}
+    assert any(modules.endswith(" competitions.made_up") for modules in asked)
+    assert requests.ask(own.fits, member, fold).modules == f"models.{member.kind}"
 
 
 def test_rows_are_coded_once_for_all_members_and_once_a_change(own, monkeypatch):

@@ -83,9 +83,9 @@ class Environment:
         return Key.of("environment", {"parts": self.parts})
 
 
-def environment(kind: str) -> Environment:
-    """What fits of this kind of model run here."""
-    parts = code.parts("pipeline.fits", f"pipeline.models.{kind}")
+def environment(modules: str) -> Environment:
+    """What fits run here beside these modules of the project, `models.lightgbm` for instance."""
+    parts = code.parts("pipeline.fits", *(f"pipeline.{name}" for name in modules.split()))
     carriers = {name: code.now(name) or "" for name in CARRIERS}
     return Environment({**parts, **carriers, "BLAS": _kernels()})
 
@@ -104,13 +104,13 @@ class Asked:
 
     request: Key
     environment: Environment
-    kind: str
+    modules: str
     keys: tuple[Key, ...]
 
     def words(self, store: Store) -> list[str]:
         """What is sent to a worker: texts alone."""
         root = str(store.root.absolute())
-        return [root, self.request.hash, self.kind, self.environment.key.hash]
+        return [root, self.request.hash, self.modules, self.environment.key.hash]
 
 
 def ask(fits: "Fits", member: Member, fold: Fold, rows: Any = None, test: bool = False) -> Asked:
@@ -143,10 +143,13 @@ def _put(
     key = Key.of("request", {**about, "test": test})
     load, encode, objective = fits.load.key, fits.encode.key, fits.objective
     request = FitRequest(load, encode, objective, member, where, rows, test, **more)
-    here = environment(member.kind)
+    # features of the competition's own are computed of changed rows alone
+    own = member.encoder.features if "changes" in more else None
+    modules = f"models.{member.kind}" + (f" competitions.{own}" if own else "")
+    here = environment(modules)
     for each, value in ((where, fold), (here.key, here), (key, request)):
         _put_once(fits.store, each, value)
-    return Asked(key, here, member.kind, keys)
+    return Asked(key, here, modules, keys)
 
 
 def _put_once(store: Store, key: Key, value: Any) -> None:

@@ -4,6 +4,7 @@ A worker whose code, libraries or kernel are others than those of the run refuse
 """
 
 import errno
+import re
 import socket
 import threading
 import traceback
@@ -28,12 +29,12 @@ MORE_MEMORY = (
 _one_at_a_time = threading.Lock()  # a worker of several threads fits with one of them
 
 
-def perform(root: str, request: str, kind: str, environment_hash: str) -> str:
+def perform(root: str, request: str, modules: str, environment_hash: str) -> str:
     """Compute a request that lies in the store below `root`; returns why it could not be done, or
     nothing. `environment_hash` names what the run computes with."""
     with _one_at_a_time:
         try:
-            return _refusal(root, kind, environment_hash) or _computed(root, request)
+            return _refusal(root, modules, environment_hash) or _computed(root, request)
         except UserError as error:
             return f"worker {_here()}: {error}"
         except MemoryError:
@@ -54,11 +55,11 @@ def _computed(root: str, request: str) -> str:
     return ""
 
 
-def _refusal(root: str, kind: str, environment_hash: str) -> str:
+def _refusal(root: str, modules: str, environment_hash: str) -> str:
     """Why this worker must not compute for the run; empty where it may."""
-    if not kind.isidentifier():
-        return f"worker {_here()}: found {kind[:40]!r}, allowed is the name of a model. {INSTALL}."
-    here = environment(kind)
+    if not all(name.isidentifier() for name in re.split("[ .]", modules)):
+        return f"worker {_here()}: found {modules[:40]!r}, allowed are names of modules. {INSTALL}."
+    here = environment(modules)
     if here.key.hash == environment_hash:
         return ""
     there = _store(root).get(Key("environment", environment_hash), Environment)

@@ -176,7 +176,7 @@ class Evidence:
 
     def send(self, asked: Sequence[tuple[Fold, Changes]]) -> None:
         """Have a cluster's workers predict changed rows, which the predictor then finds in the
-        store; the fits whose features are the competition's own predict on this machine."""
+        store."""
         if self.fits.cluster is None or self.predictor is None:
             return
         members = self.predictor.members
@@ -184,7 +184,6 @@ class Evidence:
             (members[name], fold, path, changes)
             for fold, changes in asked
             for name, path in self.predictor.fitted_on(fold).items()
-            if not members[name].encoder.features
         ]
         work = Distributed(partial(_keep, self.fits), partial(_ask, self.fits))
         for _ in self.map(work, tasks):
