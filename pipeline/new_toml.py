@@ -38,6 +38,8 @@ SIZES = {"folds", "repeats", "seed", "bins", "numbering"}  # of [split]: not how
 MOST_CATEGORIES = 20  # more of them are too many to list
 WIDTH = 98
 GROUP_UNSEEN = "None of these values is in test, so that what a model learns of one helps nowhere"
+LONG_TAILED = ("squared_error", "absolute_error")  # what models learn in the unit of the target
+LONG_TAIL = 1.0  # skewness above which a target's logarithm is worth a model
 MOST_SHARES = 3  # of the minutes: of more targets each gets less
 QUICK: dict[str, dict[str, Any]] = {  # what else makes the quick preset quick
     "models.kernel": {"batch_size": 600},
@@ -252,6 +254,7 @@ def text(name: str, found: TableFindings) -> str:
             _model_notes(shape),
             *(_model(model, _given(model, found)) for model in sizing.models(shape)),
             *_small_trees(found),
+            *_of_logarithms(found),
             *_telling_apart(found),
             *_learning_from_extra(found),
             table("blend", config.Blend),
@@ -465,6 +468,25 @@ def _small_trees(found: TableFindings) -> Iterator[str]:
             "error of the blend 1 to 8% less on two, and hardly changed the others"
         )
         yield _section("models.lightgbm_small_trees", kind="lightgbm", num_leaves=8, patience=100)
+
+
+def _of_logarithms(found: TableFindings) -> Iterator[str]:
+    """Of amounts with a long tail and few rows: the network once more, of their logarithms."""
+    import pandas as pd
+
+    name, shape = found.metric[0], found.shape
+    is_of_values = prefers_values(name) and METRICS[name].loss_for_models in LONG_TAILED
+    if not is_of_values or found.tasks != ("regression",) or shape.costly or shape.wide:
+        return
+    train = found.tables.train[list(found.targets)]
+    amounts = train.apply(pd.to_numeric, errors="coerce").astype(float)
+    if (amounts.min() >= 0).all() and (amounts.skew() > LONG_TAIL).any():
+        yield _comment(
+            "the network of the target's logarithm, as it has a long tail: of 10 such open tables "
+            "the blend's squared error was 1 to 4% less with it on five, and on two 1% greater"
+        )
+        network = "neural_net"
+        yield _section(f"models.{network}_logarithms", kind=network, as_logarithms=True)
 
 
 def _telling_apart(found: TableFindings) -> Iterator[str]:

@@ -278,6 +278,29 @@ def test_small_trees_are_listed_where_an_absolute_error_is_learnt(tmp_path, metr
 
 
 @pytest.mark.parametrize(
+    ("least", "power", "metric", "is_listed"),
+    [
+        (0, 4, "mae", True),
+        (0, 4, "rmse", True),
+        (0, 4, "rmsle", False),  # all models learn logarithms
+        (0, 4, "r2", True),
+        (0, 1, "mae", False),
+        (-9, 4, "mae", False),
+    ],
+)
+def test_a_network_of_logarithms_is_listed_where_amounts_have_a_long_tail(
+    tmp_path, least, power, metric, is_listed
+):
+    labels = [least + i**power for i in range(60)]
+    raw = organiser(tmp_path / "raw", labels=labels, z=NUMBERS)
+    frame = pd.read_csv(raw / "train.csv")
+    frame = frame.assign(y=[labels[i % 60] for i in range(len(frame))])
+    frame.to_csv(raw / "train.csv", index=False)
+    _, experiment = drafted(tmp_path, raw, metric=metric)
+    assert ("neural_net_logarithms" in experiment.models) == is_listed
+
+
+@pytest.mark.parametrize(
     ("rows", "rare", "folds"),
     [(N, 12, 10), (N, 3, 10), (N, 1, 10), (8, 4, 4), (4, 2, 2), (3, 1, 2), (2, 1, 2)],
 )
