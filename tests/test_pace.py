@@ -5,14 +5,16 @@ import math
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from pipeline import pace
+from pipeline.folds import Fold
 from pipeline.journal import Journal
 from pipeline.member import Member
 from pipeline.models import neural_net
 from pipeline.pace import extrapolated
-from pipeline.plan import MANY_ROWS, Allowance
+from pipeline.plan import MANY_ROWS, Allowance, cells_a_round
 from pipeline.progress import Progress
 from pipeline.settings import EncoderSettings
 from pipeline.stage_settings import TrainStage, TuneStage
@@ -136,6 +138,27 @@ def test_the_strongest_has_as_many_rounds_as_should_fit_and_the_plan_keeps_them(
     assert plan.cut("train/one")[0].done == 500 and plan.renew() and not plan.cut("train/one")
     assert bounded(tmp_path, 1.0).rounds(900, None) == 900
     assert number(0.5) == pace.FEWEST_ROUNDS and number(1e6) == 900
+
+
+class Imported(Recorded):
+    """The first fit imports for two seconds; each takes 0.2, 2 microseconds a row, and rounds in
+    proportion to what they read."""
+
+    y = np.zeros(1_000_000)
+
+    def measure(self, of, fold, rows, predicted):
+        self.samples.append(rows)
+        rounds = of.settings["max_rounds"] * cells_a_round(len(rows), 20, 2) * 1e-9
+        return 2.0 * (len(self.samples) == 1) + 0.2 + 2e-6 * len(rows) + rounds, 0.0
+
+
+def test_what_a_fit_takes_beside_its_rounds_is_not_multiplied_by_the_rows():
+    fits, boosting = Imported(), replace(member(), settings={"max_rounds": 900})
+    fold = Fold(0, 0, np.arange(900_000), np.arange(900_000, 1_000_000))
+    begun, a_round = pace.round_seconds(fits, boosting, fold)
+    assert begun == pytest.approx(0.2 + 2e-6 * 900_000, rel=0.03)
+    assert a_round == pytest.approx(cells_a_round(900_000, 20, 2) * 1e-9, rel=0.01)
+    assert max(map(len, fits.samples)) == 90_000
 
 
 def test_training_takes_the_rounds_of_the_plan_and_says_so(tmp_path, monkeypatch):
