@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     Field,
     ValidationError,
     ValidationInfo,
@@ -55,6 +56,14 @@ Aggregate = Literal[
 ]
 
 
+def _as_word(label: Any) -> Any:
+    """Labels are words: 1 is '1'."""
+    return str(label) if isinstance(label, int) and not isinstance(label, bool) else label
+
+
+Label = Annotated[str, BeforeValidator(_as_word)]
+
+
 class Competition(Settings):
     """What the competition asks for. Left out, the task and the metric follow from the target."""
 
@@ -62,7 +71,7 @@ class Competition(Settings):
     url: Url = ""
     metric: str | None = Field(None, description="`python -m pipeline metrics` lists them all")
     task: Task | None = None
-    positive: str | None = Field(
+    positive: Label | None = Field(
         None, description="of two classes, the one whose probability a submission holds"
     )
 
@@ -83,7 +92,7 @@ class TargetSettings(Settings):
 
     metric: str | None = Field(None, description="of this target; left out: [competition]'s")
     task: Task | None = Field(None, description="of this target; left out: [competition]'s")
-    positive: str | None = Field(None, description="of this target's two classes")
+    positive: Label | None = Field(None, description="of this target's two classes")
 
     @field_validator("metric")
     @classmethod

@@ -117,7 +117,7 @@ def write_competition(
     """
     places, given = [source] if isinstance(source, Path) else list(source), given or {}
     own = given.get("load", {}).get("read")
-    _refuse_name(name, folder, own)
+    _refuse_name(name, folder, _own_functions(given))
     raw = raw or folder / "raw"
     _refuse_absent(places)
     named = {role: given.get("load", {}).get(role) for role in finding.ROLES}
@@ -239,13 +239,21 @@ def refuse_nothing(name: str, sources: Sequence[str]) -> None:
         )
 
 
-def _refuse_name(name: str, folder: Path, own: str | None) -> None:
+def _own_functions(given: Given) -> Iterator[str]:
+    """Modules of competitions/ that the settings name: they may have the competition's name."""
+    for table, key in (("load", "read"), ("split", "own"), ("submit", "postprocess")):
+        yield str(given.get(table, {}).get(key))
+    yield str(given.get("competition", {}).get("metric"))
+
+
+def _refuse_name(name: str, folder: Path, own: Iterable[str]) -> None:
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise SettingsError(
             f"name of the competition: found {name!r}, allowed are small letters, digits and _, "
             f"a letter first, at most {LONGEST_NAME} in all. Choose another name."
         )
-    if name in RESERVED or (name != own and (folder / f"{name}.py").exists()):
+    is_own = not {name, OWN}.isdisjoint(own)
+    if name in RESERVED or (not is_own and (folder / f"{name}.py").exists()):
         used = "make" if name in RESERVED else folder / f"{name}.py"
         raise SettingsError(
             f"name of the competition: found {name!r}, which {used} has taken. Choose another name."
@@ -285,12 +293,12 @@ def look(
         tables = own_tables.raw_tables(settings.read, raw)
     else:
         tables, notes = labels.joined_tables(read, settings)
+    joined: list[str] = []
     if settings.join:
         tables, joined = joins.join_side_tables(tables, read, settings.join)
-        sides = SideTables(tables, settings.join, notes=tuple(joined))
-    else:
-        sides = find_side_tables(files.others if settings.header else (), tables)
-        tables = sides.tables
+    sides = find_side_tables(files.others if settings.header else (), tables)
+    sides = replace(sides, joins={**settings.join, **sides.joins}, notes=(*joined, *sides.notes))
+    tables = sides.tables
     targets = targets or schema.find_targets(tables, settings)
     how = given.get("submit", {}).get("aggregate", "mean")
     several = tuple(_target(name, targets, tables, settings, how) for name in targets)

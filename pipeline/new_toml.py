@@ -161,11 +161,15 @@ class TableFindings:
         """Each of up to MOST_SHARES targets gets what one alone would get."""
         return min(len(self.targets), MOST_SHARES)
 
-    @cached_property
+    @property
     def mirror(self) -> Mirror | None:
-        """How test was split from train; None where the command line says how to split."""
-        if {*self.given.get("split", {})} - SIZES:
-            return None
+        """The folds that are as test was split from train; None where the command line says how to
+        split."""
+        return None if {*self.given.get("split", {})} - SIZES else self.difference
+
+    @cached_property
+    def difference(self) -> Mirror | None:
+        """How test was split from train; None where nothing tells them apart."""
         described = [each for each in self.columns.values() if not isinstance(each, DataError)]
         train, test, id = self.tables.train, self.tables.test, self.roles.id
         dated = None if id is None else kinds.describe_id(id, train, test, self._declared(id))
@@ -204,7 +208,7 @@ class TableFindings:
     def unseen(self) -> dict[str, Any]:
         """[encode] drop: the column whose values are others in test, which keeps the folds' groups
         together. What a model learns of one group would hold for none of test's."""
-        found = self.mirror.settings if self.mirror is not None else {}
+        found = self.difference.settings if self.difference is not None else {}
         is_whole = "group" in found and "group_before" not in found
         is_seen = is_whole and found["group"] in self.columns and len(self.columns) > 1
         return {"drop": [found["group"]]} if is_seen else {}

@@ -278,6 +278,16 @@ def test_small_trees_are_listed_where_an_absolute_error_is_learnt(tmp_path, metr
 
 
 @pytest.mark.parametrize(
+    "given", [{"split": {"own": "fresh"}}, {"submit": {"postprocess": "fresh"}}, {"metric": "own"}]
+)
+def test_a_file_of_own_functions_may_be_there_before_the_toml(tmp_path, given):
+    (tmp_path / "fresh.py").touch()
+    settings = {"competition": given} if "metric" in given else given
+    draft = write_competition("fresh", organiser(tmp_path / "raw"), tmp_path, settings)
+    assert draft.path.name == "fresh.toml"
+
+
+@pytest.mark.parametrize(
     ("least", "power", "metric", "is_listed"),
     [
         (0, 4, "mae", True),
@@ -611,3 +621,19 @@ def test_what_is_declared_of_a_column_counts_more_than_what_it_looks_like(tmp_pa
     text = write_competition("fresh", raw, tmp_path, given).text
     assert 'columns.MANAGER = {kind = "number"}' in text
     assert 'columns.ROLE = {kind = "category"}' in text
+
+
+def test_a_side_table_that_is_named_leaves_the_others_to_be_found(tmp_path):
+    shops, people = [f"s{i % 4}" for i in range(N)], [f"p{i % 5}" for i in range(N)]
+    raw = organiser(tmp_path / "raw", shop=shops, person=people)
+    for name in ("shop", "person"):
+        keys = sorted({*(shops if name == "shop" else people)})
+        size = {name: keys, f"size of {name}": range(len(keys))}
+        pd.DataFrame(size).to_csv(raw / f"{name}s.csv", index=False)
+    line = 'load.join={shops = { file = "shops.csv", on = "shop" }}'
+    draft, experiment = drafted(tmp_path, raw, [line])
+    assert {name: join.file for name, join in experiment.load.join.items()} == {
+        "shops": "shops.csv",
+        "persons": "persons.csv",
+    }
+    assert {path.name for path in draft.copies} >= {"shops.csv", "persons.csv"}

@@ -107,3 +107,19 @@ def test_groups_that_test_has_of_its_own_are_folded_by_and_seen_by_no_model(tmp_
         assert not {*train} & {*valid}
     assert not any(member.encoder.sees("patient") for member in members(found["default"]).values())
     assert all(member.encoder.sees("x") for member in members(found["default"]).values())
+
+
+@pytest.mark.parametrize("lines", [(), ("split.group=who",), ("split.own=mine",)])
+def test_a_group_that_test_does_not_share_is_no_feature_however_it_is_split(tmp_path, lines):
+    """Each has a level of its own, and 30 rows."""
+    rng, people = np.random.default_rng(0), [f"p{i}" for i in range(60)]
+    frame = pd.DataFrame({"who": np.repeat(people, 30), "x": rng.normal(size=1800).round(3)})
+    frame["y"] = frame["x"] + np.repeat(rng.normal(size=60), 30) > 0
+    is_test = np.repeat(np.arange(60) % 3 == 0, 30)
+    (tmp_path / "raw").mkdir()
+    frame[~is_test].to_csv(tmp_path / "raw/train.csv", index=False)
+    frame[is_test].drop(columns="y").to_csv(tmp_path / "raw/test.csv", index=False)
+    given = settings_given({"target": "y"}, lines)
+    made = write_competition("fresh", tmp_path / "raw", tmp_path, given)
+    assert 'drop = ["who"]' in made.text
+    assert "# None of these values is in test" in made.text
