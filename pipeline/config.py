@@ -686,9 +686,9 @@ def _finding(kind: type[Settings], found: dict[str, Any], prefix: str) -> str:
         .replace("a valid dictionary", "a table")
         .replace("an object", "a table")
     )
-    return (
-        f"{place}: found {found['input']!r}, but {rule[:1].lower() + rule[1:]}. Correct the value."
-    )
+    stop = "" if rule.endswith(("?", ".")) else "."
+    rule = rule[:1].lower() + rule[1:] + stop
+    return f"{place}: found {found['input']!r}, but {rule} Correct the value."
 
 
 def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

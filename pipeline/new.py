@@ -315,7 +315,8 @@ def look(
     drop = _only_in_one(tables, settings, own)
     names = [name for name in tables.train.columns if name not in {*own, *drop}]
     columns = {name: _described(name, tables, settings) for name in names}
-    named = _names(columns)
+    # what the command line declares is no question
+    named = tuple(name for name in _names(columns) if name not in settings.columns)
     if named:
         rules = {**dict.fromkeys(named, NAMED), **settings.columns}
         of_names = settings.model_copy(update={"columns": rules})
@@ -470,7 +471,9 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     for column in found.columns.values():
         if isinstance(column, DataError):
             yield f"load will refuse {column}"
-    yield from _may_be_names(found.columns, path)
+    declared = found.given.get("load", {}).get("columns", {})
+    undeclared = {name: each for name, each in found.columns.items() if name not in declared}
+    yield from _may_be_names(undeclared, path)
     yield from schema.alike_messages(roles)
     if shape.costly:
         models, minutes = ", ".join(sizing.models(shape)), found.minutes()

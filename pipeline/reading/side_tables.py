@@ -149,7 +149,8 @@ def _left(file: TableFile, side: "pd.DataFrame", tables: RawTables) -> str:
     if not keys or not others or any(name in train and name not in test for name in side):
         return ""
     key = max(keys, key=lambda name: train[name].nunique())
-    value = next((n for n in others if are_plain(side[n].dropna()).all()), None)
+    plain = [name for name in others if are_plain(side[name].dropna()).all()]
+    value = min(plain, key=lambda name: _names_rows(side[str(name)]), default=None)
     hows: Any = '["mean", "max", "count"]' if value else '["count", "nunique"]'
     join = f'file = "{_copied(file.source)}", on = "{key}"'
     return (
@@ -157,6 +158,11 @@ def _left(file: TableFile, side: "pd.DataFrame", tables: RawTables) -> str:
         f"them, in the TOML: [load] join.{_name(file)} = {{ {join}, "
         f'aggregate = {{ "{value or others[0]}" = {hows} }} }}'
     )
+
+
+def _names_rows(words: "pd.Series") -> bool:
+    """Whether these are whole numbers, another one in each row."""
+    return bool(words.is_unique and words.dropna().str.isdigit().all())
 
 
 def _copied(source: Source) -> str:

@@ -10,7 +10,7 @@ whoever wrote the files numbered them.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ from pipeline.reading import distinct
 from pipeline.reading.dates import MONTH_NUMBERS
 from pipeline.splitting.groups import before_last
 from pipeline.splitting.lengths import NUMBER, STEPS, Length
-from pipeline.splitting.times import described, joined_parts
+from pipeline.splitting.times import MOST_UNDATED, described, is_known, joined_parts
 from pipeline.splitting.windows import PERIODS, Windows, places, shown
 from pipeline.wording import count
 
@@ -33,6 +33,7 @@ FEWEST_ROWS = 10  # of train and of test
 FEWEST_GROUPS = 3  # in train; folds by fewer mirror nothing
 ENOUGH_GROUPS = 5
 LEAST_P = 1e-8
+KNOWN = 0.1  # of test's rows: of so many at most train may have the group
 OVERLAP = 0.01  # of the rows of either side: the day of the cut may be in both
 MOST_WINDOWS, FEWEST_BLOCKS = 5, 3
 ENOUGH_ROWS = 500  # in so many windows as long as test; of fewer rows there are more windows
@@ -86,6 +87,14 @@ class Moments:
         return self.train.dtype.kind == "M"
 
     @property
+    def dated(self) -> "Moments":
+        """Without the rows that have no time, where these are few."""
+        known = is_known(self.train), is_known(self.test)
+        if min(each.mean() for each in known) < 1 - MOST_UNDATED:
+            return self
+        return replace(self, train=self.train[known[0]], test=self.test[known[1]])
+
+    @property
     def named(self) -> str | tuple[str, ...]:
         """As [split] time has it."""
         return self.columns[0] if len(self.columns) == 1 else self.columns
@@ -105,7 +114,7 @@ def find_mirror(
     """
     if min(len(train), len(test)) < FEWEST_ROWS:
         return None
-    moments = list(_moments(train, test, features))
+    moments = [each.dated for each in _moments(train, test, features)]
     later = [(overlap, each) for each in moments if (overlap := _overlap(each)) is not None]
     if later:
         return _by_time(min(later, key=lambda found: found[0])[1], folds)
@@ -181,14 +190,10 @@ def _numbers(values: "pd.Series") -> "pd.Series":
     return named if named.notna().any() else pd.to_numeric(values, errors="coerce")
 
 
-def _is_known(times: np.ndarray) -> np.ndarray:
-    return ~(np.isnat(times) if times.dtype.kind == "M" else np.isnan(times))
-
-
 def _overlap(moments: Moments) -> float | None:
     """The share of rows that keep test from lying after train; None where it does not lie there."""
     train, test = moments.train, moments.test
-    if not (_is_known(train).all() and _is_known(test).all()):
+    if not (is_known(train).all() and is_known(test).all()):
         return None
     shares = (train >= test.min()).mean(), (test <= train.max()).mean()
     if max(shares) > OVERLAP or len(np.unique(train)) < FEWEST_GROUPS:
@@ -282,7 +287,7 @@ def _is_month(instant: np.datetime64) -> bool:
 
 def _within(moments: Moments, folds: int) -> Mirror | None:
     """Days of the month, months, weekdays or hours that only test has, all of them at one end."""
-    known = moments.train[_is_known(moments.train)], moments.test[_is_known(moments.test)]
+    known = moments.train[is_known(moments.train)], moments.test[is_known(moments.test)]
     if len(known[0]) < len(moments.train) or len(known[1]) < FEWEST_ROWS:
         return None
     for period, unit in PERIODS.items():
@@ -316,11 +321,13 @@ def _weekdays(values: np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class Grouping:
-    """A column whose values train and test do not share, by what stands before a separator."""
+    """A column of which train and test share no value, or far fewer than chance would have them
+    share, by what stands before a separator."""
 
     column: str
     separator: str | None
     groups: tuple[int, int]  # in train and in test
+    shared: int = 0  # of these, in both
 
     @property
     def rank(self) -> tuple[bool, bool, int]:
@@ -347,8 +354,8 @@ def _by_group(
         what = f"what stands before the last {best.separator} in '{best.column}'"
         settings["group_before"] = best.separator
     description = (
-        f"Train and test share no value of {what}: {count(here, 'value')} in train, "
-        f"{there:,} in test, each of which may have many rows"
+        f"Train and test share {best.shared or 'no'} value{'s' * (best.shared > 1)} of {what}: "
+        f"{count(here, 'value')} in train, {there:,} in test, each of which may have many rows"
     )
     if here < folds:
         settings["folds"] = here
@@ -375,30 +382,42 @@ def _groupings(
 def _grouping(
     name: str, separator: str | None, train: "pd.Series", test: "pd.Series"
 ) -> Iterator[Grouping]:
-    """The column, where its values are not shared and chance would have shared some."""
+    """The column, where chance would have its sides share values that they do not."""
     train, test = train.dropna(), test.dropna()
     some = test.iloc[:: max(1, len(test) // LOOKED_AT)]
-    if min(len(train), len(test)) < FEWEST_ROWS or distinct.are_in(train, some).any():
+    if min(len(train), len(test)) < FEWEST_ROWS or distinct.are_in(some, train).mean() > KNOWN:
         return
     if separator is None and train.dtype.kind not in "iuf":
         train, test = _bare(train), _bare(test)
     groups = train.nunique(), test.nunique()
-    if groups[0] < FEWEST_GROUPS or groups[0] == len(train) or distinct.share_any(test, train):
+    if groups[0] < FEWEST_GROUPS or groups[0] == len(train):
         return
     if separator is not None and groups[1] < FEWEST_GROUPS:
         return
-    if unshared(train.to_numpy(), test.to_numpy()) < np.log(LEAST_P):
-        yield Grouping(name, separator, groups)
+    known = distinct.are_in(test, train)
+    if known.mean() > KNOWN:
+        return
+    shared = test.loc[known].nunique()
+    if unshared(train.to_numpy(), test.to_numpy(), shared) < np.log(LEAST_P):
+        yield Grouping(name, separator, groups, shared)
 
 
-def unshared(train: np.ndarray, test: np.ndarray) -> float:
-    """log of how likely rows drawn at random share no value: for a value of r rows in both
-    together, of which a share f went to test, log(f^r + (1 - f)^r), summed over the values."""
+def unshared(train: np.ndarray, test: np.ndarray, shared: int = 0) -> float:
+    """log of how likely rows drawn at random share no more values than so many.
+
+    A value of r rows in both together, of which a share f went to test, is on one side alone with
+    probability f^r + (1 - f)^r: where none is shared, these are multiplied; else Chernoff's bound
+    of the number of shared ones, s - E - s log(s / E), E being their mean.
+    """
     import pandas as pd
 
-    rows = np.concatenate([pd.Series(side).value_counts().to_numpy() for side in (train, test)])
-    share = len(test) / (len(train) + len(test))
-    return float(np.logaddexp(rows * np.log(share), rows * np.log1p(-share)).sum())
+    both = pd.Series(np.concatenate([train, test]))
+    rows, share = both.value_counts().to_numpy(), len(test) / len(both)
+    apart = np.logaddexp(rows * np.log(share), rows * np.log1p(-share))
+    if not shared:
+        return float(apart.sum())
+    mean = float(-np.expm1(apart).sum())
+    return min(0.0, shared - mean - shared * np.log(shared / mean)) if shared < mean else 0.0
 
 
 def _separator(train: "pd.Series", test: "pd.Series") -> str | None:

@@ -18,25 +18,44 @@ if TYPE_CHECKING:
 
 PARTS = ("year", "month", "day", "hour", "minute")
 FIRST_YEAR, LAST_YEAR = 1800, 2200
+MOST_UNDATED = 0.01  # of the rows: so few without a time count as the earliest
 
 
 def row_times(names: Sequence[str], load: Loaded) -> np.ndarray:
     """The time of each training row, (n,) datetime64[us] or float64.
 
-    `names` are one column, or the parts of a date, the year first. Raises SettingsError for a name
-    that no column has, DataError for a row without a time.
+    `names` are one column, or the parts of a date, the year first. A few rows without a time count
+    as the earliest, which windows learn from and never validate. Raises SettingsError for a name
+    that no column has, DataError for a row without a time where there are more of them.
     """
-    columns = [_column(name, load) for name in names]
-    times = columns[0].to_numpy() if len(columns) == 1 else joined_parts(columns)
-    missing = np.isnat(times) if times.dtype.kind == "M" else np.isnan(times)
-    if missing.any():
+    times = _times(names, load)
+    missing = ~is_known(times)
+    if missing.mean() > MOST_UNDATED:
         row = int(missing.argmax())
         raise DataError(
             f"train, row {row + FIRST_ROW}: {described(names)} gives no time (found "
             f"{', '.join(repr(load.train[held(name, load)].iloc[row]) for name in names)}), but "
-            "[split] time needs one in every row. Correct the file, or name another column."
+            f"[split] time needs one in {1 - MOST_UNDATED:.0%} of the rows. Correct the file, or "
+            "name another column."
         )
+    if missing.any():
+        times = np.where(missing, times[~missing].min(), times)
     return times.astype("datetime64[us]") if times.dtype.kind == "M" else times.astype(float)
+
+
+def undated(names: Sequence[str], load: Loaded) -> int:
+    """How many rows these columns give no time."""
+    return int((~is_known(_times(names, load))).sum()) if names else 0
+
+
+def is_known(times: np.ndarray) -> np.ndarray:
+    """Which rows have a time, (n,)."""
+    return ~(np.isnat(times) if times.dtype.kind == "M" else np.isnan(times))
+
+
+def _times(names: Sequence[str], load: Loaded) -> np.ndarray:
+    columns = [_column(name, load) for name in names]
+    return columns[0].to_numpy() if len(columns) == 1 else joined_parts(columns)
 
 
 def described(names: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from pipeline.splitting.fold_column import fold_numbers
 from pipeline.splitting.groups import split_groups
 from pipeline.splitting.kfold import Rows
 from pipeline.splitting.lengths import parse_length
-from pipeline.splitting.times import described, row_times
+from pipeline.splitting.times import described, row_times, undated
 from pipeline.splitting.windows import Pair, Windows
 from pipeline.wording import count, some
 
@@ -62,6 +62,8 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
     allowed, notes = with_allowed_rows(settings, found.time, load, found.folds)
     found = replace(found, folds=tuple(allowed))
     progress.say(summary(settings, found))
+    if without := undated(found.time, load):
+        progress.say(f"{count(without, 'row')} without a time: taken as the earliest")
     for note in notes:
         progress.say(note)
     missing = missing_classes(load.problem, load.y, folds)

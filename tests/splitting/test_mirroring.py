@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from pipeline.problem import Feature
 from pipeline.splitting.mirroring import find_mirror, unshared
@@ -104,3 +105,52 @@ def test_how_likely_chance_shares_no_value():
     """Two values of two rows each, half of the rows in test: (1/2)^2 that none is shared."""
     found = unshared(np.array(["a", "a"]), np.array(["b", "b"]))
     assert found == pytest.approx(2 * np.log(0.5))
+
+
+@pytest.mark.parametrize("shared", [0, 1, 4])
+def test_a_few_groups_on_both_sides_are_groups_still(shared):
+    """Of 160 devices 40 are in test, and some more, of which test has ten rows each."""
+    rng = np.random.default_rng(shared)
+    rows = pd.DataFrame({"device": np.repeat(np.arange(160), 40), "x": rng.normal(size=6400)})
+    is_test = rows["device"] >= 120
+    is_test |= (rows["device"] < shared) & (np.arange(6400) % 4 == 0)
+    train, test = (rows[mask].sample(frac=1, random_state=1) for mask in (~is_test, is_test))
+    features = [Feature("device", "number"), Feature("x", "number")]
+    found = find_mirror(train, test, features)
+    assert found is not None and found.settings["group"] == "device"
+    what = "no value" if not shared else "1 value" if shared == 1 else f"{shared} values"
+    assert f"share {what} of 'device'" in found.description
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("most", [2, 3, 40])
+def test_of_a_random_split_values_in_few_rows_are_no_groups(seed, most):
+    """Of values in one row chance shares none, of those in two rows some."""
+    rng = np.random.default_rng(seed)
+    values = np.repeat(np.arange(4000), rng.integers(1, most, size=4000))[:4000]
+    rows = pd.DataFrame({"code": rng.permutation(values), "x": rng.normal(size=4000)})
+    is_test = rng.random(4000) < 0.4
+    features = [Feature("code", "number"), Feature("x", "number")]
+    assert find_mirror(rows[~is_test], rows[is_test], features) is None
+
+
+def test_how_likely_few_shared_values_are_is_bounded():
+    """By no less than a binomial's own tail, and not at all where chance shares as many."""
+    train, test = np.repeat(np.arange(50), 2), np.repeat(np.arange(50, 60), 2)
+    share = len(test) / (len(train) + len(test))
+    p = 1 - share**2 - (1 - share) ** 2
+    for shared in (1, 2, 5):
+        exact = stats.binom.logcdf(shared, 60, p)
+        assert exact <= unshared(train, test, shared) < exact + 4
+    assert unshared(train, test, 17) == 0.0
+
+
+@pytest.mark.parametrize("absent", [1, 40])
+def test_a_few_rows_without_a_date_do_not_hide_that_test_lies_later(absent):
+    when = pd.date_range("2023-01-01", periods=2000, freq="h").to_series().reset_index(drop=True)
+    rows = pd.DataFrame({"when": when, "x": np.arange(2000.0)})
+    train, test = rows[:1500].copy(), rows[1500:].copy()
+    train.loc[:: 1500 // absent, "when"] = pd.NaT
+    test.iloc[7, 0] = pd.NaT
+    found = find_mirror(train, test, [Feature("when", "date"), Feature("x", "number")])
+    assert (found is not None and found.kind == "time") == (absent == 1)

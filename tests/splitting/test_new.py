@@ -122,4 +122,4 @@ def test_a_group_that_test_does_not_share_is_no_feature_however_it_is_split(tmp_
     given = settings_given({"target": "y"}, lines)
     made = write_competition("fresh", tmp_path / "raw", tmp_path, given)
     assert 'drop = ["who"]' in made.text
-    assert "# None of these values is in test" in made.text
+    assert "# Test has other values of it" in made.text

@@ -368,3 +368,16 @@ def test_keys_that_do_not_fit_are_refused(settings, sentence):
     columns = {"day": np.arange(10), "word": ["x"] * 10, "gap": [1.0, None] * 5}
     with pytest.raises(UserError, match=sentence):
         run(loaded(np.arange(10) % 2, **columns), **settings)
+
+
+def test_a_few_rows_without_a_time_are_the_earliest(capsys):
+    """No window validates them; all may learn from them."""
+    day = np.arange(300.0)
+    day[[150, 299]] = np.nan
+    found = drawn(loaded(np.arange(300) % 2, day=day), time="day", folds=3).folds
+    assert not any({150, 299} & {*fold.valid} for fold in found)
+    assert all({150, 299} <= {*fold.train} for fold in found)
+    assert "2 rows without a time: taken as the earliest" in capsys.readouterr().out
+    day[[1, 2]] = np.nan
+    with pytest.raises(DataError, match=r"row 3: .*time needs one in 99% of the rows"):
+        run(loaded(np.arange(300) % 2, day=day), time="day", folds=3)
