@@ -248,6 +248,22 @@ def form_notes(problem: Problem, metric: Metric) -> list[str]:
     ]
 
 
+def cell_notes(load: Loaded, metric: Metric) -> list[str]:
+    """Where the sample's cells hold another number of labels than those of the file."""
+    form = load.problem.form
+    if form.made_up or not asks_for_labels(load.problem, metric):
+        return []
+    cells = load.sample[form.target].dropna().astype("str").unique().tolist()
+    number = labels_a_cell(load.problem.classes or (), cells)
+    if number in (0, metric.labels_a_cell):
+        return []
+    return [
+        f"the sample's cells hold {number} labels, and those of this file "
+        f"{metric.labels_a_cell}, as many as {metric.label} scores: if the organiser asks for "
+        f"{number}, set [competition] metric to 'map@{number}'"
+    ]
+
+
 def written_labels(classes: Sequence[str], column: "pd.Series") -> "pd.Series":
     """The classes as the sample writes them, in code order: 1.0 or True for 1 if it does so.
 

@@ -19,6 +19,7 @@ from pipeline.problem import Form, Loaded
 from pipeline.submission import (
     Submitted,
     blas_kernels,
+    cell_notes,
     file_content,
     file_problems,
     fill,
@@ -147,6 +148,22 @@ def test_rows_in_order_where_sample_and_test_share_no_id():
     test = pd.DataFrame({"x": [0.0, 1.0, 2.0]})
     load = loaded([0, 1, 2], "multiclass", ["0", "1", "2"], form, sample, test, id=None)
     assert file_content(load, THREE, METRICS["accuracy"]) == b"ImageId,Label\n1,0\n2,2\n3,1\n"
+
+
+@pytest.mark.parametrize(
+    ("cells", "metric", "number"),
+    [
+        (["a b c", "c a b", "b a c"], "accuracy", 3),
+        (["a b", "c a", "b a"], "map@3", 2),
+        (["a b c", "c a b", "b a c"], "map@3", None),
+        (["a", "c", "b"], "accuracy", None),
+        (["a b", "c", "b"], "accuracy", None),
+    ],
+)
+def test_another_number_of_labels_in_the_samples_cells_is_noted(cells, metric, number):
+    notes = cell_notes(competition(WORDS, {"y": cells}), METRICS[metric])
+    assert len(notes) == (number is not None)
+    assert all(f"hold {number} labels" in note and f"'map@{number}'" in note for note in notes)
 
 
 def test_one_column_for_three_classes_holds_labels_and_the_forms_are_named():

@@ -10,7 +10,7 @@ from pipeline.ledger import Entry
 from pipeline.metrics import Metric
 from pipeline.problem import Loaded
 from pipeline.progress import Progress
-from pipeline.submission import Filling, Submitted, form_notes, joint_content
+from pipeline.submission import Filling, Submitted, cell_notes, form_notes, joint_content
 from pipeline.targets import AverageBlend, ByTarget, average_blend, mean_metric, metrics_of
 from pipeline.wording import from_here
 
@@ -33,7 +33,8 @@ def submit(
         progress.say("there are no rows to predict, and so no file to upload")
         return Submitted(content, entry)
     for each in filling:
-        for note in form_notes(each.load.problem, each.metric):
+        notes = form_notes(each.load.problem, each.metric) + cell_notes(each.load, each.metric)
+        for note in notes:
             progress.advise(note)
     metric = mean_metric(list(metrics.values()), settings.over_targets)
     _report(entry, metric, progress)
