@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -461,11 +462,9 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
         guessed = f": GUESSED; {check} {path}" if roles.positive_guessed else ""
         what = "probabilities are of class" if METRICS[metric].needs != "labels" else "positive is"
         yield f"{what} {roles.positive!r}{guessed}"
-    for side, other in (("train", "test"), ("test", "train")):
-        columns = getattr(found.tables, side).columns
-        names = [name for name in found.drop if name in columns]
-        if names:
-            yield f"left out, for {other} lacks them: {', '.join(map(new_toml.string, names))}"
+    if metric == OWN and not path.with_suffix(".py").exists():
+        yield f"metric own: write metric(y, prediction) in {path.with_suffix('.py')} first"
+    yield from _left_out(found)
     if found.mirror is not None:
         yield f"{found.mirror.description}; the folds mirror it: [split] in {path}"
     for column in found.columns.values():
@@ -478,6 +477,21 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     if shape.costly:
         models, minutes = ", ".join(sizing.models(shape)), found.minutes()
         yield f"{count(shape.rows, 'row')}: {models}, in this order, in {minutes:g} minutes"
+
+
+def _left_out(found: TableFindings) -> Iterator[str]:
+    """Columns that one table alone has, and which of them may be one under two names."""
+    alone = {
+        side: [name for name in found.drop if name in getattr(found.tables, side).columns]
+        for side in ("train", "test")
+    }
+    for side, other in (("train", "test"), ("test", "train")):
+        if alone[side]:
+            names = ", ".join(map(new_toml.string, alone[side]))
+            yield f"left out, for {other} lacks them: {names}"
+    for name in alone["test"]:
+        for near in get_close_matches(name, alone["train"], n=1):
+            yield f"is {name!r} of test what train calls {near!r}? Give both one name"
 
 
 def _names(columns: Mapping[str, kinds.Described | DataError]) -> tuple[str, ...]:

@@ -637,3 +637,21 @@ def test_a_side_table_that_is_named_leaves_the_others_to_be_found(tmp_path):
         "persons": "persons.csv",
     }
     assert {path.name for path in draft.copies} >= {"shops.csv", "persons.csv"}
+
+
+def test_a_column_under_two_names_is_asked_about(tmp_path):
+    raw = organiser(tmp_path / "raw", prior_gap=NUMBERS, z=NUMBERS)
+    test = pd.read_csv(raw / "test.csv").rename(columns={"prior_gap": "prior_gpa"})
+    test.to_csv(raw / "test.csv", index=False)
+    draft, _ = drafted(tmp_path, raw, target="y")
+    asked = "is 'prior_gpa' of test what train calls 'prior_gap'? Give both one name"
+    assert [each for each in draft.messages if each.startswith("is ")] == [asked]
+
+
+def test_an_own_metric_that_is_yet_to_be_written_is_named_with_its_file(tmp_path):
+    raw = organiser(tmp_path / "raw")
+    for exists in (False, True):
+        draft, _ = drafted(tmp_path, raw, metric="own")
+        named = [each for each in draft.messages if "write metric(y, prediction) in" in each]
+        assert bool(named) != exists and all("fresh.py" in each for each in named)
+        (tmp_path / "fresh.py").touch()
