@@ -30,6 +30,7 @@ EXPECTED = 5.0  # rows of a class in each bin, for chi-square to hold
 NUMBERED = r"^(?P<head>[^0-9]*)(?P<number>[0-9]{1,18})$"
 EXPECTED_PAIRS = 25.0  # neighbours both of a class, or both not, for the normal law to hold
 MOST_PREFIXES = 30
+REPEATED = 0.1  # how many different values a column may have that ids are made of, of the rows
 MIXED = 0.5  # of the runs that chance makes
 STRETCH = 1000  # neighbouring rows, of files that are not looked at as a whole
 
@@ -41,7 +42,7 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     and have the same neighbours; and of a file that is sorted by the target no more is known.
     """
     ids, test_ids = _ids(evidence)
-    groups = train_groups(evidence.load)
+    groups, rows = train_groups(evidence.load), np.arange(len(target.y))
     if groups is not None:  # whose rows have one target and follow one another
         rows = answer_rows(groups)
         target = target.take(rows)
@@ -49,6 +50,10 @@ def alarms(evidence: Evidence, target: FoldedTarget) -> Iterator[Alarm]:
     some = stretches(len(target.y))
     found = find_orders(None if ids is None else ids.iloc[some], target.take(some))
     names = list(dict.fromkeys(order.name for order in found))
+    if ids is not None:
+        parts = {name: part for name, part in _parts(ids.iloc[some]) if name in names}
+        known = {name for name, part in parts.items() if _is_known(part, rows[some], evidence)}
+        names = [name for name in names if name not in known]
     if not names:
         return
     in_id_order = [] if ids is None else [target.y[np.argsort(natural_order(ids), kind="stable")]]
@@ -205,14 +210,34 @@ def is_sorted(y: np.ndarray) -> bool:
 def _of_ids(ids: "pd.Series", target: FoldedTarget, common: np.ndarray) -> Iterator[Order]:
     """The id's order where it is not the file's, its last character, and the letters at its
     start."""
-    order, words = natural_order(ids), _words(ids)
+    order = natural_order(ids)
     steps = np.diff(order)
     if not ((steps >= 0).all() or (steps <= 0).all()):
         yield from _ordered("the id's order", order, target, common)
-    yield _by_level("the id's last character", words.str[-1:], target, common)
+    for name, part in _parts(ids):
+        yield _by_level(name, part, target, common)
+
+
+def _parts(ids: "pd.Series") -> "Iterator[tuple[str, pd.Series]]":
+    """The last character, and the letters at the start where there are a few different ones."""
+    words = _words(ids)
+    yield "the id's last character", words.str[-1:]
     heads = words.str.extract(r"^(\D*)", expand=False)
     if 2 <= heads.nunique() <= MOST_PREFIXES:
-        yield _by_level("the letters at the start of the id", heads, target, common)
+        yield "the letters at the start of the id", heads
+
+
+def _is_known(part: "pd.Series", rows: np.ndarray, evidence: Evidence) -> bool:
+    """Whether a feature whose values repeat tells this part of the ids of these rows: an id such as
+    2023-05-01_s07 is made of a day and a shop, which models may see."""
+    codes = np.unique(part.to_numpy(dtype=str), return_inverse=True)[1]
+    for name in evidence.problem.names:
+        column = evidence.load.train[name].iloc[rows]
+        values = column.astype("str").factorize()[0]
+        pairs = len(np.unique(values.astype(np.int64) * (codes.max() + 1) + codes))
+        if pairs == values.max() + 1 <= REPEATED * len(rows):
+            return True
+    return False
 
 
 def _words(ids: "pd.Series") -> "pd.Series":

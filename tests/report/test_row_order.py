@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import rankdata
 
 from pipeline.exploration.strength import FoldedTarget
-from pipeline.problem import Form, Problem
+from pipeline.problem import Feature, Form, Problem
 from pipeline.report import row_order
 from pipeline.report.row_order import alarms, find_orders, natural_order, stretches
 
@@ -98,3 +98,23 @@ def test_rows_of_a_group_that_share_a_target_are_no_clue():
     target = folded(y, 2)
     assert find_orders(None, target)  # row by row there is one
     assert not list(alarms(evidence, target))
+
+
+@pytest.mark.parametrize("is_column", [True, False])
+def test_a_part_of_the_id_that_a_column_tells_is_no_clue(is_column):
+    """Of ids such as 17_s3, of a day and a shop, on which sales depend."""
+    rng, shop = np.random.default_rng(0), np.tile(np.arange(8), 300)
+    ids = [f"{day}_s{each}" for day, each in zip(np.arange(300).repeat(8), shop, strict=True)]
+    y = 3.0 * rng.normal(size=8)[shop] + rng.normal(size=2400)
+    table = pd.DataFrame({"id": ids, "x": rng.normal(size=2400)})
+    table["shop"] = [f"shop {each}" for each in (shop if is_column else rng.permutation(shop))]
+    order = rng.permutation(2400)
+    table, y = table.iloc[order].reset_index(drop=True), y[order]
+    form = Form(("id", "y"), "target", "id", by_row=False)
+    features = tuple(Feature(name, "category") for name in ("x", "shop"))
+    problem = Problem("y", "id", "regression", None, None, form, features)
+    load = SimpleNamespace(problem=problem, train=table, test=table.assign(id="9"), answers=None)
+    split = SimpleNamespace(group=None, time=False)
+    evidence = SimpleNamespace(load=load, problem=problem, split=split)
+    found = " ".join(alarm.found for alarm in alarms(evidence, folded(y, 0)))
+    assert ("last character" in found) != is_column
