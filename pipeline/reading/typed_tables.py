@@ -165,6 +165,8 @@ def _words_of(column: "pa.ChunkedArray", name: str, where: object) -> "pd.Series
         elif types.is_duration(kind):
             column = column.cast(pa.duration("us"), safe=False).cast(pa.int64())
             column = _whole(compute.divide(column.cast(pa.float64()), 1e6))
+        elif types.is_timestamp(kind) and kind.tz is None:
+            column = _as_in_csv(column)
         elif types.is_floating(kind):
             column = column.cast(pa.float32()) if types.is_float16(kind) else column
             column = compute.if_else(compute.is_nan(column), pa.scalar(None, column.type), column)
@@ -180,6 +182,18 @@ def _type_refused(name: str, kind: Any, where: object) -> DataError:
         f"{where}: column {name!r} is of type {kind}; allowed are numbers, text, dates, and true "
         "or false. Leave it out, or write it as one of these."
     )
+
+
+def _as_in_csv(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Times as pandas writes them: dates alone where all are midnights, else seconds if whole."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    for coarser in (pa.date32(), pa.timestamp("s")):
+        cast = column.cast(coarser, safe=False)
+        if compute.all(compute.equal(column, cast.cast(column.type))).as_py() is not False:
+            return cast
+    return column
 
 
 def _whole(column: "pa.ChunkedArray") -> "pa.ChunkedArray":

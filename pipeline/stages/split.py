@@ -73,7 +73,7 @@ def split(settings: "Split", load: Loaded, progress: Progress) -> Folds:
             f"{some(missing, MOST_NAMED)}"
         )
     if answered is not None:
-        refuse_divided(folds, answered, load.problem)
+        refuse_divided(folds, answered, load.problem, scheme)
         found = replace(found, answers=answer_rows(answered))
     return found if found.rows <= MANY_ROWS else found.narrowed()
 
@@ -86,15 +86,17 @@ def by_answer(settings: "Split", load: Loaded) -> "Split":
     return settings.model_copy(update={"group": load.problem.id})
 
 
-def refuse_divided(folds: list[Fold], groups: np.ndarray, problem: Problem) -> None:
+def refuse_divided(folds: list[Fold], groups: np.ndarray, problem: Problem, scheme: str) -> None:
     """DataError where rows of one answer are on both sides of a fold: it would be known."""
+    remedy = f"Set [split] group = '{problem.id}', or leave scheme and group out."
+    if scheme in ("own", "column"):
+        remedy = f"Keep the rows of one {problem.id!r} together, or leave [split] {scheme} out."
     for fold in folds:
         both = np.intersect1d(groups[fold.train], groups[fold.valid])
         if len(both):
             raise DataError(
                 f"[split]: {count(len(both), 'group')} of {problem.id!r}, which have one answer "
-                f"each, are on both sides of fold {fold.name}. Set [split] group = "
-                f"'{problem.id}', or leave scheme and group out."
+                f"each, are on both sides of fold {fold.name}. {remedy}"
             )
 
 

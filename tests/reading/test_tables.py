@@ -19,6 +19,7 @@ from pipeline.errors import DataError
 from pipeline.reading.csv_files import TextTable
 from pipeline.reading.notation import numbers
 from pipeline.reading.tables import read_table
+from pipeline.reading.typed_tables import as_words
 
 TABLE = b"id,name,size\n1,Kim,1.5\n2,,2\n3,Lee,\n"
 
@@ -202,6 +203,24 @@ def test_parquet_holds_the_words_of_a_csv(write):
     assert words["huge"].tolist() == ["18446744073709551615", "1"]
     assert words["when"][0].startswith("2020-01-01")
     assert words.iloc[1].isna().tolist() == [False, True, True, True, True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (["2020-01-01", "2020-01-02"], ["2020-01-01", "2020-01-02"]),
+        (["2020-01-01", "2020-01-02 05:00"], ["2020-01-01 00:00:00", "2020-01-02 05:00:00"]),
+        (["2020-01-01T00:00:00.123456", None], ["2020-01-01 00:00:00.123456", None]),
+        ([None, None], [None, None]),
+    ],
+)
+def test_times_are_written_as_in_a_csv(times, words):
+    """What `predict` is given as a CSV later has the same form."""
+    frame = pd.DataFrame({"when": pd.to_datetime(times, format="ISO8601")})
+    found = as_words(frame)["when"]
+    assert [None if pd.isna(each) else each for each in found] == words
+    in_csv = pd.read_csv(io.StringIO(frame.to_csv(index=False)), dtype="str")["when"]
+    assert in_csv.dropna().tolist() == found.dropna().tolist()
 
 
 @pytest.mark.parametrize("start", [0, 1, 103904])
