@@ -21,6 +21,7 @@ from pipeline.plan import COSTLY, MANY_ROWS, Allowance, cells_a_round
 
 SMALLEST = 500  # rows of the first sample
 ENOUGH = 0.01  # of the time that is left: a fit that takes so much ends the search
+SLOW = 10  # times that: then the smallest sample alone shows that all rows take too long
 PREDICTED = 2000  # rows to predict
 ROUNDS = "max_rounds"  # the setting of boosting
 # rows that a round is measured on: a tenth of them, as few rows fit into a faster memory
@@ -128,22 +129,30 @@ def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold
         a_row = predict_seconds / len(predicted)
         return seconds
 
-    seconds = extrapolated(fit, min(len(order), fits.learnt_rows(member)), enough)
+    rows = min(len(order), fits.learnt_rows(member))
+    fit(min(SMALLEST, rows))  # imports the library, which others need not
+    seconds = extrapolated(fit, rows, enough)
     return seconds + a_row * (len(fold.valid) + test_rows)
 
 
 def extrapolated(seconds_of: Callable[[int], float], rows: int, enough: float) -> float:
-    """seconds_of(rows), measured on samples that double until one of them takes `enough`.
+    """seconds_of(rows), measured on samples that double until one of them takes `enough` beside
+    what a fit takes whatever its rows, which the first two samples show.
 
     Their growth over the last doublings goes on as a power of the rows, at least in proportion.
     """
-    sizes, seconds = [min(SMALLEST, rows)], [seconds_of(min(SMALLEST, rows))]
-    while sizes[-1] < rows and seconds[-1] < enough:
+    sizes, seconds, fixed = [min(SMALLEST, rows)], [seconds_of(min(SMALLEST, rows))], 0.0
+    while sizes[-1] < rows and (
+        seconds[-1] - fixed < enough or (len(sizes) == 1 and seconds[0] < SLOW * enough)
+    ):
         sizes.append(min(rows, 2 * sizes[-1]))
         seconds.append(seconds_of(sizes[-1]))
+        if len(sizes) == 2 and sizes[1] == 2 * sizes[0]:
+            fixed = min(seconds[0], max(0.0, 2 * seconds[0] - seconds[1]))
     before = max(0, len(sizes) - 3)
     if sizes[before] == sizes[-1] or seconds[before] <= 0:
         exponent = 1.0
     else:
         exponent = math.log(seconds[-1] / seconds[before]) / math.log(sizes[-1] / sizes[before])
-    return float(seconds[-1] * (rows / sizes[-1]) ** min(STEEPEST, max(1.0, exponent)))
+    growth = (rows / sizes[-1]) ** min(STEEPEST, max(1.0, exponent))
+    return float(fixed + max(0.0, seconds[-1] - fixed) * growth)

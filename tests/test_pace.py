@@ -51,6 +51,13 @@ def test_growth_is_found_from_small_samples(cost, within):
     assert asked == [500 * 2**i for i in range(len(asked))]
 
 
+@pytest.mark.parametrize("enough", [0.06, 0.3])
+def test_what_a_fit_takes_whatever_its_rows_is_not_multiplied(enough):
+    """Of 0.505 seconds of the first sample half a second; in proportion it would be 646."""
+    found = extrapolated(lambda n: 0.5 + 1e-5 * n, ROWS, enough)
+    assert found == pytest.approx(0.5 + 1e-5 * ROWS, rel=0.01)
+
+
 def test_what_is_cheap_is_measured_whole():
     assert extrapolated(lambda n: 1e-8 * n, 1200, enough=1.0) == 1e-8 * 1200
     assert extrapolated(lambda n: 0.0, 1200, enough=1.0) == 0.0
