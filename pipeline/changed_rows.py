@@ -120,10 +120,11 @@ def _predicted(
 ) -> Iterator[np.ndarray]:
     member = fitted.member
     again = member.encoder.features or fitted.encoder.combinations or fitted.original
-    matrix = None if again else fitted.matrix(rows.coded(member, features))
     places = {} if again else fitted.places()
+    # what is no number is refused, not warned of
+    with np.errstate(all="ignore"), memory_errors():
+        matrix = None if again else fitted.matrix(rows.coded(member, features))
     for change in changes.changes:
-        # what is no number is refused, not warned of
         with np.errstate(all="ignore"), memory_errors():
             if matrix is None:
                 changed = fitted.matrix(rows.coded(member, features, change))

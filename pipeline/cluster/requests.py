@@ -6,7 +6,7 @@ the store and leaves the result there, under the key that it has on any machine.
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,21 +15,15 @@ from pipeline.changed_rows import Changes, keep_changed
 from pipeline.changed_rows import key as changed_key
 from pipeline.encoded import Encoded
 from pipeline.files import digest_of
+from pipeline.fits import Fits
 from pipeline.fitting import Objective
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.problem import Loaded
 from pipeline.store import Key, Piece, Store
 
-if TYPE_CHECKING:
-    from pipeline.fits import Fits
-
-CARRIERS = (
-    "cluster/requests.py",
-    "codec.py",
-    "changed_rows.py",
-    "store.py",
-)  # no fit's key has them
+# no fit's key has them
+CARRIERS = ("cluster/requests.py", "codec.py", "changed_rows.py", "store.py")
 
 
 @dataclass(frozen=True)
@@ -113,7 +107,7 @@ class Asked:
         return [root, self.request.hash, self.modules, self.environment.key.hash]
 
 
-def ask(fits: "Fits", member: Member, fold: Fold, rows: Any = None, test: bool = False) -> Asked:
+def ask(fits: Fits, member: Member, fold: Fold, rows: Any = None, test: bool = False) -> Asked:
     """Put a request into the store."""
     is_whole = rows is None or len(rows) == len(fold.train)
     fit = fits.key(member, fold, None if is_whole else rows)
@@ -121,7 +115,7 @@ def ask(fits: "Fits", member: Member, fold: Fold, rows: Any = None, test: bool =
     return _put(fits, member, fold, keys, None if is_whole else np.asarray(rows), test)
 
 
-def ask_changed(fits: "Fits", member: Member, fold: Fold, path: str, changes: Changes) -> Asked:
+def ask_changed(fits: Fits, member: Member, fold: Fold, path: str, changes: Changes) -> Asked:
     """The same for what the fit with this path predicts of changed rows."""
     how = Key.of("changes", {"digest": changes.digest})
     _put_once(fits.store, how, changes)
@@ -129,7 +123,7 @@ def ask_changed(fits: "Fits", member: Member, fold: Fold, path: str, changes: Ch
 
 
 def _put(
-    fits: "Fits",
+    fits: Fits,
     member: Member,
     fold: Fold,
     keys: tuple[Key, ...],
@@ -158,8 +152,6 @@ def _put_once(store: Store, key: Key, value: Any) -> None:
 
 
 @lru_cache(maxsize=4)
-def _fits(store: Store, load: Key, encode: Key, objective: Objective) -> "Fits":
+def _fits(store: Store, load: Key, encode: Key, objective: Objective) -> Fits:
     """One object for many requests on the same data, which are then read once."""
-    from pipeline.fits import Fits
-
     return Fits(store, Piece(store, load, Loaded), Piece(store, encode, Encoded), objective)
