@@ -39,9 +39,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pipeline.parallel import ONE_THREAD
+from pipeline.parallel import ONE_THREAD, PASSIVE
 
-os.environ.update(ONE_THREAD)  # before NumPy is imported
+os.environ.update(ONE_THREAD | PASSIVE)  # before NumPy is imported
 
 import typer
 from typer.exceptions import Abort, TyperException

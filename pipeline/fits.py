@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 # which columns are seen, and what is in them, follows from their digests
 SELECTION = {"features", "columns", "drop"}
+MANY_THREADED = 200_000  # rows; benchmarks/README.md has what two threads bring
 REMEDY = "Leave this model out of the competition's TOML, or change its settings."
 
 
@@ -89,6 +90,14 @@ class Fits:
             return parallel.cores()
         needed = fitting.memory_needed(member, self.objective, table)
         return max(1, min(parallel.cores(), memory.available() // needed))
+
+    def threads(self, member: Member, number: int, at_once: int | None = None) -> list[int]:
+        """Of each of so many fits: several where boosting learns from MANY_THREADED rows and cores
+        would be idle beside it, as beside the last of five, or where memory allows for one fit."""
+        boosts = models.learns_in_blocks(member.kind)
+        if self.cluster is not None or not boosts or len(self.y) < MANY_THREADED:
+            return [1] * number
+        return parallel.shared_threads(number, at_once or self.at_once(member))
 
     @contextlib.contextmanager
     def workers(

@@ -28,6 +28,7 @@ ROUNDS = "max_rounds"  # the setting of boosting
 PROBED, LEAST_PROBED, MOST_PROBED = 1 / 10, 20_000, 200_000
 FIRST_ROUNDS, FEWEST_ROUNDS = 2, 10
 CLEAR = 0.3  # seconds that more rounds must take to be measured
+THREADED = 0.6  # of a fit of trees, what threads share (benchmarks/README.md)
 STEEPEST = 3.0  # exponent of rows**exponent; what is found beyond it is noise
 
 
@@ -51,7 +52,7 @@ def repeat_seconds(
             (seconds,) = parallel_map(measure, [longest])
         except OutOfTime:
             return math.inf
-    return over_cores([seconds] * len(folds), fits.at_once(member))
+    return seconds * _in_fits(fits, member, len(folds))
 
 
 def is_small(fits: Fits, member: Member, fold: Fold) -> bool:
@@ -73,9 +74,21 @@ def rounds_that_fit(
     with workers(1, lambda: math.inf) as parallel_map:  # in a process of its own
         (found,) = parallel_map(functools.partial(round_seconds, fits, member), [longest])
     begun, a_round = found
-    each = seconds / over_cores([1.0] * len(folds), fits.at_once(member))
+    each = seconds / _in_fits(fits, member, len(folds))
     rounds = int(max(0.0, each - begun) / a_round) if a_round else asked
     return asked if rounds >= asked else max(FEWEST_ROUNDS, rounds // 10 * 10)
+
+
+def _in_fits(fits: Fits, member: Member, number: int) -> float:
+    """How many times the seconds of a fit of one thread so many fits take, as many at once as can
+    be."""
+    threads = fits.threads(member, number)
+    return over_cores((1 / speed_up(each) for each in threads), fits.at_once(member))
+
+
+def speed_up(threads: int) -> float:
+    """Of a fit of trees (Amdahl 1967)."""
+    return 1 / (1 - THREADED + THREADED / threads)
 
 
 def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]:

@@ -1,8 +1,9 @@
-"""Tasks over the cores, one process and one thread each.
+"""Tasks over the cores, one process each, and one thread but for large fits that would leave cores
+idle.
 
 On a few thousand rows, two-thread LightGBM next to a busy neighbour is several times slower than
-two single-threaded processes, and results then depend on the number of threads. Here they do not:
-every task computes the same bytes wherever it runs, and results come back in the tasks' order.
+two single-threaded processes. Every task computes the same bytes wherever it runs, and results come
+back in the tasks' order.
 """
 
 import contextlib
@@ -65,6 +66,11 @@ ONE_THREAD = dict.fromkeys(
 )
 
 
+# threads that wait for others leave the core to whoever works: beside busy processes two of
+# LightGBM's on 50,000 rows take 30 to 100 times as long as one where they spin, else no longer
+PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
 def import_path() -> str:
     """PYTHONPATH of a Python that is to find this project's modules, in whatever folder it runs."""
     above = str(Path(__file__).parent.parent)
@@ -85,6 +91,40 @@ def over_cores(seconds: Iterable[float], number: int | None = None) -> float:
     for each in seconds:
         heapq.heapreplace(free, free[0] + each)
     return max(free)
+
+
+def shared_threads(tasks: int, jobs: int) -> list[int]:
+    """Threads of each of so many tasks, `jobs` of which are under way at once: those that cores
+    would be idle beside, as the last of five is on two cores, share all cores.
+
+    One each where OpenMP was not asked for PASSIVE before its libraries were loaded.
+    """
+    if os.environ.get("OMP_WAIT_POLICY", "").upper() != PASSIVE["OMP_WAIT_POLICY"]:
+        return [1] * tasks
+    last = tasks % jobs or min(tasks, jobs)
+    each, of_last = (max(1, cores() // number) if number else 1 for number in (jobs, last))
+    return [each] * (tasks - last) + [of_last] * last
+
+
+_is_worker = False
+_threads = 1
+
+
+def threads() -> int:
+    """How many the fit that is under way may use."""
+    return _threads
+
+
+@contextlib.contextmanager
+def using_threads(number: int) -> Iterator[None]:
+    """Give what follows so many `threads` in a worker process; elsewhere one, as OpenMP's threads
+    would leave a process that is forked later waiting for ever."""
+    global _threads
+    _threads = number if _is_worker else 1
+    try:
+        yield
+    finally:
+        _threads = 1
 
 
 @contextlib.contextmanager
@@ -248,6 +288,8 @@ def death(code: int | None) -> UserError:
 
 def _work(pipe: Connection, parent: int) -> None:
     """Do what comes through the pipe; leave Ctrl-C to the parent, and end when it is gone."""
+    global _is_worker
+    _is_worker = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with one_thread():

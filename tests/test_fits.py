@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -207,6 +208,19 @@ def test_no_more_fits_of_many_rows_are_under_way_than_there_is_memory_for(fits, 
     assert fits.at_once(booster) == 3
     monkeypatch.setattr("pipeline.reading.memory.available", lambda: 0)
     assert fits.at_once(booster) == 1
+
+
+def test_boosting_of_many_rows_has_the_threads_of_cores_that_would_be_idle(fits, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: 2)
+    booster, linear = values.member("lightgbm"), values.member("linear")
+    assert fits.threads(booster, 5) == [1] * 5
+    monkeypatch.setattr("pipeline.fits.MANY_THREADED", 20)
+    assert fits.threads(booster, 5) == [1, 1, 1, 1, 2]
+    assert fits.threads(booster, 2, at_once=1) == [2, 2]
+    assert fits.threads(linear, 5) == [1] * 5
+    fits.cluster = SimpleNamespace(size=2)
+    assert fits.threads(booster, 5) == [1] * 5
 
 
 WITHOUT_MEMORY = """

@@ -71,7 +71,7 @@ MANY_FOLDS = folds(n=12_000, number=2)
 class Recorded:
     """Fits that cost two milliseconds a row to learn from and one to predict."""
 
-    y, cores = MANY.y, None
+    y, cores, given = MANY.y, None, None
     objective = SimpleNamespace(outputs=2)
 
     def __init__(self, learnt=MANY_ROWS):
@@ -82,6 +82,9 @@ class Recorded:
 
     def at_once(self, of):
         return self.cores
+
+    def threads(self, of, number, at_once=None):
+        return self.given or [1] * number
 
     def features(self, of):
         return range(20)
@@ -145,6 +148,18 @@ def test_the_strongest_has_as_many_rounds_as_should_fit_and_the_plan_keeps_them(
     assert plan.cut("train/one")[0].done == 500 and plan.renew() and not plan.cut("train/one")
     assert bounded(tmp_path, 1.0).rounds(900, None) == 900
     assert number(0.5) == pace.FEWEST_ROUNDS and number(1e6) == 900
+
+
+def test_a_last_fold_with_the_threads_of_two_cores_leaves_time_for_more_rounds():
+    """Two threads share 60% of a fit, which takes 0.7 times as long then: of 54 seconds a fit of
+    three on two cores has 27, or 31.8 where the last one has both."""
+    fits, boosting = Boosted(), replace(member(), settings={"max_rounds": 900})
+    fits.cores, three = 2, folds(n=12_000, number=3).folds
+    number = functools.partial(pace.rounds_that_fit, fits, boosting, three, 900)
+    assert number(54.0) == 520
+    fits.given = [1, 1, 2]
+    assert pace.speed_up(2) == pytest.approx(1 / 0.7)
+    assert number(54.0) == 610
 
 
 class Imported(Recorded):

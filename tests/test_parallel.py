@@ -18,6 +18,9 @@ from pipeline.parallel import (
     cores,
     in_child_process,
     over_cores,
+    shared_threads,
+    threads,
+    using_threads,
     workers,
 )
 
@@ -201,6 +204,40 @@ def test_tasks_take_as_long_as_a_schedule_of_them(count, monkeypatch):
     # by hand: core by core, in the order in which cores are free
     assert over_cores(seconds) == {1: 13.0, 2: 7.0, 3: 5.0}[count]
     assert over_cores([]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("count", "tasks", "jobs", "expected"),
+    [
+        (2, 5, 2, [1, 1, 1, 1, 2]),  # the last one alone has both cores
+        (2, 4, 2, [1, 1, 1, 1]),
+        (2, 3, 1, [2, 2, 2]),  # memory allows for one at a time
+        (4, 6, 4, [1, 1, 1, 1, 2, 2]),
+        (4, 3, 4, [1, 1, 1]),
+        (4, 5, 2, [2, 2, 2, 2, 4]),
+        (1, 3, 1, [1, 1, 1]),
+        (2, 0, 2, []),
+    ],
+)
+def test_cores_that_would_be_idle_are_threads_of_the_others(
+    count, tasks, jobs, expected, monkeypatch
+):
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: count)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    assert shared_threads(tasks, jobs) == expected
+    monkeypatch.delenv("OMP_WAIT_POLICY")  # threads that wait would keep the cores busy
+    assert shared_threads(tasks, jobs) == [1] * tasks
+
+
+def threads_asked_for(number):
+    with using_threads(number):
+        return threads()
+
+
+def test_only_worker_processes_have_several_threads():
+    with workers(2) as parallel_map:
+        assert list(parallel_map(threads_asked_for, [3, 1, 2])) == [3, 1, 2]
+    assert threads_asked_for(3) == 1 and threads() == 1
 
 
 THREADS = """

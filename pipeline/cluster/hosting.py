@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from pipeline.config import Cluster, validate
 from pipeline.errors import DataError, SettingsError
-from pipeline.parallel import ONE_THREAD, PR_SET_PDEATHSIG, import_path
+from pipeline.parallel import ONE_THREAD, PASSIVE, PR_SET_PDEATHSIG, import_path
 from pipeline.progress import say
 
 LOOPBACK = "127.0.0.1"
@@ -121,7 +121,7 @@ def worker_command(scheduler: str, folder: str, *own: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Of scheduler and workers: this project's code, and one thread each."""
-    return {**DASK, **os.environ, **ONE_THREAD, "PYTHONPATH": import_path()}
+    return {**DASK, **os.environ, **ONE_THREAD, **PASSIVE, "PYTHONPATH": import_path()}
 
 
 def _message(scheduler: str, workers: int, joined: bool) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
-from pipeline import early_stopping
+from pipeline import early_stopping, parallel
 from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import Clusters, divided, held_out_rows, rounds_of_all_rows
 from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
@@ -65,7 +65,8 @@ class Boosting:
     """Finds the number of trees on a part of the rows, then fits that many on all of them.
 
     The fit on all rows is done once a seed: seeds differ in the columns that each split may choose
-    from. One thread: the same bytes on the same machine. Category codes are read as numbers.
+    from. The same bytes on the same machine, whatever the threads. Category codes are read as
+    numbers.
     """
 
     def __init__(self, settings: Settings, problem: ModelProblem) -> None:
@@ -129,15 +130,15 @@ class Boosting:
     def _bins(self, X: LookupMatrix) -> "xgboost.DMatrix":
         """Rows of X, seeded, whose thresholds all matrices of these rows share: they know no y."""
         rows = X.sample(self.settings.seed)
-        return import_module_bare("xgboost").QuantileDMatrix(rows, nthread=1)
+        return import_module_bare("xgboost").QuantileDMatrix(rows, nthread=parallel.threads())
 
     def _matrix(
         self, X: Matrix, y: np.ndarray | None = None, bins: "xgboost.DMatrix | None" = None
     ) -> "xgboost.DMatrix":
         xgboost = import_module_bare("xgboost")
         if isinstance(X, LookupMatrix):
-            return xgboost.QuantileDMatrix(in_blocks(X, y), ref=bins, nthread=1)
-        return xgboost.DMatrix(X, y, nthread=1)
+            return xgboost.QuantileDMatrix(in_blocks(X, y), ref=bins, nthread=parallel.threads())
+        return xgboost.DMatrix(X, y, nthread=parallel.threads())
 
     def _train(
         self,
@@ -174,7 +175,7 @@ class Boosting:
             "subsample": chosen.bagging_fraction,
             "reg_lambda": chosen.lambda_l2,
             "seed": chosen.seed * chosen.n_models + number,
-            "nthread": 1,
+            "nthread": parallel.threads(),
             "verbosity": 0,
             **({"device": chosen.device} if chosen.device else {}),
         }

@@ -17,7 +17,7 @@ from pipeline.folds import Fold, Folds, pairs_together
 from pipeline.foreign import Origin, PredictionFiles
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
-from pipeline.parallel import Distributed, OutOfTime, over_cores
+from pipeline.parallel import Distributed, OutOfTime, over_cores, using_threads
 from pipeline.plan import Allowance, Decision
 from pipeline.prediction import precision, rounded
 from pipeline.problem import Loaded, Problem
@@ -167,10 +167,15 @@ class CrossFitting:
         ]
         names = frozenset(fold.name for fold in self.split.predicting(self.member.refit))
         given = self.fits, self.member, names
-        work = Distributed(functools.partial(fit_fold, *given), functools.partial(ask_fold, *given))
         side_by_side = self.fits.at_once(self.member)
         earlier = [self.found.get(fold.name, 0.0) for of in asked[: len(repeats)] for fold in of]
         open_ones = [fold for of in asked[len(repeats) :] for fold in of]
+        each = self.fits.threads(self.member, len(open_ones), at_once)
+        threads = {fold.name: number for fold, number in zip(open_ones, each, strict=True)}
+        work = Distributed(
+            functools.partial(fit_with_threads, *given, threads),
+            functools.partial(ask_fold, *given),
+        )
         with (
             self.fits.workers(left, progress, at_once) as parallel_map,
             progress.task("fits", len(open_ones)) as task,
@@ -190,6 +195,18 @@ class CrossFitting:
             with contextlib.suppress(OutOfTime):
                 while len(repeats) < self.split.repeats and budget.goes_on(len(repeats)):
                     repeats.append([take(fold) for fold in asked[len(repeats)]])
+
+
+def fit_with_threads(
+    fits: Fits,
+    member: Member,
+    predicting: Collection[str],
+    threads: Mapping[str, int],
+    fold: Fold,
+) -> FoldFit:
+    """As `fit_fold`, with so many threads, by the folds' names."""
+    with using_threads(threads[fold.name]):
+        return fit_fold(fits, member, predicting, fold)
 
 
 def fit_fold(fits: Fits, member: Member, predicting: Collection[str], fold: Fold) -> FoldFit:

@@ -81,6 +81,9 @@ class SmallFits:
     def at_once(self, of):
         return parallel.cores()
 
+    def threads(self, of, number, at_once=None):
+        return [1] * number
+
     def features(self, of):
         return COLUMNS
 
