@@ -7,8 +7,9 @@ hand, with `python -m pipeline score FILE SCORE`. Lines that do not change stay 
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,6 @@ from pipeline.errors import DataError, SettingsError
 from pipeline.files import locked, write_atomically
 from pipeline.metrics import METRICS
 from pipeline.training import CutShort
-from pipeline.wording import some
 
 FILENAME = "ledger.jsonl"
 # what computes and draws: their versions are kept
@@ -27,7 +27,7 @@ LIBRARIES = (
 )
 LOCK = ".ledger.lock"
 PATIENCE = 20.0  # seconds; nobody needs the ledger for more than a moment
-MOST_NAMED = 12  # in a message
+MOST_NAMED = 3  # in a message
 LONGEST = 60  # letters of what was found
 
 
@@ -97,12 +97,19 @@ def find(file: Path, submissions: Path) -> Path:
     for path in known:
         if path.name == file.name:
             return path
-    where = some([str(ledger) for ledger in ledgers], MOST_NAMED) or f"{submissions}/*/{FILENAME}"
-    names = some([path.name for path in known], MOST_NAMED) or "none"
+    where = str(ledgers[0]) if len(ledgers) == 1 else f"{submissions}/*/{FILENAME}"
     raise DataError(
-        f"{file}: {where} has no submission of this name; known are: {names}. "
-        "Give the path that the run printed."
+        f"{file}: {where} has no submission of this name; known are: "
+        f"{_nearest(file.name, [path.name for path in known])}. Give the path that the run printed."
     )
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """The few that are named most alike, or the last ones, and how many others there are."""
+    named = {*get_close_matches(name, known, n=MOST_NAMED)} or {*known[-MOST_NAMED:]}
+    shown = list(dict.fromkeys(each for each in known if each in named))
+    more = len({*known}) - len(shown)
+    return (", ".join(shown) or "none") + (f" and {more:,} more" if more else "")
 
 
 def competition_of(path: Path, submissions: Path) -> str:

@@ -203,6 +203,17 @@ def test_a_score_that_the_metric_can_give_is_kept(ledger, metric, score):
     assert record_score(ledger.parent / "m.csv", score).leaderboard == score
 
 
+def test_of_many_submissions_the_few_that_are_named_alike_are_listed_or_the_last(tmp_path):
+    path = tmp_path / "one" / FILENAME
+    for number in range(40):
+        append(path, Entry(f"greedy_0.{number:02}.csv"))
+    for typed, expected in (("greedy_0.3.csv", "greedy_0.3"), ("?", "0.37.csv, greedy_0.38.csv,")):
+        with pytest.raises(DataError) as caught:
+            find(Path(typed), tmp_path)
+        listed = str(caught.value).partition("known are: ")[2]
+        assert listed.count(".csv") == 3 and "and 37 more." in listed and expected in listed
+
+
 def test_a_bare_name_is_looked_up_in_every_competition(tmp_path):
     for competition in ("one", "two"):
         append(tmp_path / competition / FILENAME, Entry(f"{competition}.csv"))
