@@ -133,6 +133,7 @@ def join(train: "pd.DataFrame", labels: "pd.DataFrame") -> Joined:
         joined = train.assign(**{name: labels[name].array.take(rows.to_numpy()) for name in own})
         return Joined(joined, tuple(own), f"labels joined to train by {quoted(key, MOST_NAMES)}")
     if group := _group(train, labels, shared):
+        _refuse_other_groups(train[group], labels[group])
         return _one_a_group(train, labels, group, own)
     _refuse_other_rows(train, labels, shared)
     own = _without_numbering(labels, own)
@@ -150,12 +151,28 @@ def _key(train: "pd.DataFrame", labels: "pd.DataFrame", shared: Sequence[str]) -
 
 
 def _group(train: "pd.DataFrame", labels: "pd.DataFrame", shared: Sequence[str]) -> str:
-    """The column that names each label once, and several rows of train; "" if none does."""
+    """The column that names each label once, and several rows of train; "" if none does.
+
+    They need not have all of their ids in common.
+    """
     for name in shared:
         ours, theirs = comparable(train[name], labels[name])
-        if len(labels) < len(train) and _names_rows(labels, [name]) and ours.isin(theirs).all():
+        if ours.duplicated().any() and _names_rows(labels, [name]) and ours.isin(theirs).any():
             return name
     return ""
+
+
+def _refuse_other_groups(ours: "pd.Series", theirs: "pd.Series") -> None:
+    """Every group of train's rows has its label, and every label its rows."""
+    ours, theirs = comparable(ours, theirs)
+    lacking = int((~ours.isin(theirs)).sum())
+    sides = {"train": ours.drop_duplicates(), "the labels": theirs}
+    if found := differences(sides):
+        rows = f"; {count(lacking, 'row')} of train without a label" if lacking else ""
+        raise DataError(
+            f"train and its labels must have the same ids in {ours.name!r}, of which each has one "
+            f"label; found {found}{rows}. {REMEDY}."
+        )
 
 
 def _one_a_group(

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import DataError, SettingsError
 from pipeline.problem import Aggregate, Form, SideTable, Task
 from pipeline.reading import distinct
-from pipeline.reading.contract import WHOLE, check_ids, check_sample, check_target, comparable
+from pipeline.reading.contract import (
+    WHOLE,
+    check_ids,
+    check_sample,
+    check_target,
+    comparable,
+    differences,
+)
 from pipeline.reading.csv_files import TextTable
 from pipeline.reading.finding import NONE
 from pipeline.reading.notation import (
@@ -25,7 +32,7 @@ from pipeline.reading.notation import (
     value_of,
 )
 from pipeline.reading.typed_tables import as_words
-from pipeline.wording import folded, quoted, spelled_alike
+from pipeline.wording import count, folded, quoted, spelled_alike
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -554,6 +561,21 @@ def _names_groups(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) ->
     return not known.hasnans and _is_unique(wanted) and distinct.are_same(known, wanted)
 
 
+def _refuse_other_groups(wanted: "pd.Series", known: "pd.Series") -> None:
+    """DataError where the sample names each id once, test has several rows of some, and they are
+    not the same ids: one answer a group, or rows that repeat by mistake."""
+    known, wanted = comparable(known, wanted)
+    repeated = known[known.duplicated()].unique()
+    found = differences({"test": known.drop_duplicates(), "the sample": wanted})
+    if len(repeated) and found and _is_unique(wanted):
+        raise DataError(
+            f"sample and test must have the same ids in column {str(known.name)!r}, of which the "
+            f"sample has one row each; found {found}; test has several rows of "
+            f"{count(len(repeated), 'id')}, as of {repeated[0]!r}. Download both again from the "
+            "same competition, or correct [load] id in the TOML."
+        )
+
+
 def _refuse_mixed(train: "pd.DataFrame", roles: Roles) -> None:
     """DataError where a group of train has several targets: its answer is not known."""
     if roles.id not in train:
@@ -580,6 +602,7 @@ def _is_by_row(sample: "pd.DataFrame", test: "pd.DataFrame", roles: Roles) -> bo
                 f"{quoted(sample.columns)}. Download both again from the same competition, or "
                 f"correct [load] id in the TOML; if {roles.id!r} is no id, list it in drop."
             )
+        _refuse_other_groups(sample[roles.sample_id], test[roles.id])
         check_sample(sample.rename(columns={roles.sample_id: roles.id}), test, roles.id, [])
         return False
     if len(sample) != len(test):

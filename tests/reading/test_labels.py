@@ -91,6 +91,24 @@ def test_what_cannot_be_matched_is_one_message(train, labels, expected):
     assert expected in text and "[load] labels" in text and "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("groups", "labelled", "expected"),
+    [
+        ("aabbc", "abcd", "1 only in the labels: 'd'. Correct"),  # and none of train without one
+        ("aabbcc", "ab", "1 only in train: 'c'; 2 rows of train without a label. Correct"),
+        ("aabbcc", "abde", "1 only in train: 'c'; 2 only in the labels: 'd', 'e'; 2 rows"),
+        ("aab", "abcd", "2 only in the labels: 'c', 'd'. Correct"),  # more labels than rows
+    ],
+)
+def test_groups_and_their_labels_have_the_same_ids(groups, labelled, expected):
+    train = words(group=[*groups], x=range(len(groups)))
+    labels = words(group=[*labelled], y=range(len(labelled)))
+    assert expected in message(join, train, labels)
+    same = train[train["group"].isin(labels["group"])].reset_index(drop=True)
+    found = join(same, labels[labels["group"].isin(same["group"])].reset_index(drop=True))
+    assert found.train["y"].tolist() == [str(labelled.index(each)) for each in same["group"]]
+
+
 def test_neither_table_is_changed():
     train, labels = TRAIN.copy(), WHOLE[["id", "y"]].copy()
     join(train, labels)

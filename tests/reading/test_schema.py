@@ -186,6 +186,22 @@ def test_a_sample_that_does_not_fit_test_is_refused(sample, message):
 
 
 @pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        ([*IDS, 5], "1 only in the sample: '5'; test has several rows of 40 ids, as of '1000'"),
+        (IDS[1:], "1 only in test: '1000'"),
+        ([*IDS[1:], 5], "1 only in test: '1000'; 1 only in the sample: '5'"),
+    ],
+)
+def test_a_sample_with_a_row_for_each_group_names_the_groups_that_differ(listed, message):
+    found = tables()
+    train, test = (pd.concat([each, each]) for each in (found.train, found.test))
+    whole = given(train, test, table(id=listed, y=0))
+    with pytest.raises(DataError, match=message):
+        find_form(whole, roles_of(whole, target="y"))
+
+
+@pytest.mark.parametrize(
     ("values", "task"),
     [
         (["no", "yes"] * 20, "binary"),
