@@ -309,6 +309,8 @@ def look(
         roles, guessed = _roles(tables, settings, files.notes)
         form, form_note = schema.find_form(tables, roles, how)
         notes = [*notes, *([form_note] if form.aggregate else [])]
+    if settings.read:
+        own_tables.refuse_multiplied(settings.read, tables, roles, form)
     if about.get("metric", OWN) != OWN:
         for each in [target.roles for target in several] or [roles]:
             _check_metric(about["metric"], each, metric)

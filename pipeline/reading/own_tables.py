@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
 from pipeline.own_functions import own_function
-from pipeline.reading.schema import RawTables
+from pipeline.problem import Form
+from pipeline.reading import distinct
+from pipeline.reading.schema import RawTables, Roles
+from pipeline.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +46,36 @@ def raw_tables(module: str, raw: Path) -> RawTables:
     """The same as words, as files of them would hold; without a test table one of no rows."""
     frames = read_own(module, raw)
     return RawTables.of({"test": frames["train"].iloc[:0], **frames})
+
+
+def refuse_multiplied(module: str, tables: RawTables, roles: Roles, form: Form) -> None:
+    """DataError where several rows have an id of which one is expected: a join to a table with
+    several rows of it multiplies rows.
+
+    These are rows of train alone that agree in the target, or rows of test alone.
+    """
+    id = roles.id
+    if id is None or id not in tables.train:
+        return
+    ids, which = tables.train[id], "train"
+    one_each = tables.train[roles.target].groupby(ids).nunique(dropna=False).max() == 1
+    if form.aggregate is not None:
+        if not distinct.is_unique(ids):
+            return  # one answer a group, in train and in test
+        ids, which = tables.test[id], "test"
+    elif distinct.is_unique(ids) or not one_each:
+        return
+    known = ids.dropna()
+    repeated = known[known.duplicated()].unique()
+    if len(repeated):
+        other = "train" if which == "test" else "test"
+        raise DataError(
+            f"pipeline/competitions/{module}.py: read(raw) gives {which} several rows of "
+            f"{count(len(repeated), 'id')} in column {id!r}, as of {repeated[0]!r}, and {other} "
+            "one of each: a join to a table with several rows of an id multiplies rows. Make one "
+            "row of each id before the join (groupby, drop_duplicates), or, where the rows are "
+            f"meant, leave {id!r} out of {which}."
+        )
 
 
 def _refused(module: str, what: str) -> DataError:

@@ -313,7 +313,15 @@ def find_id(
     for name in filter(ID_NAME.fullmatch, others):
         if _is_unique(test[name]) and (name not in train or _is_unique(train[name])):
             return name, "named like one, and never twice the same"
-    return None, "rows are identified by their order"
+    return None, "rows are identified by their order" + _repeating(tables, settings, others)
+
+
+def _repeating(tables: RawTables, settings: "LoadStage", names: Iterable[str]) -> str:
+    """Columns of a competition's own reading that are named like ids and are none."""
+    found = [name for name in names if settings.read and ID_NAME.fullmatch(name)]
+    what = "is named like one, and stands" if len(found) == 1 else "are named like one, and stand"
+    more = f"; {quoted(found)} {what} in several rows each, as after a join that multiplies rows"
+    return more if found else ""
 
 
 def _sample_parts(

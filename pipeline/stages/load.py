@@ -54,6 +54,8 @@ def load(settings: "LoadStage", raw: Path, progress: Progress) -> Loaded:
     tables = schema.of_one_target(origin.tables, settings)
     roles = schema.find_roles(tables, settings)
     form, form_note = schema.find_form(tables, roles, settings.aggregate)
+    if settings.read and not simulated:
+        own_tables.refuse_multiplied(settings.read, tables, roles, form)
     tables, target_notes = _known(tables, roles)
     columns = _features(tables, settings, roles, form)
     _check(tables, settings, roles, columns)

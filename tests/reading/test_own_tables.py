@@ -58,6 +58,44 @@ def test_what_is_no_table_is_one_message(tmp_path, monkeypatch, code, expected):
         loaded(tmp_path, monkeypatch, code)
 
 
+JOIN = """
+import pandas as pd
+
+def read(raw):
+    table = pd.read_csv(raw / "all.txt", sep=" ").rename(columns={"i": "id"})
+    train, test = table[table.y.notna()], table[table.y.isna()].drop(columns="y")
+    visits = pd.DataFrame({"id": [*range(50)] * 2, "visit": range(100)})
+    sample = pd.DataFrame({"id": test.id, "y": 0})
+    return {"train": TRAIN, "test": TEST, "sample": sample}
+"""
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "expected"),
+    [
+        ("train.merge(visits)", "test.assign(visit=0)", "gives train several rows of 40 ids"),
+        ("train.assign(visit=0)", "test.merge(visits)", "gives test several rows of 10 ids"),
+    ],
+)
+def test_a_join_that_multiplies_rows_is_refused(tmp_path, monkeypatch, train, test, expected):
+    code = JOIN.replace("TRAIN", train).replace("TEST", test)
+    with pytest.raises(DataError, match=rf"own_reading\.py: read\(raw\) {expected} in column 'id'"):
+        loaded(tmp_path, monkeypatch, code)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("train.merge(visits)", "test.merge(visits)"),  # one answer for the rows of an id
+        ("train.merge(visits).assign(y=range(80))", "test.assign(visit=0)"),  # rows of their own
+        ("train.merge(visits).drop(columns='id')", "test.assign(visit=0)"),
+    ],
+)
+def test_several_rows_of_an_id_may_be_meant(tmp_path, monkeypatch, train, test):
+    found = loaded(tmp_path, monkeypatch, JOIN.replace("TRAIN", train).replace("TEST", test))
+    assert len(found.train) == 80
+
+
 def test_a_module_that_is_not_there_is_named():
     with pytest.raises(SettingsError, match="there is no pipeline/competitions/nobody"):
         load(LoadStage(read="nobody"), Path("."), Progress())
