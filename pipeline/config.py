@@ -26,8 +26,9 @@ from pydantic import (
 
 from pipeline import foreign, workspace
 from pipeline.errors import SettingsError
-from pipeline.metrics import METRICS, get_metric, why_unknown
+from pipeline.metrics import METRICS, get_metric, prefers_values, why_unknown
 from pipeline.metrics.own import OWN, PREFIX
+from pipeline.models import classes_only
 from pipeline.problem import Aggregate as OfGroup
 from pipeline.problem import Task
 from pipeline.reading.contract import ColumnRule
@@ -561,12 +562,70 @@ def _configuration(table: dict[str, Any], where: str) -> Configuration:
     configuration = validate(Configuration, {**table, "models": {}}, where)
     asked = configuration.competition
     is_own = asked.metric is not None and asked.metric.startswith(OWN)
-    if asked.task and asked.metric and not is_own and not configuration.targets:
-        get_metric(asked.metric, asked.task, f"{where}: [competition] metric")
-    _check_targets(configuration, where)
     checked = {model: _model_settings(model, models[model], where) for model in models}
+    if asked.task and asked.metric and not is_own and not configuration.targets:
+        _check_metric(asked.metric, asked.task, checked, where)
+    _check_targets(configuration, where)
+    _refuse_models_of_classes(configuration, checked, where)
     _refuse_absent_extra(configuration.load.extra, checked, where)
     return configuration.model_copy(update={"models": checked})
+
+
+def _check_metric(metric: str, task: Task, models: Mapping[str, ModelSettings], where: str) -> None:
+    """The metric suits the task; else the message has what `new` would have written."""
+    try:
+        get_metric(metric, task, f"{where}: [competition] metric")
+    except SettingsError as error:
+        other = METRICS[metric].tasks[0] if metric in METRICS else task
+        if other == task:
+            raise
+        tables = [f"[models.{name}]" for name in _of_classes(models) if other == "regression"]
+        without = f", without {', '.join(tables)}" if tables else ""
+        raise SettingsError(
+            f'{error} That is task = "{other}"{without}.{_written_anew(where, metric)}'
+        ) from None
+
+
+def _refuse_models_of_classes(
+    configuration: Configuration, models: Mapping[str, ModelSettings], where: str
+) -> None:
+    """A model that needs classes can learn no values; refused before other models are fitted."""
+    names = _of_classes(models)
+    for target in configuration.target_names if names else ():
+        asked = configuration.of(target).competition
+        if why := _wants_values(asked):
+            anew = "" if target else _written_anew(where, asked.metric or "METRIC")
+            which = f"the target {target!r}" if target else "the target"
+            raise SettingsError(
+                f"{where}: [models.{names[0]}] needs classes, and {which} is a regression one "
+                f"({why}). Remove the table, in the presets too; [models.linear] is its "
+                f"counterpart.{anew}"
+            )
+
+
+def _wants_values(asked: Competition) -> str:
+    """The line that makes the target one of values; "" where none does."""
+    if asked.task is not None:
+        return 'task = "regression"' if asked.task == "regression" else ""
+    return f'metric = "{asked.metric}"' if prefers_values(asked.metric) else ""
+
+
+def _of_classes(models: Mapping[str, ModelSettings]) -> list[str]:
+    """The models that can learn classes alone."""
+    kinds = {name: settings.kind or name for name, settings in models.items()}
+    return [name for name, kind in kinds.items() if kind != foreign.KIND and classes_only(kind)]
+
+
+def _written_anew(where: str, metric: str) -> str:
+    """How `new` writes a competition's TOML for another metric; "" where there is no TOML."""
+    path = Path(where.partition(" (preset")[0])
+    if path.suffix != ".toml":
+        return ""
+    command = f"new {path.stem} --from data/raw/{path.stem} --metric {metric}"
+    return (
+        f" The simplest way: move {path.name} away and run `python -m pipeline {command}`, which "
+        "lists the models that suit it."
+    )
 
 
 def _check_targets(configuration: Configuration, where: str) -> None:

@@ -457,7 +457,8 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     else:
         yield (
             f"metric {metric}: GUESSED, {why}; check [competition] metric in {path}, "
-            "`python -m pipeline metrics` lists them"
+            "`python -m pipeline metrics` lists them; `new` with --metric also lists the models "
+            "that suit another one"
         )
     if roles.positive is not None and metric != OWN and METRICS[metric].counts_positives:
         check = "is it the one that the organiser asks for? [competition] positive in"

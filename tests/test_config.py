@@ -39,6 +39,24 @@ MODEL = "[models.linear]\n"
             "[competition]\ntask = 'binary'\nmetric = 'rmse'\n" + MODEL,
             r"metric: found 'rmse', but the target is a binary one",
         ),
+        (
+            "[competition]\ntask = 'multiclass'\nmetric = 'qwk'\n" + MODEL + "[models.logistic]\n",
+            r'That is task = "regression", without \[models.logistic\].*move tiny.toml away and '
+            r"run `python -m pipeline new tiny --from data/raw/tiny --metric qwk`",
+        ),
+        (
+            "[competition]\ntask = 'regression'\nmetric = 'qwk'\n[models.logistic]\n",
+            r"\[models.logistic\] needs classes, and the target is a regression one \(task = .*"
+            r"new tiny --from data/raw/tiny --metric qwk`",
+        ),
+        (
+            "[competition]\nmetric = 'mae'\n[models.odds]\nkind = 'logistic'\n",
+            r'\[models.odds\] needs classes, .* regression one \(metric = "mae"\)',
+        ),
+        (
+            "[load]\ntarget = ['a', 'b']\n[targets.b]\ntask = 'regression'\n[models.logistic]\n",
+            r"\[models.logistic\] needs classes, and the target 'b' is a regression one",
+        ),
         ("[models.gpt]\n", r"no model 'gpt'; allowed are .*lightgbm, linear, logistic"),
         ("[models.linear]\nl3 = 1\n", r"\[models.linear\] l3: .*allowed are kind.*trials.*l2"),
         ("[models.blend]\n", r"\[models.blend\]: the blend of all models has this name"),

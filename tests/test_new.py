@@ -184,7 +184,8 @@ def test_what_was_found_is_reported_and_the_metric_is_a_guess(tmp_path, monkeypa
         "id 'id': the sample names its rows by it",
         "task multiclass: the target has 3 values, all whole numbers",
         "metric accuracy: GUESSED, the default of a multiclass task; "
-        "check [competition] metric in fresh.toml, `python -m pipeline metrics` lists them",
+        "check [competition] metric in fresh.toml, `python -m pipeline metrics` lists them; `new` "
+        "with --metric also lists the models that suit another one",
     )
 
 

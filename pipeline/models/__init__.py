@@ -4,6 +4,7 @@ What `build` returns has four methods: `fit(X, y)`, `predict(X)` -> (n, k), `sta
 `set_state(state)`. The file name is the registry: `[models.logistic]` is built by logistic.py.
 A file with `IN_BLOCKS = True` has a model whose `fit` takes many rows as a `LookupMatrix` and
 reads a block at a time; others are given an array, of a sample where the rows are too many.
+One with `CLASSES_ONLY = True` is refused for a target of values before any model is fitted.
 """
 
 import importlib
@@ -100,6 +101,11 @@ def module(kind: str) -> ModuleType:
 def learns_in_blocks(kind: str) -> bool:
     """Whether the model reads many rows a block at a time."""
     return bool(getattr(module(kind), "IN_BLOCKS", False))
+
+
+def classes_only(kind: str) -> bool:
+    """Whether the model can learn no values."""
+    return bool(getattr(module(kind), "CLASSES_ONLY", False))
 
 
 def build(kind: str, settings: Mapping[str, Any], problem: ModelProblem) -> Model:

@@ -11,6 +11,7 @@ from pipeline.models import FromScratch, ModelProblem, Trial
 from pipeline.settings import ModelSettings
 
 VIEW = "dense"
+CLASSES_ONLY = True
 
 
 class Settings(ModelSettings):
