@@ -29,7 +29,7 @@ from pipeline.reading.schema import RawTables, Roles
 from pipeline.reading.side_tables import SideTables, find_side_tables
 from pipeline.reading.typed_tables import raw_tables
 from pipeline.stage_settings import LoadStage
-from pipeline.wording import FRAMES, count, from_here, quoted, some
+from pipeline.wording import FRAMES, count, did_you_mean, from_here, quoted, some
 from pipeline.workspace import NAME
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ SETTING = re.compile(r"(\w+)\.(\w+)\s*=\s*(.+)", re.DOTALL)
 ADVISED = re.compile(r'\[(competition|load)\] (\w+)(?: = ("[^"]*"|true|false|\d+))?')
 COLUMN = re.compile(r'\[load\.columns\] ("[^"]*" = \{[^{}]*\})')
 MOST_COLUMNS = 12  # in a message
+COLUMN_KEYS = (  # of settings that name columns of train
+    *(("split", key) for key in ("group", "time", "column")),
+    *(("encode", key) for key in ("drop", "target_means", "combinations", "counts", "digits")),
+    *(("encode", "texts"), ("explore", "ratings"), ("load", "columns")),
+)
 FEWEST_OF_NAMES, MOST_OF_NAMES = 2, 2 / 3  # columns of names, and their share of all numbers
 NAMED = ColumnRule(kind="category")
 RESERVED = ("all",)  # `make C=all all` reads like a slip
@@ -300,6 +305,7 @@ def look(
     sides = find_side_tables(files.others if settings.header else (), tables)
     sides = replace(sides, joins={**settings.join, **sides.joins}, notes=(*joined, *sides.notes))
     tables = sides.tables
+    _refuse_unknown_columns(given, tables)
     targets = targets or schema.find_targets(tables, settings)
     how = given.get("submit", {}).get("aggregate", "mean")
     several = tuple(_target(name, targets, tables, settings, how) for name in targets)
@@ -357,6 +363,27 @@ def _check_metric(name: str, roles: Roles, where: str) -> None:
     metric.check_labels(roles.classes or ())
     if roles.classes is None:
         metric.check_target(roles.values.dropna().to_numpy(dtype="float64"))
+
+
+def _refuse_unknown_columns(given: Given, tables: RawTables) -> None:
+    """SettingsError for a name of a column that train lacks, which a later stage would refuse.
+
+    What a module of features adds is not known yet. An id may be in test alone.
+    """
+    columns, ids = list(map(str, tables.train.columns)), {*tables.test.columns}
+    adds = given.get("encode", {}).get("features")
+    for table, key in COLUMN_KEYS:
+        asked = given.get(table, {}).get(key)
+        if asked in (None, "auto") or (adds and table == "encode"):
+            continue
+        listed = [asked] if isinstance(asked, str) else asked
+        names = [name for each in listed for name in ([each] if isinstance(each, str) else each)]
+        for name in names:
+            if name not in columns and not (table == "load" and name in ids):
+                raise SettingsError(
+                    f"[{table}] {key}: found {name!r}, and train has no such column; its columns "
+                    f"are {quoted(columns)}. {did_you_mean(name, columns) or 'Correct the name.'}"
+                )
 
 
 def _target(

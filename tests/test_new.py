@@ -476,6 +476,26 @@ def test_options_that_no_toml_may_have_are_refused(options, lines, expected):
         settings_given(options, lines)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "split.group=shap",
+        "split.column=shap",
+        'split.time=["x", "shap"]',
+        'encode.texts=["shap"]',
+        'encode.drop=["x", "shap"]',
+        'encode.combinations=[["x", "shap"]]',
+        'explore.ratings=["shap"]',
+        'load.columns={shap = {kind = "category"}}',
+    ],
+)
+def test_a_column_that_train_lacks_is_named_with_the_nearest_one(tmp_path, line):
+    raw = organiser(tmp_path / "raw", shop=[i % 4 for i in range(N)])
+    with pytest.raises(SettingsError, match=r"found 'shap', and train has no.*mean 'shop'\?"):
+        drafted(tmp_path, raw, [line])
+    drafted(tmp_path, raw, ["encode.features=airline", 'encode.texts=["added"]'])
+
+
 def test_a_metric_that_does_not_suit_the_task_is_refused(tmp_path):
     with pytest.raises(SettingsError, match="--metric"):
         drafted(tmp_path, organiser(tmp_path / "raw"), metric="rmse")

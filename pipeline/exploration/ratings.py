@@ -16,7 +16,7 @@ from pipeline.exploration.target import Target
 from pipeline.figures import Draft, label, labels
 from pipeline.page import number, percent
 from pipeline.problem import Feature
-from pipeline.wording import count
+from pipeline.wording import count, did_you_mean, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,10 +125,11 @@ def in_order(names: Sequence[str], frame: "pd.DataFrame", features: Sequence[Fea
     for name in names:
         if kinds.get(name) == "number" and 0 < len(_scale(frame[name])) <= MOST_LEVELS:
             continue
-        allowed = ", ".join(f"'{known}'" for known in rating_columns(frame, features)) or "none"
+        known = list(rating_columns(frame, features))
+        meant = did_you_mean(name, known) or "Correct the name, or remove it."
         raise SettingsError(
             f"[explore] ratings: '{name}' is no column of up to {MOST_LEVELS} whole numbers from 0 "
-            f"to {GREATEST_RATING}; such columns are: {allowed}. Correct the name, or remove it."
+            f"to {GREATEST_RATING}; such columns are: {quoted(known) or 'none'}. {meant}"
         )
     return list(dict.fromkeys(names))
 

@@ -15,6 +15,7 @@ from pipeline.engines.recurrent_network import RecurrentClassifier, RecurrentReg
 from pipeline.errors import SettingsError
 from pipeline.models import FromScratch, ModelProblem, Trial, parameters, regression_loss
 from pipeline.settings import ModelSettings
+from pipeline.wording import did_you_mean, quoted
 
 VIEW = "dense"
 Steps = tuple[tuple[int, ...], ...]
@@ -74,10 +75,11 @@ def steps(names: Sequence[str], problem: ModelProblem) -> Steps:
     if not any(parts.get(name) for name in names):
         absent = list(names)
     if absent:
-        allowed = ", ".join(repr(name) for name, places in parts.items() if places)
+        allowed = [name for name, places in parts.items() if places]
+        meant = did_you_mean(absent[0], allowed) or "Correct the name, or take it out."
         raise SettingsError(
             f"[models.rnn] sequence: there is no column '{absent[0]}' in what the models see; "
-            f"allowed are {allowed}. Correct the name, or take it out."
+            f"allowed are {quoted(allowed)}. {meant}"
         )
     found = names or found_order(_numbers_held(problem))
     if not found:

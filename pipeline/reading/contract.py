@@ -15,7 +15,7 @@ from pipeline.errors import DataError
 from pipeline.problem import Feature, Task
 from pipeline.reading import distinct
 from pipeline.settings import Settings
-from pipeline.wording import count, some
+from pipeline.wording import count, did_you_mean, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +136,11 @@ def check(
     if not found and not absent:
         return
     total, shown = sum(map(len, found.values())), frame if written is None else written
-    lines = [f"column {name!r}: named by the contract, not in the table" for name in absent]
+    meant = {name: did_you_mean(name, map(str, shown.columns)) for name in absent}
+    lines = [
+        f"column {name!r}: named by the contract, not in the table{'. ' * bool(near)}{near}"
+        for name, near in meant.items()
+    ]
     lines += [
         f"column {name!r}, row {row + FIRST_ROW}: found {quoted_value(shown[name].iloc[row])}, "
         f"allowed are {rules[name]}"

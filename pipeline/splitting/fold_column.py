@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.errors import DataError, SettingsError
 from pipeline.problem import Loaded
 from pipeline.reading.contract import FIRST_ROW
-from pipeline.wording import quoted
+from pipeline.wording import did_you_mean, quoted
 
 NEVER = -1
 MOST_FOLDS = 50
@@ -21,7 +21,8 @@ def fold_numbers(name: str, load: Loaded) -> np.ndarray:
     if name not in load.train:
         raise SettingsError(
             f"[split] column: found '{name}', but the training file has no such column; allowed "
-            f"are {quoted(load.train.columns)}. Correct the name."
+            f"are {quoted(load.train.columns)}. "
+            f"{did_you_mean(name, load.train.columns) or 'Correct the name.'}"
         )
     words = load.train[name]
     numbers = pd.to_numeric(words, errors="coerce").to_numpy(dtype=float)

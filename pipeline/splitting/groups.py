@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.answers import group_numbers
 from pipeline.errors import SettingsError
 from pipeline.problem import Loaded
-from pipeline.wording import quoted
+from pipeline.wording import did_you_mean, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,8 @@ def split_groups(settings: "Split", load: Loaded) -> np.ndarray:
     if settings.group not in load.train.columns:
         raise SettingsError(
             f"[split] group: found '{settings.group}', but the training file has no such column; "
-            f"allowed are {quoted(load.train.columns)}. Correct the name."
+            f"allowed are {quoted(load.train.columns)}. "
+            f"{did_you_mean(settings.group or '', load.train.columns) or 'Correct the name.'}"
         )
     if settings.group == load.problem.target:
         raise SettingsError(

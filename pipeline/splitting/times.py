@@ -11,7 +11,7 @@ from pipeline.reading.contract import FIRST_ROW
 from pipeline.reading.date_columns import find_dates, read_dates
 from pipeline.reading.dates import MONTH_NUMBERS
 from pipeline.reading.notation import numbers
-from pipeline.wording import quoted
+from pipeline.wording import did_you_mean, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +83,8 @@ def _column(name: str, load: Loaded) -> "pd.Series":
     if column not in load.train:
         raise SettingsError(
             f"[split] time: found '{name}', but the training file has no such column; allowed are "
-            f"{quoted(load.train.columns)}. Correct the name."
+            f"{quoted(load.train.columns)}. "
+            f"{did_you_mean(name, load.train.columns) or 'Correct the name.'}"
         )
     values = load.train[column]
     if values.dtype.kind in "Mif":
