@@ -278,9 +278,19 @@ def test_a_target_below_what_the_metric_takes_is_refused():
 
 def test_labels_with_blanks_cannot_stand_several_in_a_cell():
     METRICS["accuracy"].check_labels(["New York", "Rome"])
-    METRICS["map@3"].check_labels(["Paris", "Rome"])
+    METRICS["map@3"].check_labels(["Paris", "Rome", "Seoul"])
     with pytest.raises(DataError, match=r"'New York' holds a blank, but a submission for MAP@3"):
         METRICS["map@3"].check_labels(["New York", "Rome"])
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"), [("map@3", 2), ("top_accuracy@3", 2), ("top_accuracy@3", 3)]
+)
+def test_a_cell_for_all_labels_there_are_is_refused(name, labels):
+    classes = ["no", "yes", "perhaps", "never"]
+    METRICS[name].check_labels(classes)
+    with pytest.raises(DataError, match=rf"target has {labels} labels, 'no', 'yes'.*asks for 3"):
+        METRICS[name].check_labels(classes[:labels])
 
 
 def test_labels_read_well_in_a_sentence_and_name_their_unit():

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.problem import Loaded, Task
+from pipeline.wording import quoted
 
 if TYPE_CHECKING:
     from pipeline.models import Loss
@@ -205,13 +206,28 @@ class Metric:
         return replace(found, needs="values", decision="none") if task == "regression" else found
 
     def check_labels(self, classes: Sequence[str]) -> None:
-        """Raises DataError for labels that cannot stand several in a cell."""
+        """Raises DataError for labels that cannot stand several in a cell, and where all of them
+        would."""
         blanks = [label for label in classes if len(label.split()) != 1]
         if self.labels_a_cell > 1 and blanks:
             raise DataError(
                 f"train: the label {blanks[0]!r} holds a blank, but a submission for {self.label} "
                 "has several labels in a cell, with blanks between them. Rename the label in the "
                 "file, or choose another [competition] metric in the competition's TOML."
+            )
+        if self.labels_a_cell > 1 and classes:
+            self._refuse_all_in_a_cell(classes)
+
+    def _refuse_all_in_a_cell(self, classes: Sequence[str]) -> None:
+        """DataError where a cell lacks labels to hold, or every answer would be right."""
+        worst = np.arange(len(classes), dtype=float)[np.newaxis]  # the true label comes last
+        always_right = self.score(np.array([0]), worst) == self.highest
+        if always_right or self.labels_a_cell > len(classes):
+            other = "accuracy" if always_right else f"map@{len(classes)}, which is the same score"
+            raise DataError(
+                f"train: the target has {len(classes)} labels, {quoted(classes)}, and {self.label} "
+                f"asks for {self.labels_a_cell} in each cell, so that every answer would hold all "
+                f"of them. Choose another [competition] metric in the competition's TOML: {other}."
             )
 
     def target(self, load: Loaded) -> np.ndarray:
