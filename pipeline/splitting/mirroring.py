@@ -205,11 +205,16 @@ def _by_time(moments: Moments, folds: int) -> Mirror:
     train, test = moments.train, moments.test
     settings: dict[str, Any] = {"time": moments.named, **_lengths(moments, folds)}
     description = (
-        f"Test lies after train by {described(moments.columns)}: train is from "
-        f"{shown(train.min())} to {shown(train.max())}, test from {shown(test.min())} to "
-        f"{shown(test.max())}"
+        f"Test lies after train by {described(moments.columns)}: train is {_stretch(train)}, test "
+        f"{_stretch(test)}"
     )
     return Mirror("time", moments.columns, description, settings)
+
+
+def _stretch(times: np.ndarray) -> str:
+    """'from 2016 to 2018', '2019 alone'."""
+    first, last = shown(times.min()), shown(times.max())
+    return f"{first} alone" if first == last else f"from {first} to {last}"
 
 
 def _lengths(moments: Moments, folds: int) -> dict[str, Any]:
@@ -296,7 +301,7 @@ def _within(moments: Moments, folds: int) -> Mirror | None:
             continue
         if len(np.unique(one)) < 2 or unshared(one, other) >= np.log(LEAST_P):
             continue
-        spans = [f"{unit} {values.min()} to {values.max()}" for values in (other, one)]
+        spans = [_places(values, unit) for values in (other, one)]
         if period == "week":
             spans = [_weekdays(values) for values in (other, one)]
         description = (
@@ -308,6 +313,13 @@ def _within(moments: Moments, folds: int) -> Mirror | None:
         settings = {"time": moments.named, "within": period, "folds": max(2, number)}
         return Mirror("within", moments.columns, description, settings)
     return None
+
+
+def _places(values: np.ndarray, unit: str) -> str:
+    """'months 6 to 8', 'month 6'."""
+    first, last = values.min(), values.max()
+    one = f"{unit.removesuffix('s')} {first}"
+    return one if first == last else f"{unit} {first} to {last}"
 
 
 def _weekdays(values: np.ndarray) -> str:

@@ -94,6 +94,30 @@ def test_the_same_days_of_every_month_are_seen():
         assert "days 20 to 31 of every month" in found.description
 
 
+@pytest.mark.parametrize(
+    ("month", "day", "text"),
+    [
+        (6, None, "Test has month 6 of every year by column 'when', train has months 1 to 5;"),
+        (None, 1, "Test has day 1 of every month by column 'when', train has days 2 to 31;"),
+    ],
+)
+def test_one_month_or_day_is_named_alone(month, day, text):
+    rng = np.random.default_rng(0)
+    whole = pd.Series(pd.date_range("2018-01-01", "2020-12-31").astype("datetime64[us]"))
+    when = whole[whole.dt.month <= (month or 12)].sample(900, replace=True, random_state=0)
+    frame = pd.DataFrame({"when": when, "x": rng.normal(size=900)}).reset_index(drop=True)
+    is_test = (frame["when"].dt.month == month) if month else (frame["when"].dt.day == day)
+    found = verdict(frame, [Feature("when", "date"), Feature("x", "number")], is_test.to_numpy())
+    assert found.description == text.removesuffix(";")
+
+
+def test_one_year_is_named_alone():
+    frame = pd.DataFrame({"year": np.repeat([2016, 2017, 2018, 2019], 100)})
+    features = [Feature("year", "number")]
+    found = verdict(frame, features, (frame["year"] == 2019).to_numpy())
+    assert found.description.endswith("train is from 2016 to 2018, test 2019 alone")
+
+
 def test_ids_that_grow_are_no_evidence():
     n = 400
     frame = pd.DataFrame({"row": np.arange(n), "x": np.random.default_rng(0).normal(size=n)})
