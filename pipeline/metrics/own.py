@@ -74,7 +74,7 @@ class ScoredTarget(np.ndarray):
 
 def scored_target(load: Loaded, with_rows: bool) -> ScoredTarget:
     """The target of all rows of train."""
-    table = whole(load.train).reset_index(drop=True) if with_rows else None
+    table = train_table(load).reset_index(drop=True) if with_rows else None
     return ScoredTarget.of(load.y, labels_of(load.problem.classes), table)
 
 
@@ -92,6 +92,16 @@ def labels_of(classes: tuple[str, ...] | None) -> np.ndarray | None:
     except ValueError:
         return np.array(classes)
     return numbers.astype(int) if (numbers == np.round(numbers)).all() else numbers
+
+
+def train_table(load: Loaded) -> "pd.DataFrame":
+    """Train with its target as a person reads the file: labels and values that are numbers are
+    such."""
+    table, labels = whole(load.train), labels_of(load.problem.classes)
+    target = load.problem.target
+    if target not in table:
+        return table
+    return table.assign(**{target: load.y if labels is None else labels[load.y]})
 
 
 @dataclass(frozen=True)

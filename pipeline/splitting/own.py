@@ -1,7 +1,8 @@
 """A competition's own way to split: `split(frame)` in pipeline/competitions/NAME.py.
 
-It is given the training table, the target among its columns, and returns or yields pairs of row
-numbers, (rows to train on, rows to validate): what `split` of scikit-learn's splitters gives.
+It is given the training table, the target among its columns (as numbers where the file has such),
+and returns or yields pairs of row numbers, (rows to train on, rows to validate): what `split` of
+scikit-learn's splitters gives.
 """
 
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import SettingsError
+from pipeline.metrics.own import train_table
 from pipeline.own_functions import own_module, reporting
 from pipeline.problem import Loaded
 from pipeline.splitting.windows import Pair
-from pipeline.table import whole
 from pipeline.wording import some
 
 CALL = "split(frame)"
@@ -23,7 +24,7 @@ def own_pairs(name: str, load: Loaded) -> list[Pair]:
     """Each fold's row numbers, ascending. Raises SettingsError for what is no split, DataError
     where the function fails."""
     where, module = f"[split] own = '{name}'", own_module(name, CALL, "[split] own")
-    kept = whole(load.train)
+    kept = train_table(load)
     frame = kept.copy()
     with reporting(name, CALL):
         found = list(module.split(frame))

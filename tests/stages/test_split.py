@@ -315,6 +315,28 @@ def test_an_own_split_is_taken_as_it_is(monkeypatch):
     assert_array_equal(folds.validated, np.arange(40, 60))
 
 
+@pytest.mark.parametrize(
+    ("y", "task", "classes", "expected"),
+    [
+        ([0, 1, 1, 0], "binary", ("0", "1"), [0, 1, 1, 0]),
+        ([0, 1, 1, 0], "binary", ("no", "yes"), ["no", "yes", "yes", "no"]),
+        ([0.5, 2.0, 1.0, 0.0], "regression", None, [0.5, 2.0, 1.0, 0.0]),
+    ],
+)
+def test_an_own_split_sees_the_target_as_the_file_has_it(monkeypatch, y, task, classes, expected):
+    seen = []
+
+    def split(frame):
+        seen.append(frame["y"].tolist())
+        return [([0, 1], [2, 3])]
+
+    own(monkeypatch, split)
+    load = small_loaded(y, task, classes)
+    written = [str(each) for each in y] if classes is None else [classes[each] for each in y]
+    drawn(replace(load, train=load.train.assign(y=written)), own="mine")
+    assert seen == [expected]
+
+
 def changing(frame):
     frame["day"] = 0
     return [([0, 1], [2])]
