@@ -25,8 +25,9 @@ from pipeline.files import digest_of
 from pipeline.fits import Fits
 from pipeline.fitting import Objective
 from pipeline.journal import Journal
-from pipeline.metrics import get_metric
-from pipeline.metrics.own import PREFIX, module_of
+from pipeline.metrics import DEFAULTS, METRICS, get_metric
+from pipeline.metrics import own as own_metric
+from pipeline.metrics.own import OWN, PREFIX, module_of
 from pipeline.parallel import Result, in_child_process
 from pipeline.plan import Allowance, Decision, Plan, Shares
 from pipeline.progress import Progress
@@ -34,14 +35,14 @@ from pipeline.raw_files import checksums
 from pipeline.settings import Settings
 from pipeline.stage_settings import OF_STAGE, members, stage_settings
 from pipeline.store import Key, Manifest, Piece, Store
-from pipeline.targets import ByTarget
+from pipeline.targets import ByTarget, try_over_targets
 from pipeline.wording import make_command
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.cluster.client import Cluster
     from pipeline.metrics import Metric
-    from pipeline.problem import Loaded
+    from pipeline.problem import Loaded, Task
 
 STAGES = Path(__file__).parent / "stages"
 SERVICES = ("raw", "scores", "foreign", "fits", "journal", "budget", "progress")
@@ -355,7 +356,7 @@ class Flow:
             return
         started, value = time.perf_counter(), self._compute(node)
         if node.stage == "load":  # before an hour of other stages, not after
-            self._metric(node.target, value)
+            own_metric.try_on(self._metric(node.target, value), value)
         code.confirm(*self._code(node))
         if "raw" in stages()[node.stage].services and checksums(self.workspace.raw) != self.raw:
             raise DataError(
@@ -366,6 +367,8 @@ class Flow:
         key = made.key(node.stage)
         manifest = self.store.put(key, value, time.perf_counter() - started)
         self.done[node] = Done(key, manifest, made, computed=True)
+        if node.stage == "load":
+            self._try_over_targets()
 
     def look_up(self, node: Node) -> bool:
         """Whether a node's value is stored; its inputs are there.
@@ -519,6 +522,8 @@ class Flow:
             load, encode = (self.piece(Node(name, "", target)) for name in ("load", "encode"))
             problem = load.value.problem
             metric = self._metric(target, load.value)
+            own_metric.try_on(metric, load.value)
+            self._try_over_targets()
             objective = Objective(
                 problem.task, problem.outputs, metric.loss_for_models, metric.loss_parameter
             )
@@ -539,18 +544,55 @@ class Flow:
         """What a target is scored by; raises DataError where it cannot score the target."""
         asked = self.configuration.of(target).competition.metric
         table = f"[targets.{target}]" if target else "[competition]"
+        self._refuse_unsuited_tuning(target, load.problem.task)
         metric = get_metric(asked, load.problem.task, f"{table} metric")
         if metric.over_targets:
             raise SettingsError(
                 f"{table} metric: {metric.formula} scores several targets at once (over_targets = "
-                "True), and here is one. List the targets, [load] target = [...], and name the "
-                "metric in [competition]; or remove over_targets from that file."
+                f"True), and here is one. {self._over_targets_remedy(table)}; or remove "
+                "over_targets from that file."
             )
         metric.check_target(load.y)
         if load.extra is not None:
             metric.check_least(load.extra.y, "[load] extra")
         metric.check_labels(load.problem.classes or ())
         return metric
+
+    def _over_targets_remedy(self, table: str) -> str:
+        """Which lines to write and to remove for a metric over all targets."""
+        if self.targets == ONE:
+            return "List the targets, [load] target = [...]"
+        return (
+            f"Remove `metric` from {table}, and name it once for all: [competition] metric = "
+            f'"{OWN}"'
+        )
+
+    def _refuse_unsuited_tuning(self, target: str, task: "Task") -> None:
+        """SettingsError where what a metric over all targets is tuned by cannot score this one."""
+        over, tables = self.configuration.over_targets, self.configuration.targets or {}
+        chosen = tables.get(target)
+        if over is None or (chosen is not None and chosen.metric):
+            return
+        by = METRICS[over].tuned_by
+        if by and task not in METRICS[by].tasks:
+            module = over.removeprefix(PREFIX)
+            raise SettingsError(
+                f"pipeline/competitions/{module}.py: tuned_by is {by!r}, which each target goes "
+                f"by, and {target!r} is a {task} one, which {by} cannot score. Remove tuned_by, "
+                f"so that each target goes by what suits its task ({DEFAULTS[task]} here), or name "
+                f'this target\'s own: [targets.{target}] metric = "{DEFAULTS[task]}".'
+            )
+
+    def _try_over_targets(self) -> None:
+        """A metric over all targets is tried as soon as they are all loaded."""
+        over = self.configuration.over_targets
+        nodes = [Node("load", "", target) for target in self.targets]
+        if over is None or not all(node in self.done for node in nodes):
+            return
+        loads = {node.target: self.piece(node).value for node in nodes}
+        try_over_targets(
+            METRICS[over], [(self._metric(name, load), load) for name, load in loads.items()]
+        )
 
     def plan(self, target: str = "") -> Plan:
         """How a target's share of [budget] minutes is shared by its members."""

@@ -28,7 +28,7 @@ from pipeline.metrics import (
     paired_difference,
     row_losses,
 )
-from pipeline.metrics.own import PREFIX, labels_of
+from pipeline.metrics.own import PREFIX, labels_of, simulated, tried_rows
 from pipeline.metrics.uncertainty import drawn_rows, spread_on_all
 from pipeline.problem import Loaded
 from pipeline.training import CutShort
@@ -206,6 +206,16 @@ def joint(targets: Sequence[Scored], over: Metric) -> tuple[np.ndarray, np.ndarr
     pairs = [_as_given(each, over) for each in targets]
     true, predicted = (_columns(side) for side in zip(*pairs, strict=True))
     return true, predicted
+
+
+def try_over_targets(over: Metric, targets: Sequence[tuple[Metric, Loaded]]) -> None:
+    """Call a metric over all targets with simulated predictions of some rows, before hours of fits.
+
+    Raises SettingsError where it fails or returns something else than one number, DataError where
+    the targets are known in different rows.
+    """
+    sides = [scored(load, metric, simulated(load), tried_rows(load)) for metric, load in targets]
+    over.score(*joint(sides, over))
 
 
 def _as_given(target: Scored, over: Metric) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """An organiser's own metric: what it is given, what it must return, and that it decides."""
 
 import pickle
+import shutil
 import sys
 from dataclasses import replace
 from types import ModuleType
@@ -14,6 +15,7 @@ from pipeline.errors import DataError, SettingsError
 from pipeline.experiments import Experiment, is_comparable
 from pipeline.folds import Folds
 from pipeline.metrics import METRICS, estimate, get_metric, paired_difference, uncertainty
+from pipeline.metrics.own import try_on
 from pipeline.problem import Loaded
 from pipeline.store import Key
 from pipeline.targets import Scored, joint, mean_difference, mean_estimate, mean_metric
@@ -130,6 +132,36 @@ def test_what_is_wrong_with_it_is_one_message(own, body, beside, message):
         metric = get_metric("own:mine", "binary")
         estimate(metric, metric.target(loaded([1, 0], classes=("no", "yes"))), np.eye(2))
     assert message in str(caught.value) and "pipeline/competitions/mine.py" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return y == prediction", r"returns ndarray of shape \(4,\); allowed is one number"),
+        ("return {}['weights']", "raises KeyError: 'weights'"),
+        ("prediction[0] = 0; return 1.0", "changes its arguments"),
+    ],
+)
+@pytest.mark.parametrize("classes", [None, ("no", "yes"), ("1", "2", "3")])
+def test_it_is_tried_on_simulated_predictions(own, body, message, classes):
+    own(body)
+    task = "regression" if classes is None else "binary" if len(classes) == 2 else "multiclass"
+    load = loaded([0, 1, 1, 0], task, classes)
+    metric = get_metric("own:mine", task)
+    with pytest.raises(SettingsError, match=message):
+        try_on(metric, load)
+    own("return np.mean(y != prediction)")
+    try_on(metric, load)
+
+
+def test_of_many_rows_it_is_tried_on_some(own):
+    seen = []
+    own("seen.append((y, prediction)); return 1.0", seen=seen)
+    values = np.random.default_rng(0).normal(size=5000)
+    try_on(get_metric("own:mine", "regression"), loaded(values, "regression"))
+    (y, prediction) = seen.pop()
+    assert len(y) == len(prediction) == 1000 and {*y} <= {*values} >= {*prediction}
+    try_on(METRICS["rmse"], loaded(values, "regression"))  # a built-in one needs no trial
 
 
 def test_a_function_of_one_argument_and_a_file_that_is_not_there_are_refused(own):
@@ -294,6 +326,19 @@ def test_a_run_of_two_targets_is_scored_by_it(tmp_path):
     ]
     errors = [train[name][:90] - each.oof[:, 0] for name, each in zip("ab", blends, strict=True)]
     assert record["score"] == record["validated"] == pytest.approx(np.hypot(*errors).mean())
+
+    for code, added, expected in (
+        ('tuned_by = "accuracy"\n', "", "and 'a' is a regression one, which accuracy cannot score"),
+        ("", '[targets.a]\nmetric = "own"\n', "Remove `metric` from [targets.a], and name it once"),
+        ("", "", "returns ndarray of shape (90,)"),
+    ):
+        body = OVER.replace(".mean()", "") if not (code or added) else OVER
+        lines = f"import numpy as np\n{beside}{code}def metric(y, prediction):\n    {body}\n"
+        own.write_text(lines)
+        project.toml.write_text(toml + added + "[explore]\nseed = 3\n")
+        shutil.rmtree(project.store.root, ignore_errors=True)  # load is computed again
+        refused = project.make("load")
+        assert refused.returncode == 2 and expected in refused.stderr
 
     project.toml.write_text(toml.replace('["a", "b"]', '"a"\ndrop = ["b"]'))
     refused = project.make("blend")
