@@ -477,10 +477,10 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
         yield roles.notes["target"] + check
         yield roles.notes["id"]
         yield roles.notes["task"]
-    if found.several and len({each.roles.task for each in found.several}) > 1:
-        yield f"metrics: GUESSED, those of each task; check [targets.NAME] metric in {path}"
-    elif "metric" in found.given.get("competition", {}):
+    if "metric" in found.given.get("competition", {}):
         yield f"metric {metric}: {why}"
+    elif len(found.tasks) > 1:
+        yield f"metrics: GUESSED, those of each task; check [targets.NAME] metric in {path}"
     else:
         yield (
             f"metric {metric}: GUESSED, {why}; check [competition] metric in {path}, "

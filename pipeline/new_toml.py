@@ -280,7 +280,9 @@ def _competition(name: str, found: TableFindings) -> str:
         pair("url", given["url"]) if "url" in given else '# url = "https://..."',
     )
     if len(found.tasks) > 1:
-        return _lines(*heading, _comment("The targets differ in their tasks: see [targets.NAME]"))
+        named = [pair("metric", metric)] if "metric" in given else []
+        of_each = _comment("The targets differ in their tasks: see [targets.NAME]")
+        return _lines(*heading, *named, of_each)
     if found.several:
         positive = None
     return _lines(
@@ -302,9 +304,11 @@ def _targets(found: TableFindings) -> str:
         return ""
     tables = []
     for each in found.several:
-        roles, keys = each.roles, {}
+        roles, keys = each.roles, dict[str, str]()
         if len(found.tasks) > 1:
-            keys = {"task": roles.task, "metric": found.metric_of(roles, each.form)[0]}
+            keys["task"] = roles.task
+            if "metric" not in found.given.get("competition", {}):
+                keys["metric"] = found.metric_of(roles, each.form)[0]
         if roles.positive is not None:
             keys["positive"] = roles.positive
         if keys:

@@ -496,6 +496,17 @@ def test_a_column_that_train_lacks_is_named_with_the_nearest_one(tmp_path, line)
     drafted(tmp_path, raw, ["encode.features=airline", 'encode.texts=["added"]'])
 
 
+def test_a_declared_metric_counts_for_targets_of_different_tasks(tmp_path):
+    raw = organiser(tmp_path / "raw", z=1)
+    train = pd.read_csv(raw / "train.csv").assign(amount=NUMBERS)
+    train.to_csv(raw / "train.csv", index=False)
+    draft, experiment = drafted(tmp_path, raw, metric="own", target=["y", "amount"])
+    assert experiment.competition.metric == "own:fresh"
+    assert {each.task for each in experiment.targets.values()} == {"binary", "regression"}
+    assert all(each.metric is None for each in experiment.targets.values())
+    assert "metric own: named by --metric" in draft.messages
+
+
 def test_a_metric_that_does_not_suit_the_task_is_refused(tmp_path):
     with pytest.raises(SettingsError, match="--metric"):
         drafted(tmp_path, organiser(tmp_path / "raw"), metric="rmse")
