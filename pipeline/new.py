@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import config, new_toml, sizing
 from pipeline.errors import DataError, SettingsError, UserError
+from pipeline.exploration.redundant import find_redundant
 from pipeline.files import write_atomically
 from pipeline.metrics import METRICS, get_metric, prefers_values
 from pipeline.metrics.own import OWN
@@ -467,6 +468,7 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     """What was found, a line each, and which of it the organiser's page must confirm."""
     roles, shape = found.roles, found.shape
     metric, why = found.metric
+    redundant = find_redundant(found.tables.train, found.tables.test, tuple(found.columns))
     yield from found.notes
     if found.several:
         yield f"{count(len(found.several), 'target')}: {quoted(found.targets, MOST_COLUMNS)}"
@@ -495,6 +497,7 @@ def _messages(found: TableFindings, path: Path) -> Iterator[str]:
     if metric == OWN and not path.with_suffix(".py").exists():
         yield f"metric own: write metric(y, prediction) in {path.with_suffix('.py')} first"
     yield from _left_out(found)
+    yield from filter(None, [redundant.summary])
     if found.mirror is not None:
         yield f"{found.mirror.description}; the folds mirror it: [split] in {path}"
     for column in found.columns.values():

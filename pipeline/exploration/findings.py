@@ -12,6 +12,7 @@ from pipeline.exploration.duplicates import Duplicates
 from pipeline.exploration.pairs import Pair
 from pipeline.exploration.profile import Profile
 from pipeline.exploration.ratings import Ratings
+from pipeline.exploration.redundant import Redundant
 from pipeline.exploration.target import Target
 from pipeline.problem import Feature, Loaded
 from pipeline.splitting.mirroring import Mirror
@@ -50,6 +51,7 @@ class Findings:
     adversarial: Adversarial | None
     duplicates: Duplicates
     mirror: Mirror | None = None
+    redundant: Redundant = field(default_factory=Redundant)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pipeline.exploration import (
     pairs,
     profile,
     ratings,
+    redundant,
     target,
 )
 from pipeline.exploration.findings import Exploration
@@ -27,6 +28,7 @@ from pipeline.wording import count, some
 SECTIONS = (
     target,
     profile,
+    redundant,
     association,
     pairs,
     ratings,

@@ -138,14 +138,12 @@ def part(exploration: "Exploration") -> Part:
     mostly = [f"'{name}' ({percent(share, 0)})" for name, share in zeros.items() if share > 0.5]
     if mostly:
         text += f" Zero in more than half of the rows: {some(mostly, 5)}."
-    constant = [f"'{each.column}'" for each in profiles if each.distinct <= 1]
     return Part(
         "columns",
         "Columns",
         [text],
         [partial(missing_plot, profiles, rows.train, rows.test)] if cells else [],
         [_table(profiles, rows.train, rows.test)],
-        conclusion=f"Constant in train, and so of no use: {some(constant, 5)}." * bool(constant),
         facts=[("Missing values", count(cells), missing)],
     )
 

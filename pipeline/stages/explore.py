@@ -21,6 +21,7 @@ from pipeline.exploration.association import Association
 from pipeline.exploration.duplicates import find_duplicates
 from pipeline.exploration.findings import Exploration, Explored, Findings, Rows, Sample
 from pipeline.exploration.part import Drawing, Part
+from pipeline.exploration.redundant import find_redundant
 from pipeline.exploration.strength import most_related
 from pipeline.exploration.target import Target
 from pipeline.figures import Plot
@@ -113,6 +114,7 @@ def look(
             load.train, load.test, np.asarray(load.y), problem.features, is_regression=not classes
         ),
         mirror=find_mirror(load.train, load.test, problem.features, problem.id),
+        redundant=find_redundant(load.train, load.test, problem.names),
     )
 
 
