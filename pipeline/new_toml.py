@@ -25,7 +25,7 @@ from pipeline.reading.notation import numbers
 from pipeline.reading.schema import RawTables, Roles
 from pipeline.settings import MOST_CLASSES, ModelSettings
 from pipeline.splitting.mirroring import Mirror, find_mirror
-from pipeline.submission import labels_a_cell
+from pipeline.submission import labels_a_cell, unread_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,17 +139,19 @@ class TableFindings:
         sample = self.tables.sample
         if form.kind == "classes":
             return "log_loss", "the sample asks for a probability of each class"
-        several = 0
-        if sample is not None and self.form.target is not None:
-            cells = sample[self.form.target].dropna().unique().tolist()
-            several = labels_a_cell(roles.classes or (), list(map(str, cells)))
+        cells: list[str] = []
+        if sample is not None and form.target is not None:
+            cells = list(map(str, sample[form.target].dropna().unique().tolist()))
+        several = labels_a_cell(roles.classes or (), cells)
         if several > 1:
             return f"map@{several}", f"the sample has {several} labels in a cell"
         if roles.task == "binary" and sample is not None:
             values = numbers(sample[form.target].dropna())
             if values.between(0, 1).all() and (values != values.round()).any():
                 return "roc_auc", "the sample asks for probabilities"
-        return DEFAULTS[roles.task], f"the default of a {roles.task} task"
+        why = f"the default of a {roles.task} task"
+        unread = unread_cells(roles.classes or (), cells) if roles.classes else ""
+        return DEFAULTS[roles.task], f"{why}; {unread}" if unread else why
 
     def minutes(self, preset: str = "default") -> float:
         """For all targets. The best preset takes no longer for several."""

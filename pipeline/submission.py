@@ -25,6 +25,7 @@ from pipeline.reading import distinct
 from pipeline.reading.archives import Source
 from pipeline.reading.contract import WHOLE, comparable
 from pipeline.reading.csv_files import parse
+from pipeline.reading.notation import is_plain_number
 from pipeline.table import whole
 from pipeline.wording import some
 
@@ -296,6 +297,26 @@ def labels_in_cells(classes: Sequence[str], cells: Sequence[str]) -> list[str]:
     several = bool(found) and all(len(words) > 1 for words in found)
     words = list(dict.fromkeys(word for each in found for word in each))
     return words if several and set(words) <= set(classes) else []
+
+
+def unread_cells(classes: Sequence[str], cells: Sequence[str]) -> str:
+    """What the cells of a sample hold that is neither a label of train nor a number, so that they
+    show no metric; "" where there is no such cell."""
+    import pandas as pd
+
+    if labels_in_cells(classes, cells):
+        return ""
+    known = {*written_labels(classes, pd.Series(list(cells), dtype="str")), *classes}
+    found = [cell for cell in cells if cell.strip() not in known and not is_plain_number(cell)]
+    if not found:
+        return ""
+    shown = some([repr(cell) for cell in found], MOST_SHOWN)
+    if all({*re.split(r"[\s,;|]+", cell.strip())} <= {*classes} for cell in found):
+        return (
+            f"the sample's cells hold several labels in a form that is not known, {shown}: known "
+            "are equally many in each, with a blank between them, as for map@3"
+        )
+    return f"the sample's cells hold what is no label of train: {shown}"
 
 
 def labels_a_cell(classes: Sequence[str], cells: Sequence[str]) -> int:

@@ -249,6 +249,23 @@ def test_several_labels_in_a_cell_of_the_sample_suggest_map_at_as_many(tmp_path,
     assert "`python -m pipeline metrics` lists" in text.replace("\n#  ", "")
 
 
+@pytest.mark.parametrize(
+    ("cell", "seen"),
+    [
+        ("a,b", "several labels in a form that is not known, 'a,b': known are"),
+        ("none", "what is no label of train: 'none'"),
+        ("A", None),  # another spelling
+        ("0", None),  # a number stands in many a sample
+    ],
+)
+def test_cells_of_the_sample_that_hold_no_label_are_shown(tmp_path, cell, seen):
+    raw = organiser(tmp_path / "raw", labels=("a", "b", "c"), sample=["y"])
+    sample = pd.read_csv(raw / "sample_submission.csv").assign(y=cell)
+    sample.to_csv(raw / "sample_submission.csv", index=False)
+    metric = next(each for each in messages(tmp_path, raw) if each.startswith("metric accuracy"))
+    assert (seen is None) == ("sample's cells" not in metric) and (seen or "") in metric
+
+
 def test_a_metric_of_values_makes_few_whole_numbers_values(tmp_path):
     raw = organiser(tmp_path / "raw", labels=(1, 2, 3))
     _, experiment = drafted(tmp_path, raw, metric="qwk")
