@@ -43,7 +43,7 @@ class Redundant:
 
 def find_redundant(train: "Frame", test: "Frame", names: Sequence[str]) -> Redundant:
     """Of these columns of train (n rows) and test (m rows)."""
-    constant, alike = [], dict[tuple[str, ...], list[str]]()  # by some of their rows
+    constant, alike = [], dict[str, list[str]]()  # by some of their rows
     for name in names:
         if _is_constant(train[name]):
             constant.append(name)
@@ -65,14 +65,13 @@ def _is_constant(values: "pd.Series") -> bool:
     return found == 0 or (found == 1 and not values.hasnans)
 
 
-def _some_rows(*sides: "pd.Series") -> tuple[str, ...]:
-    """Rows spread over both tables: nearly all columns differ in these."""
-    spread = (side.iloc[:: max(1, len(side) // LOOKED_AT)] for side in sides)
-    return tuple(str(value) for side in spread for value in side)
+def _some_rows(*sides: "pd.Series") -> str:
+    """Of rows spread over both tables: nearly all columns differ in these."""
+    return _digest(*(side.iloc[:: max(1, len(side) // LOOKED_AT)] for side in sides))
 
 
 def _digest(*sides: "pd.Series") -> str:
-    """Of all rows; missing values are equal."""
+    """Missing values are equal."""
     import pandas as pd
 
     rows = (pd.util.hash_pandas_object(side, index=False).to_numpy() for side in sides)
