@@ -288,7 +288,7 @@ class _Reader:
     def _table(self, name: str, what: str, rows: int) -> Any:
         import pandas as pd
 
-        frame = pd.read_parquet(self._path(name))
+        frame = table.read(self._path(name))
         if not len(frame.columns):
             frame = pd.DataFrame(index=range(rows))
         return frame[""].to_numpy(dtype=object) if what == "strings" else frame
