@@ -2,8 +2,8 @@
 
 A data frame becomes parquet, of which a `Table` reads columns; an array of a megabyte or more
 `.npy`, which is read as a memory map (of single-precision pairs that sum to 1, the second alone),
-smaller ones share `arrays.npz`; bytes and long texts are files of their own; the rest is
-`value.json`. Nothing is pickled: what is read can run no code. Equal values are equal bytes.
+smaller ones share `arrays.npz`; bytes and, compressed, long texts are files of their own; the rest
+is `value.json`. Nothing is pickled: what is read can run no code. Equal values are equal bytes.
 """
 
 import io
@@ -111,7 +111,13 @@ class _Writer:
         return {MARK: "map", "items": pairs}
 
     def _text(self, value: str, place: str) -> Any:
-        return self.file(f"{place}.txt", value.encode()) if len(value) >= LONG_TEXT else value
+        if len(value) < LONG_TEXT:
+            return value
+        import pyarrow as pa
+
+        content = value.encode()
+        kept = self.file(f"{place}.txt.zst", pa.compress(content, "zstd", asbytes=True))
+        return {**kept, MARK: "text", "size": len(content)}
 
     def _array(self, value: np.ndarray, place: str) -> Any:
         if value.dtype == object:
@@ -270,6 +276,8 @@ class _Reader:
             return float(what)
         if what in ("table", "strings"):
             return self._table(tree["at"], what, tree["rows"])
+        if what == "text":
+            return self._text(tree["at"], tree["size"])
         if what == PAIR:
             second = self._file(tree["at"])
             return np.stack([1 - second, second], axis=-1)
@@ -293,12 +301,18 @@ class _Reader:
             frame = pd.DataFrame(index=range(rows))
         return frame[""].to_numpy(dtype=object) if what == "strings" else frame
 
+    def _text(self, name: str, size: int) -> str:
+        import pyarrow as pa
+
+        content: bytes = pa.decompress(self._path(name).read_bytes(), size, "zstd", asbytes=True)
+        return content.decode()
+
     def _file(self, name: str) -> Any:
         path = self._path(name)
         if path.suffix == ".npy":
             return np.load(path, mmap_mode="r", allow_pickle=False)
         content = path.read_bytes()
-        return content.decode() if path.suffix == ".txt" else content
+        return content.decode() if path.suffix == ".txt" else content  # as they were kept before
 
     def _path(self, name: str) -> Path:
         if Path(name).name != name:

@@ -26,7 +26,7 @@ MEASURED: Mapping[str, Any] = {"measured": True}  # of a field: no part of what 
 MANIFEST, MEASUREMENTS = "manifest.json", "measured.json"
 MEASURED_FILES = "measured."  # how names of files begin that hold such fields
 UNFINISHED = ".unfinished"
-FORMAT = 1  # of the files: another codec that could not read them has another number
+FORMAT = 2  # of the files: another codec that could not read them has another number
 T = TypeVar("T")
 
 

@@ -120,6 +120,24 @@ def test_of_two_probabilities_in_single_precision_one_is_kept(tmp_path, dtype):
     assert size == pytest.approx(p.nbytes * (1 if dtype == np.float32 else 2), rel=0.01)
 
 
+def test_a_long_text_takes_a_fraction_of_its_letters_and_one_kept_before_is_read(tmp_path):
+    text = "".join(f"split_feature={i} ü\n" for i in range(1000))
+    assert through(str, text, tmp_path) == text
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < len(text) / 4
+    (tmp_path / "before.txt").write_text(text)
+    (tmp_path / codec.VALUE).write_text('{"$": "file", "at": "before.txt"}')
+    assert decode(str, tmp_path) == text
+
+
+@pytest.mark.parametrize("size", [0, 3, 10**9])
+def test_a_text_of_another_length_than_was_kept_is_damage(tmp_path, size):
+    through(str, "x" * 20_000, tmp_path)
+    value = (tmp_path / codec.VALUE).read_text()
+    (tmp_path / codec.VALUE).write_text(value.replace("20000", str(size)))
+    with pytest.raises(Damaged):
+        decode(str, tmp_path)
+
+
 def test_arrays_of_texts_come_back(tmp_path):
     texts = np.array(["a", "", "ü", "a\x00b"], dtype=object)
     found = through(np.ndarray, texts, tmp_path)
