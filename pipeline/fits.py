@@ -7,7 +7,7 @@ and those that it validates, and of the code that computes it. It depends on not
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -272,6 +272,11 @@ class Fits:
     def forget(self, member: Member, fold: Fold) -> None:
         """Remove the fit from the store, if it is there."""
         self.store.remove(self.key(member, fold))
+
+    def forget_tests(self, member: Member, folds: Iterable[Fold]) -> None:
+        """Remove what the folds' fits predict of the test rows; the fits stay."""
+        for fold in folds:
+            self.store.remove(self.test_key(member, fold))
 
     @memory_errors()
     def measure(

@@ -78,6 +78,19 @@ def test_nothing_is_fitted_twice(fits, tmp_path, monkeypatch):
     assert found.tobytes() == first[0].valid.tobytes()
 
 
+def test_predictions_of_test_that_were_removed_are_computed_again_by_the_same_fit(
+    fits, tmp_path, monkeypatch
+):
+    first, second = (fits.test(LINEAR, fold).values for fold in FOLDS[:2])
+    fits.forget_tests(LINEAR, FOLDS[:1])
+    kept = [fits.store.manifest(fits.test_key(LINEAR, fold)) for fold in FOLDS[:2]]
+    assert (kept[0] is None, kept[1] is None) == (True, False)
+    later = values.fits(tmp_path, load())
+    monkeypatch.setattr(fitting, "fit", None)
+    assert later.test(LINEAR, FOLDS[0]).values.tobytes() == first.tobytes()
+    assert later.test(LINEAR, FOLDS[1]).values.tobytes() == second.tobytes()
+
+
 def test_another_process_is_sent_the_names_alone(fits):
     fits.fit(values.member("lightgbm"), FOLDS[0])
     assert len(pickle.dumps(fits)) < 2000

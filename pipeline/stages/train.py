@@ -18,7 +18,7 @@ from pipeline.foreign import Origin, PredictionFiles
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
 from pipeline.parallel import Distributed, OutOfTime, over_cores, using_threads
-from pipeline.plan import Allowance, Decision
+from pipeline.plan import MANY_ROWS, Allowance, Decision
 from pipeline.prediction import precision, rounded
 from pipeline.problem import Loaded, Problem
 from pipeline.progress import Progress
@@ -86,6 +86,8 @@ def train(
         CrossFitting(fits, chosen.member, split, {}).run(repeats, budget, progress)
     trained = gather(load, split, chosen, metric, repeats[: decision.done])
     trained = replace(trained, ran_out=decision.ran_out)
+    if len(load.y) > MANY_ROWS:  # their mean is kept, and a fit predicts them again in seconds
+        fits.forget_tests(chosen.member, split.predicting(chosen.member.refit))
     if chosen is not tune:
         trained = replace(trained, rounds_asked=tune.member.settings[pace.ROUNDS])
     y, rows = metric.target(load), split.validated

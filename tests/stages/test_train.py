@@ -16,6 +16,7 @@ from pipeline.stage_settings import TrainStage
 from pipeline.stages import train as stage
 from pipeline.stages.train import train
 from pipeline.tuning import FinishedTrial, Tuned
+from tests import values
 from tests.stages.small import (
     Clock,
     SmallFits,
@@ -80,6 +81,21 @@ def test_of_many_rows_folds_are_compared_on_some_of_the_test_rows(tmp_path, monk
     some = run(fits)
     assert some.test.tobytes() == every.test.tobytes()
     np.testing.assert_array_equal(some.test_by_fold, every.test_by_fold[:, ::3])
+
+
+@pytest.mark.parametrize(("many", "kept"), [(240, 3), (239, 0)])
+def test_of_many_rows_no_fits_predictions_of_test_are_kept_beside_their_mean(
+    tmp_path, monkeypatch, many, kept
+):
+    monkeypatch.setattr("pipeline.stages.train.MANY_ROWS", many)
+    load, tuned = loaded(), replace(UNTUNED, member=values.member("linear"))
+    fits = values.fits(tmp_path, load)
+    trained = run(fits, load, tuned=tuned)
+    keys = fits.store.keys()
+    kinds = [key.kind for key in keys]
+    assert (kinds.count("fit"), kinds.count("test")) == (3, kept)
+    parts = [fits.test(tuned.member, fold).values for fold in folds().folds]
+    np.testing.assert_allclose(trained.test, np.mean(parts, axis=0))
 
 
 def test_a_fit_on_all_rows_has_the_weight_that_the_member_asks_for(tmp_path):
