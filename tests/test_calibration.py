@@ -5,7 +5,13 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
-from pipeline.calibration import HIGHEST, LOWEST, inverse_temperature, temperature_scale
+from pipeline.calibration import (
+    HIGHEST,
+    LOWEST,
+    MOST_ROWS,
+    inverse_temperature,
+    temperature_scale,
+)
 
 
 def drawn(rng, p):
@@ -25,6 +31,13 @@ def test_the_log_loss_is_least_where_scipy_finds_it_least(classes, truth):
     oracle = minimize_scalar(loss, bounds=(LOWEST, HIGHEST), method="bounded")
     assert inverse_temperature(y, p) == pytest.approx(oracle.x, abs=1e-4)
     assert loss(inverse_temperature(y, p)) <= loss(1.0)
+
+
+def test_of_very_many_rows_a_part_finds_the_same_temperature():
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=(4 * MOST_ROWS, 3))
+    y = drawn(rng, softmax(1.6 * z, axis=1))
+    assert inverse_temperature(y, softmax(z, axis=1)) == pytest.approx(1.6, rel=0.02)
 
 
 def test_a_certain_prediction_that_is_always_right_stays_within_bounds():
