@@ -116,7 +116,7 @@ def class_weights(y: np.ndarray, prediction: np.ndarray, metric: Metric) -> np.n
     """
     shares = np.bincount(y, minlength=prediction.shape[1]) / len(y)
     tried = [np.where(shares > 0, shares, 1.0) ** -exponent for exponent in EXPONENTS]
-    losses = [metric.loss(y, reweighted(prediction, weights)) for weights in tried]
+    losses = [metric.loss(y, prediction * weights) for weights in tried]  # of labels
     return tried[int(np.argmin(losses))]
 
 
@@ -126,7 +126,8 @@ def threshold_weights(y: np.ndarray, prediction: np.ndarray, metric: Metric) -> 
     y, prediction = y[::step], prediction[::step]
     tried = np.unique(np.quantile(prediction[:, 1], np.linspace(0, 1, count + 2)[1:-1]))
     tried = np.append(tried[(tried > 0) & (tried < 1)], 0.5)
-    losses = [metric.loss(y, reweighted(prediction, weights_of(t))) for t in tried]
+    columns = np.ascontiguousarray(prediction.T)
+    losses = [metric.loss(y, (columns * weights_of(t)[:, np.newaxis]).T) for t in tried]
     return weights_of(float(tried[int(np.argmin(losses))]))
 
 

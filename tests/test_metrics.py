@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,7 +169,14 @@ def test_log_loss_of_a_certain_mistake_is_finite():
     assert np.isfinite(METRICS["log_loss"].score(np.array([1]), np.array([[1.0, 0.0]])))
 
 
-BOOTSTRAPPED = {"balanced_accuracy", "roc_auc", "r2", "qwk"}  # of many that have no formula
+BOOTSTRAPPED = {
+    "balanced_accuracy",
+    "f1",
+    "mcc",
+    "roc_auc",
+    "r2",
+    "qwk",
+}  # of many that have no formula
 
 
 @pytest.mark.parametrize(
@@ -183,7 +191,7 @@ def test_standard_error_matches_the_spread_over_fresh_samples(name):
     assert claimed == pytest.approx(spread, rel=0.25)
 
 
-@pytest.mark.parametrize("name", ["rmse", "roc_auc", "f1", "qwk"])
+@pytest.mark.parametrize("name", ["rmse", "roc_auc", "average_precision", "qwk"])
 def test_of_many_rows_the_error_is_that_of_the_bootstrap_of_all_of_them(name, monkeypatch):
     metric, rng = METRICS[name], np.random.default_rng(5)
     y, p = drawn(metric, rng, n=6000)
@@ -200,8 +208,33 @@ def test_of_many_rows_the_error_is_that_of_the_bootstrap_of_all_of_them(name, mo
     assert found() == pytest.approx(all_rows, rel=0.15)
 
 
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+@pytest.mark.parametrize("k", [2, 3])
+def test_the_influence_of_a_row_is_what_a_second_one_like_it_adds(name, k):
+    metric = METRICS[name]
+    y, p = classification(np.random.default_rng(8), n=2000, k=k)
+    rows, n, score = np.arange(100), len(y), metric.score(y, p)
+    moved = [metric.score(np.append(y, y[row]), np.vstack([p, p[[row]]])) - score for row in rows]
+    found = metric.influence(y, p)
+    assert_allclose(n * np.array(moved), (found - found.mean())[rows], atol=0.02)
+
+
+@pytest.mark.parametrize("name", ["f1", "balanced_accuracy", "kappa", "f1_weighted"])
+def test_drawing_counts_is_drawing_rows(name):
+    """The spread of differences on rows drawn with replacement, one by one."""
+    metric, rng = METRICS[name], np.random.default_rng(7)
+    y, p = drawn(metric, rng)
+    other = p + 0.1 * rng.normal(size=p.shape)
+    differences = []
+    for _ in range(2000):
+        rows = rng.integers(len(y), size=len(y))
+        differences.append(metric.score(y[rows], other[rows]) - metric.score(y[rows], p[rows]))
+    found = paired_difference(metric, y, other, p)
+    assert found.standard_error == pytest.approx(np.std(differences), rel=0.15)
+
+
 def test_a_rare_class_is_in_every_draw_of_the_bootstrap(monkeypatch):
-    metric, rng = METRICS["average_precision"], np.random.default_rng(6)
+    metric, rng = replace(METRICS["average_precision"], influence=None), np.random.default_rng(6)
     y = (np.arange(3000) % 300 == 0).astype(int)
     p = np.clip(0.3 * y + 0.6 * rng.random(len(y)), 0, 1)
     of_all = estimate(metric, y, np.column_stack([1 - p, p]))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.metrics.confusion import likeliest
 from pipeline.metrics.metric import Metric
 
 # -- labels: the likeliest class counts ------------------------------------------------------------
@@ -13,63 +14,67 @@ from pipeline.metrics.metric import Metric
 
 def hits(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """1 where the most probable class is the true one, else 0, (n,)."""
-    return (prediction.argmax(axis=1) == y).astype(float)
+    return (likeliest(prediction) == y).astype(float)
 
 
-def mean_recall(y: np.ndarray, prediction: np.ndarray) -> float:
+# -- labels: how many rows of each class are predicted as each, counts (k, k) ----------------------
+
+
+def mean_recall(counts: np.ndarray) -> float:
     """Mean over the classes present of the share of their rows that is found."""
-    rows, found = np.bincount(y), np.bincount(y, hits(y, prediction))
+    rows, found = counts.sum(axis=1), np.diagonal(counts)
     return float(np.mean(found[rows > 0] / rows[rows > 0]))
 
 
-def f1_by_class(y: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def f1_by_class(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """2 TP / (2 TP + FP + FN) a class, 0 where a class is neither true nor predicted, (k,); and the
     rows that are true plus those that are predicted, (k,)."""
-    predicted, k = prediction.argmax(axis=1), prediction.shape[1]
-    rows = np.bincount(y, minlength=k) + np.bincount(predicted, minlength=k)
-    true_positives = np.bincount(y[y == predicted], minlength=k)
-    return 2 * true_positives / np.maximum(rows, 1), rows
+    rows = counts.sum(axis=1) + counts.sum(axis=0)
+    return 2 * np.diagonal(counts) / np.maximum(rows, 1), rows
 
 
-def f1_macro(y: np.ndarray, prediction: np.ndarray) -> float:
+def f1_macro(counts: np.ndarray) -> float:
     """Mean over classes of F1, over the classes in truth or prediction."""
-    scores, rows = f1_by_class(y, prediction)
+    scores, rows = f1_by_class(counts)
     return float(np.mean(scores[rows > 0]))
 
 
-def f1_weighted(y: np.ndarray, prediction: np.ndarray) -> float:
+def f1_weighted(counts: np.ndarray) -> float:
     """Mean of F1 over the rows' true classes."""
-    scores, _ = f1_by_class(y, prediction)
-    return float(np.mean(scores[y]))
+    scores, _ = f1_by_class(counts)
+    return float(scores @ counts.sum(axis=1) / counts.sum())
 
 
-def f1_positive(y: np.ndarray, prediction: np.ndarray) -> float:
+def f1_positive(counts: np.ndarray) -> float:
     """F1 of the positive class, the second of two."""
-    return float(f1_by_class(y, prediction)[0][1])
+    return float(f1_by_class(counts)[0][1])
 
 
-def agreement(y: np.ndarray, prediction: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
+def agreement(counts: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
     """The share of rows predicted right, the share that would be by chance, and the shares of the
     classes in truth and in prediction, (k,) each."""
-    k, predicted = prediction.shape[1], prediction.argmax(axis=1)
-    true_shares = np.bincount(y, minlength=k) / len(y)
-    predicted_shares = np.bincount(predicted, minlength=k) / len(y)
-    observed = float(np.mean(y == predicted))
-    return observed, float(true_shares @ predicted_shares), true_shares, predicted_shares
+    shares = counts / counts.sum()
+    true_shares, predicted_shares = shares.sum(axis=1), shares.sum(axis=0)
+    return (
+        float(np.trace(shares)),
+        float(true_shares @ predicted_shares),
+        true_shares,
+        predicted_shares,
+    )
 
 
-def matthews(y: np.ndarray, prediction: np.ndarray) -> float:
+def matthews(counts: np.ndarray) -> float:
     """Correlation of true and predicted classes, in [-1, 1] (Matthews 1975; of several classes
     Gorodkin 2004); 0 where one of them does not vary."""
-    observed, chance, true_shares, predicted_shares = agreement(y, prediction)
+    observed, chance, true_shares, predicted_shares = agreement(counts)
     spread = (1 - true_shares @ true_shares) * (1 - predicted_shares @ predicted_shares)
     return float((observed - chance) / math.sqrt(spread)) if spread > 0 else 0.0
 
 
-def cohens_kappa(y: np.ndarray, prediction: np.ndarray) -> float:
+def cohens_kappa(counts: np.ndarray) -> float:
     """(p_o - p_e) / (1 - p_e): agreement beyond that of chance (Cohen 1960); 0 where both are one
     class throughout."""
-    observed, chance, _, _ = agreement(y, prediction)
+    observed, chance, _, _ = agreement(counts)
     return (observed - chance) / (1 - chance) if chance < 1 else 0.0
 
 
@@ -112,17 +117,18 @@ class AveragePrecisionAt:
 def row_log_loss(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """-log p(true class) per row, (n,); probabilities are kept off zero by the float's epsilon."""
     if prediction.shape[1] == 1:  # that of the true class alone
-        true = prediction[:, 0].astype(float)
+        true = prediction[:, 0]
     else:
-        true = prediction[np.arange(len(y)), np.asarray(y, dtype=int)].astype(float)
-    return -np.log(np.clip(true, np.finfo(float).eps, 1.0))
+        true = prediction[np.arange(len(y)), np.asarray(y, dtype=int)]
+    return -np.log(np.clip(true, np.finfo(float).eps, 1.0)).astype(float)
 
 
 def brier(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Squared error of the probabilities: of the positive class, of several summed over all."""
     if prediction.shape[1] == 2:
         return (prediction[:, 1] - y) ** 2
-    return np.asarray(((prediction - np.eye(prediction.shape[1])[y]) ** 2).sum(axis=1))
+    true = prediction[np.arange(len(y)), y]
+    return np.asarray(np.einsum("ij,ij->i", prediction, prediction) - 2 * true + 1)
 
 
 def roc_auc(y: np.ndarray, prediction: np.ndarray) -> float:
@@ -172,17 +178,42 @@ def _auc_influence(values: np.ndarray, positive: np.ndarray) -> np.ndarray:
 def average_precision(y: np.ndarray, prediction: np.ndarray) -> float:
     """Sum of precision times the step in recall; several classes one against the rest, averaged.
     NaN where a class is absent."""
-    codes = range(prediction.shape[1])[1 if prediction.shape[1] == 2 else 0 :]
-    return float(np.mean([_precision_of(y == code, prediction[:, code]) for code in codes]))
+    columns = [(y == code, prediction[:, code]) for code in _scored_classes(prediction)]
+    return float(np.mean([_precision_of(positive, values) for positive, values in columns]))
 
 
-def _precision_of(positive: np.ndarray, score: np.ndarray) -> float:
+def _precision_of(positive: np.ndarray, values: np.ndarray) -> float:
+    """Mean over positives of the share of positives among the rows that score as high."""
     if not positive.any():
         return math.nan
-    lowered = np.sort(-score)
-    ends = np.flatnonzero(np.diff(lowered, append=np.inf))  # after each run of ties
-    found = np.searchsorted(np.sort(-score[positive]), lowered[ends], side="right")
-    return float(np.sum(np.diff(found, prepend=0) * found / (ends + 1)) / positive.sum())
+    every, ones = np.sort(values), np.sort(values[positive])
+    rows, found = (len(of) - np.searchsorted(of, ones) for of in (every, ones))
+    return float(np.mean(found / rows))
+
+
+def precision_influence(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """By how much each row moves `average_precision`, times n and but for a constant, (n,).
+
+    A positive brings its own precision; and to the precision p = t / r of every positive that
+    scores no higher, t positives among r rows, a further positive adds (1 - p) / r, another row
+    -p / r.
+    """
+    columns = _scored_classes(prediction)
+    parts = [_precision_influence(y == code, prediction[:, code]) for code in columns]
+    return np.asarray(np.mean(parts, axis=0))
+
+
+def _precision_influence(positive: np.ndarray, values: np.ndarray) -> np.ndarray:
+    every, ones = np.sort(values), np.sort(values[positive])
+    rows, found = (len(of) - np.searchsorted(of, ones) for of in (every, ones))
+    precision = found / rows
+    gained, lost = (np.append(0, np.cumsum(of / rows)) for of in (1 - precision, precision))
+    own = np.append(precision, 0)
+    no_higher = np.searchsorted(ones, values, "right")
+    at = np.searchsorted(ones, values[positive])
+    moved = -lost[no_higher]
+    moved[positive] = gained[no_higher[positive]] + own[at] - precision.mean()
+    return moved * (len(values) / len(ones))
 
 
 # -- entries ---------------------------------------------------------------------------------------
@@ -207,7 +238,7 @@ METRICS = (
         needs="labels",
         loss_for_models="zero_one",
         formula="mean over classes of the share of their rows that is found",
-        overall=mean_recall,
+        of_counts=mean_recall,
         decision="class_weights",
         **SHARE,
     ),
@@ -217,7 +248,7 @@ METRICS = (
         needs="labels",
         loss_for_models="zero_one",
         formula="2 TP / (2 TP + FP + FN) of the positive class",
-        overall=f1_positive,
+        of_counts=f1_positive,
         decision="threshold",
         for_tasks=("binary",),
         **SHARE,
@@ -228,7 +259,7 @@ METRICS = (
         needs="labels",
         loss_for_models="zero_one",
         formula="mean of the classes' F1",
-        overall=f1_macro,
+        of_counts=f1_macro,
         decision="class_weights",
         **SHARE,
     ),
@@ -247,7 +278,7 @@ METRICS = (
         needs="labels",
         loss_for_models="zero_one",
         formula="mean of the classes' F1, each weighted by its rows",
-        overall=f1_weighted,
+        of_counts=f1_weighted,
         decision="threshold",
         **SHARE,
     ),
@@ -257,7 +288,7 @@ METRICS = (
         needs="labels",
         loss_for_models="zero_one",
         formula="correlation of true and predicted classes",
-        overall=matthews,
+        of_counts=matthews,
         decision="threshold",
         **AGREEMENT,
     ),
@@ -267,7 +298,7 @@ METRICS = (
         needs="labels",
         loss_for_models="zero_one",
         formula="agreement beyond that of chance",
-        overall=cohens_kappa,
+        of_counts=cohens_kappa,
         decision="threshold",
         **AGREEMENT,
     ),
@@ -289,6 +320,7 @@ METRICS = (
         loss_for_models="log_loss",
         formula="area under precision against recall, in steps; classes averaged",
         overall=average_precision,
+        influence=precision_influence,
         needs_every_class=True,
         **SHARE,
     ),

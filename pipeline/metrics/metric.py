@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.metrics.confusion import confusion
 from pipeline.problem import Loaded, Task
 from pipeline.wording import quoted
 
@@ -33,9 +34,10 @@ class Metric:
     """A formula, and all that follows from it.
 
     `per_row` gives each row's contribution (n,): the score is their mean, or the square root of it
-    (`root`), so that its standard error is a formula. Without it `overall` gives the score, and
-    the standard error is bootstrapped, or of many rows the spread of `influence` (n,): by how much
-    a row moves the score, times n.
+    (`root`), so that its standard error is a formula. `of_counts` gives the score of labels from
+    how many rows of each class are predicted as each, (k, k), and these are bootstrapped. Without
+    either `overall` gives the score, and the rows are bootstrapped, or of many the standard error
+    is the spread of `influence` (n,): by how much a row moves the score, times n.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Metric:
     formula: str  # in words, for the list of metrics
     per_row: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     root: bool = False
+    of_counts: Callable[[np.ndarray], float] | None = None
     overall: Callable[[np.ndarray, np.ndarray], float] | None = None
     influence: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     greater_is_better: bool = False
@@ -111,6 +114,8 @@ class Metric:
 
     def score(self, y: np.ndarray, prediction: np.ndarray) -> float:
         """y (n,), prediction (n, k) -> the score; NaN where it is not defined."""
+        if self.of_counts is not None:
+            return self.of_counts(confusion(y, prediction))
         if self.per_row is None:
             assert self.overall is not None
             return self.overall(y, prediction)

@@ -1,7 +1,8 @@
 """How far a score may be off: standard errors by formula or bootstrap, and paired differences.
 
 The bootstrap draws as many rows as there are, up to MANY_ROWS. Of more rows it draws fewer, and the
-error goes with the root of their number (m out of n, Bickel, Götze and van Zwet 1997).
+error goes with the root of their number (m out of n, Bickel, Götze and van Zwet 1997), but where
+the score follows from counts.
 
 `clusters` (n,) >= 0 number the rows that err alike, as those of a patient or of a week; None where
 rows are independent.
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.errors import SettingsError
+from pipeline.metrics.confusion import bootstrapped
 from pipeline.metrics.metric import Metric
 
 DRAWS, OWN_DRAWS = 200, 100  # of the bootstrap; a function of the user's may take its time
@@ -132,6 +134,8 @@ def _bootstrap(
     """Scores on rows drawn with replacement, (draws, predictions), the same rows for each; and how
     many times larger the spread of scores on all rows is. `score` is the first one on all rows."""
     rng, draws = np.random.default_rng(seed), OWN_DRAWS if metric.is_own else DRAWS
+    if metric.of_counts is not None:
+        return bootstrapped(metric.of_counts, y, predictions, draws, rng), 1.0
     scores, size = np.empty((draws, len(predictions))), drawn_rows(metric, y)
     for draw in range(draws):
         rows = rng.integers(len(y), size=size)
