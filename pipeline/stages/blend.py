@@ -183,8 +183,11 @@ def _spread(by_fold: np.ndarray, folds: int) -> np.ndarray:
 
 def out_of_fold(y: np.ndarray, split: Folds, members: Mapping[str, Trained]) -> OutOfFold:
     """The rows that every repeat validates, with the models' mean predictions of them."""
-    rows = split.validated
-    predictions = np.stack([each.mean_oof[rows] for each in members.values()])
+    rows, every = split.validated, list(members.values())
+    kind = np.result_type(*(each.oof for each in every))
+    predictions = np.empty((len(every), len(y[rows]), every[0].oof.shape[2]), kind)
+    for place, each in enumerate(every):  # a copy of one member at a time
+        predictions[place] = each.mean_oof[rows]
     folds = at_least_two(split.numbers()[rows])
     return OutOfFold(predictions, y[rows], folds, split.validated_clusters)
 
@@ -195,10 +198,11 @@ def drawn(
     """Rows of about so many numbers, as a mask (n,), fewer where the metric sorts them, and at
     least so many of them; None where there are no more. `among` are those that may be drawn."""
     models, rows, outputs = known.predictions.shape
-    of_a_row = (models + STACKER) * max(1, outputs - 1)
+    of_a_row, (numbers, fewest) = (models + STACKER) * max(1, outputs - 1), most
     if metric.smooth_on(outputs, known.y).overall is not None:
         of_a_row *= SORTING
-    numbers, fewest = most
+        if outputs > 2:  # a sort a class, whose mean varies less than that of one
+            fewest //= SORTING
     among, size = np.arange(rows) if among is None else among, max(fewest, numbers // of_a_row)
     if len(among) <= size:
         return None
