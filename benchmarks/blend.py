@@ -2,11 +2,13 @@
 
     python benchmarks/blend.py --rows 700000 --members 30
     python benchmarks/blend.py --rows 10000000 --members 3 --classes 1 --metric rmse
+    python benchmarks/blend.py --positives 0.02 --metric f1 average_precision
 
 Members' out-of-fold predictions are simulated: what is true, seen with an error that all members
 share, one of each kind of model and one of each member, of different strength and confidence. They
-are stored and read as those of a run are. A line: seconds, and the peak memory of the process
-(Pss, in which pages of the store's files count).
+are stored and read as those of a run are. A line a metric: seconds, and the peak memory of the
+process (Pss, in which pages of the store's files count). Values are as the first metric takes them:
+whole numbers, or greater than 0.
 """
 
 import argparse
@@ -27,7 +29,7 @@ import pandas as pd
 from pipeline.folds import Folds, folds_of
 from pipeline.from_scratch.activations import softmax
 from pipeline.member import Member
-from pipeline.metrics import METRICS
+from pipeline.metrics import METRICS, Metric, get_metric
 from pipeline.prediction import precision, rounded
 from pipeline.problem import Form, Loaded, Problem
 from pipeline.progress import Progress
@@ -39,7 +41,6 @@ from pipeline.training import Trained, compared
 
 KINDS = 4  # of models, whose members err alike
 SHARED, OF_KIND, OWN, OF_FOLD = 0.5, 0.4, 0.5, 0.2  # standard deviations of errors
-LEVELS = 5  # of whole numbers
 
 
 @dataclass
@@ -52,23 +53,40 @@ class Truth:
     of_kind: list[np.ndarray] = field(default_factory=list)
 
 
-def truth(rows: int, outputs: int, metric: str, rng: np.random.Generator) -> Truth:
+def truth(options: argparse.Namespace, rng: np.random.Generator) -> Truth:
+    rows, outputs = options.rows + options.test_rows, options.classes
     signal = 1.5 * rng.normal(size=(rows, outputs)).astype(np.float32)
     if outputs == 1:
-        y = (signal[:, 0] + rng.normal(size=rows)).astype(float)
-        if metric == "rmsle":
-            y = np.exp(y)
-        if metric == "qwk":
-            y = np.clip(np.rint(y + LEVELS / 2), 0, LEVELS)
+        y = as_values((signal[:, 0] + rng.normal(size=rows)).astype(float), options)
+        y = np.rint(y).clip(0, options.levels) if options.kind == "levels" else y
     else:
         signal[:, 0] = 0.0 if outputs == 2 else signal[:, 0]
+        signal[:, 1:] += np.log(options.positives / (1 - options.positives)) * (outputs == 2)
         y = np.argmax(signal + rng.gumbel(size=signal.shape).astype(np.float32), axis=1)
     noise = [rng.normal(size=signal.shape).astype(np.float32) for _ in range(KINDS + 1)]
     return Truth(signal, y, SHARED * noise[0], [OF_KIND * each for each in noise[1:]])
 
 
+def as_values(seen: np.ndarray, options: argparse.Namespace) -> np.ndarray:
+    """As the metric takes them."""
+    if options.kind == "positive":
+        return np.exp(seen)
+    return seen + options.levels / 2 if options.kind == "levels" else seen
+
+
+def kind_of(metric: Metric) -> str:
+    """Of values."""
+    if metric.whole_values:
+        return "levels"
+    return "positive" if metric.least_value == 0 or metric.decision == "factor" else "any"
+
+
 def predicted(
-    truth: Truth, member: int, rows: slice, metric: str, rng: np.random.Generator
+    truth: Truth,
+    member: int,
+    rows: slice,
+    options: argparse.Namespace,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """A member's predictions (n, outputs) of these rows, better or worse by its number."""
     strength = 1 + 0.5 * np.sin(3.0 * member)
@@ -79,9 +97,7 @@ def predicted(
     if seen.shape[1] > 1:
         seen[:, 0] = 0.0 if seen.shape[1] == 2 else seen[:, 0]
         return softmax((0.6 + 0.3 * (member % 4)) * seen).astype(float)
-    if metric == "rmsle":
-        return np.exp(seen).astype(float)
-    return (seen + (LEVELS / 2 if metric == "qwk" else 0.0)).astype(float)
+    return as_values(seen.astype(float), options)
 
 
 def members(
@@ -89,9 +105,9 @@ def members(
 ) -> Iterator[tuple[str, Trained]]:
     train, test = slice(0, options.rows), slice(options.rows, options.rows + options.test_rows)
     for number in range(options.members):
-        oof = predicted(found, number, train, options.metric, rng)[np.newaxis]
+        oof = predicted(found, number, train, options, rng)[np.newaxis]
         by_fold = np.stack(
-            [predicted(found, number, test, options.metric, rng) for _ in range(options.folds)]
+            [predicted(found, number, test, options, rng) for _ in range(options.folds)]
         )
         yield f"member_{number:02}", trained(found.y[train], oof, by_fold)
 
@@ -139,30 +155,46 @@ class Peak:
 def main() -> None:
     options = parse()
     rng = np.random.default_rng(options.seed)
-    found = truth(options.rows + options.test_rows, options.classes, options.metric, rng)
+    found = truth(options, rng)
     numbers = rng.permutation(options.rows) % options.folds
     split = Folds(options.rows, tuple(folds_of(0, numbers)), "plain")
     with tempfile.TemporaryDirectory() as folder:
-        store, train = Store(Path(folder)), {}
+        store, names = Store(Path(folder)), []
         for name, each in members(found, options, rng):
-            store.put(key := Key("train", name), each)
-            train[name] = store.get(key, Trained)
-        y, new = found.y[: options.rows], found.y[options.rows :]
-        del found
-        load = loaded(y, options.classes, options.test_rows)
-        settings = BlendStage(method=options.method, metric=options.metric)
-        stored, started, processor = store.size(), time.perf_counter(), time.process_time()
-        with Peak().sampled() as peak:
-            blended = blend(settings, load, split, train, Progress(live=False))
-        seconds, processor = time.perf_counter() - started, time.process_time() - processor
-        size = store.put(Key("blend", "0"), blended).size
-    expected, score = blended.expected, METRICS[blended.metric].score(new, blended.test)
+            store.put(Key("train", name), each)
+            names.append(name)
+        y = found.y
+        del found, each
+        for metric in options.metric:
+            measure(metric, y, split, store, names, options)
+
+
+def measure(
+    metric: str,
+    y: np.ndarray,
+    split: Folds,
+    store: Store,
+    names: list[str],
+    options: argparse.Namespace,
+) -> None:
+    """Prints the line of a metric."""
+    stored, train = store.size(), {name: store.get(Key("train", name), Trained) for name in names}
+    load = loaded(y[: options.rows], options.classes, options.test_rows)
+    settings = BlendStage(method=options.method, metric=metric)
+    started, processor = time.perf_counter(), time.process_time()
+    with Peak().sampled() as peak:
+        blended = blend(settings, load, split, train, Progress(live=False))
+    seconds, processor = time.perf_counter() - started, time.process_time() - processor
+    size = store.put(Key("blend", metric), blended).size
+    expected = blended.expected
+    score = get_metric(metric, load.problem.task).score(y[options.rows :], blended.test)
     print(
         f"{options.rows:,} rows x {options.members}, {options.classes} outputs, {blended.metric}: "
         f"{seconds:.1f} s ({processor:.1f} s of processor), {peak.total:.0f} MB "
         f"({peak.anonymous:.0f} MB without files); members {stored / 1e6:.0f} MB, blend "
         f"{size / 1e6:.0f} MB stored; {blended.method}, expected {expected.score:.5f} ± "
-        f"{expected.standard_error:.5f}, on new rows {score:.5f}"
+        f"{expected.standard_error:.5f}, on new rows {score:.5f}",
+        flush=True,
     )
 
 
@@ -172,13 +204,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--test-rows", type=int, help="3 for 7 rows of train, if left out")
     parser.add_argument("--members", type=int, default=30)
     parser.add_argument("--classes", type=int, default=2, help="1: values")
-    parser.add_argument("--metric", default="log_loss")
+    parser.add_argument("--metric", nargs="+", default=["log_loss"])
+    parser.add_argument("--positives", type=float, default=0.5, help="of two classes, their share")
+    parser.add_argument("--levels", type=int, default=5, help="the greatest whole number")
     parser.add_argument("--method", default="auto")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.test_rows is None:
         options.test_rows = options.rows * 3 // 7
+    options.kind = kind_of(METRICS[options.metric[0]])
     return options
 
 
