@@ -204,16 +204,18 @@ def precision_influence(y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 
 def _precision_influence(positive: np.ndarray, values: np.ndarray) -> np.ndarray:
-    every, ones = np.sort(values), np.sort(values[positive])
+    order = np.argsort(values)  # searches of ascending values are the quicker ones
+    every, is_one = values[order], positive[order]
+    ones = every[is_one]
     rows, found = (len(of) - np.searchsorted(of, ones) for of in (every, ones))
     precision = found / rows
     gained, lost = (np.append(0, np.cumsum(of / rows)) for of in (1 - precision, precision))
-    own = np.append(precision, 0)
-    no_higher = np.searchsorted(ones, values, "right")
-    at = np.searchsorted(ones, values[positive])
+    no_higher = np.searchsorted(ones, every, "right")
     moved = -lost[no_higher]
-    moved[positive] = gained[no_higher[positive]] + own[at] - precision.mean()
-    return moved * (len(values) / len(ones))
+    moved[is_one] = gained[no_higher[is_one]] + precision - precision.mean()
+    by_row = np.empty(len(order))
+    by_row[order] = moved * (len(order) / len(ones))
+    return by_row
 
 
 # -- entries ---------------------------------------------------------------------------------------
