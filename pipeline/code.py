@@ -34,6 +34,7 @@ IGNORED = frozenset(
         "progress",
         "source",
         "store",
+        "threads",
     )
 )
 CHECKERS = frozenset(("pydantic", "rich", "typer"))  # they check settings, and print

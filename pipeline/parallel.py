@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pipeline.errors import OutOfMemoryError, UserError
+from pipeline.threads import allow_threads
 
 if TYPE_CHECKING:
     from pipeline.cluster.requests import Asked
@@ -104,27 +105,6 @@ def shared_threads(tasks: int, jobs: int) -> list[int]:
     last = tasks % jobs or min(tasks, jobs)
     each, of_last = (max(1, cores() // number) if number else 1 for number in (jobs, last))
     return [each] * (tasks - last) + [of_last] * last
-
-
-_is_worker = False
-_threads = 1
-
-
-def threads() -> int:
-    """How many the fit that is under way may use."""
-    return _threads
-
-
-@contextlib.contextmanager
-def using_threads(number: int) -> Iterator[None]:
-    """Give what follows so many `threads` in a worker process; elsewhere one, as OpenMP's threads
-    would leave a process that is forked later waiting for ever."""
-    global _threads
-    _threads = number if _is_worker else 1
-    try:
-        yield
-    finally:
-        _threads = 1
 
 
 @contextlib.contextmanager
@@ -288,8 +268,7 @@ def death(code: int | None) -> UserError:
 
 def _work(pipe: Connection, parent: int) -> None:
     """Do what comes through the pipe; leave Ctrl-C to the parent, and end when it is gone."""
-    global _is_worker
-    _is_worker = True
+    allow_threads()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with one_thread():

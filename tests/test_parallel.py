@@ -19,10 +19,9 @@ from pipeline.parallel import (
     in_child_process,
     over_cores,
     shared_threads,
-    threads,
-    using_threads,
     workers,
 )
+from pipeline.threads import threads, using_threads
 
 
 def square(x):

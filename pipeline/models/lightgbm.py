@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
-from pipeline import early_stopping, parallel
+from pipeline import early_stopping
 from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import Clusters, divided, held_out_rows, rounds_of_all_rows
 from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import ModelProblem, State, Trial
 from pipeline.native_library import import_module_bare
+from pipeline.threads import threads
 from pipeline.tree_text import Ensemble, checked
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Boosting:
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        each = [booster.predict(X, num_threads=parallel.threads()) for booster in self.boosters]
+        each = [booster.predict(X, num_threads=threads()) for booster in self.boosters]
         values = np.mean(each, axis=0, dtype=float)
         if self.problem.task == "binary":
             return np.column_stack([1 - values, values])
@@ -168,7 +169,7 @@ class Boosting:
             "bagging_freq": 1,
             "lambda_l2": chosen.lambda_l2,
             "seed": chosen.seed * chosen.n_models + number,
-            "num_threads": parallel.threads(),
+            "num_threads": threads(),
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
-from pipeline import early_stopping, parallel
+from pipeline import early_stopping
 from pipeline.device import DeviceSettings, fitting_on
 from pipeline.early_stopping import Clusters, divided, held_out_rows, rounds_of_all_rows
 from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import Model, ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
 from pipeline.normal_scores import OfNormalScores
+from pipeline.threads import threads
 from pipeline.tree_json import LARGEST, Forest, checked
 
 if TYPE_CHECKING:
@@ -130,15 +131,15 @@ class Boosting:
     def _bins(self, X: LookupMatrix) -> "xgboost.DMatrix":
         """Rows of X, seeded, whose thresholds all matrices of these rows share: they know no y."""
         rows = X.sample(self.settings.seed)
-        return import_module_bare("xgboost").QuantileDMatrix(rows, nthread=parallel.threads())
+        return import_module_bare("xgboost").QuantileDMatrix(rows, nthread=threads())
 
     def _matrix(
         self, X: Matrix, y: np.ndarray | None = None, bins: "xgboost.DMatrix | None" = None
     ) -> "xgboost.DMatrix":
         xgboost = import_module_bare("xgboost")
         if isinstance(X, LookupMatrix):
-            return xgboost.QuantileDMatrix(in_blocks(X, y), ref=bins, nthread=parallel.threads())
-        return xgboost.DMatrix(X, y, nthread=parallel.threads())
+            return xgboost.QuantileDMatrix(in_blocks(X, y), ref=bins, nthread=threads())
+        return xgboost.DMatrix(X, y, nthread=threads())
 
     def _train(
         self,
@@ -175,7 +176,7 @@ class Boosting:
             "subsample": chosen.bagging_fraction,
             "reg_lambda": chosen.lambda_l2,
             "seed": chosen.seed * chosen.n_models + number,
-            "nthread": parallel.threads(),
+            "nthread": threads(),
             "verbosity": 0,
             **({"device": chosen.device} if chosen.device else {}),
         }

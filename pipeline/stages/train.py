@@ -17,11 +17,12 @@ from pipeline.folds import Fold, Folds, pairs_together
 from pipeline.foreign import Origin, PredictionFiles
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
-from pipeline.parallel import Distributed, OutOfTime, over_cores, using_threads
+from pipeline.parallel import Distributed, OutOfTime, over_cores
 from pipeline.plan import MANY_ROWS, Allowance, Decision
 from pipeline.prediction import precision, rounded
 from pipeline.problem import Loaded, Problem
 from pipeline.progress import Progress
+from pipeline.threads import using_threads
 from pipeline.training import FoldScore, Trained, compared
 from pipeline.tuning import Tuned
 

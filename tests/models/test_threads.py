@@ -11,7 +11,7 @@ from pipeline.parallel import ONE_THREAD, PASSIVE
 PROGRAM = """
 import functools, math, sys
 import numpy as np
-from pipeline import models, parallel
+from pipeline import models, parallel, threads
 from pipeline.models import ModelProblem
 
 rng = np.random.default_rng(0)
@@ -24,10 +24,10 @@ y = np.abs(z) if outputs == 1 else np.digitize(z, np.quantile(z, np.arange(1, ou
 parameter = {"quantile": 0.7, "tweedie": 1.5}.get(loss)
 problem = ModelProblem(task, outputs, loss, tuple("abcdef"), (), {}, parameter)
 
-def fitted(threads):
+def fitted(number):
     settings = {"max_rounds": 12, "n_models": 2, "bagging_fraction": 0.8}
-    with parallel.using_threads(threads):
-        assert parallel.threads() == threads
+    with threads.using_threads(number):
+        assert threads.threads() == number
         model = models.build(kind, settings, problem).fit(X.astype(np.float32), y)
         return repr(model.state()), model.predict(X.astype(np.float32)).tobytes()
 
