@@ -9,6 +9,7 @@ from pipeline.engines.descent import LossAndGradient, Preconditioner
 Update = tuple[np.ndarray, np.ndarray]  # s, the change of theta, and y, that of the gradient
 
 MEMORY = 20  # updates that the approximation is built from
+ROUNDING = 1e-12  # of a loss, relative to it
 
 
 def lbfgs(
@@ -27,8 +28,9 @@ def lbfgs(
     `inverse_hessian_product`; after MEMORY steps a new initial P is made.
 
     √(∇L · P∇L) is the Newton decrement; its square is about twice the distance of the loss from its
-    minimum. The first step that is expected to bring it below `tol` is the last one. Returns theta
-    and the loss before each step.
+    minimum. The first step that is expected to bring it below `tol` is the last one, and is not
+    taken where it raises the loss, as it may where P is far from the inverse Hessian: of separable
+    classes all curvature vanishes. Returns theta and the loss before each step.
     """
     theta, losses, previous_decrease = start, [], np.inf
     updates: list[Update] = []
@@ -42,8 +44,9 @@ def lbfgs(
         decrease = float(np.vdot(gradient, direction))  # for a step of lr = 1, to first order
         rate = min(max(decrease / previous_decrease, 0.01), 1.0) if updates else 1.0
         if decrease * rate <= tol**2:
-            theta = theta - lr * direction
-            break
+            last = theta - lr * direction
+            raised = loss_and_gradient(last)[0] - loss
+            return (last if raised <= decrease + ROUNDING * abs(loss) else theta), np.array(losses)
         found = _line_search(loss_and_gradient, theta, direction, (loss, decrease, lr))
         if found is None:
             break

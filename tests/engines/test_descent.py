@@ -58,6 +58,15 @@ def test_the_exact_inverse_hessian_needs_one_step() -> None:
     assert len(losses) == 2
 
 
+def test_a_last_step_that_raises_the_loss_is_not_taken() -> None:
+    """By a P far from the inverse Hessian, 1, a minute gradient promises little and moves far."""
+    start = np.full(1, 1e-12)
+    x, losses = lbfgs(
+        lambda x: (float(x @ x) / 2, x), lambda x, i: lambda g: 1e20 * g, start, steps=9, tol=1.0
+    )
+    assert x == start and losses == [start @ start / 2]
+
+
 def test_a_new_preconditioner_is_requested() -> None:
     _, loss_and_gradient = convex_loss()
     requested = []
