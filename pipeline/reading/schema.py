@@ -575,7 +575,7 @@ def _refuse_other_groups(wanted: "pd.Series", known: "pd.Series") -> None:
     known, wanted = comparable(known, wanted)
     repeated = known[known.duplicated()].unique()
     found = differences({"test": known.drop_duplicates(), "the sample": wanted})
-    if len(repeated) and found and _is_unique(wanted):
+    if len(wanted) < len(known) and len(repeated) and found and _is_unique(wanted):
         raise DataError(
             f"sample and test must have the same ids in column {str(known.name)!r}, of which the "
             f"sample has one row each; found {found}; test has several rows of "
