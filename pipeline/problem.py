@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pipeline.reading.notation import PLAIN_NOTATION, Notation
-from pipeline.table import Table
+from pipeline.table import Table, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,6 +100,17 @@ class Problem:
         """The features' names, in order."""
         return [feature.name for feature in self.features]
 
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The classes (k,) as a person reads the file: numbers where all are; None for values."""
+        if self.classes is None:
+            return None
+        try:
+            numbers = np.array([float(label) for label in self.classes])
+        except ValueError:
+            return np.array(self.classes)
+        return numbers.astype(int) if (numbers == np.round(numbers)).all() else numbers
+
 
 @dataclass(frozen=True)
 class File:
@@ -167,3 +178,10 @@ class Loaded:
     notes: tuple[str, ...]
     sides: Mapping[str, SideTable] = field(default_factory=dict)
     extra: ExtraRows | None = None
+
+    def train_with_target(self) -> "pd.DataFrame":
+        """Train, with labels and values of the target that are numbers as such."""
+        table, labels, target = whole(self.train), self.problem.labels, self.problem.target
+        if target not in table:
+            return table
+        return table.assign(**{target: self.y if labels is None else labels[self.y]})

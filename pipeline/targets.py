@@ -28,7 +28,7 @@ from pipeline.metrics import (
     paired_difference,
     row_losses,
 )
-from pipeline.metrics.own import PREFIX, labels_of, simulated, tried_rows
+from pipeline.metrics.own import PREFIX, simulated, tried_rows
 from pipeline.metrics.uncertainty import drawn_rows, spread_on_all
 from pipeline.problem import Loaded
 from pipeline.training import CutShort
@@ -141,8 +141,8 @@ def scored(
 ) -> Scored:
     """The rows of these numbers (v,) of out-of-fold predictions (n, k)."""
     rows = valid if has_all_rows(load) else None
-    labels = labels_of(load.problem.classes)
-    return Scored(metric, metric.target(load)[valid], oof[valid], rows, clusters, labels)
+    target = metric.target(load)[valid]
+    return Scored(metric, target, oof[valid], rows, clusters, load.problem.labels)
 
 
 def has_all_rows(load: Loaded) -> bool:

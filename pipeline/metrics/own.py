@@ -19,7 +19,6 @@ from pipeline.errors import SettingsError, UserError
 from pipeline.metrics.metric import Metric
 from pipeline.own_functions import own_module, place_of
 from pipeline.problem import Loaded
-from pipeline.table import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,34 +74,13 @@ class ScoredTarget(np.ndarray):
 
 def scored_target(load: Loaded, with_rows: bool) -> ScoredTarget:
     """The target of all rows of train."""
-    table = train_table(load).reset_index(drop=True) if with_rows else None
-    return ScoredTarget.of(load.y, labels_of(load.problem.classes), table)
+    table = load.train_with_target().reset_index(drop=True) if with_rows else None
+    return ScoredTarget.of(load.y, load.problem.labels, table)
 
 
 def alike(drawn: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Other targets with the labels of the known ones; they are no rows of its table."""
     return ScoredTarget.of(drawn, known.labels) if isinstance(known, ScoredTarget) else drawn
-
-
-def labels_of(classes: tuple[str, ...] | None) -> np.ndarray | None:
-    """The labels as the file has them: numbers where all are."""
-    if classes is None:
-        return None
-    try:
-        numbers = np.array([float(label) for label in classes])
-    except ValueError:
-        return np.array(classes)
-    return numbers.astype(int) if (numbers == np.round(numbers)).all() else numbers
-
-
-def train_table(load: Loaded) -> "pd.DataFrame":
-    """Train with its target as a person reads the file: labels and values that are numbers are
-    such."""
-    table, labels = whole(load.train), labels_of(load.problem.classes)
-    target = load.problem.target
-    if target not in table:
-        return table
-    return table.assign(**{target: load.y if labels is None else labels[load.y]})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import SettingsError
-from pipeline.metrics.own import train_table
 from pipeline.own_functions import own_module, reporting
 from pipeline.problem import Loaded
 from pipeline.splitting.windows import Pair
@@ -24,7 +23,7 @@ def own_pairs(name: str, load: Loaded) -> list[Pair]:
     """Each fold's row numbers, ascending. Raises SettingsError for what is no split, DataError
     where the function fails."""
     where, module = f"[split] own = '{name}'", own_module(name, CALL, "[split] own")
-    kept = train_table(load)
+    kept = load.train_with_target()
     frame = kept.copy()
     with reporting(name, CALL):
         found = list(module.split(frame))
