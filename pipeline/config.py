@@ -577,7 +577,7 @@ def _check_metric(metric: str, task: Task, models: Mapping[str, ModelSettings], 
         get_metric(metric, task, f"{where}: [competition] metric")
     except SettingsError as error:
         other = METRICS[metric].tasks[0] if metric in METRICS else task
-        if other == task:
+        if (other == "regression") == (task == "regression"):
             raise
         tables = [f"[models.{name}]" for name in _of_classes(models) if other == "regression"]
         without = f", without {', '.join(tables)}" if tables else ""
@@ -611,8 +611,8 @@ def _wants_values(asked: Competition) -> str:
 
 
 def _of_classes(models: Mapping[str, ModelSettings]) -> list[str]:
-    """The models that can learn classes alone."""
-    kinds = {name: settings.kind or name for name, settings in models.items()}
+    """The models that can learn classes alone, and are not given values as such."""
+    kinds = {n: settings.kind or n for n, settings in models.items() if not settings.as_classes}
     return [name for name, kind in kinds.items() if kind != foreign.KIND and classes_only(kind)]
 
 

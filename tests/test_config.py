@@ -102,6 +102,17 @@ def test_a_mistake_is_one_message(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
+def test_a_model_of_classes_may_be_given_values_as_classes(tmp_path):
+    text = "[competition]\ntask = 'regression'\n[models.logistic]\nas_classes = true\n"
+    assert load(tmp_path, text).models["logistic"].as_classes
+
+
+def test_a_metric_of_two_classes_is_not_advised_to_be_one_of_them(tmp_path):
+    with pytest.raises(SettingsError, match="multiclass") as error:
+        load(tmp_path, "[competition]\ntask = 'multiclass'\nmetric = 'f1'\n" + MODEL)
+    assert "That is task" not in str(error.value)
+
+
 def test_an_unknown_competition_is_named_with_those_known(tmp_path):
     with pytest.raises(SettingsError, match="known are: airline"):
         load_configuration("airlin")
