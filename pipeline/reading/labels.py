@@ -153,13 +153,18 @@ def _key(train: "pd.DataFrame", labels: "pd.DataFrame", shared: Sequence[str]) -
 def _group(train: "pd.DataFrame", labels: "pd.DataFrame", shared: Sequence[str]) -> str:
     """The column that names each label once, and several rows of train; "" if none does.
 
-    They need not have all of their ids in common.
+    One that lacks some of train's ids is taken where none has all of them.
     """
+    some_known = ""
     for name in shared:
         ours, theirs = comparable(train[name], labels[name])
-        if ours.duplicated().any() and _names_rows(labels, [name]) and ours.isin(theirs).any():
+        if not (ours.duplicated().any() and _names_rows(labels, [name])):
+            continue
+        known = ours.isin(theirs)
+        if known.all():
             return name
-    return ""
+        some_known = some_known or (name if known.any() else "")
+    return some_known
 
 
 def _refuse_other_groups(ours: "pd.Series", theirs: "pd.Series") -> None:

@@ -109,6 +109,13 @@ def test_groups_and_their_labels_have_the_same_ids(groups, labelled, expected):
     assert found.train["y"].tolist() == [str(labelled.index(each)) for each in same["group"]]
 
 
+def test_a_column_that_lacks_ids_is_not_taken_before_one_that_has_all():
+    train = words(visit=[0, 1, 1] * 3, patient=[*"aaabbbccc"], x=range(9))
+    labels = words(visit=[1, 2, 3], patient=[*"abc"], y=[5, 6, 7])
+    found = join(train, labels)
+    assert found.train["y"].tolist() == [*"555666777"]
+
+
 def test_neither_table_is_changed():
     train, labels = TRAIN.copy(), WHOLE[["id", "y"]].copy()
     join(train, labels)
