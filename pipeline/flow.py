@@ -283,6 +283,7 @@ class Flow:
     done: dict[Node, Done] = field(default_factory=dict, init=False)
     _plans: dict[str, Plan] = field(default_factory=dict, init=False)
     _fits: dict[str, Fits] = field(default_factory=dict, init=False)
+    _over_targets_tried: bool = field(default=False, init=False)
 
     @cached_property
     def store(self) -> Store:
@@ -587,8 +588,9 @@ class Flow:
         """A metric over all targets is tried as soon as they are all loaded."""
         over = self.configuration.over_targets
         nodes = [Node("load", "", target) for target in self.targets]
-        if over is None or not all(node in self.done for node in nodes):
+        if self._over_targets_tried or over is None or not all(each in self.done for each in nodes):
             return
+        self._over_targets_tried = True
         loads = {node.target: self.piece(node).value for node in nodes}
         try_over_targets(
             METRICS[over], [(self._metric(name, load), load) for name, load in loads.items()]

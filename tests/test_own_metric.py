@@ -164,6 +164,15 @@ def test_of_many_rows_it_is_tried_on_some(own):
     try_on(METRICS["rmse"], loaded(values, "regression"))  # a built-in one needs no trial
 
 
+def test_a_rare_class_is_among_the_rows_that_it_is_tried_on(own):
+    seen = []
+    own("seen.append({*y}); return 1.0", seen=seen)
+    y = np.zeros(50_000, dtype=int)
+    y[12_345] = 1
+    try_on(get_metric("own:mine", "binary"), loaded(y, "binary", ("no", "yes")))
+    assert seen == [{"no", "yes"}]
+
+
 def test_a_function_of_one_argument_and_a_file_that_is_not_there_are_refused(own):
     own(HITS, "y")
     with pytest.raises(SettingsError, match=r"takes 1 arguments; allowed are metric\(y, predict"):

@@ -136,8 +136,10 @@ def try_on(metric: Metric, load: Loaded) -> None:
 
 
 def tried_rows(load: Loaded) -> np.ndarray:
-    """Numbers of at most MOST_TRIED rows of train, spread over all."""
-    return np.unique(np.linspace(0, len(load.y) - 1, MOST_TRIED).astype(np.int64))
+    """Numbers of about MOST_TRIED rows of train, spread over all, and one of each class."""
+    rows = np.linspace(0, len(load.y) - 1, MOST_TRIED).astype(np.int64)
+    of_each = np.unique(load.y, return_index=True)[1] if load.problem.classes else rows[:0]
+    return np.union1d(rows, of_each)
 
 
 def simulated(load: Loaded) -> np.ndarray:
