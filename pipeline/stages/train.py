@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -87,13 +88,13 @@ def train(
         CrossFitting(fits, chosen.member, split, {}).run(repeats, budget, progress)
     trained = gather(load, split, chosen, metric, repeats[: decision.done])
     trained = replace(trained, ran_out=decision.ran_out)
-    if len(load.y) > MANY_ROWS:  # their mean is kept, and a fit predicts them again in seconds
-        fits.forget_tests(chosen.member, split.predicting(chosen.member.refit))
     if chosen is not tune:
         trained = replace(trained, rounds_asked=tune.member.settings[pace.ROUNDS])
     y, rows = metric.target(load), split.validated
     score = metric.score(y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
     report(trained, decision, f"{metric.label} {score:.4f}", progress)
+    if len(load.y) > MANY_ROWS and fits.cluster is None:  # where another run may wait for them
+        fits.forget_tests(chosen.member, split.predicting(chosen.member.refit))  # their mean stays
     return trained
 
 
@@ -175,6 +176,8 @@ class CrossFitting:
         open_ones = [fold for of in asked[len(repeats) :] for fold in of]
         each = self.fits.threads(self.member, len(open_ones), at_once)
         threads = {fold.name: number for fold, number in zip(open_ones, each, strict=True)}
+        if left is None and max(each, default=1) > 1:  # they are for worker processes alone
+            left = endless
         work = Distributed(
             functools.partial(fit_with_threads, *given, threads),
             functools.partial(ask_fold, *given),
@@ -198,6 +201,11 @@ class CrossFitting:
             with contextlib.suppress(OutOfTime):
                 while len(repeats) < self.split.repeats and budget.goes_on(len(repeats)):
                     repeats.append([take(fold) for fold in asked[len(repeats)]])
+
+
+def endless() -> float:
+    """Seconds that there are without a bound, for workers that may be stopped."""
+    return math.inf
 
 
 def fit_with_threads(

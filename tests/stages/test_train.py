@@ -15,6 +15,8 @@ from pipeline.progress import Progress
 from pipeline.stage_settings import TrainStage
 from pipeline.stages import train as stage
 from pipeline.stages.train import train
+from pipeline.store import Store
+from pipeline.threads import threads
 from pipeline.tuning import FinishedTrial, Tuned
 from tests import values
 from tests.stages.small import (
@@ -96,6 +98,28 @@ def test_of_many_rows_no_fits_predictions_of_test_are_kept_beside_their_mean(
     assert (kinds.count("fit"), kinds.count("test")) == (3, kept)
     parts = [fits.test(tuned.member, fold).values for fold in folds().folds]
     np.testing.assert_allclose(trained.test, np.mean(parts, axis=0))
+
+
+class Threaded(SmallFits):
+    """Memory has room for one of its fits at a time, which have two threads each."""
+
+    def at_once(self, of):
+        return 1
+
+    def threads(self, of, number, at_once=None):
+        return [2] * number
+
+    def workers(self, left=None, progress=None, at_once=None):
+        return parallel.workers(at_once, left)
+
+    def fit(self, of, fold):
+        assert threads() == 2
+        return super().fit(of, fold)
+
+
+def test_one_fit_at_a_time_has_its_threads_without_a_bound_on_the_minutes(tmp_path):
+    found = run(Threaded(Store(tmp_path), loaded()))
+    assert found.oof.tobytes() == run(fits_in(tmp_path / "other")).oof.tobytes()
 
 
 def test_a_fit_on_all_rows_has_the_weight_that_the_member_asks_for(tmp_path):
