@@ -267,6 +267,14 @@ def test_where_rows_lack_a_class_log_loss_takes_the_place_of_roc_auc_alone():
     assert METRICS["rmse"].smooth_on(1, one).name == "rmse"
 
 
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+@pytest.mark.parametrize("rows", [100, 20_000])
+def test_where_a_class_is_absent_there_is_no_error_either(name, rows):
+    y, p = np.zeros(rows, dtype=int), np.random.default_rng(0).dirichlet([1, 1], rows)
+    found = [estimate(METRICS[name], y, p), paired_difference(METRICS[name], y, p, p[::-1])]
+    assert all(np.isnan([each.score, each.standard_error]).all() for each in found)
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_no_score_lies_outside_the_bounds_and_the_best_one_is_a_bound(name):
     metric, rng = METRICS[name], np.random.default_rng(4)

@@ -47,6 +47,8 @@ def estimate(
             f"{metric.formula} returns nan for all {len(y):,} rows; allowed is a number. Correct "
             "it for these targets and predictions."
         )
+    if math.isnan(score):  # a class that is absent
+        return Estimate(score, math.nan)
     if metric.per_row is None and not _has_formula(metric, y):
         scores, times = _bootstrap(metric, y, (prediction,), score, seed)
         return Estimate(score, times * float(scores.std(ddof=1)))
@@ -69,6 +71,8 @@ def paired_difference(
         losses = row_losses(metric, y, one) - row_losses(metric, y, other)
         return _wider(paired_difference(metric, y, one, other, seed), clustering(losses, clusters))
     first, second = metric.score(y, one), metric.score(y, other)
+    if math.isnan(first - second):
+        return Estimate(math.nan, math.nan)
     is_mean = metric.per_row is not None and not metric.root
     has_slope = not metric.root or min(first, second) > 0  # of the root, for the delta method
     if not is_mean and not (has_slope and _has_formula(metric, y)):
