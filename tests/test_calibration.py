@@ -34,10 +34,11 @@ def test_the_log_loss_is_least_where_scipy_finds_it_least(classes, truth):
 
 
 def test_of_very_many_rows_a_part_finds_the_same_temperature():
+    """Within 3.5 standard errors, which are 1.15% of it in samples of so many rows."""
     rng = np.random.default_rng(2)
     z = rng.normal(size=(4 * MOST_ROWS, 3))
     y = drawn(rng, softmax(1.6 * z, axis=1))
-    assert inverse_temperature(y, softmax(z, axis=1)) == pytest.approx(1.6, rel=0.02)
+    assert inverse_temperature(y, softmax(z, axis=1)) == pytest.approx(1.6, rel=0.04)
 
 
 def test_a_certain_prediction_that_is_always_right_stays_within_bounds():
