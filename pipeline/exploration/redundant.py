@@ -1,4 +1,4 @@
-"""Columns that add nothing: those of one value in train, and those that copy another one."""
+"""Columns that add nothing: those of one value in train, and duplicates of another one."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -16,47 +16,48 @@ if TYPE_CHECKING:
     from pipeline.table import Frame
 
 MOST_NAMED = 5
-LOOKED_AT = 500  # rows of each table, at first
+LOOKED_AT = 20  # rows, at first
 
 
 @dataclass(frozen=True)
 class Redundant:
-    """`constant` have one value in train; `copies` are equal to an earlier column in every row of
-    train and test, by name."""
+    """`constant` have one value in train; `duplicates` are equal to an earlier column, by name, in
+    every row of train and test."""
 
     constant: tuple[str, ...] = ()
-    copies: Mapping[str, str] = field(default_factory=dict)
+    duplicates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
         """How many there are, and the first of them; "" where there are none."""
         found, constant = [], list(map(repr, self.constant))
-        copies = [f"{name!r} ({of!r})" for name, of in self.copies.items()]
+        duplicates = [f"{name!r} ({of!r})" for name, of in self.duplicates.items()]
         if constant:
             what = count(len(constant), "column holds", "columns hold")
             found.append(f"{what} one value in train: {some(constant, MOST_NAMED)}")
-        if copies:
-            what = count(len(copies), "column copies", "columns copy")
-            found.append(f"{what} another one: {some(copies, MOST_NAMED)}")
+        if duplicates:
+            what = count(len(duplicates), "column duplicates", "columns duplicate")
+            found.append(f"{what} another one: {some(duplicates, MOST_NAMED)}")
         return f"{'; '.join(found)}; [load] drop leaves columns out" if found else ""
 
 
 def find_redundant(train: "Frame", test: "Frame", names: Sequence[str]) -> Redundant:
     """Of these columns of train (n rows) and test (m rows)."""
-    constant, alike = [], dict[str, list[str]]()  # by some of their rows
+    constant, alike = [], dict[tuple[str, ...], list[str]]()  # by their first rows
     for name in names:
         if _is_constant(train[name]):
             constant.append(name)
         else:
-            alike.setdefault(_some_rows(train[name], test[name]), []).append(name)
-    copies = dict[str, str]()
+            alike.setdefault(_first_rows(train[name]), []).append(name)
+    duplicates = dict[str, str]()
     for group in (group for group in alike.values() if len(group) > 1):
         originals = dict[str, str]()
         for name in group:
             original = originals.setdefault(_digest(train[name], test[name]), name)
             if original != name:
-                copies[name] = original
-    return Redundant(tuple(constant), {name: copies[name] for name in names if name in copies})
+                duplicates[name] = original
+    in_order = {name: duplicates[name] for name in names if name in duplicates}
+    return Redundant(tuple(constant), in_order)
 
 
 def _is_constant(values: "pd.Series") -> bool:
@@ -65,9 +66,9 @@ def _is_constant(values: "pd.Series") -> bool:
     return found == 0 or (found == 1 and not values.hasnans)
 
 
-def _some_rows(*sides: "pd.Series") -> str:
-    """Of rows spread over both tables: nearly all columns differ in these."""
-    return _digest(*(side.iloc[:: max(1, len(side) // LOOKED_AT)] for side in sides))
+def _first_rows(values: "pd.Series") -> tuple[str, ...]:
+    """Nearly all columns differ in these, but those of few levels."""
+    return tuple(map(str, values.iloc[:LOOKED_AT]))
 
 
 def _digest(*sides: "pd.Series") -> str:

@@ -1,4 +1,4 @@
-"""Constant columns and copies are counted, whatever they hold, and others are not."""
+"""Constant columns and duplicates are counted, whatever they hold, and others are not."""
 
 import numpy as np
 import pandas as pd
@@ -28,14 +28,15 @@ def test_constant_columns_and_copies_are_found():
     )
     found = find_redundant(train, test, list(train))
     assert found.constant == ("one", "empty", "none")
-    assert found.copies == {"x_again": "x", "word_again": "word"}
+    assert found.duplicates == {"x_again": "x", "word_again": "word"}
 
 
 def test_many_are_counted_in_one_line():
     found = Redundant(tuple(f"c{i}" for i in range(40)), {f"d{i}": "x" for i in range(7)})
     assert found.summary == (
         "40 columns hold one value in train: 'c0', 'c1', 'c2', 'c3', 'c4' and 35 more; 7 columns "
-        "copy another one: 'd0' ('x'), 'd1' ('x'), 'd2' ('x'), 'd3' ('x'), 'd4' ('x') and 2 more; "
+        "duplicate another one: 'd0' ('x'), 'd1' ('x'), 'd2' ('x'), 'd3' ('x'), 'd4' ('x') and 2 "
+        "more; "
         "[load] drop leaves columns out"
     )
     assert not Redundant().summary
