@@ -58,12 +58,12 @@ def refuse_multiplied(module: str, tables: RawTables, roles: Roles, form: Form) 
     if id is None or id not in tables.train:
         return
     ids, which = tables.train[id], "train"
-    one_each = tables.train[roles.target].groupby(ids).nunique(dropna=False).max() == 1
+    is_unique = distinct.is_unique(ids)
     if form.aggregate is not None:
-        if not distinct.is_unique(ids):
-            return  # one answer a group, in train and in test
+        if not is_unique:
+            return  # one target a group, in train and in test
         ids, which = tables.test[id], "test"
-    elif distinct.is_unique(ids) or not one_each:
+    elif is_unique or tables.train[roles.target].groupby(ids).nunique(dropna=False).max() != 1:
         return
     known = ids.dropna()
     repeated = known[known.duplicated()].unique()
@@ -74,7 +74,8 @@ def refuse_multiplied(module: str, tables: RawTables, roles: Roles, form: Form) 
             f"{count(len(repeated), 'id')} in column {id!r}, as of {repeated[0]!r}, and {other} "
             "one of each: a join to a table with several rows of an id multiplies rows. Make one "
             "row of each id before the join (groupby, drop_duplicates), or, where the rows are "
-            f"meant, leave {id!r} out of {which}."
+            f"meant, leave {id!r} out of {which}, or give it another name there, as for [split] "
+            "group."
         )
 
 
