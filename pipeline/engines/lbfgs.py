@@ -29,8 +29,9 @@ def lbfgs(
 
     √(∇L · P∇L) is the Newton decrement; its square is about twice the distance of the loss from its
     minimum. The first step that is expected to bring it below `tol` is the last one, and is not
-    taken where it raises the loss, as it may where P is far from the inverse Hessian: of separable
-    classes all curvature vanishes. Returns theta and the loss before each step.
+    taken where it raises the loss by more than it was to lower it, as it may where P is far from
+    the inverse Hessian: of separable classes all curvature vanishes. Returns theta and the loss
+    before each step.
     """
     theta, losses, previous_decrease = start, [], np.inf
     updates: list[Update] = []
