@@ -47,7 +47,8 @@ def lbfgs(
         if decrease * rate <= tol**2:
             last = theta - lr * direction
             raised = loss_and_gradient(last)[0] - loss
-            return (last if raised <= decrease + ROUNDING * abs(loss) else theta), np.array(losses)
+            theta = last if raised <= decrease + ROUNDING * abs(loss) else theta
+            break
         found = _line_search(loss_and_gradient, theta, direction, (loss, decrease, lr))
         if found is None:
             break
