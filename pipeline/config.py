@@ -634,7 +634,7 @@ def _check_targets(configuration: Configuration, where: str) -> None:
     for name in configuration.targets or {}:
         if name not in names:
             found = "is no list" if names == ("",) else f"lists {quoted(names)}"
-            meant = did_you_mean(name, names) or "Correct the name, or remove the table."
+            meant = did_you_mean(name, names, "Correct the name, or remove the table.")
             raise SettingsError(
                 f"{where}: [targets.{name}]: there is no such target; [load] target {found}. "
                 f"{meant}"
@@ -737,7 +737,7 @@ def _finding(kind: type[Settings], found: dict[str, Any], prefix: str) -> str:
     place = f"[{table}] {key}" if table else f"[{key}]"
     if found["type"] == "extra_forbidden":
         fields = _fields(kind, found["loc"][:-1])
-        meant = did_you_mean(key, fields) or "Correct or remove it."
+        meant = did_you_mean(key, fields, "Correct or remove it.")
         return f"{place}: there is no such key; allowed are {', '.join(fields)}. {meant}"
     rule = found["msg"].removeprefix("Value error, ").partition(" or instance of")[0]
     rule = (

@@ -38,7 +38,7 @@ def export(workspace: Workspace, model: str, to: Path, experiment: Experiment | 
     if model not in known:
         raise SettingsError(
             f"--model: experiment {experiment.number} has no {model!r}; allowed are "
-            f"{', '.join(known)}. {did_you_mean(model, known) or 'Name one of them.'}"
+            f"{', '.join(known)}. {did_you_mean(model, known, 'Name one of them.')}"
         )
     views = {to: experiment}
     if experiment.targets:

@@ -383,7 +383,7 @@ def _refuse_unknown_columns(given: Given, tables: RawTables) -> None:
             if name not in columns and not (table == "load" and name in ids):
                 raise SettingsError(
                     f"[{table}] {key}: found {name!r}, and train has no such column; its columns "
-                    f"are {quoted(columns)}. {did_you_mean(name, columns) or 'Correct the name.'}"
+                    f"are {quoted(columns)}. {did_you_mean(name, columns)}"
                 )
 
 

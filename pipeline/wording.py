@@ -62,10 +62,10 @@ def spelled_alike(texts: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
-def did_you_mean(found: str, allowed: Iterable[str]) -> str:
-    """ "Did you mean 'folds'?", or nothing where no name is near."""
+def did_you_mean(found: str, allowed: Iterable[str], otherwise: str = "Correct the name.") -> str:
+    """ "Did you mean 'folds'?", or what else to do where no name is near."""
     near = difflib.get_close_matches(found, list(allowed), n=1)
-    return f"Did you mean '{near[0]}'?" if near else ""
+    return f"Did you mean '{near[0]}'?" if near else otherwise
 
 
 def from_here(path: Path) -> Path:

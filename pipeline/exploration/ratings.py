@@ -126,7 +126,7 @@ def in_order(names: Sequence[str], frame: "pd.DataFrame", features: Sequence[Fea
         if kinds.get(name) == "number" and 0 < len(_scale(frame[name])) <= MOST_LEVELS:
             continue
         known = list(rating_columns(frame, features))
-        meant = did_you_mean(name, known) or "Correct the name, or remove it."
+        meant = did_you_mean(name, known, "Correct the name, or remove it.")
         raise SettingsError(
             f"[explore] ratings: '{name}' is no column of up to {MOST_LEVELS} whole numbers from 0 "
             f"to {GREATEST_RATING}; such columns are: {quoted(known) or 'none'}. {meant}"

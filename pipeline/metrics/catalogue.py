@@ -94,7 +94,7 @@ def why_unknown(name: str) -> str | None:
     if family is None:
         names = [*METRICS, OWN]
         meant = did_you_mean(name.lower(), names)
-        return f"allowed metrics are {', '.join(names)}; {LISTED}" + (f". {meant}" if meant else "")
+        return f"allowed metrics are {', '.join(names)}; {LISTED}. {meant}"
     is_number = re.fullmatch(r"\d{1,6}(\.\d{1,6})?", number)
     if not is_number or f"{float(number):g}" != number or not family.takes(float(number)):
         return f"allowed is {word}@ and {family.allowed}, as in {word}@{family.example:g}"

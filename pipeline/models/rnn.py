@@ -76,7 +76,7 @@ def steps(names: Sequence[str], problem: ModelProblem) -> Steps:
         absent = list(names)
     if absent:
         allowed = [name for name, places in parts.items() if places]
-        meant = did_you_mean(absent[0], allowed) or "Correct the name, or take it out."
+        meant = did_you_mean(absent[0], allowed, "Correct the name, or take it out.")
         raise SettingsError(
             f"[models.rnn] sequence: there is no column '{absent[0]}' in what the models see; "
             f"allowed are {quoted(allowed)}. {meant}"

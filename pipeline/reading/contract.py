@@ -136,7 +136,7 @@ def check(
     if not found and not absent:
         return
     total, shown = sum(map(len, found.values())), frame if written is None else written
-    meant = {name: did_you_mean(name, map(str, shown.columns)) for name in absent}
+    meant = {name: did_you_mean(name, map(str, shown.columns), otherwise="") for name in absent}
     lines = [
         f"column {name!r}: named by the contract, not in the table{'. ' * bool(near)}{near}"
         for name, near in meant.items()

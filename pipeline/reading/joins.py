@@ -119,7 +119,7 @@ def _require(name: str, known: Iterable[object], where: str, what: str) -> None:
     if name not in names:
         raise DataError(
             f"{where}: found {name!r}, and {what} has no such column; its columns are "
-            f"{quoted(names)}. {did_you_mean(name, names) or 'Correct the name in the TOML.'}"
+            f"{quoted(names)}. {did_you_mean(name, names)}"
         )
 
 

@@ -133,7 +133,7 @@ def join(train: "pd.DataFrame", labels: "pd.DataFrame") -> Joined:
         joined = train.assign(**{name: labels[name].array.take(rows.to_numpy()) for name in own})
         return Joined(joined, tuple(own), f"labels joined to train by {quoted(key, MOST_NAMES)}")
     if group := _group(train, labels, shared):
-        _refuse_other_groups(train[group], labels[group])
+        _refuse_unlabelled_groups(train[group], labels[group])
         return _one_a_group(train, labels, group, own)
     _refuse_other_rows(train, labels, shared)
     own = _without_numbering(labels, own)
@@ -167,7 +167,7 @@ def _group(train: "pd.DataFrame", labels: "pd.DataFrame", shared: Sequence[str])
     return some_known
 
 
-def _refuse_other_groups(ours: "pd.Series", theirs: "pd.Series") -> None:
+def _refuse_unlabelled_groups(ours: "pd.Series", theirs: "pd.Series") -> None:
     """Every group of train's rows has its label, and every label its rows."""
     ours, theirs = comparable(ours, theirs)
     lacking = int((~ours.isin(theirs)).sum())

@@ -22,7 +22,7 @@ def fold_numbers(name: str, load: Loaded) -> np.ndarray:
         raise SettingsError(
             f"[split] column: found '{name}', but the training file has no such column; allowed "
             f"are {quoted(load.train.columns)}. "
-            f"{did_you_mean(name, load.train.columns) or 'Correct the name.'}"
+            f"{did_you_mean(name, load.train.columns)}"
         )
     words = load.train[name]
     numbers = pd.to_numeric(words, errors="coerce").to_numpy(dtype=float)

@@ -21,7 +21,7 @@ def split_groups(settings: "Split", load: Loaded) -> np.ndarray:
         raise SettingsError(
             f"[split] group: found '{settings.group}', but the training file has no such column; "
             f"allowed are {quoted(load.train.columns)}. "
-            f"{did_you_mean(settings.group or '', load.train.columns) or 'Correct the name.'}"
+            f"{did_you_mean(settings.group or '', load.train.columns)}"
         )
     if settings.group == load.problem.target:
         raise SettingsError(

@@ -84,7 +84,7 @@ def _column(name: str, load: Loaded) -> "pd.Series":
         raise SettingsError(
             f"[split] time: found '{name}', but the training file has no such column; allowed are "
             f"{quoted(load.train.columns)}. "
-            f"{did_you_mean(name, load.train.columns) or 'Correct the name.'}"
+            f"{did_you_mean(name, load.train.columns)}"
         )
     values = load.train[column]
     if values.dtype.kind in "Mif":

@@ -95,7 +95,7 @@ def check_columns(encoder: EncoderSettings, features: Sequence[Feature], model: 
             raise SettingsError(
                 f"{key}: found '{unknown[0]}', but there is no such {what}; "
                 f"allowed are {', '.join(allowed)}. "
-                f"{did_you_mean(unknown[0], allowed) or 'Correct the name.'}"
+                f"{did_you_mean(unknown[0], allowed)}"
             )
     if names and not any(map(encoder.sees, names)):
         raise SettingsError(
