@@ -572,12 +572,12 @@ def _may_be_names(columns: Mapping[str, kinds.Described | DataError], path: Path
         and kinds.may_be_names(column.values["train"])
     ]
     if names:
-        line = f'columns.{new_toml.string(names[0])} = {{kind = "category"}}'
+        line = f'{new_toml.string(names[0])} = {{kind = "category"}}'
         more = " and so on, " if len(names) > 1 else " "
         yield (
             f"numbers or names? {quoted(names, MOST_COLUMNS)}: few of very many whole numbers, "
             f"each in many rows; names of things (departments, stores) are learnt better so: {line}"
-            f"{more}in [load] of {path}"
+            f"{more}in [load.columns] of {path}"
         )
 
 

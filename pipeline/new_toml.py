@@ -247,7 +247,6 @@ def text(name: str, found: TableFindings) -> str:
             "",
             _competition(name, found),
             _load(found),
-            _contract(found),
             *filter(None, [_targets(found)]),
             table("explore", config.Explore),
             *([_comment(mirrored(found.mirror))] if found.mirror else []),
@@ -267,6 +266,7 @@ def text(name: str, found: TableFindings) -> str:
             table("evaluate", config.Evaluate),
             table("submit", config.Submit),
             *_presets(found),
+            _contract(found),
         )
     )
 
@@ -362,19 +362,20 @@ def _joins(found: TableFindings) -> Iterator[str]:
 
 
 def _contract(found: TableFindings) -> str:
-    """What the columns hold in train and test, as a contract that these files keep: keys of [load],
-    so that each is valid by itself and a table [load.columns] may stand in their place."""
+    """What the columns hold in train and test, as a contract that these files keep; last, as it may
+    have thousands of lines."""
     declared = found.given.get("load", {}).get("columns", {})
     rules = {name: _rule(name, found) for name in found.columns if name not in declared}
     free = ", ".join(string(name) for name, rule in rules.items() if not rule)
     return _lines(
+        "[load.columns]",
         _comment(
             "The data contract: what the files hold now. Remove the '# ' of a line, and load "
             "refuses what breaks it. Widen the ranges to what may occur."
         ),
         *([_comment(f"Not in it, being dates or holding infinite numbers: {free}")] * bool(free)),
-        *(f"columns.{pair(name, rule)}" for name, rule in declared.items()),
-        *(f"# columns.{pair(name, rule)}" for name, rule in rules.items() if rule),
+        *(pair(name, rule) for name, rule in declared.items()),
+        *(f"# {pair(name, rule)}" for name, rule in rules.items() if rule),
     )
 
 

@@ -65,23 +65,17 @@ def test_the_toml_says_what_the_files_show_and_load_finds_the_same(tmp_path):
     assert tuple(default.models) == sizing.models(sizing.Shape(N, 2, "binary", 2))
     assert experiments["quick"].models["lightgbm"].trials == 0
     assert experiments["best"].split.repeats > default.split.repeats
-    assert (
-        '# columns.colour = {kind = "category", allowed = ["green", "red"], missing = false}'
-        in text
-    )
+    assert '# colour = {kind = "category", allowed = ["green", "red"], missing = false}' in text
     assert loaded(default, raw).problem.target == "y"
 
 
-DEFAULT = re.compile(
-    r'(?m)^# (?=(columns\.)?("([^"\\]|\\.)*"|[\w-]+) = )'
-)  # a setting in a comment
+DEFAULT = re.compile(r'(?m)^# (?=("([^"\\]|\\.)*"|[\w-]+) = )')  # a setting in a comment
 
 
 def uncommented(text):
     """The TOML with the '# ' taken off the contract."""
-    start = text.index("# columns.")
-    end = text.index("\n\n", start)
-    return text[:start] + DEFAULT.sub("", text[start:end]) + text[end:]
+    start = text.index("[load.columns]")
+    return text[:start] + DEFAULT.sub("", text[start:])
 
 
 def test_every_line_in_a_comment_is_valid_by_itself_and_changes_nothing(tmp_path):
@@ -658,7 +652,7 @@ def test_where_most_numbers_are_names_new_declares_them_categories(tmp_path):
     raw = whole_numbers(tmp_path / "raw", quantities=1)
     experiments, text = written(tmp_path, raw)
     for name in ("RESOURCE", "MANAGER", "ROLE"):
-        assert f'columns.{name} = {{kind = "category"}}' in text
+        assert f'\n{name} = {{kind = "category"}}' in text
     problem = loaded(experiments["default"], raw).problem
     kinds = {feature.name: feature.kind for feature in problem.features}
     assert kinds == dict.fromkeys(("RESOURCE", "MANAGER", "ROLE"), "category") | {"q0": "number"}
@@ -668,7 +662,7 @@ def test_where_most_numbers_are_names_new_declares_them_categories(tmp_path):
 def test_beside_quantities_whole_numbers_stay_numbers_and_a_person_is_asked(tmp_path):
     raw = whole_numbers(tmp_path / "raw", quantities=3)
     draft = write_competition("fresh", raw, tmp_path)
-    assert 'columns.RESOURCE = {kind = "integer"' in draft.text
+    assert '# RESOURCE = {kind = "integer"' in draft.text
     assert any("numbers or names? 'RESOURCE', 'MANAGER'" in each for each in draft.messages)
 
 
@@ -676,8 +670,8 @@ def test_what_is_declared_of_a_column_counts_more_than_what_it_looks_like(tmp_pa
     raw = whole_numbers(tmp_path / "raw", quantities=0)
     given = {"load": {"columns": {"MANAGER": {"kind": "number"}}}}
     text = write_competition("fresh", raw, tmp_path, given).text
-    assert 'columns.MANAGER = {kind = "number"}' in text
-    assert 'columns.ROLE = {kind = "category"}' in text
+    assert '\nMANAGER = {kind = "number"}' in text
+    assert '\nROLE = {kind = "category"}' in text
 
 
 def test_a_side_table_that_is_named_leaves_the_others_to_be_found(tmp_path):
