@@ -27,7 +27,9 @@ ROUNDS = "max_rounds"  # the setting of boosting
 # rows that a round is measured on: a tenth of them, as few rows fit into a faster memory
 PROBED, LEAST_PROBED, MOST_PROBED = 1 / 10, 20_000, 200_000
 FIRST_ROUNDS, FEWEST_ROUNDS = 2, 10
-CLEAR = 0.3  # seconds that more rounds must take to be measured
+# what more rounds must take to be measured: so many seconds, and so much of the fit of few rounds,
+# whose time differs by a tenth from one to the next
+CLEAR, CLEAR_PART = 0.3, 0.5
 THREADED = 0.6  # of a fit of trees, what threads share (benchmarks/README.md)
 STEEPEST = 3.0  # exponent of rows**exponent; what is found beyond it is noise
 
@@ -94,8 +96,8 @@ def speed_up(threads: int) -> float:
 def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]:
     """Processor seconds of a fit beside its rounds, and of a round, on a fold's training rows.
 
-    From fits of a few rounds on a sample: of twice as many until the difference is clear. What they
-    take beside grows by row as it does from a quarter of the sample to all of it.
+    From fits of a few rounds on a sample: of four times as many until the difference is clear. What
+    they take beside grows by row as it does from a quarter of the sample to all of it.
     """
     order = fold.train[np.argsort(fits.y[fold.train], kind="stable")]
     number = min(len(order), int(np.clip(PROBED * len(order), LEAST_PROBED, MOST_PROBED)))
@@ -110,8 +112,8 @@ def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]
     fit(min(asked, rounds), few)  # imports the library, which others need not
     fewer, first = fit(min(asked, rounds), few), fit(min(asked, rounds))
     seconds = first
-    while rounds < asked and seconds - first < CLEAR:
-        rounds = min(asked, 2 * rounds)
+    while rounds < asked and seconds - first < max(CLEAR, CLEAR_PART * first):
+        rounds = min(asked, 4 * rounds)
         seconds = fit(rounds)
     a_round = max(0.0, seconds - first) / max(1, rounds - FIRST_ROUNDS)
     columns, outputs = len(fits.features(member)), fits.objective.outputs
@@ -129,7 +131,11 @@ def _longest(folds: Sequence[Fold]) -> Fold:
 
 
 def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold: Fold) -> float:
-    """Seconds of one fold: its fit, and the predictions of its validation and of the test rows."""
+    """Seconds of one fold: its fit, and the predictions of its validation and of the test rows.
+
+    Boosting that would take too long is measured by its rounds, too: on few rows early stopping
+    ends it sooner, so that time seems to grow faster than it can.
+    """
     order = fold.train[np.argsort(fits.y[fold.train], kind="stable")]
     predicted = fold.valid[:PREDICTED]
     a_row = 0.0
@@ -145,6 +151,9 @@ def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold
     rows = min(len(order), fits.learnt_rows(member))
     fit(min(SMALLEST, rows))  # imports the library, which others need not
     seconds = extrapolated(fit, rows, enough)
+    if ROUNDS in member.settings and ENOUGH * seconds > enough:
+        begun, a_round = round_seconds(fits, member, fold)
+        seconds = min(seconds, begun + member.settings[ROUNDS] * a_round)
     return seconds + a_row * (len(fold.valid) + test_rows)
 
 

@@ -183,6 +183,40 @@ def test_what_a_fit_takes_beside_its_rounds_is_not_multiplied_by_the_rows():
     assert max(map(len, fits.samples)) == 90_000
 
 
+class Uneven(Recorded):
+    """Fits that cost nine seconds, one more or less, and 150 ms a round."""
+
+    def measure(self, of, fold, rows, predicted):
+        self.samples.append(rows)
+        return 9.0 + (-0.5, 0.5)[len(self.samples) % 2] + 0.15 * of.settings["max_rounds"], 0.0
+
+
+def test_rounds_are_measured_where_the_rest_of_a_fit_outweighs_them():
+    fits, boosting = Uneven(), replace(member(), settings={"max_rounds": 900})
+    a_round = pace.round_seconds(fits, boosting, MANY_FOLDS.folds[0])[1]
+    assert a_round == pytest.approx(0.15, rel=0.3)
+
+
+class Stopped(Recorded):
+    """Early stopping ends fits of few rows after few rounds; a round costs a microsecond a row."""
+
+    def measure(self, of, fold, rows, predicted):
+        needed = 10 * (len(rows) / 500) ** 2
+        return 1e-6 * len(rows) * min(of.settings["max_rounds"], needed), 0.0
+
+
+def test_boosting_takes_no_longer_than_all_of_its_rounds():
+    fits, fold = Stopped(), MANY_FOLDS.folds[0]
+    boosting = replace(member(), settings={"max_rounds": 100})
+    true, left = 1e-6 * len(fold.train) * 100, 0.1
+    assert (
+        extrapolated(lambda rows: fits.measure(boosting, fold, range(rows), ())[0], 6000, 0.001)
+        > 4 * true
+    )
+    found = pace.fold_seconds(fits, boosting, 0, pace.ENOUGH * left, fold)
+    assert found == pytest.approx(true, rel=0.3)
+
+
 def test_training_takes_the_rounds_of_the_plan_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(pace, "rounds_that_fit", lambda *_: 40)
     load, fits = loaded(), fits_in(tmp_path)
