@@ -133,8 +133,8 @@ def _longest(folds: Sequence[Fold]) -> Fold:
 def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold: Fold) -> float:
     """Seconds of one fold: its fit, and the predictions of its validation and of the test rows.
 
-    Boosting that would take too long is measured by its rounds, too: on few rows early stopping
-    ends it sooner, so that time seems to grow faster than it can.
+    On few rows early stopping ends boosting sooner, so that its time seems to grow faster than it
+    can. Where that decides, it is measured by its rounds, too.
     """
     order = fold.train[np.argsort(fits.y[fold.train], kind="stable")]
     predicted = fold.valid[:PREDICTED]
@@ -150,18 +150,24 @@ def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold
 
     rows = min(len(order), fits.learnt_rows(member))
     fit(min(SMALLEST, rows))  # imports the library, which others need not
-    seconds = extrapolated(fit, rows, enough)
+    in_proportion, seconds = extrapolated(fit, rows, enough)
     if ROUNDS in member.settings and ENOUGH * seconds > enough:
-        begun, a_round = round_seconds(fits, member, fold)
-        seconds = min(seconds, begun + member.settings[ROUNDS] * a_round)
+        if ENOUGH * in_proportion > enough:
+            seconds = in_proportion
+        else:
+            begun, a_round = round_seconds(fits, member, fold)
+            seconds = min(seconds, begun + member.settings[ROUNDS] * a_round)
     return seconds + a_row * (len(fold.valid) + test_rows)
 
 
-def extrapolated(seconds_of: Callable[[int], float], rows: int, enough: float) -> float:
+def extrapolated(
+    seconds_of: Callable[[int], float], rows: int, enough: float
+) -> tuple[float, float]:
     """seconds_of(rows), measured on samples that double until one of them takes `enough` beside
     what a fit takes whatever its rows, which the first two samples show.
 
-    Their growth over the last doublings goes on as a power of the rows, at least in proportion.
+    Once in proportion to the rows; and once as the last doublings grew, as a power of the rows, at
+    least in proportion.
     """
     sizes, seconds, fixed = [min(SMALLEST, rows)], [seconds_of(min(SMALLEST, rows))], 0.0
     while sizes[-1] < rows and (
@@ -176,5 +182,6 @@ def extrapolated(seconds_of: Callable[[int], float], rows: int, enough: float) -
         exponent = 1.0
     else:
         exponent = math.log(seconds[-1] / seconds[before]) / math.log(sizes[-1] / sizes[before])
-    growth = (rows / sizes[-1]) ** min(STEEPEST, max(1.0, exponent))
-    return float(fixed + max(0.0, seconds[-1] - fixed) * growth)
+    growing, times = max(0.0, seconds[-1] - fixed), rows / sizes[-1]
+    growth = times ** min(STEEPEST, max(1.0, exponent))
+    return float(fixed + growing * times), float(fixed + growing * growth)
