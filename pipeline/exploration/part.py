@@ -14,7 +14,7 @@ class Part:
     """`before` and `after` are the blocks around the figures, which `drawings` draw one by one.
 
     `conclusion` (sentences, or '') and `facts` (boxes: name, value, note) go to the top of the
-    page. A part without any block or drawing is no section.
+    page.
     """
 
     id: str

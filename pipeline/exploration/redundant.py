@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipeline import page
 from pipeline.exploration.part import Part
 from pipeline.reading import distinct
 from pipeline.wording import count, some
@@ -82,6 +83,15 @@ def _digest(*sides: "pd.Series") -> str:
 # -- on the page -----------------------------------------------------------------------------------
 
 
-def part(exploration: "Exploration") -> Part:
-    text = exploration.findings.redundant.summary
-    return Part("redundant", "Redundant columns", conclusion=f"{text}." * bool(text))
+def part(exploration: "Exploration") -> Part | None:
+    """None where there are none."""
+    found = exploration.findings.redundant
+    if not found.summary:
+        return None
+    rows = [
+        *([name, "one value in train"] for name in found.constant),
+        *([name, f"duplicate of {of!r}"] for name, of in found.duplicates.items()),
+    ]
+    caption = "A model learns nothing from these columns that others do not tell it."
+    table = page.SortableTable(caption, ["Column", "Why"], rows)
+    return Part("redundant", "Redundant columns", [table], conclusion=f"{found.summary}.")

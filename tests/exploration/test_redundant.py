@@ -1,9 +1,11 @@
 """Constant columns and duplicates are counted, whatever they hold, and others are not."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 
-from pipeline.exploration.redundant import Redundant, find_redundant
+from pipeline.exploration.redundant import Redundant, find_redundant, part
 
 
 def sides(**columns) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -40,3 +42,12 @@ def test_many_are_counted_in_one_line():
         "[load] drop leaves columns out"
     )
     assert not Redundant().summary
+
+
+def test_the_page_lists_all_of_them_and_has_no_section_without_any():
+    found = Redundant(tuple(f"c{i}" for i in range(40)), {"fare again": "fare"})
+    shown = part(SimpleNamespace(findings=SimpleNamespace(redundant=found)))
+    (table,) = shown.before
+    assert [row[0] for row in table.rows] == [*found.constant, "fare again"]
+    assert table.rows[-1][1] == "duplicate of 'fare'"
+    assert part(SimpleNamespace(findings=SimpleNamespace(redundant=Redundant()))) is None

@@ -152,6 +152,7 @@ def test_the_page_is_whole_and_small(binary):
 
     assert not re.search(r"(?:src|href)=\"(?!data:|#)", html)
     assert len(html) < 5e6
+    assert not re.search(r"<h2[^>]*>[^<]*</h2>\s*(</section>|</main>|<section[^>]*>|<h2)", html)
     ids = set(re.findall(r'id="([^"]+)"', html))
     assert set(re.findall(r'href="#([^"]+)"', html)) <= ids
     images = re.findall(r"<img [^>]*>", html)
