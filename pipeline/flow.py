@@ -212,7 +212,7 @@ def _add(known: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 def import_libraries() -> None:
     """Import once what each of several stages, and each of their workers, would import after it
-    was forked: with few rows that is a quarter of a run's time."""
+    was forked: with few rows that is a third of a run's time."""
     import_module_bare("lightgbm")
     for name in LIBRARIES:
         importlib.import_module(name)

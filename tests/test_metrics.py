@@ -10,7 +10,14 @@ from numpy.testing import assert_allclose
 from sklearn import metrics as oracle
 
 from pipeline.errors import DataError, SettingsError
-from pipeline.metrics import METRICS, estimate, get_metric, paired_difference, uncertainty
+from pipeline.metrics import (
+    METRICS,
+    estimate,
+    get_metric,
+    paired_difference,
+    uncertainty,
+    why_unknown,
+)
 
 
 def classification(rng, n=400, k=3):
@@ -352,3 +359,11 @@ def test_the_second_metric_is_another_one_of_the_same_task(name):
 def test_a_metric_of_another_task_is_refused_with_those_allowed():
     with pytest.raises(SettingsError, match=r"found 'rmse'.*allowed are accuracy"):
         get_metric("rmse", "binary")
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [("zzzz", "with what they are"), ("acuracy", "with what they are. Did you mean 'accuracy'?")],
+)
+def test_why_a_name_is_unknown_ends_so_that_a_sentence_may_follow(name, end):
+    assert why_unknown(name).endswith(end)

@@ -184,7 +184,7 @@ def test_what_a_fit_takes_beside_its_rounds_is_not_multiplied_by_the_rows():
 
 
 class Uneven(Recorded):
-    """Fits that cost nine seconds, one more or less, and 150 ms a round."""
+    """Fits that cost nine seconds, half of one more or less, and 150 ms a round."""
 
     def measure(self, of, fold, rows, predicted):
         self.samples.append(rows)

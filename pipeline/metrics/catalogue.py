@@ -93,8 +93,8 @@ def why_unknown(name: str) -> str | None:
     family = FAMILIES.get(word)
     if family is None:
         names = [*METRICS, OWN]
-        meant = did_you_mean(name.lower(), names)
-        return f"allowed metrics are {', '.join(names)}; {LISTED}. {meant}"
+        meant = did_you_mean(name.lower(), names, otherwise="")
+        return f"allowed metrics are {', '.join(names)}; {LISTED}{'. ' * bool(meant)}{meant}"
     is_number = re.fullmatch(r"\d{1,6}(\.\d{1,6})?", number)
     if not is_number or f"{float(number):g}" != number or not family.takes(float(number)):
         return f"allowed is {word}@ and {family.allowed}, as in {word}@{family.example:g}"

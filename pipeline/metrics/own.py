@@ -276,7 +276,8 @@ def _tuned_by(module: ModuleType, where: str) -> str:
     name = getattr(module, "tuned_by", "")
     unknown = why_unknown(str(name)) if name else None
     if unknown is not None:
-        raise SettingsError(f"{where}: tuned_by is {name!r}, but {unknown}. Correct it.")
+        stop = "" if unknown.endswith("?") else "."
+        raise SettingsError(f"{where}: tuned_by is {name!r}, but {unknown}{stop} Correct it.")
     return str(name)
 
 
