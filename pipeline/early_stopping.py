@@ -1,21 +1,37 @@
 """How many rounds of boosting: found on a part of the rows, then fitted on all of them.
 
-Of more than ONE_FIT rows the first fit is the model: those that it watches are few beside the
-others, and in the time of the second one twice as many rounds bring more than they do.
+The first fit is the model where twice as many rounds bring more than the rows that it watches: of
+one seed where `max_rounds`, which both fits share, leaves too few for a second one; and of more
+than ONE_FIT rows, beside which those watched are few (benchmarks/README.md).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 
+from pipeline.device import DeviceSettings
 from pipeline.lookup_matrix import Matrix
 
 MORE = 1.5  # times the rounds of early stopping, which had fewer rows and averaged no seeds
 LEFT = 0.5  # of the rows, at least, beside those held out
-FITTED = 1.85  # fits of all rows that one takes, on 85% of them and then on all
+HELD_OUT = 0.15  # of the rows
 ONE_FIT, MOST_WATCHED = 1_000_000, 100_000  # rows to learn from, to watch of so many
 FEWEST = 3  # groups to hold out: what suits one or two of them need not suit others
+
+
+class BoostingSettings(DeviceSettings):
+    """Those that say how many rounds are fitted."""
+
+    max_rounds: int = Field(
+        2000, ge=1, description="trees, at most; where n_models is 1, of both fits together"
+    )
+    patience: int = Field(30, ge=1, description="rounds without progress before it stops")
+    held_out: float = Field(
+        HELD_OUT, gt=0, lt=1, description="share of the rows for early stopping"
+    )
+    n_models: int = Field(1, ge=1, description="seeds to average")
 
 
 @dataclass(frozen=True)
@@ -84,6 +100,21 @@ def spread(y: np.ndarray, share: float, seed: int) -> np.ndarray:
     return mask
 
 
-def rounds_of_all_rows(best: int, most: int) -> int:
-    """`best` is the number that suited the rows held out, and `most` the largest allowed."""
-    return min(round(MORE * max(1, best)), most)
+def rounds_of_all_rows(best: int, held_out: np.ndarray, settings: BoostingSettings) -> int:
+    """Of the second fit, or 0 where the first one is the model.
+
+    `best` is the number that suited the rows held out, a mask (n,) bool. A round on fewer rows
+    counts as a part of one on all of them.
+    """
+    best, most = max(1, best), settings.max_rounds
+    if len(held_out) > ONE_FIT:
+        return 0
+    if settings.n_models == 1:
+        left = np.mean(~held_out) * (most - min(most, best + settings.patience))
+        most = int(left) if left >= best else 0
+    return min(round(MORE * best), most)
+
+
+def fits_of_all_rows(rows: int, seeds: int) -> float:
+    """How many fits of max_rounds on all of so many rows a model takes, at most."""
+    return seeds if rows > ONE_FIT or seeds == 1 else 1 - HELD_OUT + seeds

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.early_stopping import FITTED, ONE_FIT
+from pipeline.early_stopping import fits_of_all_rows
 from pipeline.fits import Fits
 from pipeline.folds import Fold
 from pipeline.member import Member
@@ -23,7 +23,7 @@ SMALLEST = 500  # rows of the first sample
 ENOUGH = 0.01  # of the time that is left: a fit that takes so much ends the search
 SLOW = 10  # times that: then the smallest sample alone shows that all rows take too long
 PREDICTED = 2000  # rows to predict
-ROUNDS = "max_rounds"  # the setting of boosting
+ROUNDS, SEEDS = "max_rounds", "n_models"  # the settings of boosting
 # rows that a round is measured on: a tenth of them, as few rows fit into a faster memory
 PROBED, LEAST_PROBED, MOST_PROBED = 1 / 10, 20_000, 200_000
 FIRST_ROUNDS, FEWEST_ROUNDS = 2, 10
@@ -120,8 +120,9 @@ def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]
     times = [cells_a_round(rows, columns, outputs) for rows in (len(order), number)]
     a_row = max(0.0, first - fewer) / max(1, number - few)
     begun = max(0.0, first - FIRST_ROUNDS * a_round) + a_row * (len(order) - number)
-    once = 1 / FITTED if len(order) > ONE_FIT else 1.0  # the sample is fitted twice
-    return begun, once * a_round * times[0] / times[1]
+    seeds = member.settings.get(SEEDS, 1)
+    fits_of = [fits_of_all_rows(rows, seeds) for rows in (len(order), number)]
+    return begun, a_round * times[0] / times[1] * fits_of[0] / fits_of[1]
 
 
 def _longest(folds: Sequence[Fold]) -> Fold:

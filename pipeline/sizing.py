@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
-from pipeline.early_stopping import FITTED, ONE_FIT
+from pipeline.early_stopping import fits_of_all_rows
 from pipeline.metrics import Task
 from pipeline.plan import COSTLY, FIRST, MANY_ROWS, STRONGEST, cells_a_round, trees_a_round
 
@@ -22,7 +22,7 @@ MANY_LEVELS = 24  # of a category: trees need long to part so many
 WIDE = 500  # columns of the dense view, if they are more than the rows
 BOOSTING = (STRONGEST, "xgboost")
 PART = {STRONGEST: FIRST, "xgboost": FIRST / 2}  # of the minutes, for the first repeat of many rows
-WIDE_BOOSTING = {"n_models": 1, "max_rounds": 300}
+WIDE_BOOSTING = {"n_models": 1, "max_rounds": 600}
 WIDE_SPARSITY = {"l1": 0.3}  # of thousands of columns a few dozen are left
 SPARSE_CELLS = 20_000_000  # rows times width times classes: sparse logistic regression in seconds
 MINUTES = 6  # for tune and train; more of them beyond so many cells:
@@ -38,9 +38,9 @@ FEWEST_LEAVES = 31
 ROUND = {31: 3e-9, 127: 6e-9}  # seconds of LightGBM's round by leaves, a row, column and class
 XGBOOST_ROUND = 3e-9  # at depth 6
 SPARE = 1.5  # how much slower a machine may be
-ROUNDS = (100, 2000)  # of boosting, at least (fewer could be worse than its defaults) and at most
-ROUNDS_OF_CLASSES = (50, 2000)  # each of them grows a tree a class
-WORTH_ROUNDS = 200  # of xgboost beside lightgbm
+LEAST_ROUNDS, LEAST_OF_CLASSES = 100, 50  # fewer could be worse than LightGBM's defaults
+MOST_ROUNDS = 2000  # of a fit; of one seed two fits share them
+WORTH_ROUNDS = 400  # of xgboost beside lightgbm
 SEEDS, ENOUGH_ROUNDS = 4, 500  # LightGBM's other seeds take the place of no rounds below that
 FEW_ROUNDS, FASTER = 300, 0.2  # of fewer rounds the learning rate: as far in half of them
 
@@ -257,16 +257,15 @@ def _has_trials(shape: Shape) -> bool:
     """A trial takes as long as a repeat. Where that takes all of its part there is no time for
     one."""
     seeds = _seeds(shape, STRONGEST, "default")
-    fits = not shape.costly or _rounds(shape, STRONGEST, "default", seeds) >= ROUNDS[1]
+    fits = not shape.costly or _rounds(shape, STRONGEST, "default", seeds) >= _most_rounds(seeds)
     return shape.rows <= TRIALS_UP_TO and fits
 
 
 def _boosting(shape: Shape, model: str, preset: str) -> dict[str, Any]:
     """Rounds of which one repeat fits into its PART of the minutes, and with them its seeds."""
-    least, most = ROUNDS if shape.trees == 1 else ROUNDS_OF_CLASSES
-    if shape.wide:
-        most = WIDE_BOOSTING["max_rounds"]
+    least = LEAST_ROUNDS if shape.trees == 1 else LEAST_OF_CLASSES
     seeds = _seeds(shape, model, preset)
+    most = WIDE_BOOSTING["max_rounds"] if shape.wide else _most_rounds(seeds)
     rounds = max(least, min(most, _rounds(shape, model, preset, seeds)))
     given: dict[str, Any] = {"max_rounds": rounds, "n_models": seeds}
     if rounds < FEW_ROUNDS and shape.many and shape.trees == 1:
@@ -278,12 +277,15 @@ def _rounds(shape: Shape, model: str, preset: str, seeds: int = 1, leaves: int =
     """How many rounds fit, in hundreds, or of few in tens; `leaves` 0: those that the shape has."""
     number, leaves = folds(shape, preset), leaves or _leaves(shape, preset)
     share = (number - 1) / number
-    fits = seeds if shape.rows * share > ONE_FIT else FITTED + seeds - 1
     seconds = ROUND[leaves] if model == STRONGEST else XGBOOST_ROUND
     cells = cells_a_round(shape.rows, shape.columns, shape.trees, leaves)
-    a_round = seconds * cells * share * fits
+    a_round = seconds * cells * share * fits_of_all_rows(int(shape.rows * share), seeds)
     found = int(PART[model] * _seconds_of_a_fit(shape, preset) / a_round)
     return found // 100 * 100 if found >= 100 else found // 10 * 10
+
+
+def _most_rounds(seeds: int) -> int:
+    return MOST_ROUNDS if seeds > 1 else 2 * MOST_ROUNDS
 
 
 def _seeds(shape: Shape, model: str, preset: str) -> int:

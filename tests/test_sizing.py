@@ -145,18 +145,19 @@ def test_one_repeat_fits_into_half_of_the_minutes(preset, classes):
         a_cell = 6e-9 if given["num_leaves"] > 31 else 3e-9
         a_round = a_cell * rows * columns * (classes if classes > 2 else 1)
         # a round on all rows, then on those of the fold: the search on 85% of them, one fit a seed;
-        # of more than a million rows the search is the fit
-        search = 0.85 if rows * (folds - 1) / folds <= 10**6 else 0
-        a_fit = a_round * (folds - 1) / folds * (search + given["n_models"]) * given["max_rounds"]
+        # of more than a million rows the search is the fit, and one seed shares the rounds with it
+        seeds = given["n_models"]
+        search = 0.85 if seeds > 1 and rows * (folds - 1) / folds <= 10**6 else 0
+        a_fit = a_round * (folds - 1) / folds * (search + seeds) * given["max_rounds"]
         in_series = -(-folds // 2)
         fits = in_series * a_fit <= 30 * sizing.minutes(shape, preset)
         assert fits or given["max_rounds"] == least
         rounds.append(given["max_rounds"])
         if "xgboost" in sizing.models(shape, preset):  # then in half of what is left
             a_fit = 3e-9 * rows * columns * (classes if classes > 2 else 1) * (folds - 1) / folds
-            a_fit *= (1 + search) * sizing.settings(shape, "xgboost", preset)["max_rounds"]
+            a_fit *= sizing.settings(shape, "xgboost", preset)["max_rounds"]
             assert in_series * a_fit <= 15 * sizing.minutes(shape, preset)
-    assert (min(rounds), max(rounds)) == (least, 2000)
+    assert min(rounds) == least and 2000 <= max(rounds) <= 4000
 
 
 def test_classes_and_columns_cost_rounds_as_rows_do():
@@ -167,7 +168,7 @@ def test_classes_and_columns_cost_rounds_as_rows_do():
     assert [shape.costly for shape in (classes, wide, Shape(1000, 22, "binary", 2))] == [1, 1, 0]
     for shape in (classes, wide):
         given = sizing.settings(shape, "lightgbm")
-        assert 50 <= given["max_rounds"] <= 300 and given["n_models"] == 1
+        assert 50 <= given["max_rounds"] <= 600 and given["n_models"] == 1
         assert "trials" not in given and sizing.folds(shape) == 5
 
 

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
-from pipeline import early_stopping
-from pipeline.device import DeviceSettings, fitting_on
-from pipeline.early_stopping import Clusters, divided, held_out_rows, rounds_of_all_rows
+from pipeline.device import fitting_on
+from pipeline.early_stopping import (
+    BoostingSettings,
+    Clusters,
+    divided,
+    held_out_rows,
+    rounds_of_all_rows,
+)
 from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import ModelProblem, State, Trial
 from pipeline.native_library import import_module_bare
@@ -44,7 +49,7 @@ PARAMETERS = {"quantile": "alpha", "tweedie": "tweedie_variance_power"}
 THREADS = re.compile(r"^\[num_threads: \d+\]$", re.MULTILINE)  # changes nothing else in the text
 
 
-class Settings(DeviceSettings):
+class Settings(BoostingSettings):
     learning_rate: float = Field(0.1, gt=0, le=1)
     num_leaves: int = Field(31, ge=2, le=1024)
     min_child_samples: int = Field(10, ge=1, description="rows in a leaf, at least")
@@ -53,9 +58,6 @@ class Settings(DeviceSettings):
     )
     bagging_fraction: float = Field(1.0, gt=0, le=1, description="share of the rows a tree sees")
     lambda_l2: float = Field(0.01, ge=0)
-    max_rounds: int = Field(2000, ge=1, description="trees, at most")
-    patience: int = Field(30, ge=1, description="rounds without progress before it stops")
-    held_out: float = Field(0.15, gt=0, lt=1, description="share of the rows for early stopping")
     n_models: int = Field(4, ge=1, description="seeds to average")
 
 
@@ -68,7 +70,8 @@ def suggest(trial: Trial) -> None:
 
 
 class Boosting:
-    """Finds the number of trees on a part of the rows, then fits that many on all of them.
+    """Finds the number of trees on a part of the rows, then fits that many on all of them, unless
+    the first fit is the better one in the time.
 
     The fit on all rows is done once a seed: seeds differ in the columns that each split may choose
     from. LightGBM's deterministic mode: the same bytes on the same machine, whatever the threads.
@@ -85,12 +88,13 @@ class Boosting:
         parts = divided(X, y, held_out)
         data = self._dataset(*next(parts), bins)
         watched = self._dataset(*next(parts), data)
-        if len(y) > early_stopping.ONE_FIT:
-            self.boosters = [self._train(data, watched, number=i) for i in self._numbers()]
-            return self
         stopped = self._train(data, watched)
+        rounds = rounds_of_all_rows(stopped.best_iteration, held_out, self.settings)
+        if not rounds:
+            others = (self._train(data, watched, number=i) for i in self._numbers()[1:])
+            self.boosters = [stopped, *others]
+            return self
         del data, watched  # what is binned: a byte a cell
-        rounds = rounds_of_all_rows(stopped.best_iteration, self.settings.max_rounds)
         self.boosters = [
             self._train(self._dataset(X, y, bins, i), rounds=rounds, number=i)
             for i in self._numbers()

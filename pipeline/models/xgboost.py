@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
-from pipeline import early_stopping
-from pipeline.device import DeviceSettings, fitting_on
-from pipeline.early_stopping import Clusters, divided, held_out_rows, rounds_of_all_rows
+from pipeline.device import fitting_on
+from pipeline.early_stopping import (
+    BoostingSettings,
+    Clusters,
+    divided,
+    held_out_rows,
+    rounds_of_all_rows,
+)
 from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import Model, ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
@@ -34,7 +39,7 @@ ROWS_OF_MEDIAN = 5.0  # the median of a leaf of one row is that row's target, no
 PARAMETERS = {"quantile": "quantile_alpha", "tweedie": "tweedie_variance_power"}
 
 
-class Settings(DeviceSettings):
+class Settings(BoostingSettings):
     learning_rate: float = Field(0.1, gt=0, le=1)
     max_depth: int = Field(6, ge=1, le=16, description="splits from the root to a leaf, at most")
     min_child_weight: float = Field(
@@ -48,9 +53,6 @@ class Settings(DeviceSettings):
     )
     bagging_fraction: float = Field(1.0, gt=0, le=1, description="share of the rows a tree sees")
     lambda_l2: float = Field(1.0, ge=0)
-    max_rounds: int = Field(2000, ge=1, description="trees, at most")
-    patience: int = Field(30, ge=1, description="rounds without progress before it stops")
-    held_out: float = Field(0.15, gt=0, lt=1, description="share of the rows for early stopping")
     n_models: int = Field(2, ge=1, description="seeds to average")
 
 
@@ -63,7 +65,8 @@ def suggest(trial: Trial) -> None:
 
 
 class Boosting:
-    """Finds the number of trees on a part of the rows, then fits that many on all of them.
+    """Finds the number of trees on a part of the rows, then fits that many on all of them, unless
+    the first fit is the better one in the time.
 
     The fit on all rows is done once a seed: seeds differ in the columns that each split may choose
     from. The same bytes on the same machine, whatever the threads. Category codes are read as
@@ -85,13 +88,14 @@ class Boosting:
         parts = divided(X, target, held_out)
         data = self._matrix(*next(parts), bins)
         watched = self._matrix(*next(parts), data)
-        if len(y) > early_stopping.ONE_FIT:
-            each = (self._train(data, watched, number=i) for i in self._numbers())
+        stopped = self._train(data, watched)
+        rounds = rounds_of_all_rows(stopped.best_iteration + 1, held_out, self.settings)
+        if not rounds:
+            others = (self._train(data, watched, number=i) for i in self._numbers()[1:])
+            each = (stopped, *others)
             self.boosters = [booster[: booster.best_iteration + 1] for booster in each]
             return self
-        stopped = self._train(data, watched)
         del data, watched  # what is binned: a byte a cell, or four where values are missing
-        rounds = rounds_of_all_rows(stopped.best_iteration + 1, self.settings.max_rounds)
         whole = self._matrix(X, target, bins)
         self.boosters = [self._train(whole, rounds=rounds, number=i) for i in self._numbers()]
         return self

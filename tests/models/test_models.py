@@ -1,5 +1,6 @@
 """Every model there is: it learns, it is deterministic, and restored it predicts the same bytes."""
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -555,3 +556,32 @@ def test_of_very_many_rows_the_fit_that_is_stopped_is_the_model(kind, monkeypatc
     restored = models.build_bare(kind, settings, problem("multiclass")).set_state(model.state())
     assert_array_equal(restored.predict(X), model.predict(X))
     assert np.mean(model.predict(X).argmax(axis=1) == y) > 0.8
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
+def test_of_one_seed_both_fits_share_the_rounds(kind):
+    """Found after `best` rounds, half as many again are fitted on all rows, or as many as are left,
+    if these are not fewer than `best`; else the fit that was stopped is the model."""
+    X, y = sample("multiclass", 400)
+    patience = 3
+
+    def fitted(most, seeds=1):
+        settings = {"n_models": seeds, "patience": patience, "max_rounds": most}
+        model = models.build_bare(kind, settings, problem("multiclass")).fit(X, y)
+        return rounds_of(model.boosters[0]), model.predict(X)
+
+    def rounds_of(booster):
+        return booster.num_trees() // 3 if kind == "lightgbm" else booster.num_boosted_rounds()
+
+    plenty, _ = fitted(2000, seeds=2)
+    best = round(plenty / 1.5)
+    enough = best + patience + math.ceil(plenty / 0.85) + 1
+    assert fitted(enough)[0] == plenty
+    fewer = best + patience + math.ceil(best / 0.85) + 1
+    assert best <= fitted(fewer)[0] < plenty
+    stopped, prediction = fitted(fewer - 5)
+    assert stopped == best
+    assert_array_equal(fitted(best + patience)[1], prediction)
+    # of several seeds each has as many as there may be
+    assert fitted(10)[0] == fitted(10, seeds=2)[0] == 10
+    assert fitted(plenty - 1, seeds=2)[0] == plenty - 1
