@@ -42,6 +42,7 @@ LEAST_ROUNDS, LEAST_OF_CLASSES = 100, 50  # fewer could be worse than LightGBM's
 MOST_ROUNDS = 2000  # of a fit; of one seed two fits share them
 WORTH_ROUNDS = 400  # of xgboost beside lightgbm
 SEEDS, ENOUGH_ROUNDS = 4, 500  # LightGBM's other seeds take the place of no rounds below that
+MANY_COLUMNS = 100  # of which a tree draws its share: rounds then take half of the time
 FEW_ROUNDS, FASTER = 300, 0.2  # of fewer rounds the learning rate: as far in half of them
 
 # cells (rows times columns) of which a repeat still fits into a quarter of MINUTES: seconds a row
@@ -270,7 +271,11 @@ def _boosting(shape: Shape, model: str, preset: str) -> dict[str, Any]:
     given: dict[str, Any] = {"max_rounds": rounds, "n_models": seeds}
     if rounds < FEW_ROUNDS and shape.many and shape.trees == 1:
         given["learning_rate"] = FASTER
-    return {"num_leaves": _leaves(shape, preset), **given} if model == STRONGEST else given
+    if model != STRONGEST:
+        return given
+    if shape.columns >= MANY_COLUMNS:
+        given["fraction_by"] = "tree"
+    return {"num_leaves": _leaves(shape, preset), **given}
 
 
 def _rounds(shape: Shape, model: str, preset: str, seeds: int = 1, leaves: int = 0) -> int:

@@ -180,6 +180,14 @@ def test_larger_tables_get_more_minutes_and_where_rounds_are_few_a_higher_learni
     assert rates == [None, None, 0.2, 0.2]
 
 
+def test_of_many_columns_each_tree_draws_its_share():
+    shapes = [Shape(50_000, columns, "binary", 2) for columns in (99, 100)]
+    given = [sizing.settings(shape, "lightgbm").get("fraction_by") for shape in shapes]
+    assert given == [None, "tree"]
+    assert "fraction_by" not in sizing.settings(shapes[1], "xgboost")
+    assert "fraction_by" not in sizing.settings(Shape(1000, 100, "binary", 2), "lightgbm")
+
+
 def test_rounds_follow_from_the_minutes_that_are_asked_for():
     table = Shape(50_000, 500, "binary", 2)
     hour = replace(table, minutes=60)

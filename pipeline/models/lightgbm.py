@@ -5,7 +5,7 @@ Brings interactions and thresholds that nobody has to name; costs a second and a
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -46,6 +46,7 @@ OF_LOSS = {
     "tweedie": "tweedie",
 }
 PARAMETERS = {"quantile": "alpha", "tweedie": "tweedie_variance_power"}
+COLUMNS_BY = {"split": "feature_fraction_bynode", "tree": "feature_fraction"}
 THREADS = re.compile(r"^\[num_threads: \d+\]$", re.MULTILINE)  # changes nothing else in the text
 
 
@@ -55,6 +56,11 @@ class Settings(BoostingSettings):
     min_child_samples: int = Field(10, ge=1, description="rows in a leaf, at least")
     feature_fraction: float = Field(
         0.5, gt=0, le=1, description="share of the columns that a split chooses from"
+    )
+    fraction_by: Literal["split", "tree"] = Field(
+        "split",
+        description='what draws this share: "split", or "tree" once for all of its splits, which '
+        "of hundreds of columns halves the time of a round",
     )
     bagging_fraction: float = Field(1.0, gt=0, le=1, description="share of the rows a tree sees")
     lambda_l2: float = Field(0.01, ge=0)
@@ -168,14 +174,15 @@ class Boosting:
             "learning_rate": chosen.learning_rate,
             "num_leaves": chosen.num_leaves,
             "min_child_samples": chosen.min_child_samples,
-            "feature_fraction_bynode": chosen.feature_fraction,
+            COLUMNS_BY[chosen.fraction_by]: chosen.feature_fraction,
             "bagging_fraction": chosen.bagging_fraction,
             "bagging_freq": 1,
             "lambda_l2": chosen.lambda_l2,
             "seed": chosen.seed * chosen.n_models + number,
             "num_threads": threads(),
             "deterministic": True,
-            "force_row_wise": True,
+            # columns that a tree does not draw are passed over only if they lie one by one
+            "force_col_wise" if chosen.fraction_by == "tree" else "force_row_wise": True,
             "verbosity": -1,
             **({"device_type": chosen.device} if chosen.device else {}),
         }

@@ -19,7 +19,7 @@ rng = np.random.default_rng(0)
 X = np.column_stack([rng.normal(size=(3000, 4)), rng.integers(0, 5, (3000, 2))])
 X = np.where(rng.random(X.shape) < 0.05, np.nan, X).astype(np.float32)
 z = np.nan_to_num(X[:, 0]) + np.nan_to_num(X[:, 4]) + rng.normal(size=3000)
-settings = {"max_rounds": 12, "n_models": 2, "bagging_fraction": 0.8}
+settings = {"max_rounds": 12, "n_models": 2, "bagging_fraction": 0.8, **json.loads(sys.argv[3])}
 
 def fitted(asked):
     number, task, loss = asked
@@ -49,9 +49,12 @@ LEARNT = [
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a worker is forked from this program")
-@pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
-def test_threads_change_no_byte_of_a_fit(kind):
-    command = [sys.executable, "-c", PROGRAM, kind, json.dumps(LEARNT)]
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [("lightgbm", {}), ("lightgbm", {"fraction_by": "tree"}), ("xgboost", {})],
+)
+def test_threads_change_no_byte_of_a_fit(kind, settings):
+    command = [sys.executable, "-c", PROGRAM, kind, json.dumps(LEARNT), json.dumps(settings)]
     environment = {**os.environ, **ONE_THREAD, **PASSIVE}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     found = dict(zip(LEARNT, json.loads(done.stdout), strict=True))
