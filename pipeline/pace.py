@@ -149,9 +149,13 @@ def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold
         a_row = predict_seconds / len(predicted)
         return seconds
 
+    def cells(rows: int) -> float:
+        return cells_a_round(rows, len(fits.features(member)), fits.objective.outputs)
+
     rows = min(len(order), fits.learnt_rows(member))
     fit(min(SMALLEST, rows))  # imports the library, which others need not
-    in_proportion, seconds = extrapolated(fit, rows, enough)
+    work = cells if ROUNDS in member.settings else float
+    in_proportion, seconds = extrapolated(fit, rows, enough, work)
     if ROUNDS in member.settings and ENOUGH * seconds > enough:
         if ENOUGH * in_proportion > enough:
             seconds = in_proportion
@@ -162,13 +166,16 @@ def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold
 
 
 def extrapolated(
-    seconds_of: Callable[[int], float], rows: int, enough: float
+    seconds_of: Callable[[int], float],
+    rows: int,
+    enough: float,
+    work_of: Callable[[int], float] = float,
 ) -> tuple[float, float]:
     """seconds_of(rows), measured on samples that double until one of them takes `enough` beside
     what a fit takes whatever its rows, which the first two samples show.
 
-    Once in proportion to the rows; and once as the last doublings grew, as a power of the rows, at
-    least in proportion.
+    Once in proportion to the work, by default the number of rows; and once as the last doublings
+    grew, as a power of it, at least in proportion.
     """
     sizes, seconds, fixed = [min(SMALLEST, rows)], [seconds_of(min(SMALLEST, rows))], 0.0
     while sizes[-1] < rows and (
@@ -177,12 +184,15 @@ def extrapolated(
         sizes.append(min(rows, 2 * sizes[-1]))
         seconds.append(seconds_of(sizes[-1]))
         if len(sizes) == 2 and sizes[1] == 2 * sizes[0]:
-            fixed = min(seconds[0], max(0.0, 2 * seconds[0] - seconds[1]))
-    before = max(0, len(sizes) - 3)
-    if sizes[before] == sizes[-1] or seconds[before] <= 0:
+            less, more = map(work_of, sizes)
+            beside = (more * seconds[0] - less * seconds[1]) / (more - less)
+            fixed = min(seconds[0], max(0.0, beside))
+    last, before = (work_of(sizes[i]) for i in (-1, max(-3, -len(sizes))))
+    first_of_them = seconds[max(-3, -len(seconds))]
+    if before == last or first_of_them <= 0:
         exponent = 1.0
     else:
-        exponent = math.log(seconds[-1] / seconds[before]) / math.log(sizes[-1] / sizes[before])
-    growing, times = max(0.0, seconds[-1] - fixed), rows / sizes[-1]
+        exponent = math.log(seconds[-1] / first_of_them) / math.log(last / before)
+    growing, times = max(0.0, seconds[-1] - fixed), work_of(rows) / last
     growth = times ** min(STEEPEST, max(1.0, exponent))
     return float(fixed + growing * times), float(fixed + growing * growth)

@@ -5,13 +5,12 @@ them, in proportion to its weight among the parts still open; a member's first r
 of it all, since without it the member is lost. Whatever a part does not need passes on to the
 others, if it was completed; one that is cut short counts as having used all it might have. So more
 minutes give no part less: a part with share s and cost c takes min(s, c), and what that leaves
-grows with s.
+grows with s. Only a part that is begun with more minutes may leave less to those after it.
 
 A table of many rows has a strongest model that is known beforehand. Half of the minutes are kept
 for it until its first repeat is there, whatever the order of the TOML, and that repeat is finished
 in any case, with as many rounds of boosting as should fit. Parts whose first trial or repeat would
-not fit into their share are not begun (pace.py measures that); they count as having used it, like
-all that is cut short.
+not fit into their share are not begun (pace.py measures that), and the others get the time.
 
 A plan is a file, named by a hash of everything that it is about. A run that finds a part in it
 follows it, whatever the clock says; other minutes, settings, data or code are another plan.
@@ -303,18 +302,19 @@ class Allowance:
     ) -> Decision:
         """Record how far the part came; returns what counts, which another run may have decided.
 
-        Where that is more than what was done, the caller goes on until it is reached. Where memory
-        ran out before the time did, the others get what is left of it.
+        Where that is more than what was done, the caller goes on until it is reached. The others
+        get what is left of the time where memory ran out before it did, and where a `reason` says
+        why the part was not begun.
         """
         seconds = self.seconds()
         if self.bound is None:
             return Decision(done=done, asked=asked, seconds=seconds)
         if ran_out:
             reason = RAN_OUT
-        elif done < asked:
+        elif done < asked and not reason:
             seconds = max(self.bound.share, seconds) if done else self.bound.first
             none_fits = f"no more {unit}s fit" if done else f"no {unit} fits"
-            reason = reason or f"{none_fits} into {self._share}"
+            reason = f"{none_fits} into {self._share}"
         decision = Decision(done=done, asked=asked, seconds=seconds, reason=reason, ran_out=ran_out)
         return self.bound.plan.decide(self.bound.part, decision)
 

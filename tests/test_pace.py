@@ -198,23 +198,35 @@ def test_rounds_are_measured_where_the_rest_of_a_fit_outweighs_them():
 
 
 class Stopped(Recorded):
-    """Early stopping ends fits of few rows after few rounds; a round costs a microsecond a row."""
+    """Early stopping ends fits of few rows after few rounds, which take what they read."""
 
     def measure(self, of, fold, rows, predicted):
         self.samples.append(rows)
-        needed = 10 * (len(rows) / 500) ** 2
-        return 1e-6 * len(rows) * min(of.settings["max_rounds"], needed), 0.0
+        needed = 10 * (work(len(rows)) / work(500)) ** 4
+        return 1e-6 * work(len(rows)) * min(of.settings["max_rounds"], needed), 0.0
 
 
-@pytest.mark.parametrize(("left", "found", "largest"), [(0.5, 0.6, 6000), (0.1, 0.24, 1000)])
+def work(rows):
+    return cells_a_round(rows, 1, 2)
+
+
+@pytest.mark.parametrize(("left", "found", "largest"), [(1.0, 1.39, 6000), (0.6, 0.85, 1000)])
 def test_boosting_takes_no_longer_than_all_of_its_rounds(left, found, largest):
-    """0.6 seconds, and 8.6 by the growth from 500 rows to 1,000. With less time than even growth in
-    proportion takes, rounds are not measured."""
+    """1.39 seconds, and 2.06 by the growth from 500 rows to 1,000. With less time than even growth
+    in proportion takes, rounds are not measured."""
     fits, fold = Stopped(), MANY_FOLDS.folds[0]
     boosting = replace(member(), settings={"max_rounds": 100})
     seconds = pace.fold_seconds(fits, boosting, 0, pace.ENOUGH * left, fold)
-    assert seconds == pytest.approx(found, rel=0.3)
+    assert seconds == pytest.approx(found, rel=0.02)
     assert max(map(len, fits.samples)) == largest
+
+
+@pytest.mark.parametrize("enough", [0.1, 1.0])
+def test_histograms_of_many_columns_are_not_multiplied_by_the_rows(enough):
+    """A round on 500 rows reads a seventh of what one on 40,000 does."""
+    found = extrapolated(lambda rows: 0.3 + 1e-4 * work(rows), 40_000, enough, work)
+    assert found == pytest.approx((0.3 + 1e-4 * work(40_000),) * 2)
+    assert extrapolated(lambda rows: 1e-4 * work(rows), 40_000, enough)[0] > 1.3 * found[0]
 
 
 def test_training_takes_the_rounds_of_the_plan_and_says_so(tmp_path, monkeypatch):

@@ -153,6 +153,12 @@ def test_what_is_not_needed_passes_on(tmp_path):
     assert World(tmp_path, 1.0, costs).run()["train/dear"] == 3
 
 
+def test_the_others_get_the_time_of_what_is_not_begun(tmp_path):
+    world = World(tmp_path, 1.0, {"slow": 100.0, "one": 12.0, "two": 12.0})
+    world.plan.allowance("train/slow").settle(0, 3, "repeat", "one repeat would take 2 minutes")
+    assert [world.work(f"train/{name}") for name in ("one", "two")] == [2, 2]
+
+
 def test_a_share_of_each_member_goes_to_its_tuning_if_it_is_tuned():
     shares = Shares(1.0, {"one": "linear", "two": "linear"}, {"one": 0, "two": 5}, 0)
     assert shares.weights == pytest.approx(
