@@ -16,7 +16,7 @@ from pipeline.early_stopping import fits_of_all_rows
 from pipeline.fits import Fits
 from pipeline.folds import Fold
 from pipeline.member import Member
-from pipeline.parallel import OutOfTime, over_cores, workers
+from pipeline.parallel import OutOfTime, endless, over_cores, workers
 from pipeline.plan import COSTLY, MANY_ROWS, Allowance, cells_a_round
 
 SMALLEST = 500  # rows of the first sample
@@ -73,7 +73,7 @@ def rounds_that_fit(
     longest = _longest(folds)
     if is_small(fits, member, longest):
         return asked
-    with workers(1, lambda: math.inf) as parallel_map:  # in a process of its own
+    with workers(1, endless) as parallel_map:
         (found,) = parallel_map(functools.partial(round_seconds, fits, member), [longest])
     begun, a_round = found
     each = seconds / _in_fits(fits, member, len(folds))

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import heapq
 import itertools
+import math
 import multiprocessing
 import os
 import signal
@@ -125,6 +126,11 @@ def workers(jobs: int | None = None, left: Callable[[], float] | None = None) ->
         yield team.map
     finally:
         team.disband()
+
+
+def endless() -> float:
+    """The seconds that are left without a bound: with it even one job has a process of its own."""
+    return math.inf
 
 
 def in_turn(

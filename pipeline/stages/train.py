@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from pipeline.folds import Fold, Folds, pairs_together
 from pipeline.foreign import Origin, PredictionFiles
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
-from pipeline.parallel import Distributed, OutOfTime, over_cores
+from pipeline.parallel import Distributed, OutOfTime, endless, over_cores
 from pipeline.plan import MANY_ROWS, Allowance, Decision
 from pipeline.prediction import precision, rounded
 from pipeline.problem import Loaded, Problem
@@ -201,11 +200,6 @@ class CrossFitting:
             with contextlib.suppress(OutOfTime):
                 while len(repeats) < self.split.repeats and budget.goes_on(len(repeats)):
                     repeats.append([take(fold) for fold in asked[len(repeats)]])
-
-
-def endless() -> float:
-    """Seconds that there are without a bound, for workers that may be stopped."""
-    return math.inf
 
 
 def fit_with_threads(
