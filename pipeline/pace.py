@@ -17,7 +17,7 @@ from pipeline.fits import Fits
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.parallel import OutOfTime, endless, over_cores, workers
-from pipeline.plan import COSTLY, MANY_ROWS, Allowance, cells_a_round
+from pipeline.plan import COSTLY, LEAVES, MANY_ROWS, Allowance, cells_a_round
 
 SMALLEST = 500  # rows of the first sample
 ENOUGH = 0.01  # of the time that is left: a fit that takes so much ends the search
@@ -30,6 +30,7 @@ FIRST_ROUNDS, FEWEST_ROUNDS = 2, 10
 # what more rounds must take to be measured: so many seconds, and so much of the fit of few rounds,
 # whose time differs by a tenth from one to the next
 CLEAR, CLEAR_PART = 0.3, 0.5
+DEAREST = 6  # times what a cell takes, a bin of a leaf may: splits are looked for in it, too
 THREADED = 0.6  # of a fit of trees, what threads share (benchmarks/README.md)
 STEEPEST = 3.0  # exponent of rows**exponent; what is found beyond it is noise
 
@@ -96,33 +97,45 @@ def speed_up(threads: int) -> float:
 def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]:
     """Processor seconds of a fit beside its rounds, and of a round, on a fold's training rows.
 
-    From fits of a few rounds on a sample: of four times as many until the difference is clear. What
-    they take beside grows by row as it does from a quarter of the sample to all of it.
+    From fits of a few rounds on a sample and on a quarter of it, of four times as many until the
+    difference is clear. Both grow by row as they do from the quarter to the sample; a round in
+    proportion to what it reads at most, and to that with the dearest histograms at least.
     """
     order = fold.train[np.argsort(fits.y[fold.train], kind="stable")]
     number = min(len(order), int(np.clip(PROBED * len(order), LEAST_PROBED, MOST_PROBED)))
-    few = -(-number // 4)
+    asked, few = member.settings[ROUNDS], -(-number // 4)
 
-    def fit(rounds: int, rows: int = number) -> float:
-        shorter = replace(member, settings={**member.settings, ROUNDS: rounds})
+    def fit(rounds: int, rows: int) -> float:
+        shorter = replace(member, settings={**member.settings, ROUNDS: min(asked, rounds)})
         sample = np.sort(order[np.arange(rows) * len(order) // rows])
         return fits.measure(shorter, fold, sample, fold.valid[:1])[0]
 
-    asked, rounds = member.settings[ROUNDS], FIRST_ROUNDS
-    fit(min(asked, rounds), few)  # imports the library, which others need not
-    fewer, first = fit(min(asked, rounds), few), fit(min(asked, rounds))
-    seconds = first
-    while rounds < asked and seconds - first < max(CLEAR, CLEAR_PART * first):
-        rounds = min(asked, 4 * rounds)
-        seconds = fit(rounds)
-    a_round = max(0.0, seconds - first) / max(1, rounds - FIRST_ROUNDS)
-    columns, outputs = len(fits.features(member)), fits.objective.outputs
-    times = [cells_a_round(rows, columns, outputs) for rows in (len(order), number)]
-    a_row = max(0.0, first - fewer) / max(1, number - few)
-    begun = max(0.0, first - FIRST_ROUNDS * a_round) + a_row * (len(order) - number)
+    def measured(rows: int) -> tuple[float, float]:
+        seconds = first = fit(FIRST_ROUNDS, rows)
+        rounds = FIRST_ROUNDS
+        while rounds < asked and seconds - first < max(CLEAR, CLEAR_PART * first):
+            rounds *= 4
+            seconds = fit(rounds, rows)
+        a_round = max(0.0, seconds - first) / max(1, min(asked, rounds) - FIRST_ROUNDS)
+        return max(0.0, first - FIRST_ROUNDS * a_round), a_round
+
+    fit(FIRST_ROUNDS, few)  # imports the library, which others need not
+    found = measured(number)
+    if number == len(order):
+        return found
+    fewer = measured(few)
+    times = (len(order) - number) / (number - few)
+    begun, a_round = (
+        at_all + times * max(0.0, at_all - at_few)
+        for at_few, at_all in zip(fewer, found, strict=True)
+    )
+    most, least = (
+        found[1] * cells_a_round(len(order), 1, 1, leaves) / cells_a_round(number, 1, 1, leaves)
+        for leaves in (LEAVES, DEAREST * LEAVES)
+    )
     seeds = member.settings.get(SEEDS, 1)
     fits_of = [fits_of_all_rows(rows, seeds) for rows in (len(order), number)]
-    return begun, a_round * times[0] / times[1] * fits_of[0] / fits_of[1]
+    return begun, min(most, max(least, a_round)) * fits_of[0] / fits_of[1]
 
 
 def _longest(folds: Sequence[Fold]) -> Fold:

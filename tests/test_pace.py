@@ -183,6 +183,25 @@ def test_what_a_fit_takes_beside_its_rounds_is_not_multiplied_by_the_rows():
     assert max(map(len, fits.samples)) == 90_000
 
 
+class Wide(Recorded):
+    """A bin of a leaf takes five times what a cell takes: of many columns most of a round."""
+
+    y = np.zeros(50_000)
+
+    def measure(self, of, fold, rows, predicted):
+        self.samples.append(rows)
+        return 0.2 + of.settings["max_rounds"] * 1e-6 * cells_a_round(len(rows), 1, 2, 5 * 31), 0.0
+
+
+def test_what_a_round_takes_whatever_the_rows_is_not_multiplied_by_them():
+    fits, boosting = Wide(), replace(member(), settings={"max_rounds": 900})
+    fold = Fold(0, 0, np.arange(40_000), np.arange(40_000, 50_000))
+    begun, a_round = pace.round_seconds(fits, boosting, fold)
+    assert begun == pytest.approx(0.2, rel=0.01)
+    assert a_round == pytest.approx(1e-6 * cells_a_round(40_000, 1, 2, 5 * 31), rel=0.01)
+    assert max(map(len, fits.samples)) == 20_000
+
+
 class Uneven(Recorded):
     """Fits that cost nine seconds, half of one more or less, and 150 ms a round."""
 
