@@ -109,7 +109,7 @@ watch: installed ## open the report of the last run in a browser
 	@$(PIPELINE) watch $(C)
 
 test: check ## set up, check the code and run all tests
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder # a file's tests share what it makes once
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile # a file's tests share what it makes once
 
 check: installed-test ## ruff, mypy and the import contracts
 	@$(VENV)/bin/ruff check && $(VENV)/bin/ruff format --check --quiet

@@ -153,7 +153,7 @@ CHANGES = {
     "a comment in code": (appended("metrics/metric.py", "\n# a comment\n"), set()),
     "a docstring in code": (in_code("metrics/metric.py", '"""A metric: its', '"""Its'), set()),
     "a description of a setting": (
-        in_code("models/lightgbm.py", "trees, at most", "not more trees"),
+        in_code("early_stopping.py", "trees, at most", "not more trees"),
         set(),
     ),
     "a leaderboard score": (keep_score, {"evaluate"}),
