@@ -106,9 +106,8 @@ def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]
     asked, few = member.settings[ROUNDS], -(-number // 4)
 
     def fit(rounds: int, rows: int) -> float:
-        shorter = replace(member, settings={**member.settings, ROUNDS: min(asked, rounds)})
         sample = np.sort(order[np.arange(rows) * len(order) // rows])
-        return fits.measure(shorter, fold, sample, fold.valid[:1])[0]
+        return fits.measure(with_rounds(member, rounds), fold, sample, fold.valid[:1])[0]
 
     def measured(rows: int) -> tuple[float, float]:
         seconds = first = fit(FIRST_ROUNDS, rows)
@@ -138,6 +137,12 @@ def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]
     return begun, min(most, max(least, a_round)) * fits_of[0] / fits_of[1]
 
 
+def with_rounds(member: Member, most: int) -> Member:
+    """The same boosting with so many rounds at most."""
+    asked = member.settings[ROUNDS]
+    return replace(member, settings={**member.settings, ROUNDS: min(asked, most)})
+
+
 def _longest(folds: Sequence[Fold]) -> Fold:
     """Of windows of time the last one, which has the most rows; of others the first."""
     validating = [fold for fold in folds if len(fold.valid)]
@@ -154,11 +159,11 @@ def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold
     predicted = fold.valid[:PREDICTED]
     a_row = 0.0
 
-    def fit(rows: int) -> float:
+    def fit(rows: int, of: Member = member) -> float:
         nonlocal a_row
         # spread over the order of y: every class has its share
         sample = np.sort(order[np.arange(rows) * len(order) // rows])
-        seconds, predict_seconds = fits.measure(member, fold, sample, predicted)
+        seconds, predict_seconds = fits.measure(of, fold, sample, predicted)
         a_row = predict_seconds / len(predicted)
         return seconds
 
@@ -166,10 +171,11 @@ def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold
         return cells_a_round(rows, len(fits.features(member)), fits.objective.outputs)
 
     rows = min(len(order), fits.learnt_rows(member))
-    fit(min(SMALLEST, rows))  # imports the library, which others need not
-    work = cells if ROUNDS in member.settings else float
-    in_proportion, seconds = extrapolated(fit, rows, enough, work)
-    if ROUNDS in member.settings and ENOUGH * seconds > enough:
+    boosting = ROUNDS in member.settings
+    # imports the library, which others need not
+    fit(min(SMALLEST, rows), with_rounds(member, FIRST_ROUNDS) if boosting else member)
+    in_proportion, seconds = extrapolated(fit, rows, enough, cells if boosting else float)
+    if boosting and ENOUGH * seconds > enough:
         if ENOUGH * in_proportion > enough:
             seconds = in_proportion
         else:

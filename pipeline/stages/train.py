@@ -113,7 +113,7 @@ def limited(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> Tuned:
     rounds = budget.rounds(asked, measure)
     if rounds == asked:
         return tune
-    return replace(tune, member=replace(member, settings={**member.settings, pace.ROUNDS: rounds}))
+    return replace(tune, member=pace.with_rounds(member, rounds))
 
 
 def found_seconds(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> dict[str, float]:
