@@ -2,7 +2,8 @@
 
 The first fit is the model where twice as many rounds bring more than the rows that it watches: of
 one seed where `max_rounds`, which both fits share, leaves too few for a second one; and of more
-than ONE_FIT rows, beside which those watched are few (benchmarks/README.md).
+than ONE_FIT rows, beside which those watched are few (benchmarks/README.md). Where the rows watched
+are the latest there is a second fit in any case: what is predicted comes after them.
 """
 
 from collections.abc import Iterator
@@ -100,16 +101,26 @@ def spread(y: np.ndarray, share: float, seed: int) -> np.ndarray:
     return mask
 
 
-def rounds_of_all_rows(best: int, held_out: np.ndarray, settings: BoostingSettings) -> int:
+def rounds_of_first_fit(settings: BoostingSettings, clusters: Clusters | None) -> int:
+    """At most: all that there may be, or half of them where one seed has a second fit anyway."""
+    halved = settings.n_models == 1 and clusters is not None and clusters.by_time
+    return max(1, settings.max_rounds // 2) if halved else settings.max_rounds
+
+
+def rounds_of_all_rows(
+    best: int, held_out: np.ndarray, settings: BoostingSettings, clusters: Clusters | None
+) -> int:
     """Of the second fit, or 0 where the first one is the model.
 
     `best` is the number that suited the rows held out, a mask (n,) bool. A round on fewer rows
     counts as a part of one on all of them.
     """
-    best, most = max(1, best), settings.max_rounds
+    best, most, first = max(1, best), settings.max_rounds, rounds_of_first_fit(settings, clusters)
     if len(held_out) > ONE_FIT:
         return 0
-    if settings.n_models == 1:
+    if first < most:
+        most -= first
+    elif settings.n_models == 1:
         left = np.mean(~held_out) * (most - min(most, best + settings.patience))
         most = int(left) if left >= best else 0
     return min(round(MORE * best), most)
@@ -117,4 +128,5 @@ def rounds_of_all_rows(best: int, held_out: np.ndarray, settings: BoostingSettin
 
 def fits_of_all_rows(rows: int, seeds: int) -> float:
     """How many fits of max_rounds on all of so many rows a model takes, at most."""
-    return seeds if rows > ONE_FIT or seeds == 1 else 1 - HELD_OUT + seeds
+    first = 0.0 if rows > ONE_FIT else 1 - HELD_OUT
+    return first if first and seeds == 1 else first + seeds

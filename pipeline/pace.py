@@ -125,12 +125,13 @@ def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]
     fewer = measured(few)
     times = (len(order) - number) / (number - few)
     begun, a_round = (
-        at_all + times * max(0.0, at_all - at_few)
-        for at_few, at_all in zip(fewer, found, strict=True)
+        at_sample + times * max(0.0, at_sample - at_few)
+        for at_few, at_sample in zip(fewer, found, strict=True)
     )
+    grown = member.settings.get("num_leaves", LEAVES)
     most, least = (
         found[1] * cells_a_round(len(order), 1, 1, leaves) / cells_a_round(number, 1, 1, leaves)
-        for leaves in (LEAVES, DEAREST * LEAVES)
+        for leaves in (grown, DEAREST * grown)
     )
     seeds = member.settings.get(SEEDS, 1)
     fits_of = [fits_of_all_rows(rows, seeds) for rows in (len(order), number)]

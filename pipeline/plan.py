@@ -3,9 +3,10 @@
 The minutes are shared among parts, tune and train of each member. A part gets what is left of
 them, in proportion to its weight among the parts still open; a member's first repeat may take half
 of it all, since without it the member is lost. Whatever a part does not need passes on to the
-others, if it was completed; one that is cut short counts as having used all it might have. So more
-minutes give no part less: a part with share s and cost c takes min(s, c), and what that leaves
-grows with s. Only a part that is begun with more minutes may leave less to those after it.
+others, if it was completed; one that is begun and cut short counts as having used all it might
+have. So more minutes give no part less: a part with share s and cost c takes min(s, c), and what
+that leaves grows with s. Only a part that is begun with more minutes, and was not with fewer, or
+that memory cuts short, may leave less to those after it.
 
 A table of many rows has a strongest model that is known beforehand. Half of the minutes are kept
 for it until its first repeat is there, whatever the order of the TOML, and that repeat is finished

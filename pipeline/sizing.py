@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
-from pipeline.early_stopping import fits_of_all_rows
+from pipeline.early_stopping import ONE_FIT, fits_of_all_rows
 from pipeline.metrics import Task
 from pipeline.plan import COSTLY, FIRST, MANY_ROWS, STRONGEST, cells_a_round, trees_a_round
 
@@ -39,8 +39,8 @@ ROUND = {31: 3e-9, 127: 6e-9}  # seconds of LightGBM's round by leaves, a row, c
 XGBOOST_ROUND = 3e-9  # at depth 6
 SPARE = 1.5  # how much slower a machine may be
 LEAST_ROUNDS, LEAST_OF_CLASSES = 100, 50  # fewer could be worse than LightGBM's defaults
-MOST_ROUNDS = 2000  # of a fit; of one seed two fits share them
-WORTH_ROUNDS = 400  # of xgboost beside lightgbm
+MOST_ROUNDS = 2000  # of a fit; of one seed two fits share twice as many
+WORTH_ROUNDS = 200  # of xgboost beside lightgbm, in each of two fits
 SEEDS, ENOUGH_ROUNDS = 4, 500  # LightGBM's other seeds take the place of no rounds below that
 MANY_COLUMNS = 100  # of which a tree draws its share: rounds then take half of the time
 FEW_ROUNDS, FASTER = 300, 0.2  # of fewer rounds the learning rate: as far in half of them
@@ -186,7 +186,7 @@ def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:
         return ()
     share = MINUTES / minutes(shape, preset)
     too_slow = {name: shape.cells * share > most for name, most in MOST_CELLS.items()} | {
-        "xgboost": _rounds(shape, "xgboost", preset) < WORTH_ROUNDS,
+        "xgboost": _rounds(shape, "xgboost", preset) < _worth_rounds(shape, preset),
         "neural_net": _network_rows(shape, preset) <= FEWEST_NETWORK_ROWS,
     }
     part = SAMPLED_PART * _seconds_of_a_fit(shape, preset)
@@ -303,5 +303,13 @@ def _seeds(shape: Shape, model: str, preset: str) -> int:
 def _leaves(shape: Shape, preset: str) -> int:
     """Many are for many rows, and only where as many rounds fit as are worth it."""
     leaves = LEAVES.get(shape.task, FEWEST_LEAVES) if shape.many else FEWEST_LEAVES
-    fits = leaves == FEWEST_LEAVES or _rounds(shape, STRONGEST, preset, 1, leaves) >= WORTH_ROUNDS
-    return leaves if fits else FEWEST_LEAVES
+    if leaves == FEWEST_LEAVES:
+        return leaves
+    rounds = _rounds(shape, STRONGEST, preset, 1, leaves)
+    return leaves if rounds >= _worth_rounds(shape, preset) else FEWEST_LEAVES
+
+
+def _worth_rounds(shape: Shape, preset: str) -> int:
+    """Of one seed, whose two fits share them up to ONE_FIT rows."""
+    folds_of = folds(shape, preset)
+    return WORTH_ROUNDS if shape.rows * (folds_of - 1) / folds_of > ONE_FIT else 2 * WORTH_ROUNDS

@@ -147,15 +147,16 @@ def test_one_repeat_fits_into_half_of_the_minutes(preset, classes):
         # a round on all rows, then on those of the fold: the search on 85% of them, one fit a seed;
         # of more than a million rows the search is the fit, and one seed shares the rounds with it
         seeds = given["n_models"]
-        search = 0.85 if seeds > 1 and rows * (folds - 1) / folds <= 10**6 else 0
-        a_fit = a_round * (folds - 1) / folds * (search + seeds) * given["max_rounds"]
+        is_shared = rows * (folds - 1) / folds <= 10**6
+        fits_of_all = 0.85 * is_shared + seeds if seeds > 1 else 0.85 if is_shared else 1
+        a_fit = a_round * (folds - 1) / folds * fits_of_all * given["max_rounds"]
         in_series = -(-folds // 2)
         fits = in_series * a_fit <= 30 * sizing.minutes(shape, preset)
         assert fits or given["max_rounds"] == least
         rounds.append(given["max_rounds"])
         if "xgboost" in sizing.models(shape, preset):  # then in half of what is left
             a_fit = 3e-9 * rows * columns * (classes if classes > 2 else 1) * (folds - 1) / folds
-            a_fit *= sizing.settings(shape, "xgboost", preset)["max_rounds"]
+            a_fit *= sizing.settings(shape, "xgboost", preset)["max_rounds"] * 0.85**is_shared
             assert in_series * a_fit <= 15 * sizing.minutes(shape, preset)
     assert min(rounds) == least and 2000 <= max(rounds) <= 4000
 
@@ -180,6 +181,13 @@ def test_larger_tables_get_more_minutes_and_where_rounds_are_few_a_higher_learni
     assert rates == [None, None, 0.2, 0.2]
 
 
+def test_of_millions_of_rows_one_fit_has_all_the_rounds():
+    large = Shape(4_000_000, 22, "binary", 2)
+    assert "xgboost" in sizing.models(large)
+    given = sizing.settings(replace(large, task="regression", classes=1), "lightgbm")
+    assert (given["num_leaves"], given["max_rounds"]) == (127, 300)
+
+
 def test_of_many_columns_each_tree_draws_its_share():
     shapes = [Shape(50_000, columns, "binary", 2) for columns in (99, 100)]
     given = [sizing.settings(shape, "lightgbm").get("fraction_by") for shape in shapes]
@@ -191,10 +199,10 @@ def test_of_many_columns_each_tree_draws_its_share():
 def test_rounds_follow_from_the_minutes_that_are_asked_for():
     table = Shape(50_000, 500, "binary", 2)
     hour = replace(table, minutes=60)
-    rounds = [sizing.settings(each, "lightgbm")["max_rounds"] for each in (table, hour)]
-    assert (
-        rounds[0] < rounds[1] and sizing.minutes(hour) == 60 and sizing.minutes(hour, "best") == 30
-    )
+    given = [sizing.settings(each, "lightgbm") for each in (table, hour)]
+    trees = [each["max_rounds"] * each["n_models"] for each in given]
+    assert trees[0] < trees[1]
+    assert (sizing.minutes(hour), sizing.minutes(hour, "best")) == (60, 30)
 
 
 def test_the_toml_of_many_rows_lists_what_fits_and_names_what_does_not(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from pipeline.early_stopping import (
     divided,
     held_out_rows,
     rounds_of_all_rows,
+    rounds_of_first_fit,
 )
 from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import ModelProblem, State, Trial
@@ -55,7 +56,7 @@ class Settings(BoostingSettings):
     num_leaves: int = Field(31, ge=2, le=1024)
     min_child_samples: int = Field(10, ge=1, description="rows in a leaf, at least")
     feature_fraction: float = Field(
-        0.5, gt=0, le=1, description="share of the columns that a split chooses from"
+        0.5, gt=0, le=1, description="share of the columns that a split or a tree chooses from"
     )
     fraction_by: Literal["split", "tree"] = Field(
         "split",
@@ -79,8 +80,9 @@ class Boosting:
     """Finds the number of trees on a part of the rows, then fits that many on all of them, unless
     the first fit is the better one in the time.
 
-    The fit on all rows is done once a seed: seeds differ in the columns that each split may choose
-    from. LightGBM's deterministic mode: the same bytes on the same machine, whatever the threads.
+    The fit on all rows is done once a seed: seeds differ in the columns that each split, or each
+    tree, may choose from. LightGBM's deterministic mode: the same bytes on the same machine,
+    whatever the threads.
     """
 
     def __init__(self, settings: Settings, problem: ModelProblem) -> None:
@@ -94,8 +96,8 @@ class Boosting:
         parts = divided(X, y, held_out)
         data = self._dataset(*next(parts), bins)
         watched = self._dataset(*next(parts), data)
-        stopped = self._train(data, watched)
-        rounds = rounds_of_all_rows(stopped.best_iteration, held_out, self.settings)
+        stopped = self._train(data, watched, rounds_of_first_fit(self.settings, clusters))
+        rounds = rounds_of_all_rows(stopped.best_iteration, held_out, self.settings, clusters)
         if not rounds:
             others = (self._train(data, watched, number=i) for i in self._numbers()[1:])
             self.boosters = [stopped, *others]

@@ -4,6 +4,7 @@ Brings trees that grow level by level, where LightGBM's grow leaf by leaf; costs
 """
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.early_stopping import (
     divided,
     held_out_rows,
     rounds_of_all_rows,
+    rounds_of_first_fit,
 )
 from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import Model, ModelProblem, State, Trial, check_classes
@@ -88,12 +90,11 @@ class Boosting:
         parts = divided(X, target, held_out)
         data = self._matrix(*next(parts), bins)
         watched = self._matrix(*next(parts), data)
-        stopped = self._train(data, watched)
-        rounds = rounds_of_all_rows(stopped.best_iteration + 1, held_out, self.settings)
+        stopped = self._train(data, watched, rounds_of_first_fit(self.settings, clusters))
+        rounds = rounds_of_all_rows(stopped.best_iteration + 1, held_out, self.settings, clusters)
         if not rounds:
             others = (self._train(data, watched, number=i) for i in self._numbers()[1:])
-            each = (stopped, *others)
-            self.boosters = [booster[: booster.best_iteration + 1] for booster in each]
+            self.boosters = [each[: each.best_iteration + 1] for each in chain([stopped], others)]
             return self
         del data, watched  # what is binned: a byte a cell, or four where values are missing
         whole = self._matrix(X, target, bins)

@@ -585,3 +585,21 @@ def test_of_one_seed_both_fits_share_the_rounds(kind):
     # of several seeds each has as many as there may be
     assert fitted(10)[0] == fitted(10, seeds=2)[0] == 10
     assert fitted(plenty - 1, seeds=2)[0] == plenty - 1
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
+def test_where_the_latest_rows_are_watched_a_second_fit_has_them(kind, monkeypatch):
+    X, y = sample("multiclass", 400)
+    learnt, train = [], models.module(kind).Boosting._train
+
+    def kept(self, data, *given, **how):
+        learnt.append(data.num_row() if kind == "xgboost" else len(data.get_label()))
+        return train(self, data, *given, **how)
+
+    monkeypatch.setattr(models.module(kind).Boosting, "_train", kept)
+    model = models.build_bare(kind, {"n_models": 1, "max_rounds": 10}, problem("multiclass"))
+    model.fit(X, y, Clusters(np.arange(400) // 4, by_time=True))
+    assert learnt == [340, 400]
+    (booster,) = model.boosters
+    trees = booster.num_trees() / 3 if kind == "lightgbm" else booster.num_boosted_rounds()
+    assert trees == 5
