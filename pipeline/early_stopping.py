@@ -3,11 +3,13 @@
 The first fit is the model where twice as many rounds bring more than the rows that it watches: of
 one seed where `max_rounds`, which both fits share, leaves too few for a second one; and of more
 than ONE_FIT rows, beside which those watched are few (benchmarks/README.md). Where the rows watched
-are the latest there is a second fit in any case: what is predicted comes after them.
+are the latest, of up to ONE_FIT rows there is a second fit in any case: what is predicted comes
+after them.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from pydantic import Field
@@ -101,29 +103,47 @@ def spread(y: np.ndarray, share: float, seed: int) -> np.ndarray:
     return mask
 
 
-def rounds_of_first_fit(settings: BoostingSettings, clusters: Clusters | None) -> int:
-    """At most: all that there may be, or half of them where one seed has a second fit anyway."""
-    halved = settings.n_models == 1 and clusters is not None and clusters.by_time
-    return max(1, settings.max_rounds // 2) if halved else settings.max_rounds
+@dataclass(frozen=True)
+class TwoFits:
+    """Rounds of the fit that watches the rows `held_out` (n,) bool, and of the one on all rows.
 
-
-def rounds_of_all_rows(
-    best: int, held_out: np.ndarray, settings: BoostingSettings, clusters: Clusters | None
-) -> int:
-    """Of the second fit, or 0 where the first one is the model.
-
-    `best` is the number that suited the rows held out, a mask (n,) bool. A round on fewer rows
-    counts as a part of one on all of them.
+    `by_time`: those are the latest, which the model needs, so that one seed has half of its rounds
+    for each fit.
     """
-    best, most, first = max(1, best), settings.max_rounds, rounds_of_first_fit(settings, clusters)
-    if len(held_out) > ONE_FIT:
-        return 0
-    if first < most:
-        most -= first
-    elif settings.n_models == 1:
-        left = np.mean(~held_out) * (most - min(most, best + settings.patience))
-        most = int(left) if left >= best else 0
-    return min(round(MORE * best), most)
+
+    settings: BoostingSettings
+    held_out: np.ndarray
+    by_time: bool
+
+    @classmethod
+    def of(cls, y: np.ndarray, settings: BoostingSettings, clusters: Clusters | None) -> Self:
+        held_out = held_out_rows(y, settings.held_out, settings.seed, clusters)
+        return cls(settings, held_out, clusters is not None and clusters.by_time)
+
+    @property
+    def first(self) -> int:
+        """At most."""
+        most = self.settings.max_rounds
+        return max(1, most // 2) if self.by_time and self._are_shared else most
+
+    def second(self, best: int) -> int:
+        """After the first fit was best with so many; 0 where that one is the model.
+
+        A round on fewer rows counts as a part of one on all of them.
+        """
+        best, most = max(1, best), self.settings.max_rounds
+        if len(self.held_out) > ONE_FIT:
+            return 0
+        if self._are_shared and self.by_time:
+            most -= self.first
+        elif self._are_shared:
+            left = np.mean(~self.held_out) * (most - min(most, best + self.settings.patience))
+            most = int(left) if left >= best else 0
+        return min(round(MORE * best), most)
+
+    @property
+    def _are_shared(self) -> bool:
+        return self.settings.n_models == 1 and len(self.held_out) <= ONE_FIT
 
 
 def fits_of_all_rows(rows: int, seeds: int) -> float:

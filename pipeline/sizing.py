@@ -39,8 +39,8 @@ ROUND = {31: 3e-9, 127: 6e-9}  # seconds of LightGBM's round by leaves, a row, c
 XGBOOST_ROUND = 3e-9  # at depth 6
 SPARE = 1.5  # how much slower a machine may be
 LEAST_ROUNDS, LEAST_OF_CLASSES = 100, 50  # fewer could be worse than LightGBM's defaults
-MOST_ROUNDS = 2000  # of a fit; of one seed two fits share twice as many
-WORTH_ROUNDS = 200  # of xgboost beside lightgbm, in each of two fits
+MOST_ROUNDS = 2000  # of a fit
+WORTH_ROUNDS = 200  # of a fit by xgboost beside lightgbm
 SEEDS, ENOUGH_ROUNDS = 4, 500  # LightGBM's other seeds take the place of no rounds below that
 MANY_COLUMNS = 100  # of which a tree draws its share: rounds then take half of the time
 FEW_ROUNDS, FASTER = 300, 0.2  # of fewer rounds the learning rate: as far in half of them
@@ -186,7 +186,7 @@ def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:
         return ()
     share = MINUTES / minutes(shape, preset)
     too_slow = {name: shape.cells * share > most for name, most in MOST_CELLS.items()} | {
-        "xgboost": _rounds(shape, "xgboost", preset) < _worth_rounds(shape, preset),
+        "xgboost": _rounds(shape, "xgboost", preset) < WORTH_ROUNDS * _sharing(shape, preset),
         "neural_net": _network_rows(shape, preset) <= FEWEST_NETWORK_ROWS,
     }
     part = SAMPLED_PART * _seconds_of_a_fit(shape, preset)
@@ -258,7 +258,9 @@ def _has_trials(shape: Shape) -> bool:
     """A trial takes as long as a repeat. Where that takes all of its part there is no time for
     one."""
     seeds = _seeds(shape, STRONGEST, "default")
-    fits = not shape.costly or _rounds(shape, STRONGEST, "default", seeds) >= _most_rounds(seeds)
+    fits = not shape.costly or _rounds(shape, STRONGEST, "default", seeds) >= _most_rounds(
+        shape, "default", seeds
+    )
     return shape.rows <= TRIALS_UP_TO and fits
 
 
@@ -266,7 +268,7 @@ def _boosting(shape: Shape, model: str, preset: str) -> dict[str, Any]:
     """Rounds of which one repeat fits into its PART of the minutes, and with them its seeds."""
     least = LEAST_ROUNDS if shape.trees == 1 else LEAST_OF_CLASSES
     seeds = _seeds(shape, model, preset)
-    most = WIDE_BOOSTING["max_rounds"] if shape.wide else _most_rounds(seeds)
+    most = WIDE_BOOSTING["max_rounds"] if shape.wide else _most_rounds(shape, preset, seeds)
     rounds = max(least, min(most, _rounds(shape, model, preset, seeds)))
     given: dict[str, Any] = {"max_rounds": rounds, "n_models": seeds}
     if rounds < FEW_ROUNDS and shape.many and shape.trees == 1:
@@ -289,8 +291,8 @@ def _rounds(shape: Shape, model: str, preset: str, seeds: int = 1, leaves: int =
     return found // 100 * 100 if found >= 100 else found // 10 * 10
 
 
-def _most_rounds(seeds: int) -> int:
-    return MOST_ROUNDS if seeds > 1 else 2 * MOST_ROUNDS
+def _most_rounds(shape: Shape, preset: str, seeds: int) -> int:
+    return MOST_ROUNDS * (_sharing(shape, preset) if seeds == 1 else 1)
 
 
 def _seeds(shape: Shape, model: str, preset: str) -> int:
@@ -306,10 +308,10 @@ def _leaves(shape: Shape, preset: str) -> int:
     if leaves == FEWEST_LEAVES:
         return leaves
     rounds = _rounds(shape, STRONGEST, preset, 1, leaves)
-    return leaves if rounds >= _worth_rounds(shape, preset) else FEWEST_LEAVES
+    return leaves if rounds >= WORTH_ROUNDS * _sharing(shape, preset) else FEWEST_LEAVES
 
 
-def _worth_rounds(shape: Shape, preset: str) -> int:
-    """Of one seed, whose two fits share them up to ONE_FIT rows."""
-    folds_of = folds(shape, preset)
-    return WORTH_ROUNDS if shape.rows * (folds_of - 1) / folds_of > ONE_FIT else 2 * WORTH_ROUNDS
+def _sharing(shape: Shape, preset: str) -> int:
+    """How many fits share the rounds of one seed."""
+    number = folds(shape, preset)
+    return 1 if shape.rows * (number - 1) / number > ONE_FIT else 2

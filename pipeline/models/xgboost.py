@@ -11,14 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.device import fitting_on
-from pipeline.early_stopping import (
-    BoostingSettings,
-    Clusters,
-    divided,
-    held_out_rows,
-    rounds_of_all_rows,
-    rounds_of_first_fit,
-)
+from pipeline.early_stopping import BoostingSettings, Clusters, TwoFits, divided
 from pipeline.lookup_matrix import BLOCK, LookupMatrix, Matrix
 from pipeline.models import Model, ModelProblem, State, Trial, check_classes
 from pipeline.native_library import import_module_bare
@@ -80,18 +73,17 @@ class Boosting:
 
     def fit(self, X: Matrix, y: np.ndarray, clusters: Clusters | None = None) -> Self:
         """X (n, d) with NaN for missing values; y (n,) class codes or values."""
-        share, seed = self.settings.held_out, self.settings.seed
-        held_out = held_out_rows(y, share, seed, clusters)
+        fits = TwoFits.of(y, self.settings, clusters)
         if self.problem.task == "regression":
             self.classes, target = np.arange(1), y
         else:  # a class that none of the rows has would keep some probability
             self.classes, target = np.unique(y, return_inverse=True)
         bins = self._bins(X) if isinstance(X, LookupMatrix) else None
-        parts = divided(X, target, held_out)
+        parts = divided(X, target, fits.held_out)
         data = self._matrix(*next(parts), bins)
         watched = self._matrix(*next(parts), data)
-        stopped = self._train(data, watched, rounds_of_first_fit(self.settings, clusters))
-        rounds = rounds_of_all_rows(stopped.best_iteration + 1, held_out, self.settings, clusters)
+        stopped = self._train(data, watched, fits.first)
+        rounds = fits.second(stopped.best_iteration + 1)
         if not rounds:
             others = (self._train(data, watched, number=i) for i in self._numbers()[1:])
             self.boosters = [each[: each.best_iteration + 1] for each in chain([stopped], others)]

@@ -14,7 +14,7 @@ from sklearn.linear_model import QuantileRegressor
 
 from pipeline import codec, models
 from pipeline.config import model_names
-from pipeline.early_stopping import Clusters, held_out_rows
+from pipeline.early_stopping import Clusters, TwoFits, held_out_rows
 from pipeline.errors import DataError, SettingsError
 from pipeline.lookup_matrix import LookupMatrix
 from pipeline.models import ModelProblem, State
@@ -603,3 +603,11 @@ def test_where_the_latest_rows_are_watched_a_second_fit_has_them(kind, monkeypat
     (booster,) = model.boosters
     trees = booster.num_trees() / 3 if kind == "lightgbm" else booster.num_boosted_rounds()
     assert trees == 5
+
+
+def test_of_very_many_rows_the_one_fit_has_all_rounds_by_time_too(monkeypatch):
+    monkeypatch.setattr("pipeline.early_stopping.ONE_FIT", 399)
+    settings = models.module("lightgbm").Settings(n_models=1, max_rounds=10)
+    clusters = Clusters(np.arange(400), by_time=True)
+    fits = TwoFits.of(np.arange(400) % 2, settings, clusters)
+    assert (fits.first, fits.second(10)) == (10, 0)
