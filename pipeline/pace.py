@@ -1,8 +1,9 @@
 """How long a fit on all rows would take, from fits on samples of them that double in size.
 
 A member that cannot finish one repeat in its share of [budget] minutes is then not begun, and the
-others get the time; the strongest is begun in any case, with fewer rounds. Time is that of the
-processor, so a busy machine changes little of it.
+others get the time; the strongest is begun in any case, with fewer rounds, and one that may learn
+from a sample is begun with fewer rows. Time is that of the processor, so a busy machine changes
+little of it.
 """
 
 import functools
@@ -17,13 +18,23 @@ from pipeline.fits import Fits
 from pipeline.folds import Fold
 from pipeline.member import Member
 from pipeline.parallel import OutOfTime, endless, over_cores, workers
-from pipeline.plan import COSTLY, LEAVES, MANY_ROWS, Allowance, cells_a_round
+from pipeline.plan import (
+    COSTLY,
+    FEWEST_ROWS,
+    LEAVES,
+    LIMITS,
+    MANY_ROWS,
+    Allowance,
+    Stopwatch,
+    cells_a_round,
+)
 
 SMALLEST = 500  # rows of the first sample
 ENOUGH = 0.01  # of the time that is left: a fit that takes so much ends the search
 SLOW = 10  # times that: then the smallest sample alone shows that all rows take too long
 PREDICTED = 2000  # rows to predict
-ROUNDS, SEEDS = "max_rounds", "n_models"  # the settings of boosting
+ROUNDS, SEEDS = LIMITS["rounds"], "n_models"  # the settings of boosting
+SAFE = 0.7  # of the time that is left, for as many rows as should fit: a sample errs by a third
 # rows that a round is measured on: a tenth of them, as few rows fit into a faster memory
 PROBED, LEAST_PROBED, MOST_PROBED = 1 / 10, 20_000, 200_000
 FIRST_ROUNDS, FEWEST_ROUNDS = 2, 10
@@ -43,19 +54,30 @@ def repeat_seconds(
     0 where that need not be known: a small table, or no bound on the time. inf where there is no
     time left, or not enough even for the samples.
     """
-    left = budget.left()
-    longest = _longest(folds)
+    return sum(_repeat(fits, member, folds, test_rows, budget.left))
+
+
+def _repeat(
+    fits: Fits,
+    member: Member,
+    folds: Sequence[Fold],
+    test_rows: int,
+    time_left: Callable[[], float],
+) -> tuple[float, float]:
+    """Seconds of a repeat's fits, and of their predictions."""
+    left, longest = time_left(), _longest(folds)
     if math.isinf(left) or is_small(fits, member, longest):
-        return 0.0
+        return 0.0, 0.0
     if left <= 0:
-        return math.inf
+        return math.inf, math.inf
     measure = functools.partial(fold_seconds, fits, member, test_rows, ENOUGH * left)
-    with workers(1, budget.left) as parallel_map:
+    with workers(1, time_left) as parallel_map:
         try:
-            (seconds,) = parallel_map(measure, [longest])
+            ((fitting, predicting),) = parallel_map(measure, [longest])
         except OutOfTime:
-            return math.inf
-    return seconds * _in_fits(fits, member, len(folds))
+            return math.inf, math.inf
+    times = _in_fits(fits, member, len(folds))
+    return times * fitting, times * predicting
 
 
 def is_small(fits: Fits, member: Member, fold: Fold) -> bool:
@@ -80,6 +102,21 @@ def rounds_that_fit(
     each = seconds / _in_fits(fits, member, len(folds))
     rounds = int(max(0.0, each - begun) / a_round) if a_round else asked
     return asked if rounds >= asked else max(FEWEST_ROUNDS, rounds // 10 * 10)
+
+
+def rows_that_fit(
+    fits: Fits, member: Member, folds: Sequence[Fold], test_rows: int, asked: int, seconds: float
+) -> int:
+    """Rows of which a repeat should take SAFE of so many seconds, of a member that learns from
+    `asked`; all of these where even FEWEST_ROWS would take longer."""
+    watch = Stopwatch()
+    fitting, predicting = _repeat(fits, member, folds, test_rows, lambda: seconds - watch.seconds())
+    there_is = SAFE * seconds
+    if fitting + predicting <= there_is or math.isinf(fitting):
+        return asked
+    learnt = min(asked, len(_longest(folds).train))
+    rows = int(learnt * (there_is - predicting) / fitting) // 1000 * 1000
+    return rows if rows >= FEWEST_ROWS else asked
 
 
 def _in_fits(fits: Fits, member: Member, number: int) -> float:
@@ -140,8 +177,12 @@ def round_seconds(fits: Fits, member: Member, fold: Fold) -> tuple[float, float]
 
 def with_rounds(member: Member, most: int) -> Member:
     """The same boosting with so many rounds at most."""
-    asked = member.settings[ROUNDS]
-    return replace(member, settings={**member.settings, ROUNDS: min(asked, most)})
+    return with_limit(member, ROUNDS, min(member.settings[ROUNDS], most))
+
+
+def with_limit(member: Member, setting: str, most: int) -> Member:
+    """The same member with another limit, of ROUNDS or ROWS."""
+    return replace(member, settings={**member.settings, setting: most})
 
 
 def _longest(folds: Sequence[Fold]) -> Fold:
@@ -150,8 +191,10 @@ def _longest(folds: Sequence[Fold]) -> Fold:
     return max(validating, key=lambda fold: len(fold.train) + len(fold.valid))
 
 
-def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold: Fold) -> float:
-    """Seconds of one fold: its fit, and the predictions of its validation and of the test rows.
+def fold_seconds(
+    fits: Fits, member: Member, test_rows: int, enough: float, fold: Fold
+) -> tuple[float, float]:
+    """Seconds of one fold: of its fit, and of predicting its validation and the test rows.
 
     On few rows early stopping ends boosting sooner, so that its time seems to grow faster than it
     can. Where that decides, it is measured by its rounds, too.
@@ -182,7 +225,7 @@ def fold_seconds(fits: Fits, member: Member, test_rows: int, enough: float, fold
         else:
             begun, a_round = round_seconds(fits, member, fold)
             seconds = min(seconds, begun + member.settings[ROUNDS] * a_round)
-    return seconds + a_row * (len(fold.valid) + test_rows)
+    return seconds, a_row * (len(fold.valid) + test_rows)
 
 
 def extrapolated(

@@ -11,7 +11,8 @@ that memory cuts short, may leave less to those after it.
 A table of many rows has a strongest model that is known beforehand. Half of the minutes are kept
 for it until its first repeat is there, whatever the order of the TOML, and that repeat is finished
 in any case, with as many rounds of boosting as should fit. Parts whose first trial or repeat would
-not fit into their share are not begun (pace.py measures that), and the others get the time.
+not fit into their share are not begun (pace.py measures that), and the others get the time; models
+that learn from a sample learn from as many rows as should fit.
 
 A plan is a file, named by a hash of everything that it is about. A run that finds a part in it
 follows it, whatever the clock says; other minutes, settings, data or code are another plan.
@@ -40,6 +41,10 @@ COSTLY = 10_000_000  # cells that a round of boosting reads; of more, pace is me
 LEAVES, BINS = 31, 255  # LightGBM's defaults: a leaf has a histogram of so many bins a column
 ROWS_OF_BIN = 3  # at least
 RAN_OUT = "memory ran out in one of its fits"
+FEWEST_ROWS = 10_000  # of many; a sample of fewer brings less than boosting that has all of them
+# by the unit that a member may have fewer of, the setting that says how many: rounds of boosting,
+# rows of a model that may learn from a sample
+LIMITS = {"rounds": "max_rounds", "rows": "most_rows"}
 LONGEST_GAP = 5.0  # seconds between two readings by a process that waits for its workers
 Clock = Callable[[], float]
 
@@ -163,8 +168,8 @@ class Plan:
         return known
 
     def cut(self, part: str) -> tuple[Decision, ...]:
-        """What cut a part short; the rounds of a member belong to its training."""
-        found = map(self.decision, (part, rounds_of(part)))
+        """What cut a part short; the limits of a member belong to its training."""
+        found = map(self.decision, (part, *limits_of(part)))
         return tuple(each for each in found if each is not None and each.is_cut)
 
     def renew(self) -> bool:
@@ -172,8 +177,8 @@ class Plan:
         with locked(self._lock):
             decisions = self.read()
             cut = {name for name, each in decisions.items() if each.is_cut}
-            # with rounds that are open again all repeats would be fitted, whatever the clock says
-            kept = {n: each for n, each in decisions.items() if not {n, rounds_of(n)} & cut}
+            # with limits that are open again all repeats would be fitted, whatever the clock says
+            kept = {n: each for n, each in decisions.items() if not {n, *limits_of(n)} & cut}
             self._write(kept)
         return len(kept) < len(decisions)
 
@@ -210,10 +215,10 @@ class Plan:
         return (left * weights[part] / still_open if still_open else 0.0), left
 
 
-def rounds_of(part: str) -> str:
-    """The part that limits a member's rounds of boosting; training follows it."""
+def limits_of(part: str) -> tuple[str, ...]:
+    """The parts that limit a member's rounds or rows; training follows them."""
     stage, _, member = part.partition("/")
-    return f"rounds/{member}" if stage == "train" else part
+    return tuple(f"{each}/{member}" for each in LIMITS) if stage == "train" else ()
 
 
 @dataclass(frozen=True)
@@ -250,17 +255,22 @@ class Allowance:
         decision = self.bound and self.bound.plan.decision(self.bound.part)
         return decision.done if decision else None
 
-    def rounds(self, asked: int, measure: Callable[[float], int]) -> int:
-        """Of boosting, for a member whose first repeat is finished in any case: as many as the plan
-        says, or as `measure` finds for the seconds that there are, which the plan then keeps."""
-        if self.bound is None or not self.bound.at_least:
+    def limited(self, unit: str, asked: int, measure: Callable[[float], int]) -> int:
+        """How many `unit` (one of LIMITS) a member is fitted with: as many as the plan says, or as
+        `measure` finds for the seconds that its first repeat has, which the plan then keeps."""
+        if self.bound is None:
             return asked
-        plan, part = self.bound.plan, rounds_of(self.bound.part)
+        plan, part = self.bound.plan, f"{unit}/{self.bound.part.partition('/')[2]}"
         decision = plan.decision(part)
         if decision is None and self.is_bound:
             done = min(asked, measure(max(0.0, self.bound.first - self.seconds())))
             decision = plan.decide(part, Decision(done=done, asked=asked, seconds=0.0))
         return decision.done if decision else asked
+
+    @property
+    def finishes(self) -> bool:
+        """Whether the first repeat is finished in any case."""
+        return self.bound is not None and self.bound.at_least > 0
 
     @property
     def is_bound(self) -> bool:

@@ -15,7 +15,15 @@ from typing import Any
 
 from pipeline.early_stopping import ONE_FIT, fits_of_all_rows
 from pipeline.metrics import Task
-from pipeline.plan import COSTLY, FIRST, MANY_ROWS, STRONGEST, cells_a_round, trees_a_round
+from pipeline.plan import (
+    COSTLY,
+    FEWEST_ROWS,
+    FIRST,
+    MANY_ROWS,
+    STRONGEST,
+    cells_a_round,
+    trees_a_round,
+)
 
 CORES = 2
 MANY_LEVELS = 24  # of a category: trees need long to part so many
@@ -56,7 +64,6 @@ EFFECTS_ROWS = 200_000
 SAMPLED_PART = 1 / 4  # of the minutes, for kernel and random_effects each
 NETWORK_ROW, NETWORK_PREDICTED = (3.5e-4, 2e-6), 5e-6  # of each that is learnt; that is predicted
 NETWORK_PART = 0.4  # of the minutes: what boosting leaves over, mostly
-FEWEST_NETWORK_ROWS = 10_000  # fewer of many rows bring less than boosting that has all of them
 TEST_ROWS = 1 / 2  # for a training row, where nobody knows how many there are
 MODELS = (  # of few rows; of many, see `models`
     *("lightgbm", "xgboost", "random_effects", "catboost", "linear", "logistic", "kernel"),
@@ -181,13 +188,13 @@ def linear_first(shape: Shape) -> bool:
 
 def left_out(shape: Shape, preset: str = "default") -> tuple[str, ...]:
     """Models of which one repeat would take more than its part of the minutes, the network's with
-    FEWEST_NETWORK_ROWS."""
+    FEWEST_ROWS."""
     if not shape.many:
         return ()
     share = MINUTES / minutes(shape, preset)
     too_slow = {name: shape.cells * share > most for name, most in MOST_CELLS.items()} | {
         "xgboost": _rounds(shape, "xgboost", preset) < WORTH_ROUNDS * _sharing(shape, preset),
-        "neural_net": _network_rows(shape, preset) <= FEWEST_NETWORK_ROWS,
+        "neural_net": _network_rows(shape, preset) <= FEWEST_ROWS,
     }
     part = SAMPLED_PART * _seconds_of_a_fit(shape, preset)
     too_slow |= {name: seconds > part for name, seconds in _sampled_fits(shape, preset).items()}

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.foreign import Origin
 from pipeline.member import Member
-from pipeline.plan import MANY_ROWS
+from pipeline.plan import LIMITS, MANY_ROWS
 from pipeline.store import MEASURED
 
 COMPARED = 100_000  # test rows on which folds are compared, of a table of many rows
@@ -43,17 +43,19 @@ class CutShort:
     trials: tuple[int, int] | None = None
     rounds: tuple[int, int] | None = None
     ran_out: bool = False
+    rows: tuple[int, int] | None = None
 
     def __bool__(self) -> bool:
-        return any(each is not None for each in (self.repeats, self.trials, self.rounds))
+        found = self.repeats, self.trials, self.rounds, self.rows
+        return any(each is not None for each in found)
 
     def __str__(self) -> str:
         why = ", as memory ran out" if self.ran_out else ""
         if self.repeats is not None and self.repeats[0] == 0:
             return f"left out{why}"
         repeats = self.repeats and f"{self.repeats[0]} of {self.repeats[1]} repeats{why}"
-        parts = (("trials", self.trials), ("rounds", self.rounds))
-        others = [f"{n[0]} of {n[1]} {unit}" for unit, n in parts if n is not None]
+        parts = (("trials", self.trials), ("rounds", self.rounds), ("rows", self.rows))
+        others = [f"{n[0]:,} of {n[1]:,} {unit}" for unit, n in parts if n is not None]
         return ", ".join([repeats, *others] if repeats else others)
 
 
@@ -64,8 +66,9 @@ class Trained:
     oof (repeats, n, k) are out-of-fold predictions, NaN for rows that no fold validates; test
     (m, k) is the mean over all fits; test_by_fold (folds, rows, k) that of each fold's fits over
     the repeats, of the test rows that are `compared`. A member that was left out has no
-    repeat and no fit. `trials` of `trials_asked` were made to find its settings. `rounds_asked`:
-    of boosting, where it had fewer. `ran_out`: memory did, in one of its fits.
+    repeat and no fit. `trials` of `trials_asked` were made to find its settings. `limit_asked`:
+    rounds of boosting, or rows to learn from, where it had fewer. `ran_out`: memory did, in one of
+    its fits.
 
     Predictions from elsewhere have an `origin`, one repeat, no fit, and test_by_fold (1, rows, k).
     """
@@ -80,7 +83,7 @@ class Trained:
     predict_seconds: float = field(metadata=MEASURED)
     trials: int = 0
     trials_asked: int = 0
-    rounds_asked: int | None = None
+    limit_asked: int | None = None
     origin: Origin | None = None
     ran_out: bool = False
 
@@ -102,10 +105,13 @@ class Trained:
     def cut_short(self) -> CutShort:
         """What is less than was asked for; false where nothing is."""
         repeats, trials = (self.repeats, self.asked), (self.trials, self.trials_asked)
-        asked = self.rounds_asked
+        limits, settings = {}, self.member.settings
+        if self.limit_asked is not None:
+            unit, setting = next(each for each in LIMITS.items() if each[1] in settings)
+            limits[unit] = settings[setting], self.limit_asked
         return CutShort(
             repeats if self.repeats < self.asked else None,
             trials if self.trials < self.trials_asked else None,
-            None if asked is None else (self.member.settings["max_rounds"], asked),
-            self.ran_out,
+            ran_out=self.ran_out,
+            **limits,
         )

@@ -98,7 +98,7 @@ class Recorded:
 def test_a_fold_takes_its_fit_and_the_predictions_of_validation_and_test_rows():
     fits, fold = Recorded(), MANY_FOLDS.folds[0]
     found = pace.fold_seconds(fits, member(), 900, 1.0, fold)
-    assert found == pytest.approx(0.002 * 6000 + 0.001 * (6000 + 900))
+    assert found == pytest.approx((0.002 * 6000, 0.001 * (6000 + 900)))
     shares = [MANY.y[rows].mean() for rows in fits.samples]
     assert shares == pytest.approx([MANY.y[fold.train].mean()] * len(shares), abs=0.002)
 
@@ -106,7 +106,7 @@ def test_a_fold_takes_its_fit_and_the_predictions_of_validation_and_test_rows():
 def test_a_model_that_learns_from_a_sample_is_measured_on_no_more():
     fits, fold = Recorded(learnt=1000), MANY_FOLDS.folds[0]
     found = pace.fold_seconds(fits, member(), 0, 10.0, fold)
-    assert found == pytest.approx(0.002 * 1000 + 0.001 * 6000)
+    assert found == pytest.approx((0.002 * 1000, 0.001 * 6000))
     assert max(map(len, fits.samples)) == 1000
 
 
@@ -143,10 +143,10 @@ def test_the_strongest_has_as_many_rounds_as_should_fit_and_the_plan_keeps_them(
     plan = plan_of(tmp_path, 52.0)  # half of it is for a first repeat, or the share: all of it
     allowance = plan.allowance("train/one")
     allowance.bound = replace(allowance.bound, first=26.0)
-    assert allowance.rounds(900, number) == 500
-    assert plan.allowance("train/one").rounds(900, None) == 500
+    assert allowance.limited("rounds", 900, number) == 500
+    assert plan.allowance("train/one").limited("rounds", 900, None) == 500
     assert plan.cut("train/one")[0].done == 500 and plan.renew() and not plan.cut("train/one")
-    assert bounded(tmp_path, 1.0).rounds(900, None) == 900
+    assert allowance.finishes and not bounded(tmp_path, 1.0).finishes
     assert number(0.5) == pace.FEWEST_ROUNDS and number(1e6) == 900
 
 
@@ -235,7 +235,7 @@ def test_boosting_takes_no_longer_than_all_of_its_rounds(left, found, largest):
     in proportion takes, rounds are not measured."""
     fits, fold = Stopped(), MANY_FOLDS.folds[0]
     boosting = replace(member(), settings={"max_rounds": 100})
-    seconds = pace.fold_seconds(fits, boosting, 0, pace.ENOUGH * left, fold)
+    seconds = pace.fold_seconds(fits, boosting, 0, pace.ENOUGH * left, fold)[0]
     assert seconds == pytest.approx(found, rel=0.02)
     assert max(map(len, fits.samples)) == largest
 
@@ -267,23 +267,68 @@ def test_the_folds_of_a_repeat_are_spread_over_the_cores(tmp_path, monkeypatch):
     for cores, times in ((1, 3), (2, 2), (3, 1), (8, 1)):
         monkeypatch.setattr("pipeline.parallel.cores", lambda cores=cores: cores)
         found = pace.repeat_seconds(Recorded(), member(), MANY_FOLDS.folds[:1] * 3, 900, budget)
-        assert found == pytest.approx(times * one)
+        assert found == pytest.approx(times * sum(one))
+
+
+LEARNT = 40_000
+LARGE = loaded(n=60_000)
+LARGE_FOLDS = folds(n=60_000, number=3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rows"),
+    [
+        (146.0, LEARNT),  # 80 to learn from all of them, and 22 for predictions: 70% of it
+        (100.0, 24_000),  # 48 to learn
+        (61.0, 10_000),
+        (59.0, LEARNT),  # less than FEWEST_ROWS: too long, and not begun
+        (0.0, LEARNT),
+    ],
+)
+def test_a_model_of_a_sample_learns_from_as_many_rows_as_should_fit(monkeypatch, seconds, rows):
+    monkeypatch.setattr("pipeline.parallel.cores", lambda: 3)
+    fits = Recorded(learnt=LEARNT)
+    fits.y = LARGE.y
+    found = pace.rows_that_fit(fits, member(), LARGE_FOLDS.folds, 2000, LEARNT, seconds)
+    assert found == pytest.approx(rows, abs=500)
+
+
+def sampled(most):
+    return replace(member(), settings={**member().settings, "most_rows": most})
+
+
+def test_training_takes_the_rows_of_the_plan_and_says_so(tmp_path, monkeypatch):
+    """Measured once: a later run follows. Fewer rows than FEWEST_ROWS are not limited."""
+    monkeypatch.setattr(pace, "rows_that_fit", lambda *_: 12_000)
+    fits = fits_in(tmp_path / "store", LARGE)
+    monkeypatch.setattr(type(fits), "learnt_rows", lambda _, of: of.settings["most_rows"] or 60_000)
+    for most, found in ((30_000, "12,000 of 30,000 rows"), (None, "12,000 of 60,000 rows")):
+        plan = plan_of(tmp_path / f"plan{most}", 60.0)
+        for _ in range(2):
+            trained = run_train(
+                plan.allowance("train/one"), fits, sampled(most), LARGE, LARGE_FOLDS
+            )
+            assert trained.member.settings["most_rows"] == 12_000
+            assert str(trained.cut_short) == found
+        assert [each.done for each in plan.cut("train/one")] == [12_000]
+    few = run_train(plan_of(tmp_path / "few", 60.0).allowance("train/one"), fits, sampled(9000))
+    assert few.member == sampled(9000) and not few.cut_short
 
 
 # -- stages ----------------------------------------------------------------------------------------
 
 
-def run_train(tmp_path, budget, fits):
-    tuned = Tuned(member(), "log_loss", None, (), 0)
+def run_train(budget, fits, of=None, load=MANY, split=MANY_FOLDS):
+    tuned = Tuned(of or member(), "log_loss", None, (), 0)
     progress = Progress(live=False)
     settings = TrainStage(name="one")
-    return train(settings, MANY, MANY_FOLDS, None, tuned, fits, progress, budget)
+    return train(settings, load, split, None, tuned, fits, progress, budget)
 
 
 def test_a_repeat_that_would_take_too_long_is_not_begun_and_the_plan_says_so(tmp_path, capsys):
     budget = bounded(tmp_path, 30.0)
     fits = fits_in(tmp_path / "store", MANY, took=60.0)
-    trained = run_train(tmp_path, budget, fits)
+    trained = run_train(budget, fits)
     assert (trained.repeats, trained.asked) == (0, 1)
     assert trained.oof.shape == (0, 12_000, 2)
     assert stored(fits) == set()
@@ -291,13 +336,13 @@ def test_a_repeat_that_would_take_too_long_is_not_begun_and_the_plan_says_so(tmp
     assert "left out: one repeat would take about" in message
     assert budget.bound.plan.decision("train/one").done == 0
     # the plan is followed, and gives the same reason
-    assert run_train(tmp_path, bounded(tmp_path, 30.0), fits).repeats == 0
+    assert run_train(bounded(tmp_path, 30.0), fits).repeats == 0
     assert capsys.readouterr().out == message
 
 
 def test_the_strongest_member_is_begun_in_any_case(tmp_path):
     budget = plan_of(tmp_path, 0.001).allowance("train/one")
-    assert run_train(tmp_path, budget, fits_in(tmp_path / "store", MANY, took=60.0)).repeats == 1
+    assert run_train(budget, fits_in(tmp_path / "store", MANY, took=60.0)).repeats == 1
 
 
 def test_a_trial_that_would_take_too_long_is_not_begun(tmp_path, capsys, monkeypatch):
@@ -317,5 +362,5 @@ def test_the_time_of_a_real_fit_is_foreseen(tmp_path):
     of = Member("neural_net", network.of_model(), EncoderSettings())
     # the least of several: what else the machine does only adds to it
     took = min(sum(fits.measure(of, fold, fold.train, fold.valid)) for _ in range(3))
-    foreseen = min(pace.fold_seconds(fits, of, 0, took / 5, fold) for _ in range(3))
+    foreseen = min(sum(pace.fold_seconds(fits, of, 0, took / 5, fold)) for _ in range(3))
     assert took / 2.5 < foreseen < took * 2.5

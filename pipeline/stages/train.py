@@ -18,7 +18,7 @@ from pipeline.foreign import Origin, PredictionFiles
 from pipeline.member import Member
 from pipeline.metrics import Metric, get_metric
 from pipeline.parallel import Distributed, OutOfTime, endless, over_cores
-from pipeline.plan import MANY_ROWS, Allowance, Decision
+from pipeline.plan import FEWEST_ROWS, LIMITS, MANY_ROWS, Allowance, Decision
 from pipeline.prediction import precision, rounded
 from pipeline.problem import Loaded, Problem
 from pipeline.progress import Progress
@@ -68,8 +68,9 @@ def train(
         progress.detail(f"{metric.label} {score:.4f}, read from {foreign.oof}")
         return trained
     chosen, repeats, reason, ran_out = tune, list[list[FoldFit]](), "", False
+    limit_asked = None
     try:
-        chosen = limited(fits, tune, split, budget)
+        chosen, limit_asked = limited(fits, tune, split, len(load.test), budget)
         found = found_seconds(fits, chosen, split, budget)
         fitting = CrossFitting(fits, chosen.member, split, found)
         expected = fitting.expected_seconds(len(load.test), budget)
@@ -83,12 +84,10 @@ def train(
         ran_out = True
     decision = budget.settle(len(repeats), split.repeats, "repeat", reason, ran_out)
     if decision.done > len(repeats):  # another run was first to decide
-        chosen = limited(fits, tune, split, budget)
+        chosen, limit_asked = limited(fits, tune, split, len(load.test), budget)
         CrossFitting(fits, chosen.member, split, {}).run(repeats, budget, progress)
     trained = gather(load, split, chosen, metric, repeats[: decision.done])
-    trained = replace(trained, ran_out=decision.ran_out)
-    if chosen is not tune:
-        trained = replace(trained, rounds_asked=tune.member.settings[pace.ROUNDS])
+    trained = replace(trained, limit_asked=limit_asked, ran_out=decision.ran_out)
     y, rows = metric.target(load), split.validated
     score = metric.score(y[rows], trained.mean_oof[rows]) if trained.repeats else 0.0
     report(trained, decision, f"{metric.label} {score:.4f}", progress)
@@ -97,23 +96,34 @@ def train(
     return trained
 
 
-def limited(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> Tuned:
-    """With fewer rounds of boosting than the member asks for, if its first repeat, which is
-    finished in any case, should take too long with all of them."""
+def limited(
+    fits: Fits, tune: Tuned, split: Folds, test_rows: int, budget: Allowance
+) -> tuple[Tuned, int | None]:
+    """With fewer rounds of boosting than the member asks for, if its first repeat is finished in
+    any case and should take too long with all of them, or with fewer rows to learn from, if it may
+    learn from a sample; and how many it asks for, None where it has them."""
     member, folds = tune.member, split.fitted(0, tune.member.refit)
-    asked = member.settings.get(pace.ROUNDS)
-    if asked is None:
-        return tune
+    given = fits, member, folds
+    if LIMITS["rounds"] in member.settings:
+        unit, asked = "rounds", member.settings[LIMITS["rounds"]]
+        may_have_fewer = budget.finishes
+        measured = functools.partial(pace.rounds_that_fit, *given, asked)
+    elif LIMITS["rows"] in member.settings:
+        unit, asked = "rows", fits.learnt_rows(member)
+        may_have_fewer = asked > FEWEST_ROWS
+        measured = functools.partial(pace.rows_that_fit, *given, test_rows, asked)
+    else:
+        return tune, None
 
     def measure(seconds: float) -> int:
         if all(fits.seconds(member, fold) for fold in folds):  # nothing is left to fit
             return int(asked)
-        return pace.rounds_that_fit(fits, member, folds, asked, seconds)
+        return measured(seconds)
 
-    rounds = budget.rounds(asked, measure)
-    if rounds == asked:
-        return tune
-    return replace(tune, member=pace.with_rounds(member, rounds))
+    number = budget.limited(unit, asked, measure) if may_have_fewer else asked
+    if number == asked:
+        return tune, None
+    return replace(tune, member=pace.with_limit(member, LIMITS[unit], number)), asked
 
 
 def found_seconds(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> dict[str, float]:
