@@ -7,12 +7,14 @@ import asyncio
 import contextlib
 import errno
 import functools
+import json
 import os
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,11 +23,11 @@ from pipeline import config as settings
 from pipeline import fitting
 from pipeline.changed_rows import Change, Changes, keep_changed, predict_changed
 from pipeline.cluster import hosting
-from pipeline.cluster.client import Cluster
+from pipeline.cluster.client import Cluster, _Dispatcher
 from pipeline.cluster.requests import Environment, ask_changed, environment
 from pipeline.cluster.worker import perform
 from pipeline.config import validate
-from pipeline.errors import SettingsError, UserError
+from pipeline.errors import OutOfMemoryError, SettingsError, UserError
 from pipeline.fits import Fit, Fits
 from pipeline.parallel import Distributed
 from pipeline.stages.train import ask_fold, fit_fold
@@ -198,23 +200,62 @@ def test_a_connection_lost_while_an_answer_comes_leaves_the_request_open(capsys)
 
     from pipeline.cluster.dispatcher import Dispatcher
 
-    class Lost:
+    lost = CommClosedError("in <TCP (closed) ConnectionPool.gather>")
+    assert followed(Dispatcher("tcp://127.0.0.1:1"), lost) == {7: ["a request"]}
+    assert capsys.readouterr().out == ""
+
+
+def followed(dispatcher, error):
+    """What stays open where the future of a request ends in an error."""
+
+    class Future:
         def __await__(self):
-            raise CommClosedError("in <TCP (closed) ConnectionPool.gather>")
+            raise error
             yield
 
         def release(self):
             pass
 
     async def follow():
-        dispatcher = Dispatcher("tcp://127.0.0.1:1")
         dispatcher.open[7] = ["a request"]
         with contextlib.suppress(asyncio.CancelledError):
-            await dispatcher.follow(7, Lost())
+            await dispatcher.follow(7, Future())
         return dispatcher.open
 
-    assert asyncio.run(follow()) == {7: ["a request"]}
-    assert capsys.readouterr().out == ""
+    return asyncio.run(follow())
+
+
+def test_a_fit_that_ends_workers_has_no_memory(tmp_path, capsys):
+    """As of one that finds none: whoever waits can leave the model out."""
+    pytest.importorskip("distributed", reason="needs Dask: pip install '.[cluster]'")
+    from distributed.scheduler import KilledWorker
+
+    from pipeline.cluster.dispatcher import Dispatcher
+
+    last = SimpleNamespace(address="tcp://10.0.0.7:1")
+    assert followed(Dispatcher("tcp://127.0.0.1:1"), KilledWorker("fit", last, 3)) == {}
+    cluster = Cluster("tcp://127.0.0.1:1", patience=30)
+    cluster._dispatcher = Answered(json.loads(capsys.readouterr().out))
+    with pytest.raises(OutOfMemoryError, match=r"ended 4 workers, the last of them tcp://10\.0"):
+        fit_all(tmp_path, cluster)
+
+
+class Answered(_Dispatcher):
+    """Has the same news for every request."""
+
+    def __init__(self, news):
+        self.process, self.answers, self.workers = SimpleNamespace(poll=lambda: None), {}, 1
+        self.notes, self.news = [], news
+
+    def send(self, words):
+        self._take({**self.news, "number": len(self.answers)})
+        return len(self.answers) - 1
+
+    def receive(self, timeout):
+        return False
+
+    def forget(self, numbers):
+        pass
 
 
 def test_an_address_that_does_not_answer_ends_in_a_message(tmp_path):
@@ -235,7 +276,7 @@ def asked(tmp_path):
 
 def test_a_worker_does_what_it_is_asked(asked):
     fits, words = asked
-    assert perform(*words) == ""
+    assert perform(*words) == ("", False)
     assert fits.store.get(fits.key(LINEAR, FOLDS[0]), Fit) is not None
 
 
@@ -248,7 +289,7 @@ def test_a_fold_of_the_same_rows_and_other_groups_is_another_request(asked, chan
     """The store has the first one: a worker must not fit that in the place of the second."""
     fits, _ = asked
     fold = replace(FOLDS[0], **change)
-    assert perform(*fits.ask(LINEAR, fold).words(fits.store)) == ""
+    assert perform(*fits.ask(LINEAR, fold).words(fits.store)) == ("", False)
     assert fits.store.get(fits.key(LINEAR, fold), Fit) is not None
 
 
@@ -257,7 +298,7 @@ def test_a_worker_of_another_version_refuses(asked):
     here = environment(modules).parts
     theirs = Environment({**here, "lightgbm": "1.2.3", "encoding/numbers.py": "another"})
     fits.store.put(theirs.key, theirs)
-    problem = perform(root, request, modules, theirs.key.hash)
+    problem, _ = perform(root, request, modules, theirs.key.hash)
     assert "runs other code than this run: encoding/numbers.py, lightgbm" in problem
     assert "there, 1.2.3 here. Install the same code" in problem
     assert fits.store.get(fits.key(LINEAR, FOLDS[0]), Fit) is None
@@ -265,7 +306,7 @@ def test_a_worker_of_another_version_refuses(asked):
 
 def test_a_worker_that_does_not_see_the_store_refuses(asked, tmp_path):
     _, (_, *words) = asked
-    problem = perform(str(tmp_path / "elsewhere"), *words)
+    problem, _ = perform(str(tmp_path / "elsewhere"), *words)
     assert f"does not see this run's store, {tmp_path}/elsewhere. Share this folder" in problem
 
 
@@ -273,7 +314,14 @@ def test_a_full_disk_on_a_worker_is_reported(asked, monkeypatch):
     _, words = asked
     full = OSError(errno.ENOSPC, "No space left on device", "/mnt/store/x")
     monkeypatch.setattr(Store, "put", lambda *_, **__: (_ for _ in ()).throw(full))
-    assert "/mnt/store/x: the disk is full. Free some space" in perform(*words)
+    assert "/mnt/store/x: the disk is full. Free some space" in perform(*words)[0]
+
+
+def test_a_worker_without_memory_says_so(asked, monkeypatch):
+    _, words = asked
+    monkeypatch.setattr(Store, "put", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
+    problem, ran_out = perform(*words)
+    assert ran_out and "there is not enough memory for this fit. Start fewer workers" in problem
 
 
 # -- settings --------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.cluster.requests import Asked
-from pipeline.errors import DataError, UserError
+from pipeline.errors import DataError, OutOfMemoryError, UserError
 from pipeline.parallel import LOOK, Distributed, Map, OutOfTime, death, import_path
 from pipeline.progress import Progress
 from pipeline.store import Store
@@ -105,7 +106,8 @@ class _Waiting:
     def _came(self, asked: Asked, number: int) -> bool:
         """Wait until a request is done; False where patience is at an end.
 
-        Raises OutOfTime where no time is left, UserError where it can't be done.
+        Raises OutOfTime where no time is left, UserError where it can't be done, which is an
+        OutOfMemoryError where memory ran out.
         """
         answers = self.dispatcher.answers
         while number not in answers:
@@ -120,9 +122,9 @@ class _Waiting:
             elif time.monotonic() - self.news > self.patience:
                 self._announce("no news from the workers: the next fit is computed on this machine")
                 return False
-        problem = answers.pop(number)
-        if problem:
-            raise UserError(problem)
+        answer = answers.pop(number)
+        if answer.problem:
+            raise (OutOfMemoryError if answer.ran_out else UserError)(answer.problem)
         self._see(asked)
         return True
 
@@ -151,9 +153,16 @@ class _Waiting:
             self.progress.announce(message)
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """Why a request could not be done, "" where it was; whether memory ran out."""
+
+    problem: str
+    ran_out: bool
+
+
 class _Dispatcher:
-    """The process that holds the connection. `answers`: by number of a request why it could not be
-    done, "" where it was."""
+    """The process that holds the connection, with the answers by number of a request."""
 
     def __init__(self, address: str) -> None:
         self.process = subprocess.Popen(
@@ -163,7 +172,7 @@ class _Dispatcher:
             env={**os.environ, "PYTHONPATH": import_path()},
             start_new_session=True,  # Ctrl-C is for the run, whose end closes the pipe
         )
-        self.answers: dict[int, str] = {}
+        self.answers: dict[int, _Answer] = {}
         self.notes: list[str] = []  # to be shown
         self.workers: int | None = None  # until the scheduler has been asked
         self._numbers = itertools.count()
@@ -204,7 +213,7 @@ class _Dispatcher:
         if "note" in news:
             self.notes.append(news["note"])
             return False
-        self.answers[news["number"]] = news["problem"]
+        self.answers[news["number"]] = _Answer(news["problem"], news["ran_out"])
         return True
 
     def _write(self, message: dict[str, Any]) -> None:

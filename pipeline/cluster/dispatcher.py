@@ -72,9 +72,9 @@ class Dispatcher:
         if task is not None:
             task.cancel()
 
-    def answer(self, number: int, problem: str) -> None:
+    def answer(self, number: int, problem: str, ran_out: bool) -> None:
         if self.open.pop(number, None) is not None:
-            write({"number": number, "problem": problem})
+            write({"number": number, "problem": problem, "ran_out": ran_out})
 
     # -- the scheduler's side --
 
@@ -150,12 +150,14 @@ class Dispatcher:
 
     async def follow(self, number: int, future: Any) -> None:
         """Wait for a worker's answer; where the connection is lost, the request stays open."""
+        ran_out = False
         try:
-            problem = await future
+            problem, ran_out = await future
         except (CancelledError, asyncio.CancelledError, CommClosedError):
             future.release()
             raise asyncio.CancelledError from None
         except KilledWorker as error:
+            ran_out = True
             problem = (
                 f"a fit has ended {error.allowed_failures + 1} workers, the last of them "
                 f"{error.last_worker.address}, most likely because memory ran out there. Start "
@@ -168,7 +170,7 @@ class Dispatcher:
                 f"workers with this project's code and libraries: `python -m pipeline cluster`, "
                 f"{AGAIN}"
             )
-        self.answer(number, problem)
+        self.answer(number, problem, ran_out)
 
     def drop(self) -> None:
         """The scheduler has nothing any more."""

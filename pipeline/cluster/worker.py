@@ -29,20 +29,20 @@ MORE_MEMORY = (
 _one_at_a_time = threading.Lock()  # a worker of several threads fits with one of them
 
 
-def perform(root: str, request: str, modules: str, environment_hash: str) -> str:
+def perform(root: str, request: str, modules: str, environment_hash: str) -> tuple[str, bool]:
     """Compute a request that lies in the store below `root`; returns why it could not be done, or
-    nothing. `environment_hash` names what the run computes with."""
+    nothing, and whether memory ran out. `environment_hash` names what the run computes with."""
     with _one_at_a_time:
         try:
-            return _refusal(root, modules, environment_hash) or _computed(root, request)
+            return _refusal(root, modules, environment_hash) or _computed(root, request), False
         except UserError as error:
-            return f"worker {_here()}: {error}"
+            return f"worker {_here()}: {error}", False
         except MemoryError:
-            return f"worker {_here()}: there is not enough memory for this fit. {MORE_MEMORY}"
+            return f"worker {_here()}: there is not enough memory for this fit. {MORE_MEMORY}", True
         except OSError as error:
-            return f"worker {_here()}: {_trouble(error, root)}"
+            return f"worker {_here()}: {_trouble(error, root)}", False
         except Exception:
-            return f"worker {_here()}, a fault of the program:\n{traceback.format_exc()}"
+            return f"worker {_here()}, a fault of the program:\n{traceback.format_exc()}", False
 
 
 def _computed(root: str, request: str) -> str:

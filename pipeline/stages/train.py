@@ -78,9 +78,11 @@ def train(
             fitting.run(repeats, budget, progress)
         else:
             reason = budget.too_long("one repeat", expected)
-    except MEMORY:
-        if not budget.is_bound or fits.cluster is not None:
+    except MEMORY as error:
+        if not budget.is_bound:
             raise
+        if fits.cluster is not None:
+            progress.announce(str(error))  # it names the machine
         ran_out = True
     decision = budget.settle(len(repeats), split.repeats, "repeat", reason, ran_out)
     if decision.done > len(repeats):  # another run was first to decide

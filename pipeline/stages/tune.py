@@ -108,9 +108,11 @@ class Search:
                 done = self.make_trials(study, budget, progress)
             else:
                 reason = budget.too_long("one trial", expected)
-        except MEMORY:
-            if not budget.is_bound or self.fits.cluster is not None:
+        except MEMORY as error:
+            if not budget.is_bound:
                 raise
+            if self.fits.cluster is not None:
+                progress.announce(str(error))  # it names the machine
             study.give_up_running()
             self.forget_others(study, study.finished)
             done, ran_out = min(asked, len(study.finished)), True

@@ -395,6 +395,20 @@ def test_a_member_that_memory_has_no_room_for_is_left_out_where_minutes_are(
         run(fits)
 
 
+def test_of_a_cluster_it_is_said_which_worker_had_no_memory(tmp_path, monkeypatch, capsys):
+    fits = Hungry(fits_in(tmp_path).store, loaded(), room=9)
+    fits.cluster = "a cluster"
+    monkeypatch.setattr(stage.CrossFitting, "_add", no_worker_has_memory)
+    assert run(fits, budget=bounded(tmp_path, 99.0)).ran_out
+    assert "worker tcp://10.0.0.7:1: there is not enough memory" in capsys.readouterr().out
+    with pytest.raises(OutOfMemoryError):  # all is to be done
+        run(fits)
+
+
+def no_worker_has_memory(*_):
+    raise OutOfMemoryError("worker tcp://10.0.0.7:1: there is not enough memory for this fit.")
+
+
 def test_whole_repeats_from_before_memory_ran_out_are_kept(tmp_path):
     """Another attempt at the rest, one fit at a time, does not begin with them again."""
     clock = Clock()
