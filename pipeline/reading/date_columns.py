@@ -98,6 +98,8 @@ TAIL = re.compile(
 @cache
 def formats_of(outline: str) -> tuple[str, ...]:
     """Every known format that a word with this outline (its digits being 0) may have."""
+    if "0" not in outline:  # most words: no pattern is compiled for them
+        return ()
     found = [clock for clock in CLOCKS if _is_clock(outline, clock)]
     for day in DAYS:
         head = pattern(day).match(outline)

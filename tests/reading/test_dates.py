@@ -13,8 +13,8 @@ from pipeline.errors import DataError
 from pipeline.problem import Feature
 from pipeline.reading import kinds
 from pipeline.reading.contract import ColumnRule
-from pipeline.reading.date_columns import find_dates
-from pipeline.reading.dates import format_error, parse, shape
+from pipeline.reading.date_columns import find_dates, formats_of
+from pipeline.reading.dates import format_error, parse, pattern, shape
 from pipeline.reading.typed_tables import as_words
 
 # (format, text, the instant)
@@ -342,3 +342,9 @@ def test_a_declared_form_is_a_contract():
     assert declared.fits(values).tolist() == [True, True, True, False]
     assert str(declared) == "dates written as DD/MM/YYYY or YYYY-MM-DD"
     assert shape("%Y-%m-%dT%H:%M:%S%z") == "YYYY-MM-DDTHH:MM:SS±HH:MM"
+
+
+def test_a_word_without_digits_is_no_date_and_compiles_no_pattern():
+    pattern.cache_clear()
+    assert formats_of("Loyal Customer") == formats_of("") == ()
+    assert pattern.cache_info().misses == 0
