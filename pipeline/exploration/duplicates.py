@@ -36,11 +36,11 @@ class Duplicates:
     @property
     def repeated_train(self) -> int:
         """Rows of train that repeat an earlier one."""
-        return len(self.train) - len(np.unique(self.train))
+        return _repeated(self.train)
 
     @property
     def repeated_test(self) -> int:
-        return len(self.test) - len(np.unique(self.test))
+        return _repeated(self.test)
 
     @property
     def shared(self) -> np.ndarray:
@@ -58,6 +58,10 @@ class Duplicates:
         one = np.zeros(groups, dtype=values.dtype)
         one[self.train] = values
         return np.bincount(self.train[values != one[self.train]], minlength=groups) > 0
+
+
+def _repeated(groups: np.ndarray) -> int:
+    return len(groups) - int(np.count_nonzero(np.bincount(groups)))
 
 
 def find_duplicates(

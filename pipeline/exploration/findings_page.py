@@ -1,6 +1,7 @@
 """The findings in short: a line for the terminal, the page, and plain JSON."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 from pipeline import page
@@ -134,7 +135,9 @@ def to_json(exploration: Exploration, parts: Sequence[Part]) -> dict[str, Any]:
     """All the numbers, plain."""
     findings, load = exploration.findings, exploration.load
     about = {"task": load.problem.task, **target.to_json(exploration.target)}
-    return plain(findings) | {
+    as_they_are = {f.name: getattr(findings, f.name) for f in fields(findings)}
+    del as_they_are["duplicates"]  # a number a row
+    return plain(as_they_are) | {
         "simulated": load.simulated,
         "headline": headline(exploration),
         "conclusions": conclusions(exploration, parts),
