@@ -1,7 +1,7 @@
 """A member of the blend, before it is fitted: which model, which settings, which columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline import models
@@ -32,6 +32,11 @@ class Member:
     refit: float = 0.0
     pseudo_labels: float = 0.0
     as_logarithms: bool = False
+
+    def limited(self, setting: str, most: int) -> "Member":
+        """The same with so many at most, of `max_rounds` or `most_rows`; None of them are all."""
+        number = min(most, self.settings[setting] or most)
+        return replace(self, settings={**self.settings, setting: number})
 
     @property
     def view(self) -> View:

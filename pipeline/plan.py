@@ -11,7 +11,7 @@ that memory cuts short, may leave less to those after it.
 A table of many rows has a strongest model that is known beforehand. Half of the minutes are kept
 for it until its first repeat is there, whatever the order of the TOML, and that repeat is finished
 in any case, with as many rounds of boosting as should fit. Parts whose first trial or repeat would
-not fit into their share are not begun (pace.py measures that), and the others get the time; models
+not fit into their share are not begun (pace.py foresees that), and the others get the time; models
 that learn from a sample learn from as many rows as should fit.
 
 A plan is a file, named by a hash of everything that it is about. A run that finds a part in it

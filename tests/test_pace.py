@@ -13,8 +13,8 @@ from pipeline.folds import Fold
 from pipeline.journal import Journal
 from pipeline.member import Member
 from pipeline.models import neural_net
-from pipeline.pace import extrapolated
 from pipeline.plan import MANY_ROWS, Allowance, cells_a_round
+from pipeline.probe import Probe, extrapolated
 from pipeline.progress import Progress
 from pipeline.settings import EncoderSettings
 from pipeline.stage_settings import TrainStage, TuneStage
@@ -97,7 +97,7 @@ class Recorded:
 
 def test_a_fold_takes_its_fit_and_the_predictions_of_validation_and_test_rows():
     fits, fold = Recorded(), MANY_FOLDS.folds[0]
-    found = pace.fold_seconds(fits, member(), 900, 1.0, fold)
+    found = Probe(fits, member(), fold).fold_seconds(900, 100.0)
     assert found == pytest.approx((0.002 * 6000, 0.001 * (6000 + 900)))
     shares = [MANY.y[rows].mean() for rows in fits.samples]
     assert shares == pytest.approx([MANY.y[fold.train].mean()] * len(shares), abs=0.002)
@@ -105,7 +105,7 @@ def test_a_fold_takes_its_fit_and_the_predictions_of_validation_and_test_rows():
 
 def test_a_model_that_learns_from_a_sample_is_measured_on_no_more():
     fits, fold = Recorded(learnt=1000), MANY_FOLDS.folds[0]
-    found = pace.fold_seconds(fits, member(), 0, 10.0, fold)
+    found = Probe(fits, member(), fold).fold_seconds(0, 1000.0)
     assert found == pytest.approx((0.002 * 1000, 0.001 * 6000))
     assert max(map(len, fits.samples)) == 1000
 
@@ -177,7 +177,7 @@ class Imported(Recorded):
 def test_what_a_fit_takes_beside_its_rounds_is_not_multiplied_by_the_rows():
     fits, boosting = Imported(), replace(member(), settings={"max_rounds": 900})
     fold = Fold(0, 0, np.arange(900_000), np.arange(900_000, 1_000_000))
-    begun, a_round = pace.round_seconds(fits, boosting, fold)
+    begun, a_round = Probe(fits, boosting, fold).round_seconds()
     assert begun == pytest.approx(0.2 + 2e-6 * 900_000, rel=0.03)
     assert a_round == pytest.approx(cells_a_round(900_000, 20, 2) * 1e-9, rel=0.01)
     assert max(map(len, fits.samples)) == 90_000
@@ -196,7 +196,7 @@ class Wide(Recorded):
 def test_what_a_round_takes_whatever_the_rows_is_not_multiplied_by_them():
     fits, boosting = Wide(), replace(member(), settings={"max_rounds": 900})
     fold = Fold(0, 0, np.arange(40_000), np.arange(40_000, 50_000))
-    begun, a_round = pace.round_seconds(fits, boosting, fold)
+    begun, a_round = Probe(fits, boosting, fold).round_seconds()
     assert begun == pytest.approx(0.2, rel=0.01)
     assert a_round == pytest.approx(1e-6 * cells_a_round(40_000, 1, 2, 5 * 31), rel=0.01)
     assert max(map(len, fits.samples)) == 20_000
@@ -212,7 +212,7 @@ class Uneven(Recorded):
 
 def test_rounds_are_measured_where_the_rest_of_a_fit_outweighs_them():
     fits, boosting = Uneven(), replace(member(), settings={"max_rounds": 900})
-    a_round = pace.round_seconds(fits, boosting, MANY_FOLDS.folds[0])[1]
+    a_round = Probe(fits, boosting, MANY_FOLDS.folds[0]).round_seconds()[1]
     assert a_round == pytest.approx(0.15, rel=0.3)
 
 
@@ -235,7 +235,7 @@ def test_boosting_takes_no_longer_than_all_of_its_rounds(left, found, largest):
     in proportion takes, rounds are not measured."""
     fits, fold = Stopped(), MANY_FOLDS.folds[0]
     boosting = replace(member(), settings={"max_rounds": 100})
-    seconds = pace.fold_seconds(fits, boosting, 0, pace.ENOUGH * left, fold)[0]
+    seconds = Probe(fits, boosting, fold).fold_seconds(0, left)[0]
     assert seconds == pytest.approx(found, rel=0.02)
     assert max(map(len, fits.samples)) == largest
 
@@ -263,7 +263,7 @@ def test_training_takes_the_rounds_of_the_plan_and_says_so(tmp_path, monkeypatch
 
 def test_the_folds_of_a_repeat_are_spread_over_the_cores(tmp_path, monkeypatch):
     budget = bounded(tmp_path, 600.0)
-    one = pace.fold_seconds(Recorded(), member(), 900, 6.0, MANY_FOLDS.folds[0])
+    one = Probe(Recorded(), member(), MANY_FOLDS.folds[0]).fold_seconds(900, 600.0)
     for cores, times in ((1, 3), (2, 2), (3, 1), (8, 1)):
         monkeypatch.setattr("pipeline.parallel.cores", lambda cores=cores: cores)
         found = pace.repeat_seconds(Recorded(), member(), MANY_FOLDS.folds[:1] * 3, 900, budget)
@@ -362,5 +362,5 @@ def test_the_time_of_a_real_fit_is_foreseen(tmp_path):
     of = Member("neural_net", network.of_model(), EncoderSettings())
     # the least of several: what else the machine does only adds to it
     took = min(sum(fits.measure(of, fold, fold.train, fold.valid)) for _ in range(3))
-    foreseen = min(sum(pace.fold_seconds(fits, of, 0, took / 5, fold)) for _ in range(3))
+    foreseen = min(sum(Probe(fits, of, fold).fold_seconds(0, 20 * took)) for _ in range(3))
     assert took / 2.5 < foreseen < took * 2.5

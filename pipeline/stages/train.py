@@ -125,7 +125,7 @@ def limited(
     number = budget.limited(unit, asked, measure) if may_have_fewer else asked
     if number == asked:
         return tune, None
-    return replace(tune, member=pace.with_limit(member, LIMITS[unit], number)), asked
+    return replace(tune, member=member.limited(LIMITS[unit], number)), asked
 
 
 def found_seconds(fits: Fits, tune: Tuned, split: Folds, budget: Allowance) -> dict[str, float]:
