@@ -55,8 +55,8 @@ installed: LOCK = requirements.lock
 installed-test: LOCK = requirements-test.lock
 installed installed-test:
 	@cmp -s $(LOCK) $(VENV)/$@ || { \
-	"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { printf 'error: %s is not Python 3.11 \
-	or newer. Name one that is, as in: make PYTHON=python3.12 all\n' "$$PYTHON" >&2; exit 2; }; \
+	"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { printf "error: %s is not Python 3.11 \
+	or newer. Name one that is, as in: make PYTHON=python3.12 all\n" "$$PYTHON" >&2; exit 2; }; \
 	test -e $(VENV)/pyvenv.cfg || test -z "$$(ls -A $(VENV) 2>/dev/null)" || { echo "error: $(VENV) holds files, and \
 	is no virtual environment. Choose a folder that is not there yet, as in: make VENV=.venv all" >&2; exit 2; }; \
 	echo "setting up $(VENV) from $(LOCK) (once, about a minute)"; \

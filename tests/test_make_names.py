@@ -77,32 +77,84 @@ def test_a_name_that_is_no_competitions_is_refused_in_every_target(project, targ
     assert everything(project) == before
 
 
+TYPED = (
+    *("NAME", "FROM", "PRESET", "NOTE", "CLUSTER", "KEEP", "PORT", "PYTHON", "V", "NEW_PLAN"),
+    "ANYTHING",
+)
+TEXT = "what was typed"
+RECEIVED = {
+    "load": [
+        *("run", "load", "tiny", "--preset", TEXT, "--note", TEXT, "--verbose", "--new-plan"),
+        *("--cluster", TEXT),
+    ],
+    "graph": ["graph", "tiny", "--preset", TEXT],
+    "new": ["new", TEXT, "--from", TEXT],
+    "dashboard": ["dashboard", "tiny", "--port", TEXT],
+    "prune": ["prune", "tiny", "--keep", TEXT],
+    "watch": ["watch", "tiny"],
+    "help": [],
+}
+
+
+@pytest.fixture
+def received(project):
+    """received() -> the arguments of the last `python -m pipeline`, which did nothing with them."""
+    python, kept = (project.root / "venv" / "bin" / name for name in ("python", "arguments"))
+    before = python.read_text()
+    python.write_text('#!/bin/sh\nprintf "%s\\0" "$@" >"${0%/*}/arguments"\n')
+    kept.touch()
+
+    def last() -> list[str]:
+        arguments = kept.read_text().split("\0")[:-1]
+        kept.write_text("")
+        assert arguments[:2] in ([], ["-m", "pipeline"])
+        return arguments[2:]
+
+    yield last
+    python.write_text(before)
+    kept.unlink()
+
+
+@pytest.mark.parametrize("target", RECEIVED)
+def test_what_is_typed_reaches_the_pipeline_as_text_and_is_not_run(project, received, target):
+    before = everything(project)
+    for text in HOSTILE[7:]:
+        expected = [text if each == TEXT else each for each in RECEIVED[target]]
+        given = [f"{name}={text}" for name in TYPED]
+        for arguments, environment in ((given, {}), ([], dict.fromkeys(TYPED, text))):
+            done = make(project, "C=tiny", *arguments, target, **environment)
+            assert (done.returncode, received()) == (0, expected), done.stderr
+    assert everything(project) == before
+
+
+def test_the_python_to_set_up_with_is_a_name_and_is_not_run(project):
+    before = everything(project)
+    for text in HOSTILE[7:]:
+        given = ("VENV=fresh", "installed")
+        for done in (make(project, f"PYTHON={text}", *given), make(project, *given, PYTHON=text)):
+            assert_refused(done)
+            assert f"error: {text} is not Python 3.11 or newer. Name one" in done.stderr
+    assert everything(project) == before
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("name", "target", "message"),
     [
-        "NAME",
-        "FROM",
-        "PRESET",
-        "NOTE",
-        "CLUSTER",
-        "KEEP",
-        "PORT",
-        "PYTHON",
-        "V",
-        "NEW_PLAN",
-        "ANYTHING",
+        ("PRESET", "graph", "no preset 'x;touch PWNED'"),
+        ("CLUSTER", "load", "found 'x;touch PWNED'"),
+        ("NAME", "new", "found 'x;touch PWNED'"),
+        ("FROM", "new", "x;touch PWNED"),
+        ("PORT", "dashboard", "Invalid value for '--port'"),
+        ("KEEP", "prune", "Invalid value for '--keep'"),
     ],
 )
-@pytest.mark.parametrize("text", HOSTILE[7:])
-def test_nothing_that_is_typed_is_run(project, name, text):
+def test_what_is_typed_is_refused_where_it_names_nothing(project, name, target, message):
     before = everything(project)
-    needs = {"NAME": "new", "FROM": "new", "PORT": "dashboard", "PYTHON": "watch"}
-    needs |= {"PRESET": "load", "NOTE": "load", "CLUSTER": "load", "KEEP": "prune"}
-    target = needs.get(name, "help")
-    given = ("C=tiny", "NAME=fresh", f"{name}={text}", target)
-    assert make(project, *given).returncode == (0 if target == "help" else 2)
-    make(project, *given[:2], target, **{name: text})
-    assert {path.name for path in everything(project) - before} <= {".lock"}
+    given = ("C=tiny", "NAME=fresh", f"FROM={project.raw}")
+    done = make(project, *given, f"{name}=x;touch PWNED", target)
+    assert_refused(done)
+    assert message in done.stderr
+    assert everything(project) == before
 
 
 @pytest.mark.parametrize("folder", ["x;touch PWNED", "$(shell touch PWNED)", "a b", ""])
@@ -156,17 +208,20 @@ def test_a_build_folder_from_elsewhere_runs_no_code(project):
     assert files.split(":=")[1].split() == ["Makefile"]
 
 
-def test_what_is_typed_together_runs_one_after_the_other(tmp_path):
+def test_what_is_typed_together_runs_one_after_the_other(project):
     """Also with -j: what clean deletes and load computes would meet."""
-    project = copy_project(tmp_path)
-    assert make(project, "C=tiny", "load").returncode == 0
-    (before,) = project.store.keys()
-    done = make(project, "-j4", "C=tiny", "clean", "split", "load")
-    assert done.returncode == 0, done.stdout + done.stderr
-    cleaned, *stages = done.stdout.splitlines()
-    assert cleaned.startswith("deleted")
-    assert before in list(project.store.keys())
-    assert [line.split()[0] for line in stages if " s " in line[:30]] == ["load", "split"]
+    python, noted = project.root / "venv" / "bin" / "python", project.root / "noted"
+    before = python.read_text()
+    python.write_text("#!/bin/sh\necho begin >>noted; sleep 0.2; echo end $3 $4 >>noted\n")
+    try:
+        done = make(project, "-j4", "C=tiny", "clean", "split", "load")
+        assert done.returncode == 0, done.stdout + done.stderr
+        ended = ["end clean tiny", "end run split", "end run load"]
+        assert noted.read_text().splitlines()[::2] == ["begin"] * 3
+        assert noted.read_text().splitlines()[1::2] == ended
+    finally:
+        python.write_text(before)
+        noted.unlink()
 
 
 def test_a_process_that_the_system_ended_is_explained(project):
