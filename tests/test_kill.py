@@ -1,4 +1,4 @@
-"""Killed at any moment, the next run finishes and the submission has the same bytes."""
+"""Stopped at any moment, the next run finishes and the submission has the same bytes."""
 
 import json
 import os
@@ -8,22 +8,16 @@ import signal
 import subprocess
 import time
 
-import pytest
-
 from tests.project import Project, copy_project
 
-KILLS = 20
+SIGNALS = [signal.SIGKILL] * 16 + [signal.SIGINT] * 4
 
 
-@pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_is_stopped_again_and_again_ends_in_the_same_bytes(
-    finished_project, tmp_path, with_signal
-):
-    project = copy_project(tmp_path)
-    moments = random.Random(int(with_signal))
-    kills = KILLS if with_signal == signal.SIGKILL else 4
-    stopped = 0
-    while stopped < kills:
+def test_a_run_that_is_stopped_again_and_again_ends_in_the_same_bytes(finished_project, tmp_path):
+    project, moments = copy_project(tmp_path), random.Random(0)
+    stop_while_it_fits(project)
+    signals = moments.sample(SIGNALS, len(SIGNALS))
+    while signals:
         if (project.build / "last_run.json").exists():
             assert_same_bytes(project, finished_project)
             shutil.rmtree(project.build)
@@ -32,13 +26,24 @@ def test_a_run_that_is_stopped_again_and_again_ends_in_the_same_bytes(
         try:
             process.wait(moments.uniform(0.2, 2.5))
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, with_signal)
-            stopped += 1
+            os.killpg(process.pid, signals.pop())
         process.communicate()
         assert_whole(project)
     done = project.make("all")
     assert done.returncode == 0, done.stdout + done.stderr
     assert_same_bytes(project, finished_project)
+
+
+def stop_while_it_fits(project: Project) -> None:
+    """By ctrl-C, of which the last lines say how to go on."""
+    process = project.start("all")
+    wait_for(project.build / "store" / "fit")  # the first model's fits are under way
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=20)
+    assert "goes on where it stopped" in output
+    assert "Traceback" not in output
+    assert process.returncode != 0
+    assert_whole(project)
 
 
 def assert_same_bytes(project: Project, finished_project: Project) -> None:
@@ -55,17 +60,6 @@ def assert_whole(project: Project) -> None:
         assert len(file.read_text().splitlines()) == 91
     for file in (project.build / "plans").rglob("*.json"):
         assert json.loads(file.read_text()), file
-
-
-def test_ctrl_c_says_how_to_go_on(tmp_path):
-    project = copy_project(tmp_path)
-    process = project.start("all")
-    wait_for(project.build / "store" / "fit")  # the first model's fits are under way
-    os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=20)
-    assert "goes on where it stopped" in output
-    assert "Traceback" not in output
-    assert process.returncode != 0
 
 
 def wait_for(path):
