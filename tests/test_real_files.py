@@ -1,6 +1,7 @@
 """The organiser's own files, where PIPELINE_DATA names the folder that holds them."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -25,12 +26,26 @@ def project_with(root, competition):
     return project, source
 
 
-def test_the_submission_has_the_samples_form_and_training_rows_are_familiar(tmp_path):
-    """One run for both: `.ci/run` looks at the score of this one and of titanic's."""
-    project, source = project_with(tmp_path, "airline")
-    done = project.make("C=airline", "PRESET=quick", "submit")
+def run_the_main_job(root, competition, at_least):
+    """`make PRESET=quick all` -> the project, the organiser's files, the one submission.
+
+    The score to expect, which must reach `at_least`, is a part of the submission's name.
+    """
+    project, source = project_with(root, competition)
+    done = project.make(f"C={competition}", "PRESET=quick", "all")
     assert done.returncode == 0, done.stdout + done.stderr
-    (file,) = (tmp_path / "submissions" / "airline").glob("*.csv")
+    (file,) = (root / "submissions" / competition).glob("*.csv")
+    (score,) = re.findall(rf"{competition}_.*_(0\.\d+)_.*\.csv", file.name)
+    assert float(score) >= at_least
+    return project, source, file
+
+
+def test_the_main_job_predicts_titanic(tmp_path):
+    run_the_main_job(tmp_path, "titanic", 0.8)
+
+
+def test_the_submission_has_the_samples_form_and_training_rows_are_familiar(tmp_path):
+    project, source, file = run_the_main_job(tmp_path, "airline", 0.9)
     asked, written = pd.read_csv(source / "sample_submission.csv"), pd.read_csv(file)
     assert list(written.columns) == list(asked.columns)
     assert written.dtypes.equals(asked.dtypes)
