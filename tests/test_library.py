@@ -49,6 +49,27 @@ def binary():
     return run, train, test, truth.map(names)
 
 
+@pytest.fixture(scope="module")
+def values(tmp_path_factory):
+    """A run in a folder; train, test and target of test as they were before it."""
+    train, test, truth = split(load_diabetes, 250)
+    before = train.copy(), test.copy(), truth
+    folder = tmp_path_factory.mktemp("values")
+    run = pipeline.fit(train, "target", test=test, metric="rmse", folder=folder, **QUICK)
+    run.predict(test)
+    return run, train, test, before
+
+
+@pytest.fixture(scope="module")
+def bare():
+    """No rows to predict; columns named by numbers, of which the target, 10, lacks five values."""
+    train = table(load_diabetes, 120)
+    train["target"] = train["target"].where(np.arange(len(train)) > 4)
+    train.columns = range(train.shape[1])
+    settings = {**QUICK["settings"], "load.missing_target": "drop"}
+    return pipeline.fit(train, 10, **{**QUICK, "settings": settings}), train
+
+
 # -- what comes out --------------------------------------------------------------------------------
 
 
@@ -123,7 +144,7 @@ def test_the_report_names_its_run_and_no_command_of_the_project(binary):
     assert "make C=" not in html and ".experiment.settings" in html
 
 
-def test_several_classes():
+def test_several_classes_in_a_folder_of_which_nothing_is_left():
     train, test, truth = split(load_wine, 178, 40)
     run = pipeline.fit(train, "target", test=test, **QUICK)
     assert run.experiment.metric == "accuracy"
@@ -131,11 +152,15 @@ def test_several_classes():
     assert [*found] == ["target", "probability 0", "probability 1", "probability 2"]
     assert (found["target"].astype(int) == truth).mean() > 0.85
     assert list(run.submission()["target"]) == list(found["target"].astype(int))
+    # without a folder of its own nothing is left
+    folder = run.flow.workspace.root
+    assert folder.is_dir()
+    run._folder.cleanup()
+    assert not folder.exists()
 
 
-def test_values():
-    train, test, truth = split(load_diabetes, 250)
-    run = pipeline.fit(train, "target", test=test, metric="rmse", **QUICK)
+def test_values(values):
+    run, _, _, (_, test, truth) = values
     found = run.predict(test)
     assert [*found] == ["target"] and list(found.index) == list(test.index)
     error = np.sqrt(((found["target"] - truth) ** 2).mean())
@@ -144,74 +169,61 @@ def test_values():
     np.testing.assert_allclose(run.submission()["target"], found["target"], rtol=1e-6)
 
 
-def test_without_rows_to_predict_there_is_no_submission():
-    train = table(load_diabetes, 150)
-    run = pipeline.fit(train, "target", **QUICK)
+def test_the_callers_frames_are_left_alone(values):
+    _, train, test, before = values
+    pd.testing.assert_frame_equal(train, before[0])
+    pd.testing.assert_frame_equal(test, before[1])
+
+
+def test_without_rows_to_predict_there_is_no_submission(bare):
+    run, train = bare
     for look in (run.submission, lambda: run.submission_path):
         with pytest.raises(DataError, match="no submission, for there were no rows to predict"):
             look()
     assert run.experiment.submission is None
-    assert len(run.predict(train.drop(columns="target"))) == len(train)
+    assert len(run.predict(train.drop(columns=10))) == len(train)
     assert "no test rows" not in run.report().html
     assert 'id="drift"' not in run.report().html + run.exploration().html
 
 
-def test_rows_to_predict_may_hold_the_target_and_more():
-    train, test, truth = split(load_diabetes, 150)
-    plain = pipeline.fit(train, "target", test=test, **QUICK)
-    more = pipeline.fit(train, "target", test=test.assign(target=truth, other=1.0), **QUICK)
-    assert more.submission().equals(plain.submission())
-
-
-def test_columns_may_be_named_by_numbers_and_the_index_is_no_column():
-    train = table(load_diabetes, 120)
-    train.columns = range(train.shape[1])
-    run = pipeline.fit(train, 10, **QUICK)
+def test_columns_may_be_named_by_numbers_and_the_index_is_no_column(bare):
+    run, train = bare
     assert list(run.predict(train[:3].drop(columns=10)).index) == list(train.index[:3])
 
 
 # -- kept in a folder ------------------------------------------------------------------------------
 
 
-def test_what_a_folder_keeps_is_computed_once(tmp_path, monkeypatch):
-    train, test, _ = split(load_diabetes, 150)
-    first = pipeline.fit(train, "target", test=test, folder=tmp_path, **QUICK)
+def fit_again(values, test, **more):
+    """In the folder of the run."""
+    run, _, _, (train, *_) = values
+    given = {**QUICK, "metric": "rmse", "folder": run.flow.workspace.root, **more}
+    return pipeline.fit(train, "target", test=test, **given)
+
+
+def test_what_a_folder_keeps_is_computed_once(values, monkeypatch):
+    first, _, _, (_, test, _) = values
     monkeypatch.setattr(fitting, "fit", None)
-    again = pipeline.fit(train, "target", test=test, folder=tmp_path, **QUICK)
+    again = fit_again(values, test)
     assert not any(done.computed for done in again.flow.done.values())
     assert again.experiment.number == first.experiment.number == 1
     pd.testing.assert_frame_equal(again.predict(test), first.predict(test))
 
 
-def test_another_call_in_a_folder_fits_what_is_new_alone(tmp_path):
-    train, test, _ = split(load_diabetes, 150)
-    pipeline.fit(train, "target", test=test, folder=tmp_path, **QUICK)
-    settings = {**QUICK["settings"], "models.linear.l2": 3.0}
-    run = pipeline.fit(
-        train, "target", test=test, folder=tmp_path, **{**QUICK, "settings": settings}
-    )
+def test_another_call_in_a_folder_fits_what_is_new_alone(values):
+    _, _, _, (_, test, _) = values
+    run = fit_again(values, test, settings={**QUICK["settings"], "models.linear.l2": 3.0})
     computed = {node.name for node, done in run.flow.done.items() if done.computed}
     assert "train-linear" in computed and "train-lightgbm" not in computed
     assert run.experiment.number == 2
     assert run.experiment.changes == ("models.linear.l2 0.01 -> 3.0",)
 
 
-def test_without_a_folder_nothing_is_left(binary, tmp_path):
-    train, test, _ = split(load_diabetes, 120, 20)
-    run = pipeline.fit(train, "target", test=test, **QUICK)
-    folder = run.flow.workspace.root
-    assert folder.is_dir()
-    run._folder.cleanup()
-    assert not folder.exists()
-
-
-def test_the_callers_frames_are_left_alone():
-    train, test, _ = split(load_diabetes, 120, 20)
-    before = train.copy(), test.copy()
-    run = pipeline.fit(train, "target", test=test, **QUICK)
-    run.predict(test)
-    pd.testing.assert_frame_equal(train, before[0])
-    pd.testing.assert_frame_equal(test, before[1])
+def test_rows_to_predict_may_hold_the_target_and_more(values, monkeypatch):
+    run, _, _, (_, test, truth) = values
+    monkeypatch.setattr(fitting, "fit", None)
+    more = fit_again(values, test.assign(target=truth, other=1.0))
+    assert more.submission().equals(run.submission())
 
 
 # -- a competition ---------------------------------------------------------------------------------
@@ -329,11 +341,9 @@ def test_advice_names_the_argument():
     assert str(error.value).endswith(advice)
 
 
-def test_and_the_advice_helps():
-    train = TRAIN.assign(target=TRAIN["target"].where(np.arange(len(TRAIN)) > 4))
-    settings = {**QUICK["settings"], "load.missing_target": "drop"}
-    run = pipeline.fit(train, "target", test=TEST, **{**QUICK, "settings": settings})
-    assert len(run.out_of_fold) == len(TRAIN) - 5
+def test_and_the_advice_helps(bare):
+    run, train = bare
+    assert len(run.out_of_fold) == len(train) - 5
 
 
 @pytest.mark.parametrize(
