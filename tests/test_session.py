@@ -19,7 +19,7 @@ from pipeline.errors import DataError
 from pipeline.files import locked
 from pipeline.store import Key, Store
 from pipeline.training import Trained
-from tests.finished import Small, small_competition
+from tests.finished import TOML, Small, small_competition
 from tests.project import Project, copy_project
 
 STIFFER = ("[models.linear]", "[models.linear]\nl2 = 300.0")
@@ -83,10 +83,11 @@ def test_a_run_that_was_stopped_half_way_changes_nothing(two, goal):
 def test_beside_a_running_run_the_last_complete_one_predicts(two):
     expected = [labels(two, 2)]
     two.edit("folds = 2", "folds = 3\nseed = 5")
-    running = two.start("run", "all", "tiny")
+    running = two.start("run", "submit", "tiny")
     seen = []
     while running.poll() is None:
         seen.append(list(predicted(two)["y"]))
+        time.sleep(0.1)
     output, errors = running.communicate()
     assert running.returncode == 0, output + errors
     expected.append(labels(two, 3))
@@ -348,23 +349,23 @@ def test_two_presets_run_side_by_side(fresh, small):
 
 
 def test_two_equal_runs_at_once_are_one_experiment(fresh, small):
-    list(ended(fresh.start("run", "all", "tiny"), fresh.start("run", "all", "tiny")))
+    list(ended(*(fresh.start("run", "submit", "tiny") for _ in range(2))))
     assert [each.number for each in experiments.read_all(fresh.workspace)] == [1]
     assert files(fresh) == files(small)
     assert len(fresh.ledger()) == 1
     assert not list(fresh.store.root.glob(".unfinished/*"))
 
 
-@pytest.mark.parametrize("arguments", [("clean", "tiny"), ("prune", "tiny")], ids=" ".join)
-def test_what_a_run_needs_is_not_deleted_beside_it(fresh, small, command, arguments):
-    running = fresh.start("run", "all", "tiny")
+def test_what_a_run_needs_is_not_deleted_beside_it(fresh, small, command):
+    running = fresh.start("run", "submit", "tiny")
     wait_for(fresh.store.root / "fit")
-    status, _, error = command(*arguments)
-    assert running.poll() is None
-    assert (status, "a run is under way" in error, error.count("\n")) == (2, True, 1)
+    for name in ("prune", "clean"):
+        status, _, error = command(name, "tiny")
+        assert running.poll() is None
+        assert (status, "a run is under way" in error, error.count("\n")) == (2, True, 1)
     list(ended(running))
     assert files(fresh) == files(small)
-    assert command(*arguments)[0] == 0
+    assert [command(name, "tiny")[0] for name in ("prune", "clean")] == [0, 0]
 
 
 def wait_for(path):
@@ -410,19 +411,23 @@ def of_kinds(small, *kinds):
     return sorted(path for found in paths for path in found if path.stat().st_size)
 
 
-def test_a_damaged_value_alone_is_computed_again(small):
-    before = files(small)
-    paths = of_kinds(small, "load", "split", "encode", "tune", "train", "blend", "submit")
-    for path, damage in zip(paths, itertools.cycle((flip, os.unlink)), strict=False):
-        kind, hash = path.parent.parent.name, path.parent.name
-        content = path.read_bytes()
-        damage(path)
+@pytest.mark.parametrize(
+    "kinds", [("load", "tune", "blend"), ("split", "encode", "train", "submit")]
+)
+def test_a_damaged_value_alone_is_computed_again(small, kinds):
+    """Each file once, of several values at a time: what else is made of them is found."""
+    before, damages = files(small), itertools.cycle((flip, os.unlink))
+    of_values = itertools.groupby(of_kinds(small, *kinds), key=lambda path: path.parent)
+    for paths in itertools.zip_longest(*(list(found) for _, found in of_values)):
+        damaged = [path for path in paths if path is not None]
+        contents = [path.read_bytes() for path in damaged]
+        for path in damaged:
+            next(damages)(path)
         done = small.run("submit").flow.done
-        ran = {node.stage for node, each in done.items() if each.computed}
-        assert ran == {kind}, path
-        (key,) = (each.key for each in done.values() if each.computed)
-        assert key.hash == hash
-        assert path.name.startswith(("measured", "manifest")) or path.read_bytes() == content
+        computed = {each.key.path for each in done.values() if each.computed}
+        assert computed == {str(path.parent.relative_to(small.store.root)) for path in damaged}
+        for path, content in zip(damaged, contents, strict=True):
+            assert path.name.startswith(("measured", "manifest")) or path.read_bytes() == content
     assert files(small) == before
 
 
@@ -484,7 +489,7 @@ for goal in ("load", "submit"):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there are no child processes")
 def test_libraries_are_imported_before_a_second_child_process_and_for_one_alone_in_it(tmp_path):
-    copy_project(tmp_path)
+    copy_project(tmp_path, TOML + '[load]\nsimulator = "airline_survey"\n')
     done = subprocess.run(
         [sys.executable, "-c", LEAN], cwd=tmp_path, capture_output=True, text=True
     )
