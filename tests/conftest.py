@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from pipeline import code
 from tests.finished import Small, small_competition
-from tests.project import Project, copy_project
+from tests.project import TINY, Project, copy_project
 
 # the many processes that tests start take compiled code from Python's cache, as on a user's machine
 sys.dont_write_bytecode = False
@@ -23,7 +23,7 @@ settings.load_profile("repeatable")
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory) -> Project:
     """A project whose `make all` has run; tests that change it take a copy."""
-    project = copy_project(tmp_path_factory.mktemp("finished"))
+    project = copy_project(tmp_path_factory.mktemp("finished"), TINY)
     done = project.make("all")
     assert done.returncode == 0, done.stdout + done.stderr
     return project

@@ -16,9 +16,9 @@ from pipeline.store import Store
 from pipeline.table import whole
 from pipeline.training import Trained
 from pipeline.workspace import Workspace
-from tests.project import TINY, copy_project
+from tests.project import FEW_FIGURES, TINY, copy_project
 
-SHORT = TINY.replace("minutes = 10", "minutes = 0.0001")
+SHORT = FEW_FIGURES.replace("minutes = 10", "minutes = 0.0001")
 MEMBERS = ("linear", "logistic", "neural_net", "lightgbm")
 UP_TO_THE_SUBMISSION = {"load", "split", "encode", "tune", "train", "blend", "submit"}
 
@@ -127,7 +127,7 @@ def test_what_is_complete_is_not_cut_short_by_fewer_minutes(project):
 
 def test_every_stage_takes_members_that_were_cut_short(tmp_path):
     repeats = {**dict.fromkeys(MEMBERS, 2), "lightgbm": 1, "linear": 0}
-    project = copy_project(tmp_path)
+    project = copy_project(tmp_path, TINY)
     decide(project, repeats)
     done = project.make("all")
     assert done.returncode == 0, done.stdout + done.stderr

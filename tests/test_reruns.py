@@ -30,7 +30,8 @@ ALL = STAGES | PER_MODEL
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Project:
     """A run on raw files, so that these can change too."""
-    project = copy_project(tmp_path_factory.mktemp("raw"))
+    toml = TINY.replace("max_columns = 6", "max_columns = 1")
+    project = copy_project(tmp_path_factory.mktemp("raw"), toml)
     simulated = project.make("load")
     assert simulated.returncode == 0, simulated.stdout + simulated.stderr
     (load,) = (key for key in project.stored() if key.kind == "load")
