@@ -143,21 +143,21 @@ def test_clean_follows_no_link_and_says_so(command, empty, place):
 
 
 def test_scores_that_come_at_once_wait_for_each_other(tmp_path):
-    project = copy_project(tmp_path)
+    project, calls = copy_project(tmp_path), 6
     ledger = tmp_path / "submissions" / "tiny" / FILENAME
-    for number in range(12):
+    for number in range(calls):
         append(ledger, Entry(f"{number}.csv", metric="accuracy"))
-    calls = [
+    scoring = [
         subprocess.Popen(
             [sys.executable, "-m", "pipeline", "score", f"{number}.csv", f"0.{number + 10}"],
             cwd=project.root,
             stdout=subprocess.DEVNULL,
         )
-        for number in range(12)
+        for number in range(calls)
     ]
-    assert [call.wait() for call in calls] == [0] * 12
+    assert [call.wait() for call in scoring] == [0] * calls
     kept = {entry.file: entry.leaderboard for entry in read(ledger)}
-    assert kept == {f"{number}.csv": float(f"0.{number + 10}") for number in range(12)}
+    assert kept == {f"{number}.csv": float(f"0.{number + 10}") for number in range(calls)}
 
 
 def test_a_linked_folder_of_submissions_is_not_another_competitions(command, submission, empty):

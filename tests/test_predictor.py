@@ -255,10 +255,18 @@ def with_sum(frame):
     return frame.assign(sum=frame["size"] + frame["weight"], where=frame["city"] + "!")
 
 
+@pytest.fixture(scope="module")
+def with_own_features(tmp_path_factory) -> Run:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        module = SimpleNamespace(features=with_sum)
+        monkeypatch.setitem(sys.modules, "pipeline.competitions.made_up", module)
+        return Run(tmp_path_factory.mktemp("own"), survey("binary"), "mean", "made_up")
+
+
 @pytest.fixture
-def own(made_up, tmp_path) -> Run:
+def own(with_own_features, made_up) -> Run:
     made_up(with_sum)
-    return Run(tmp_path, survey("binary"), "mean", "made_up")
+    return with_own_features
 
 
 def test_own_features_are_computed_for_the_members_that_have_them(own):
