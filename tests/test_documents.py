@@ -15,7 +15,7 @@ from pipeline import flow
 from pipeline.__main__ import app
 from pipeline.metrics import Metric, get_metric, listing
 from pipeline.models import Loss, ModelProblem
-from tests.project import ROOT, TINY, copy_project
+from tests.project import FEW_FIGURES, ROOT, copy_project
 from tests.small_loaded import loaded
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
@@ -84,7 +84,7 @@ def test_the_graph_is_drawn_as_flow_reads_it():
 
 def test_the_recipes_work(tmp_path):
     """A metric, a section of the report, a second LightGBM and a stage, as they stand there."""
-    project = copy_project(tmp_path, TINY.replace('"accuracy"', '"youden"') + table())
+    project = copy_project(tmp_path, FEW_FIGURES.replace('"accuracy"', '"youden"') + table())
     package = tmp_path / "pipeline"
     for name in ("confident_mistakes.py", "agree.py"):
         (package / RECIPES[name] / name).write_text(recipe(name))

@@ -18,6 +18,7 @@ QUICK = {
         "split.folds": 3,
         "explore.permutations": 9,
         "explore.max_rows": 200,
+        "explore.max_columns": 3,
         "evaluate.learning_curve": [1.0],
         "evaluate.importance_rows": 0,
         "evaluate.dependence_rows": 0,

@@ -15,6 +15,8 @@ SMALL = {
     "load.simulated_train_rows": 300,
     "load.simulated_test_rows": 90,
     "explore.permutations": 9,
+    "explore.max_columns": 1,
+    "explore.ratings": [],
     "evaluate.learning_curve": [1.0],
     "evaluate.importance_rows": 0,
     "evaluate.dependence_rows": 0,
