@@ -99,6 +99,7 @@ def look(
     strongest = [by_name[each.column] for each in related if each.varies]
     rng = np.random.default_rng([settings.seed, 3])
     code = _shown_class(related, y) if classes else None
+    rated = problem.features if settings.ratings else features  # named, and so shown in any case
     return Findings(
         rows=Rows(len(load.train), len(load.test)),
         drawn=Rows(len(sample.train), len(sample.test)),
@@ -106,7 +107,7 @@ def look(
         profiles=tuple(profile.profile(load.train, load.test, each) for each in features),
         associations=tuple(related),
         pairs=tuple(pairs.find_pairs(sample.train, y, strongest, classes, rng)),
-        ratings=ratings.find_ratings(sample.train, y, features, code, settings.ratings),
+        ratings=ratings.find_ratings(sample.train, y, rated, code, settings.ratings),
         correlations=correlations.correlations(sample.train, features, sample.target),
         drifts=tuple(column_drift.column_drifts(sample.train, sample.test, features)),
         adversarial=_adversarial(settings, sample, parallel_map),

@@ -279,8 +279,13 @@ def test_of_a_wide_table_the_related_columns_are_shown():
     train = pd.DataFrame(rng.normal(size=(120, 21)), columns=[f"c{n}" for n in range(21)])
     y = (train["c20"] > 0).to_numpy().astype("int64")
 
-    out = run(loaded(train, train.head(40), y), QUICK.model_copy(update={"max_columns": 3}))
+    train["c0"] = rng.integers(0, 4, 120)
+
+    asked = QUICK.model_copy(update={"max_columns": 3, "ratings": ("c0",)})
+    out = run(loaded(train, train.head(40), y), asked)
 
     assert out.summary["features"] == 21 and len(out.findings.drifts) == 3
+    assert "c0" not in {each.column for each in out.findings.drifts}
+    assert out.findings.ratings.columns == ("c0",)  # named by the settings
     assert out.findings.associations[0].column == "c20"
     assert any("3 of 21 columns" in text for text in out.summary["conclusions"])
