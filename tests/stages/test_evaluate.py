@@ -17,7 +17,7 @@ from pipeline.exploration.column_drift import column_drifts
 from pipeline.exploration.duplicates import find_duplicates
 from pipeline.ledger import Entry
 from pipeline.progress import Progress
-from pipeline.report import class_errors, leaderboard, learning_curve, submissions
+from pipeline.report import class_errors, leaderboard, learning_curve
 from pipeline.report.alarm import Alarm
 from pipeline.report.alarms import Alarms
 from pipeline.report.learning_curve import Curve, LearningCurves
@@ -242,14 +242,12 @@ def test_an_alarm_is_on_the_page_in_the_value_and_on_the_terminal(monkeypatch, c
 
 
 @pytest.mark.parametrize("run_and_output", ["binary"], indirect=True)
-def test_a_leaderboard_score_is_drawn(run):
+def test_a_leaderboard_score_is_drawn(run, monkeypatch):
     found, done = run
     assert "No leaderboard score is known yet" in done.html
     given = {"metric": "accuracy", "score": 0.9, "leaderboard": 0.91}
     entries = [Entry("a.csv", **given), Entry("b.csv", **given | {"metric": "log_loss"})]
-    scored = replace(found, scores=entries)
-    scored = replace(scored, results={**found.results, "submissions": submissions.compute(scored)})
-    html = stage.finish(scored, Progress(live=False)).html
+    html = evaluated(replace(found, scores=entries), monkeypatch, cores=1).html
     assert 'id="figure-submissions"' in html
     assert "over 1 submission;" in html
 
